@@ -1,0 +1,39 @@
+// One configuration, four suites: the plain one needs nothing but Node; `browser`, `redis` and `package`
+// need Chromium, Redis or a network, and are asked for by name (npm run test:browser, …).
+const suite = process.env.SUITE;
+const special = ['browser', 'redis', 'package'];
+
+/** @type {import('jest').Config} */
+export default {
+  rootDir: '.',
+  testEnvironment: 'node',
+  extensionsToTreatAsEsm: ['.ts'],
+  testMatch: suite ? [`<rootDir>/test/${suite}/**/*.spec.ts`] : ['<rootDir>/test/**/*.spec.ts'],
+  testPathIgnorePatterns: [
+    '/node_modules/',
+    '/dist/',
+    ...(suite ? [] : special.map((name) => `<rootDir>/test/${name}/`)),
+  ],
+  modulePathIgnorePatterns: ['<rootDir>/dist/'],
+  moduleNameMapper: {
+    '^nestjs-e2e-encryption$': '<rootDir>/src/index.ts',
+    '^nestjs-e2e-encryption/client$': '<rootDir>/src/client/index.ts',
+    // The sources name their neighbours with `.js`, as ES modules must; under jest they are still `.ts`.
+    '^(\\.{1,2}/.*)\\.js$': '$1',
+  },
+  transform: {
+    '^.+\\.ts$': [
+      '@swc/jest',
+      {
+        jsc: {
+          target: 'es2022',
+          parser: { syntax: 'typescript', decorators: true },
+          transform: { legacyDecorator: true, decoratorMetadata: true },
+        },
+        module: { type: 'es6' },
+        sourceMaps: 'inline',
+      },
+    ],
+  },
+  testTimeout: 30_000,
+};

@@ -1,0 +1,67 @@
+/**
+ * Base64url without padding (RFC 4648 §5), canonical form only: every byte string has exactly one spelling, so that a
+ * message cannot be changed without its meaning noticing.
+ */
+const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
+const INVALID = 255;
+
+const VALUES = new Uint8Array(128).fill(INVALID);
+for (let value = 0; value < 64; value++) VALUES[ALPHABET.charCodeAt(value)] = value;
+
+/** Bytes → base64url. */
+export function encodeBase64url(bytes: Uint8Array): string {
+  let text = '';
+  let index = 0;
+  for (; index + 2 < bytes.length; index += 3) {
+    const triple = (bytes[index]! << 16) | (bytes[index + 1]! << 8) | bytes[index + 2]!;
+    text +=
+      ALPHABET[triple >> 18]! + ALPHABET[(triple >> 12) & 63]! + ALPHABET[(triple >> 6) & 63]! + ALPHABET[triple & 63]!;
+  }
+  if (bytes.length - index === 1) {
+    const single = bytes[index]!;
+    text += ALPHABET[single >> 2]! + ALPHABET[(single & 3) << 4]!;
+  } else if (bytes.length - index === 2) {
+    const pair = (bytes[index]! << 8) | bytes[index + 1]!;
+    text += ALPHABET[pair >> 10]! + ALPHABET[(pair >> 4) & 63]! + ALPHABET[(pair & 15) << 2]!;
+  }
+  return text;
+}
+
+/**
+ * Base64url → bytes, or `undefined` where the text is not the canonical form: a character outside the alphabet (padding
+ * and white space among them), a length of 1 mod 4, or unused bits that are not zero.
+ */
+export function decodeBase64url(text: string): Uint8Array<ArrayBuffer> | undefined {
+  const tail = text.length % 4;
+  if (tail === 1 || !hasZeroTail(text)) return undefined;
+  const bytes = new Uint8Array(base64urlByteLength(text));
+  let written = 0;
+  let bits = 0;
+  let held = 0;
+  for (let index = 0; index < text.length; index++) {
+    const code = text.charCodeAt(index);
+    const value = code < 128 ? VALUES[code]! : INVALID;
+    if (value === INVALID) return undefined;
+    bits = ((bits << 6) | value) & 0xffff;
+    held += 6;
+    if (held >= 8) {
+      held -= 8;
+      bytes[written++] = bits >> held;
+    }
+  }
+  return bytes;
+}
+
+/** How many bytes a base64url text of this length stands for. */
+export function base64urlByteLength(text: string): number {
+  return Math.floor((text.length * 3) / 4);
+}
+
+/** Whether the bits of the last character that belong to no byte are zero. */
+export function hasZeroTail(text: string): boolean {
+  const tail = text.length % 4;
+  if (tail === 0) return true;
+  const code = text.charCodeAt(text.length - 1);
+  const value = code < 128 ? VALUES[code]! : INVALID;
+  return value !== INVALID && (value & (tail === 2 ? 15 : 3)) === 0;
+}

@@ -1,0 +1,79 @@
+import type { KeyKind, PublicJwk, RsaPublicJwk, SignatureAlgorithm, SigningJwk } from './keys.js';
+
+/** A value now, or later: node:crypto answers at once, WebCrypto does not. */
+export type Awaitable<T> = T | Promise<T>;
+
+export type Bytes = Uint8Array<ArrayBufferLike>;
+
+/**
+ * Keys as an engine holds them: opaque, made and used by the same engine. No implementation may show key material to
+ * `JSON.stringify` or `util.inspect`.
+ */
+export interface PrivateKey {
+  readonly kind: KeyKind;
+}
+export interface PublicKey {
+  readonly kind: KeyKind;
+}
+export interface SigningKey {
+  readonly alg: SignatureAlgorithm;
+}
+export interface ContentKey {
+  readonly enc: 'A256GCM';
+}
+
+export interface KeyPair {
+  readonly publicKey: PublicJwk;
+  readonly privateKey: PrivateKey;
+}
+
+/** The output of AES-256-GCM: as many bytes as went in, and a tag of 16 bytes. */
+export interface Sealed {
+  readonly ciphertext: Bytes;
+  readonly tag: Bytes;
+}
+
+/**
+ * What the protocol needs of a crypto library. Nothing here knows messages or channels. Operations that fail on what
+ * the other end sent answer `undefined` or `false`; an exception means misuse, or a kind that the engine does not have.
+ */
+export interface CryptoEngine {
+  readonly name: 'node' | 'web' | 'forge';
+  /** The kinds of channel that this engine can make. */
+  readonly kinds: readonly KeyKind[];
+  /** The signatures that this engine can verify. */
+  readonly signatures: readonly SignatureAlgorithm[];
+
+  randomBytes(length: number): Bytes;
+  encodeBase64url(bytes: Bytes): string;
+  /** Canonical form only: anything else is `undefined`. */
+  decodeBase64url(text: string): Bytes | undefined;
+
+  sha256(data: Bytes): Awaitable<Bytes>;
+  /** HKDF-SHA-256 (RFC 5869), 32 bytes. */
+  hkdf(ikm: Bytes, salt: Bytes, info: Bytes): Awaitable<Bytes>;
+
+  /** A fresh key pair; `modulusLength` (bits, 2048 unless said) counts for RSA only. */
+  generateKeyPair(kind: KeyKind, modulusLength?: number): Awaitable<KeyPair>;
+  importPublicKey(jwk: PublicJwk): Awaitable<PublicKey>;
+  /** A private key from its JWK (the public members and `d`; for RSA also `p`, `q`, `dp`, `dq`, `qi`). */
+  importPrivateKey(jwk: PublicJwk & { d: string }): Awaitable<PrivateKey>;
+
+  /** RSA-OAEP with SHA-256 and MGF1 with SHA-256, empty label (RFC 7518 §4.3). */
+  rsaEncrypt(key: PublicKey, plaintext: Bytes): Awaitable<Bytes>;
+  rsaDecrypt(key: PrivateKey, ciphertext: Bytes): Awaitable<Bytes | undefined>;
+  /** ECDH (P-256: the x coordinate; X25519: RFC 7748 §6.1), 32 bytes; `undefined` for an all-zero secret. */
+  agree(privateKey: PrivateKey, publicKey: PublicKey): Awaitable<Bytes | undefined>;
+
+  /** An AES-256-GCM key from 32 bytes. */
+  importContentKey(bytes: Bytes): Awaitable<ContentKey>;
+  /** AES-256-GCM with a 12-byte IV and a 16-byte tag (RFC 7518 §5.3). */
+  seal(key: ContentKey, iv: Bytes, aad: Bytes, plaintext: Bytes): Awaitable<Sealed>;
+  /** The plaintext, or `undefined` where anything at all is wrong: key, IV, additional data, ciphertext, tag, lengths. */
+  open(key: ContentKey, iv: Bytes, aad: Bytes, ciphertext: Bytes, tag: Bytes): Awaitable<Bytes | undefined>;
+
+  /** Ed25519 (RFC 8037), or ES256 with the signature as r ‖ s (RFC 7518 §3.4). */
+  verify(key: SigningJwk, data: Bytes, signature: Bytes): Awaitable<boolean>;
+}
+
+export type { RsaPublicJwk };

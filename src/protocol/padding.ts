@@ -1,0 +1,25 @@
+import { essence, JSON_MEDIA_TYPE } from './media-type.js';
+import { PROBLEM_MEDIA_TYPE } from './problem.js';
+
+const SPACE = 0x20;
+
+/**
+ * The Padmé length of `length` bytes (Nikitin et al., "Reducing Metadata Leakage from Encrypted Files and
+ * Communication with PURBs", 2019): at most 12 % more, and only O(log log n) bits of the length are told.
+ */
+export function padmeLength(length: number): number {
+  if (length < 2) return length;
+  const exponent = Math.floor(Math.log2(length));
+  const mantissaBits = Math.floor(Math.log2(exponent)) + 1;
+  const unit = 2 ** Math.max(0, exponent - mantissaBits);
+  return Math.ceil(length / unit) * unit;
+}
+
+/** JSON followed by spaces, which every parser ignores, up to its Padmé length; any other media type as it is. */
+export function pad(plaintext: Uint8Array, mediaType: string | undefined): Uint8Array {
+  const type = mediaType === undefined ? '' : essence(mediaType);
+  if (type !== JSON_MEDIA_TYPE && type !== PROBLEM_MEDIA_TYPE) return plaintext;
+  const padded = new Uint8Array(padmeLength(plaintext.length)).fill(SPACE);
+  padded.set(plaintext);
+  return padded;
+}

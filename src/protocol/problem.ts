@@ -1,0 +1,64 @@
+/**
+ * Problems (RFC 9457) that the protocol knows, their statuses, and the error that carries one.
+ * In the clear up to and including the check of a message's binding; sealed from then on.
+ */
+export const PROBLEMS = {
+  'handshake-required': { status: 428, title: 'No such channel here: shake hands again.' },
+  'message-required': { status: 415, title: 'This route takes sealed requests only.' },
+  'message-rejected': { status: 400, title: 'The message was rejected.' },
+  'message-stale': { status: 400, title: 'The message is too old, or from the future.' },
+  'message-replayed': { status: 409, title: 'The message was seen before.' },
+  'key-rejected': { status: 422, title: 'The key was rejected.' },
+  'too-large': { status: 413, title: 'Too large.' },
+  busy: { status: 503, title: 'Busy: try again later.' },
+} as const satisfies Record<string, { status: number; title: string }>;
+
+export type ProblemName = keyof typeof PROBLEMS;
+
+export const PROBLEM_TYPE_PREFIX = 'urn:e2e:problem:';
+export const PROBLEM_MEDIA_TYPE = 'application/problem+json';
+
+/** The JSON body of a problem. */
+export interface ProblemDetails {
+  readonly type: string;
+  readonly title: string;
+  readonly status: number;
+  readonly detail?: string;
+}
+
+/** A refusal. `code` is one of the protocol's problem names; nothing else about its cause is told to the other end. */
+export class E2eProblem extends Error {
+  override readonly name = 'E2eProblem';
+  readonly code: ProblemName;
+  readonly status: number;
+  /** Which rule was broken: only for `key-rejected` and `too-large`, where it tells an attacker nothing. */
+  readonly detail: string | undefined;
+  /** Seconds after which to try again; `busy` only. */
+  readonly retryAfter: number | undefined;
+
+  constructor(code: ProblemName, options: { detail?: string; retryAfter?: number } = {}) {
+    super(options.detail ?? PROBLEMS[code].title);
+    this.code = code;
+    this.status = PROBLEMS[code].status;
+    this.detail = options.detail;
+    this.retryAfter = code === 'busy' ? (options.retryAfter ?? 1) : undefined;
+  }
+
+  toJSON(): ProblemDetails {
+    const { title, status } = PROBLEMS[this.code];
+    return {
+      type: PROBLEM_TYPE_PREFIX + this.code,
+      title,
+      status,
+      ...(this.detail === undefined ? {} : { detail: this.detail }),
+    };
+  }
+}
+
+/** The name of the problem in a parsed body, where it is one of the protocol's own. */
+export function problemName(body: unknown): ProblemName | undefined {
+  const type: unknown = typeof body === 'object' && body !== null ? (body as { type?: unknown }).type : undefined;
+  if (typeof type !== 'string' || !type.startsWith(PROBLEM_TYPE_PREFIX)) return undefined;
+  const name = type.slice(PROBLEM_TYPE_PREFIX.length);
+  return Object.hasOwn(PROBLEMS, name) ? (name as ProblemName) : undefined;
+}
