@@ -1,0 +1,297 @@
+import {
+  createCipheriv,
+  createDecipheriv,
+  createHmac,
+  createPrivateKey,
+  createPublicKey,
+  createSecretKey,
+  constants,
+  diffieHellman,
+  generateKeyPairSync,
+  hash,
+  hkdfSync,
+  KeyObject,
+  privateDecrypt,
+  publicEncrypt,
+  randomBytes,
+  sign,
+  timingSafeEqual,
+  verify,
+  type CipherGCMTypes,
+} from 'node:crypto';
+import { base64urlByteLength, hasZeroTail } from '../protocol/base64url.js';
+import type {
+  Bytes,
+  ContentKey,
+  CryptoEngine,
+  KeyPair,
+  PrivateKey,
+  PublicKey,
+  Sealed,
+  SigningKey,
+} from '../protocol/crypto.js';
+import { IV_BYTES, TAG_BYTES } from '../protocol/jwe.js';
+import {
+  keyKind,
+  signatureAlgorithm,
+  type KeyKind,
+  type PublicJwk,
+  type SignatureAlgorithm,
+  type SigningJwk,
+} from '../protocol/keys.js';
+import { Opaque } from './opaque.js';
+
+const CIPHER: CipherGCMTypes = 'aes-256-gcm';
+// Node 20 takes a tag of 4 bytes where this is not said.
+const GCM = { authTagLength: TAG_BYTES };
+const CONTENT_KEY_BYTES = 32;
+const SIGNATURE_BYTES = 64;
+
+class NodePrivateKey extends Opaque<KeyObject> implements PrivateKey {
+  constructor(
+    readonly kind: KeyKind,
+    key: KeyObject,
+  ) {
+    super(key);
+  }
+}
+class NodePublicKey extends Opaque<KeyObject> implements PublicKey {
+  constructor(
+    readonly kind: KeyKind,
+    key: KeyObject,
+  ) {
+    super(key);
+  }
+}
+class NodeSigningKey extends Opaque<KeyObject> implements SigningKey {
+  constructor(
+    readonly alg: SignatureAlgorithm,
+    key: KeyObject,
+  ) {
+    super(key);
+  }
+}
+class NodeContentKey extends Opaque<KeyObject> implements ContentKey {
+  readonly enc = 'A256GCM';
+}
+
+/**
+ * The engine of the server: node:crypto, synchronous throughout, so that opening a message costs no turn of the event
+ * loop. Beyond the interface it keeps private keys at rest, signs with identity keys, and makes HMACs.
+ */
+export class NodeEngine implements CryptoEngine {
+  readonly name = 'node';
+  readonly kinds = ['RSA', 'P-256', 'X25519'] as const;
+  readonly signatures = ['Ed25519', 'ES256'] as const;
+
+  randomBytes(length: number): Bytes {
+    return randomBytes(length);
+  }
+
+  encodeBase64url(bytes: Bytes): string {
+    return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64url');
+  }
+
+  decodeBase64url(text: string): Bytes | undefined {
+    // Node's decoder passes over what it does not know, takes the other alphabet too, and cuts code points to a byte.
+    // What it passed over shows in the length; the other two are looked for.
+    if (text.length % 4 === 1 || !hasZeroTail(text) || text.includes('+') || text.includes('/')) return undefined;
+    if (Buffer.byteLength(text, 'utf8') !== text.length) return undefined;
+    const bytes = Buffer.from(text, 'base64url');
+    return bytes.length === base64urlByteLength(text) ? bytes : undefined;
+  }
+
+  sha256(data: Bytes): Bytes {
+    return hash('sha256', data, 'buffer');
+  }
+
+  hkdf(ikm: Bytes, salt: Bytes, info: Bytes): Bytes {
+    return new Uint8Array(hkdfSync('sha256', ikm, salt, info, CONTENT_KEY_BYTES));
+  }
+
+  /** HMAC-SHA-256 (RFC 2104), 32 bytes. */
+  hmac(key: Bytes, data: Bytes): Bytes {
+    return createHmac('sha256', key).update(data).digest();
+  }
+
+  /** Whether two byte strings are equal, in a time that depends on their lengths alone. */
+  timingSafeEqual(a: Bytes, b: Bytes): boolean {
+    return a.length === b.length && timingSafeEqual(a, b);
+  }
+
+  /** RSA takes a fifth of a second of the event loop: a server takes its pairs from the pool instead. */
+  generateKeyPair(kind: KeyKind, modulusLength = 2048): KeyPair {
+    const { publicKey, privateKey } = generate(kind, modulusLength);
+    return this.keyPairFrom(publicKey, privateKey);
+  }
+
+  /** A key pair that node:crypto made elsewhere, off the event loop. A TypeError for a kind that is none of ours. */
+  keyPairFrom(publicKey: KeyObject, privateKey: KeyObject): KeyPair {
+    const kind = kindOf(privateKey);
+    return { publicKey: channelJwk(publicKey), privateKey: new NodePrivateKey(kind, privateKey) };
+  }
+
+  importPublicKey(jwk: PublicJwk): PublicKey {
+    return new NodePublicKey(keyKind(jwk), createPublicKey({ key: { ...jwk }, format: 'jwk' }));
+  }
+
+  importPrivateKey(jwk: PublicJwk & { d: string }): PrivateKey {
+    return new NodePrivateKey(keyKind(jwk), createPrivateKey({ key: { ...jwk }, format: 'jwk' }));
+  }
+
+  /** A channel's private key as PKCS#8 in DER (RFC 5958), for the record that the server wraps and stores. */
+  exportPrivateKey(key: PrivateKey): Bytes {
+    return NodePrivateKey.reveal(key).export({ type: 'pkcs8', format: 'der' });
+  }
+
+  /** The reverse; a TypeError where the key is not of that kind. */
+  importPrivateKeyDer(kind: KeyKind, der: Bytes): PrivateKey {
+    const key = createPrivateKey({ key: Buffer.from(der), type: 'pkcs8', format: 'der' });
+    if (kindOf(key) !== kind) throw new TypeError(`the private key is not of kind ${kind}`);
+    return new NodePrivateKey(kind, key);
+  }
+
+  rsaEncrypt(key: PublicKey, plaintext: Bytes): Bytes {
+    return publicEncrypt(oaep(NodePublicKey.reveal(key)), plaintext);
+  }
+
+  rsaDecrypt(key: PrivateKey, ciphertext: Bytes): Bytes | undefined {
+    const options = oaep(NodePrivateKey.reveal(key));
+    try {
+      return privateDecrypt(options, ciphertext);
+    } catch {
+      return undefined;
+    }
+  }
+
+  agree(privateKey: PrivateKey, publicKey: PublicKey): Bytes | undefined {
+    const keys = { privateKey: NodePrivateKey.reveal(privateKey), publicKey: NodePublicKey.reveal(publicKey) };
+    if (privateKey.kind !== publicKey.kind || privateKey.kind === 'RSA')
+      throw new TypeError('two ECDH keys of one kind');
+    try {
+      const secret = diffieHellman(keys);
+      return secret.reduce((seen, byte) => seen | byte, 0) === 0 ? undefined : secret;
+    } catch {
+      return undefined; // OpenSSL refuses an all-zero X25519 secret itself (RFC 7748 §6.1)
+    }
+  }
+
+  importContentKey(bytes: Bytes): ContentKey {
+    if (bytes.length !== CONTENT_KEY_BYTES) throw new TypeError('an A256GCM key has 32 bytes');
+    return new NodeContentKey(createSecretKey(bytes));
+  }
+
+  seal(key: ContentKey, iv: Bytes, aad: Bytes, plaintext: Bytes): Sealed {
+    if (iv.length !== IV_BYTES) throw new TypeError('an IV has 12 bytes');
+    const cipher = createCipheriv(CIPHER, NodeContentKey.reveal(key), iv, GCM);
+    cipher.setAAD(aad);
+    // GCM is a stream: update() gives all of it, final() only ends the tag.
+    const ciphertext = cipher.update(plaintext);
+    cipher.final();
+    return { ciphertext, tag: cipher.getAuthTag() };
+  }
+
+  open(key: ContentKey, iv: Bytes, aad: Bytes, ciphertext: Bytes, tag: Bytes): Bytes | undefined {
+    const contentKey = NodeContentKey.reveal(key);
+    if (iv.length !== IV_BYTES || tag.length !== TAG_BYTES) return undefined;
+    const decipher = createDecipheriv(CIPHER, contentKey, iv, GCM);
+    decipher.setAAD(aad);
+    decipher.setAuthTag(tag);
+    const plaintext = decipher.update(ciphertext);
+    try {
+      decipher.final();
+    } catch {
+      return undefined;
+    }
+    return plaintext;
+  }
+
+  /**
+   * An identity key: Ed25519 or P-256, a private key as a KeyObject or in PEM (PKCS#8, not encrypted).
+   *
+   * @throws TypeError for anything else.
+   */
+  importSigningKey(key: string | KeyObject): { readonly signingKey: SigningKey; readonly publicKey: SigningJwk } {
+    const privateKey = typeof key === 'string' ? readPem(key) : key;
+    const publicKey = privateKey.type === 'private' ? signingJwk(createPublicKey(privateKey)) : undefined;
+    if (!publicKey) throw new TypeError('an identity key is an Ed25519 or P-256 private key');
+    return { signingKey: new NodeSigningKey(signatureAlgorithm(publicKey), privateKey), publicKey };
+  }
+
+  /** Ed25519 (RFC 8037), or ES256 as r ‖ s (RFC 7518 §3.4): 64 bytes either way. */
+  sign(key: SigningKey, data: Bytes): Bytes {
+    const privateKey = NodeSigningKey.reveal(key);
+    return sign(digestOf(key.alg), data, { key: privateKey, dsaEncoding: 'ieee-p1363' });
+  }
+
+  verify(jwk: SigningJwk, data: Bytes, signature: Bytes): boolean {
+    if (signature.length !== SIGNATURE_BYTES) return false;
+    try {
+      const key = createPublicKey({ key: { ...jwk }, format: 'jwk' });
+      return verify(digestOf(signatureAlgorithm(jwk)), data, { key, dsaEncoding: 'ieee-p1363' }, signature);
+    } catch {
+      return false;
+    }
+  }
+}
+
+export const nodeEngine = new NodeEngine();
+
+function generate(kind: KeyKind, modulusLength: number): { publicKey: KeyObject; privateKey: KeyObject } {
+  switch (kind) {
+    case 'RSA':
+      return generateKeyPairSync('rsa', { modulusLength, publicExponent: 65537 });
+    case 'P-256':
+      return generateKeyPairSync('ec', { namedCurve: 'P-256' });
+    case 'X25519':
+      return generateKeyPairSync('x25519');
+  }
+}
+
+function kindOf(key: KeyObject): KeyKind {
+  if (key.asymmetricKeyType === 'rsa') return 'RSA';
+  if (key.asymmetricKeyType === 'x25519') return 'X25519';
+  if (isP256(key)) return 'P-256';
+  throw new TypeError('a channel has an RSA, P-256 or X25519 key');
+}
+
+function isP256(key: KeyObject): boolean {
+  return key.asymmetricKeyType === 'ec' && key.asymmetricKeyDetails?.namedCurve === 'prime256v1';
+}
+
+function channelJwk(publicKey: KeyObject): PublicJwk {
+  const { n = '', e = '', x = '', y = '' } = publicKey.export({ format: 'jwk' });
+  switch (kindOf(publicKey)) {
+    case 'RSA':
+      return { kty: 'RSA', n, e };
+    case 'P-256':
+      return { kty: 'EC', crv: 'P-256', x, y };
+    case 'X25519':
+      return { kty: 'OKP', crv: 'X25519', x };
+  }
+}
+
+function signingJwk(publicKey: KeyObject): SigningJwk | undefined {
+  const ed25519 = publicKey.asymmetricKeyType === 'ed25519';
+  if (!ed25519 && !isP256(publicKey)) return undefined;
+  const { x = '', y = '' } = publicKey.export({ format: 'jwk' });
+  return ed25519 ? { kty: 'OKP', crv: 'Ed25519', x } : { kty: 'EC', crv: 'P-256', x, y };
+}
+
+function readPem(pem: string): KeyObject {
+  try {
+    return createPrivateKey(pem);
+  } catch {
+    // The cause may quote its input.
+    throw new TypeError('an identity key is a private key in PEM: PKCS#8, not encrypted');
+  }
+}
+
+/** RSA-OAEP-256: node:crypto takes `oaepHash` for MGF1 too (RFC 7518 §4.3). */
+function oaep(key: KeyObject) {
+  return { key, padding: constants.RSA_PKCS1_OAEP_PADDING, oaepHash: 'sha256' };
+}
+
+function digestOf(alg: SignatureAlgorithm): 'sha256' | null {
+  return alg === 'ES256' ? 'sha256' : null; // Ed25519 hashes by itself
+}
