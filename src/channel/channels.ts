@@ -1,0 +1,144 @@
+import type { NodeEngine } from '../crypto/node.js';
+import { base64urlByteLength } from '../protocol/base64url.js';
+import { MAX_HEADER_BYTES, splitJwe } from '../protocol/jwe.js';
+import { fromUtf8 } from '../protocol/json.js';
+import { keyKind, parsePublicKey, type KeyKind } from '../protocol/keys.js';
+import { MAX_AGE_SECONDS, MAX_AHEAD_SECONDS, parseRequestHeader, type RequestHeader } from '../protocol/message.js';
+import { E2eProblem } from '../protocol/problem.js';
+import type { ChannelStore, SessionRef } from './channel-store.js';
+import type { DecodedJwe, OpenedMessage } from './channel.js';
+import { shakeHands, type HandshakeAnswer } from './handshake.js';
+import type { IdentityKeys } from './identity.js';
+import type { KeyPool } from './key-pool.js';
+import type { ReplayGuard } from './replay.js';
+
+export interface ChannelsOptions {
+  readonly keyKinds: readonly KeyKind[];
+  /** Seconds. */
+  readonly channelTtl: number;
+  readonly allowPlainJwe: boolean;
+  /** Bytes of plaintext. */
+  readonly maxBodySize: number;
+}
+
+/** What a message must say it belongs to (PROTOCOL §5 step 4). */
+export interface Binding {
+  readonly method: string;
+  /** Path and query as the client sent them. */
+  readonly target: string;
+  readonly idem: string | undefined;
+}
+
+/** Makes channels, and lets messages in: the checks of PROTOCOL §5 in their order. Knows nothing of HTTP. */
+export class Channels {
+  constructor(
+    private readonly engine: NodeEngine,
+    private readonly store: ChannelStore,
+    private readonly pool: KeyPool,
+    private readonly identity: IdentityKeys,
+    private readonly replay: ReplayGuard,
+    private readonly options: ChannelsOptions,
+  ) {}
+
+  /**
+   * The server's side of a handshake (PROTOCOL §2). When it returns, the channel is stored and has its windows.
+   *
+   * @throws E2eProblem `key-rejected`, or `busy` where no key pair or store is at hand.
+   */
+  async handshake(session: SessionRef, publicKey: unknown): Promise<HandshakeAnswer> {
+    const clientKey = parsePublicKey(publicKey);
+    const kind = keyKind(clientKey);
+    if (!this.options.keyKinds.includes(kind)) {
+      throw new E2eProblem('key-rejected', {
+        detail: `this server takes keys of kind ${this.options.keyKinds.join(', ')}`,
+      });
+    }
+    const { session: name, device } = await this.store.session(session.id);
+    const keyPair = kind === 'RSA' ? await this.pool.take() : this.engine.generateKeyPair(kind);
+    const issuedAt = nowInSeconds();
+    const expiresAt = issuedAt + this.options.channelTtl;
+    const { channel, answer } = shakeHands(this.engine, this.identity, {
+      clientKey,
+      keyPair,
+      session: name,
+      device,
+      issuedAt,
+      expiresAt,
+    });
+    await this.store.add(session, channel);
+    return answer;
+  }
+
+  /**
+   * Steps 1 to 4: the message opens, on a channel of this session, and belongs to this very request.
+   *
+   * @throws E2eProblem `message-rejected`, `handshake-required`, `too-large` or `busy`: in the clear, all of them.
+   */
+  async open(session: string, message: string, binding: Binding): Promise<OpenedMessage> {
+    const { jwe, header } = this.#read(message);
+    const channel = await this.store.find(session, header.kid, nowInSeconds());
+    if (!channel) throw new E2eProblem('handshake-required');
+    const opened = channel.open(jwe, header);
+    if (!opened || (opened.plaintext.length > 0 && header.cty === undefined)) throw new E2eProblem('message-rejected');
+    const bound = header.method === binding.method && header.target === binding.target && header.idem === binding.idem;
+    if (!bound) throw new E2eProblem('message-rejected');
+    return opened;
+  }
+
+  /**
+   * Steps 5 and 6: the message is fresh, and no other copy of it was let in. From here on every answer is sealed.
+   *
+   * @param arrivedAt when the request's head arrived, in seconds since 1970.
+   * @throws E2eProblem `message-stale`, `message-replayed`, `handshake-required` for a lost window, or `busy`.
+   */
+  async admit({ header }: OpenedMessage, arrivedAt: number): Promise<void> {
+    const age = arrivedAt - header.iat;
+    if (age > MAX_AGE_SECONDS || -age > MAX_AHEAD_SECONDS) throw new E2eProblem('message-stale');
+    switch (await this.replay.claim(header.kid, header.alg, header.seq)) {
+      case 'new':
+        return;
+      case 'replayed':
+        throw new E2eProblem('message-replayed');
+      case 'lost':
+        throw new E2eProblem('handshake-required');
+    }
+  }
+
+  /** Step 1: size, five parts, canonical encoding, header members and their types. */
+  #read(message: string): { jwe: DecodedJwe; header: RequestHeader } {
+    const rejected = new E2eProblem('message-rejected');
+    const parts = splitJwe(message);
+    if (!parts) throw rejected;
+    if (base64urlByteLength(parts.ciphertext) > this.options.maxBodySize) throw tooLarge(this.options.maxBodySize);
+    const encryptedKey = this.engine.decodeBase64url(parts.encryptedKey);
+    const iv = this.engine.decodeBase64url(parts.iv);
+    const ciphertext = this.engine.decodeBase64url(parts.ciphertext);
+    const tag = this.engine.decodeBase64url(parts.tag);
+    const header = this.#readHeader(parts.protected);
+    if (!encryptedKey || !iv || !ciphertext || !tag || !header) throw rejected;
+    const fits =
+      header.alg === 'dir' ? encryptedKey.length === 0 : this.options.allowPlainJwe && header.ek === undefined;
+    if (!fits) throw rejected;
+    return { jwe: { protected: parts.protected, encryptedKey, iv, ciphertext, tag }, header };
+  }
+
+  #readHeader(protectedHeader: string): RequestHeader | undefined {
+    const bytes = this.engine.decodeBase64url(protectedHeader);
+    if (!bytes || bytes.length > MAX_HEADER_BYTES) return undefined;
+    try {
+      return parseRequestHeader(fromUtf8(bytes));
+    } catch {
+      return undefined; // not UTF-8
+    }
+  }
+}
+
+/** The refusal of what is over a limit. */
+export function tooLarge(limit: number): E2eProblem {
+  return new E2eProblem('too-large', { detail: `at most ${limit} bytes` });
+}
+
+/** Whole seconds since 1970. */
+export function nowInSeconds(): number {
+  return Math.floor(Date.now() / 1000);
+}

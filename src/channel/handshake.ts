@@ -1,0 +1,98 @@
+import type { NodeEngine } from '../crypto/node.js';
+import type { KeyPair } from '../protocol/crypto.js';
+import { IV_BYTES, joinJwe } from '../protocol/jwe.js';
+import { utf8 } from '../protocol/json.js';
+import { keyKind, thumbprintInput, type PublicJwk, type SigningJwk } from '../protocol/keys.js';
+import { E2eProblem } from '../protocol/problem.js';
+import { SECRET_BYTES, transcriptInput, type Transcript } from '../protocol/schedule.js';
+import { Channel } from './channel.js';
+import type { IdentityKeys } from './identity.js';
+
+/** What the server answers a handshake with (PROTOCOL §2). */
+export interface HandshakeAnswer {
+  readonly publicKey: PublicJwk;
+  readonly kid: string;
+  readonly secret?: string;
+  readonly issuedAt: number;
+  readonly expiresAt: number;
+  readonly session: string;
+  readonly device?: string;
+  readonly proof?: string;
+}
+
+export interface HandshakeTerms {
+  readonly clientKey: PublicJwk;
+  /** The server's pair, of the same kind, made for this channel alone. */
+  readonly keyPair: KeyPair;
+  /** The public name of the session. */
+  readonly session: string;
+  /** Thumbprint of the device key that the session is bound to. */
+  readonly device?: string | undefined;
+  /** Seconds since 1970. */
+  readonly issuedAt: number;
+  readonly expiresAt: number;
+}
+
+/**
+ * The server's side of a handshake, without the session: a channel, and the answer that tells the client of it.
+ *
+ * @throws E2eProblem `key-rejected` where the client's ECDH key leads to an all-zero secret (RFC 7748 §6.1).
+ */
+export function shakeHands(
+  engine: NodeEngine,
+  identity: IdentityKeys,
+  terms: HandshakeTerms,
+): { channel: Channel; answer: HandshakeAnswer } {
+  const { clientKey, keyPair, session, device, issuedAt, expiresAt } = terms;
+  const kid = thumbprint(engine, keyPair.publicKey);
+  const isRsa = keyKind(clientKey) === 'RSA';
+  if (!isRsa && !engine.agree(keyPair.privateKey, engine.importPublicKey(clientKey))) {
+    throw new E2eProblem('key-rejected', { detail: 'the shared secret would be all zeros' });
+  }
+  const ss = isRsa ? engine.randomBytes(SECRET_BYTES) : undefined;
+  const secret = ss && sealSecret(engine, clientKey, ss);
+  const transcript: Transcript = {
+    jkt: thumbprint(engine, clientKey),
+    kid,
+    secret,
+    issuedAt,
+    expiresAt,
+    session,
+    device,
+  };
+  const th = engine.sha256(transcriptInput(transcript));
+  const proof = identity.prove(th);
+  return {
+    channel: new Channel(engine, { kid, issuedAt, expiresAt, clientKey, th, ss, privateKey: keyPair.privateKey }),
+    answer: {
+      publicKey: keyPair.publicKey,
+      kid,
+      ...(secret !== undefined && { secret }),
+      issuedAt,
+      expiresAt,
+      session,
+      ...(device !== undefined && { device }),
+      ...(proof !== undefined && { proof }),
+    },
+  };
+}
+
+/** A key's SHA-256 thumbprint in base64url (RFC 7638). */
+export function thumbprint(engine: NodeEngine, jwk: PublicJwk | SigningJwk): string {
+  return engine.encodeBase64url(engine.sha256(thumbprintInput(jwk)));
+}
+
+/** `ss` as a plain compact JWE to the client's key (RFC 7516, `RSA-OAEP-256` with `A256GCM`). */
+function sealSecret(engine: NodeEngine, clientKey: PublicJwk, ss: Uint8Array): string {
+  const protectedHeader = engine.encodeBase64url(utf8(JSON.stringify({ alg: 'RSA-OAEP-256', enc: 'A256GCM' })));
+  const contentKey = engine.randomBytes(SECRET_BYTES);
+  const iv = engine.randomBytes(IV_BYTES);
+  const { ciphertext, tag } = engine.seal(engine.importContentKey(contentKey), iv, utf8(protectedHeader), ss);
+  return joinJwe({
+    protected: protectedHeader,
+    encryptedKey: engine.encodeBase64url(engine.rsaEncrypt(engine.importPublicKey(clientKey), contentKey)),
+    iv: engine.encodeBase64url(iv),
+    ciphertext: engine.encodeBase64url(ciphertext),
+    tag: engine.encodeBase64url(tag),
+  });
+}

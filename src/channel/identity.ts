@@ -1,0 +1,43 @@
+import type { NodeEngine } from '../crypto/node.js';
+import type { SigningKey } from '../protocol/crypto.js';
+import { utf8 } from '../protocol/json.js';
+import { signatureAlgorithm, type SignatureAlgorithm, type SigningJwk } from '../protocol/keys.js';
+import { thumbprint } from './handshake.js';
+
+export type IdentityKeyInput = Parameters<NodeEngine['importSigningKey']>[0];
+
+/** An identity key as it is published: a member of a JWK set (RFC 7517 §5). */
+export type PublishedIdentityKey = SigningJwk & {
+  readonly kid: string;
+  readonly alg: SignatureAlgorithm;
+  readonly use: 'sig';
+};
+
+/** The server's long-term signing keys (PROTOCOL §2): the first signs, all are published. There may be none. */
+export class IdentityKeys {
+  readonly published: readonly PublishedIdentityKey[];
+  readonly #engine: NodeEngine;
+  readonly #signing: SigningKey | undefined;
+
+  constructor(engine: NodeEngine, keys: readonly IdentityKeyInput[]) {
+    const imported = keys.map((key) => engine.importSigningKey(key));
+    this.#engine = engine;
+    this.#signing = imported[0]?.signingKey;
+    this.published = imported.map(({ publicKey }) => ({
+      ...publicKey,
+      kid: thumbprint(engine, publicKey),
+      alg: signatureAlgorithm(publicKey),
+      use: 'sig',
+    }));
+  }
+
+  /** The proof over a transcript hash: a compact JWS (RFC 7515) whose payload is `b64u(th)`; `undefined` without a key. */
+  prove(th: Uint8Array): string | undefined {
+    const [signer] = this.published;
+    if (!this.#signing || !signer) return undefined;
+    const encode = (text: string) => this.#engine.encodeBase64url(utf8(text));
+    const header = encode(JSON.stringify({ alg: signer.alg, typ: 'e2e-handshake+jws', kid: signer.kid }));
+    const signed = `${header}.${encode(this.#engine.encodeBase64url(th))}`;
+    return `${signed}.${this.#engine.encodeBase64url(this.#engine.sign(this.#signing, utf8(signed)))}`;
+  }
+}

@@ -1,0 +1,99 @@
+import { LRUCache } from 'lru-cache';
+import { E2eProblem } from '../protocol/problem.js';
+
+/**
+ * Where channels are kept: texts under names, each with an end. Whoever cannot answer throws `busy`, and the request is
+ * refused.
+ */
+export interface Records {
+  get(name: string): Promise<string | undefined>;
+  /** `expiresAt` in seconds since 1970. */
+  set(name: string, value: string, expiresAt: number): Promise<void>;
+  delete(name: string): Promise<void>;
+}
+
+/** Records in this process's memory, bounded: beyond it the least recently used goes. */
+export class MemoryRecords implements Records {
+  readonly #records: LRUCache<string, string>;
+
+  constructor(max: number) {
+    this.#records = new LRUCache({ max });
+  }
+
+  get(name: string): Promise<string | undefined> {
+    return Promise.resolve(this.#records.get(name));
+  }
+
+  set(name: string, value: string, expiresAt: number): Promise<void> {
+    this.#records.set(name, value, { ttl: Math.max(1, expiresAt * 1000 - Date.now()) });
+    return Promise.resolve();
+  }
+
+  delete(name: string): Promise<void> {
+    this.#records.delete(name);
+    return Promise.resolve();
+  }
+}
+
+/** What is used of an express-session store: the part that every store has. */
+export interface SessionStore {
+  get(id: string, callback: (error: unknown, session?: unknown) => void): unknown;
+  set(id: string, session: never, callback: (error?: unknown) => void): unknown;
+  destroy(id: string, callback: (error?: unknown) => void): unknown;
+}
+
+const PREFIX = 'e2e:';
+
+/**
+ * Records in an express-session store, beside the sessions rather than in them: a session's value is read, changed and
+ * written back whole by every request, and the last to write wins. The store takes each for a session, so each has a
+ * `cookie` that says when it ends.
+ */
+export class SessionStoreRecords implements Records {
+  constructor(
+    private readonly store: SessionStore,
+    /** Milliseconds after which a store that does not answer is `busy`. */
+    private readonly timeout: number,
+  ) {}
+
+  async get(name: string): Promise<string | undefined> {
+    const record = await this.#ask<unknown>((done) => this.store.get(PREFIX + name, done));
+    const value: unknown =
+      typeof record === 'object' && record !== null ? (record as { e2e?: unknown }).e2e : undefined;
+    return typeof value === 'string' ? value : undefined;
+  }
+
+  async set(name: string, value: string, expiresAt: number): Promise<void> {
+    const expires = new Date(expiresAt * 1000);
+    const originalMaxAge = Math.max(1, expires.getTime() - Date.now());
+    const record = { cookie: { expires, originalMaxAge, maxAge: originalMaxAge }, e2e: value };
+    await this.#ask((done) => this.store.set(PREFIX + name, record as never, done));
+  }
+
+  async delete(name: string): Promise<void> {
+    await this.#ask((done) => this.store.destroy(PREFIX + name, done));
+  }
+
+  /** One question to the store, by callback as every store has it; some also return a promise that must not go unheard. */
+  #ask<T>(question: (done: (error?: unknown, value?: T) => void) => unknown): Promise<T | undefined> {
+    return new Promise((resolve, reject) => {
+      const refuse = () => {
+        clearTimeout(timer);
+        reject(new E2eProblem('busy'));
+      };
+      const timer = setTimeout(refuse, this.timeout);
+      const done = (error?: unknown, value?: T): void => {
+        // express-session's own stores say ENOENT for a session that is not there.
+        if (error && (error as { code?: unknown }).code !== 'ENOENT') return refuse();
+        clearTimeout(timer);
+        resolve(value);
+      };
+      try {
+        const returned = question(done);
+        if (returned instanceof Promise) returned.catch(refuse);
+      } catch {
+        refuse();
+      }
+    });
+  }
+}

@@ -1,0 +1,85 @@
+import type { Awaitable } from '../protocol/crypto.js';
+import type { Way } from '../protocol/message.js';
+
+/** How many sequence numbers a window remembers. */
+export const WINDOW_SIZE = 1024;
+
+/** What became of a claim: the number is new and now taken, or was not new, or the channel has no window here. */
+export type Claim = 'new' | 'replayed' | 'lost';
+
+/**
+ * Takes each sequence number of a channel once (PROTOCOL §5). A claim is atomic across all servers that share the
+ * channel; whoever cannot answer throws, and the request is refused.
+ */
+export interface ReplayGuard {
+  /** Whether several servers share these windows. */
+  readonly shared: boolean;
+  /** Makes a channel's windows, before the handshake is answered. `expiresAt` in seconds since 1970. */
+  open(kid: string, expiresAt: number): Awaitable<void>;
+  claim(kid: string, way: Way, seq: number): Awaitable<Claim>;
+  /** Forgets a channel's windows: whatever comes on it from now on is lost. */
+  close(kid: string): Awaitable<void>;
+}
+export const ReplayGuard = Symbol('ReplayGuard');
+
+/**
+ * A sliding window over sequence numbers, as RFC 6479: a ring of bits that is never shifted, 33 words of 32 bits for a
+ * window of 1,024, so 132 bytes whatever comes. A number is taken where it is above the highest seen less 1,024, once.
+ */
+export class SlidingWindow {
+  static readonly #WORDS = WINDOW_SIZE / 32 + 1;
+  readonly #bits = new Uint32Array(SlidingWindow.#WORDS);
+  #highest = 0;
+
+  claim(seq: number): boolean {
+    if (seq <= this.#highest - WINDOW_SIZE) return false;
+    const word = Math.floor(seq / 32);
+    const highestWord = Math.floor(this.#highest / 32);
+    // The words between the old head of the ring and the new one belong to numbers that nobody has claimed yet.
+    const fresh = Math.min(word - highestWord, SlidingWindow.#WORDS);
+    for (let step = 1; step <= fresh; step++) this.#bits[(highestWord + step) % SlidingWindow.#WORDS] = 0;
+    const slot = word % SlidingWindow.#WORDS;
+    const bit = 1 << (seq % 32);
+    if (this.#bits[slot]! & bit) return false;
+    this.#bits[slot]! |= bit;
+    this.#highest = Math.max(this.#highest, seq);
+    return true;
+  }
+}
+
+interface Windows {
+  readonly expiresAt: number;
+  readonly dir: SlidingWindow;
+  /** Made when the first plain message comes: most channels never see one. */
+  plain?: SlidingWindow;
+}
+
+/** Windows in this process's memory: right for one process, and for channels that only one process serves. */
+export class MemoryReplayGuard implements ReplayGuard {
+  readonly shared = false;
+  /** In the order in which they were opened, and so about in the order in which they end. */
+  readonly #windows = new Map<string, Windows>();
+
+  /** @param max how many channels' windows are kept; beyond it the oldest goes, and its client shakes hands again. */
+  constructor(private readonly max = 100_000) {}
+
+  open(kid: string, expiresAt: number): void {
+    const now = Date.now() / 1000;
+    for (const [oldest, windows] of this.#windows) {
+      if (windows.expiresAt > now && this.#windows.size < this.max) break;
+      this.#windows.delete(oldest);
+    }
+    this.#windows.set(kid, { expiresAt, dir: new SlidingWindow() });
+  }
+
+  claim(kid: string, way: Way, seq: number): Claim {
+    const windows = this.#windows.get(kid);
+    if (!windows) return 'lost';
+    const window = way === 'dir' ? windows.dir : (windows.plain ??= new SlidingWindow());
+    return window.claim(seq) ? 'new' : 'replayed';
+  }
+
+  close(kid: string): void {
+    this.#windows.delete(kid);
+  }
+}
