@@ -1,0 +1,30 @@
+import { Body, Controller, Get, HttpCode, Post, Req, UnauthorizedException, UseGuards } from '@nestjs/common';
+import type { Request } from 'express';
+import { Encrypted, KeyService } from 'nestjs-e2e-encryption';
+import { ownerOf } from '../session.js';
+import { PasswordGuard } from './password.guard.js';
+
+@Controller('auth')
+@Encrypted()
+export class AuthController {
+  constructor(private readonly keys: KeyService) {}
+
+  @Post('login')
+  @HttpCode(200)
+  @UseGuards(PasswordGuard)
+  async login(@Req() req: Request, @Body('username') username: string): Promise<{ username: string }> {
+    const owner = ownerOf(req);
+    // A login gets a new session id (against session fixation); the caller's channel moves along, the notes too.
+    await this.keys.carryOver(req);
+    req.session.owner = owner;
+    req.session.username = username;
+    return { username };
+  }
+
+  @Get('me')
+  me(@Req() req: Request): { username: string } {
+    const { username } = req.session;
+    if (username === undefined) throw new UnauthorizedException('Not logged in');
+    return { username };
+  }
+}

@@ -1,0 +1,11 @@
+import { IsString, Length, MaxLength } from 'class-validator';
+
+export class CreateNoteDto {
+  @IsString()
+  @Length(1, 80)
+  readonly title!: string;
+
+  @IsString()
+  @MaxLength(10_000)
+  readonly body!: string;
+}
