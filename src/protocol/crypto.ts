@@ -27,6 +27,12 @@ export interface KeyPair {
   readonly privateKey: PrivateKey;
 }
 
+/** An engine, or the runtime under it, has not what was asked for: another kind of key or another engine may. */
+export class UnsupportedByEngine extends Error {
+  override readonly name = 'UnsupportedByEngine';
+  readonly code = 'unsupported';
+}
+
 /** The output of AES-256-GCM: as many bytes as went in, and a tag of 16 bytes. */
 export interface Sealed {
   readonly ciphertext: Bytes;
@@ -35,7 +41,8 @@ export interface Sealed {
 
 /**
  * What the protocol needs of a crypto library. Nothing here knows messages or channels. Operations that fail on what
- * the other end sent answer `undefined` or `false`; an exception means misuse, or a kind that the engine does not have.
+ * the other end sent answer `undefined` or `false`; an exception means misuse, and `UnsupportedByEngine` a kind or a
+ * signature that the engine does not have.
  */
 export interface CryptoEngine {
   readonly name: 'node' | 'web' | 'forge';

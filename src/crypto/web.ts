@@ -1,0 +1,245 @@
+import { decodeBase64url, encodeBase64url } from '../protocol/base64url.js';
+import {
+  UnsupportedByEngine,
+  type Bytes,
+  type ContentKey,
+  type CryptoEngine,
+  type KeyPair,
+  type PrivateKey,
+  type PublicKey,
+  type Sealed,
+  type SigningKey,
+} from '../protocol/crypto.js';
+import { IV_BYTES, TAG_BYTES } from '../protocol/jwe.js';
+import {
+  keyKind,
+  signatureAlgorithm,
+  type EcPublicJwk,
+  type KeyKind,
+  type PublicJwk,
+  type SignatureAlgorithm,
+  type SigningJwk,
+} from '../protocol/keys.js';
+import { Opaque } from './opaque.js';
+
+const CONTENT_KEY_BYTES = 32;
+const SIGNATURE_BYTES = 64;
+
+const RSA = { name: 'RSA-OAEP', hash: 'SHA-256' };
+const ECDSA = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
+const ED25519 = { name: 'Ed25519' };
+const AGREEMENT = { 'P-256': { name: 'ECDH', namedCurve: 'P-256' }, X25519: { name: 'X25519' } };
+
+class WebPrivateKey extends Opaque<CryptoKey> implements PrivateKey {
+  constructor(
+    readonly kind: KeyKind,
+    key: CryptoKey,
+  ) {
+    super(key);
+  }
+}
+class WebPublicKey extends Opaque<CryptoKey> implements PublicKey {
+  constructor(
+    readonly kind: KeyKind,
+    key: CryptoKey,
+  ) {
+    super(key);
+  }
+}
+class WebSigningKey extends Opaque<CryptoKey> implements SigningKey {
+  readonly alg = 'ES256';
+}
+class WebContentKey extends Opaque<CryptoKey> implements ContentKey {
+  readonly enc = 'A256GCM';
+}
+
+/**
+ * WebCrypto: browsers, workers, Deno, Bun, Node. Private and content keys cannot be read out, by script neither.
+ *
+ * `kinds` and `signatures` say what WebCrypto knows. X25519 and Ed25519 came to runtimes late, and no runtime tells
+ * without being tried: where one is missing, the first use of it throws `UnsupportedByEngine`.
+ */
+export class WebEngine implements CryptoEngine {
+  readonly name = 'web';
+  readonly kinds = ['RSA', 'P-256', 'X25519'] as const;
+  readonly signatures = ['Ed25519', 'ES256'] as const;
+
+  /** Whether this runtime has WebCrypto: pages on plain-HTTP origins have not. */
+  static isAvailable(): boolean {
+    return typeof globalThis.crypto?.subtle?.importKey === 'function';
+  }
+
+  randomBytes(length: number): Bytes {
+    return globalThis.crypto.getRandomValues(new Uint8Array(length));
+  }
+
+  encodeBase64url(bytes: Bytes): string {
+    return encodeBase64url(bytes);
+  }
+
+  decodeBase64url(text: string): Bytes | undefined {
+    return decodeBase64url(text);
+  }
+
+  async sha256(data: Bytes): Promise<Bytes> {
+    return new Uint8Array(await subtle().digest('SHA-256', own(data)));
+  }
+
+  async hkdf(ikm: Bytes, salt: Bytes, info: Bytes): Promise<Bytes> {
+    const key = await subtle().importKey('raw', own(ikm), 'HKDF', false, ['deriveBits']);
+    const algorithm = { name: 'HKDF', hash: 'SHA-256', salt: own(salt), info: own(info) };
+    return new Uint8Array(await subtle().deriveBits(algorithm, key, CONTENT_KEY_BYTES * 8));
+  }
+
+  async generateKeyPair(kind: KeyKind, modulusLength = 2048): Promise<KeyPair> {
+    const algorithm =
+      kind === 'RSA' ? { ...RSA, modulusLength, publicExponent: new Uint8Array([1, 0, 1]) } : AGREEMENT[kind];
+    const pair = await supported(kind, generateKey(algorithm, usagesOf(kind, 'private'), usagesOf(kind, 'public')));
+    const { n = '', e = '', x = '', y = '' } = await subtle().exportKey('jwk', pair.publicKey);
+    return { publicKey: channelJwk(kind, { n, e, x, y }), privateKey: new WebPrivateKey(kind, pair.privateKey) };
+  }
+
+  async importPublicKey(jwk: PublicJwk): Promise<PublicKey> {
+    const kind = keyKind(jwk);
+    return new WebPublicKey(kind, await importChannelKey(kind, jwk, 'public'));
+  }
+
+  async importPrivateKey(jwk: PublicJwk & { d: string }): Promise<PrivateKey> {
+    const kind = keyKind(jwk);
+    return new WebPrivateKey(kind, await importChannelKey(kind, jwk, 'private'));
+  }
+
+  async rsaEncrypt(key: PublicKey, plaintext: Bytes): Promise<Bytes> {
+    return new Uint8Array(await subtle().encrypt(RSA, WebPublicKey.reveal(key), own(plaintext)));
+  }
+
+  async rsaDecrypt(key: PrivateKey, ciphertext: Bytes): Promise<Bytes | undefined> {
+    const privateKey = WebPrivateKey.reveal(key);
+    if (key.kind !== 'RSA') throw new TypeError('an RSA key decrypts');
+    return subtle()
+      .decrypt(RSA, privateKey, own(ciphertext))
+      .then(
+        (plaintext) => new Uint8Array(plaintext),
+        () => undefined,
+      );
+  }
+
+  async agree(privateKey: PrivateKey, publicKey: PublicKey): Promise<Bytes | undefined> {
+    const own = WebPrivateKey.reveal(privateKey);
+    const other = WebPublicKey.reveal(publicKey);
+    if (privateKey.kind !== publicKey.kind || privateKey.kind === 'RSA')
+      throw new TypeError('two ECDH keys of one kind');
+    const algorithm = { name: AGREEMENT[privateKey.kind].name, public: other };
+    // An all-zero X25519 secret is refused by newer runtimes themselves, by older ones not (RFC 7748 §6.1).
+    const secret = await subtle()
+      .deriveBits(algorithm, own, 256)
+      .then(
+        (bits) => new Uint8Array(bits),
+        () => new Uint8Array(),
+      );
+    return secret.reduce((seen, byte) => seen | byte, 0) === 0 ? undefined : secret;
+  }
+
+  async importContentKey(bytes: Bytes): Promise<ContentKey> {
+    if (bytes.length !== CONTENT_KEY_BYTES) throw new TypeError('an A256GCM key has 32 bytes');
+    return new WebContentKey(await subtle().importKey('raw', own(bytes), 'AES-GCM', false, ['encrypt', 'decrypt']));
+  }
+
+  async seal(key: ContentKey, iv: Bytes, aad: Bytes, plaintext: Bytes): Promise<Sealed> {
+    if (iv.length !== IV_BYTES) throw new TypeError('an IV has 12 bytes');
+    const output = new Uint8Array(await subtle().encrypt(gcm(iv, aad), WebContentKey.reveal(key), own(plaintext)));
+    return { ciphertext: output.subarray(0, -TAG_BYTES), tag: output.subarray(-TAG_BYTES) };
+  }
+
+  async open(key: ContentKey, iv: Bytes, aad: Bytes, ciphertext: Bytes, tag: Bytes): Promise<Bytes | undefined> {
+    const contentKey = WebContentKey.reveal(key);
+    if (iv.length !== IV_BYTES || tag.length !== TAG_BYTES) return undefined;
+    const input = new Uint8Array(ciphertext.length + TAG_BYTES);
+    input.set(ciphertext);
+    input.set(tag, ciphertext.length);
+    return subtle()
+      .decrypt(gcm(iv, aad), contentKey, input)
+      .then(
+        (plaintext) => new Uint8Array(plaintext),
+        () => undefined,
+      );
+  }
+
+  async verify(jwk: SigningJwk, data: Bytes, signature: Bytes): Promise<boolean> {
+    if (signature.length !== SIGNATURE_BYTES) return false;
+    const alg = signatureAlgorithm(jwk);
+    const algorithm = alg === 'ES256' ? ECDSA : ED25519;
+    try {
+      const key = await supported(alg, subtle().importKey('jwk', { ...jwk }, algorithm, true, ['verify']));
+      return await subtle().verify(algorithm, key, own(signature), own(data));
+    } catch (error) {
+      if (error instanceof UnsupportedByEngine) throw error;
+      return false;
+    }
+  }
+
+  /** A P-256 key pair for ES256 whose private half cannot be read out. */
+  async generateSigningKeyPair(): Promise<{ readonly publicKey: EcPublicJwk; readonly signingKey: SigningKey }> {
+    const pair = await generateKey(ECDSA, ['sign'], ['verify']);
+    const { x = '', y = '' } = await subtle().exportKey('jwk', pair.publicKey);
+    return { publicKey: { kty: 'EC', crv: 'P-256', x, y }, signingKey: new WebSigningKey(pair.privateKey) };
+  }
+
+  /** ES256 as r ‖ s (RFC 7518 §3.4), 64 bytes. */
+  async sign(key: SigningKey, data: Bytes): Promise<Bytes> {
+    return new Uint8Array(await subtle().sign(ECDSA, WebSigningKey.reveal(key), own(data)));
+  }
+}
+
+function subtle(): SubtleCrypto {
+  if (!WebEngine.isAvailable()) throw new UnsupportedByEngine('WebCrypto is missing here: the origin is plain HTTP');
+  return globalThis.crypto.subtle;
+}
+
+/** WebCrypto takes no memory that another thread may change under it; nothing here hands it any. */
+function own(bytes: Bytes): Uint8Array<ArrayBuffer> {
+  return bytes as Uint8Array<ArrayBuffer>;
+}
+
+function gcm(iv: Bytes, aad: Bytes): AesGcmParams {
+  return { name: 'AES-GCM', iv: own(iv), additionalData: own(aad), tagLength: TAG_BYTES * 8 };
+}
+
+async function generateKey(
+  algorithm: AlgorithmIdentifier | RsaHashedKeyGenParams | EcKeyGenParams,
+  privateUsages: readonly KeyUsage[],
+  publicUsages: readonly KeyUsage[],
+): Promise<CryptoKeyPair> {
+  // Not extractable: of a pair, that is said of the private half alone.
+  return (await subtle().generateKey(algorithm, false, [...privateUsages, ...publicUsages])) as CryptoKeyPair;
+}
+
+function importChannelKey(kind: KeyKind, jwk: PublicJwk, half: 'public' | 'private'): Promise<CryptoKey> {
+  const algorithm = kind === 'RSA' ? RSA : AGREEMENT[kind];
+  return supported(kind, subtle().importKey('jwk', { ...jwk }, algorithm, half === 'public', usagesOf(kind, half)));
+}
+
+function usagesOf(kind: KeyKind, half: 'public' | 'private'): KeyUsage[] {
+  if (kind === 'RSA') return half === 'public' ? ['encrypt'] : ['decrypt'];
+  return half === 'public' ? [] : ['deriveBits'];
+}
+
+function channelJwk(kind: KeyKind, { n, e, x, y }: Record<'n' | 'e' | 'x' | 'y', string>): PublicJwk {
+  switch (kind) {
+    case 'RSA':
+      return { kty: 'RSA', n, e };
+    case 'P-256':
+      return { kty: 'EC', crv: 'P-256', x, y };
+    case 'X25519':
+      return { kty: 'OKP', crv: 'X25519', x };
+  }
+}
+
+async function supported<T>(what: KeyKind | SignatureAlgorithm, operation: Promise<T>): Promise<T> {
+  try {
+    return await operation;
+  } catch (error) {
+    if ((error as { name?: unknown }).name !== 'NotSupportedError') throw error;
+    throw new UnsupportedByEngine(`the WebCrypto of this runtime has no ${what}`, { cause: error });
+  }
+}
