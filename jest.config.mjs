@@ -1,7 +1,7 @@
 // One configuration, four suites: the plain one needs nothing but Node; `browser`, `redis` and `package`
 // need Chromium, Redis or a network, and are asked for by name (npm run test:browser, …).
 const suite = process.env.SUITE;
-const special = ['browser', 'redis', 'package'];
+const special = ['browser', 'redis', 'package', 'conformance'];
 
 /** @type {import('jest').Config} */
 export default {
@@ -36,4 +36,6 @@ export default {
     ],
   },
   testTimeout: 30_000,
+  // What .ci/run counts from.
+  ...(process.env.CI && { reporters: ['default', '<rootDir>/scripts/ci-reporter.mjs'] }),
 };
