@@ -13,6 +13,7 @@ import {
 } from '../protocol/crypto.js';
 import { IV_BYTES, TAG_BYTES } from '../protocol/jwe.js';
 import { keyKind, type KeyKind, type PublicJwk, type SigningJwk } from '../protocol/keys.js';
+import { equal } from './bytes.js';
 import { Opaque } from './opaque.js';
 
 const CONTENT_KEY_BYTES = 32;
@@ -162,11 +163,6 @@ function hmac(key: string, data: string): string {
   mac.start('sha256', key);
   mac.update(data);
   return mac.digest().getBytes();
-}
-
-/** Whether two byte strings of one length are equal, in a time that does not depend on where they differ. */
-function equal(a: Bytes, b: Bytes): boolean {
-  return a.length === b.length && a.reduce((difference, byte, index) => difference | (byte ^ b[index]!), 0) === 0;
 }
 
 /** forge takes bytes as characters. In slices: as many arguments as a message has bytes would blow the stack. */

@@ -32,13 +32,13 @@ import type {
 } from '../protocol/crypto.js';
 import { IV_BYTES, TAG_BYTES } from '../protocol/jwe.js';
 import {
-  keyKind,
   signatureAlgorithm,
   type KeyKind,
   type PublicJwk,
   type SignatureAlgorithm,
   type SigningJwk,
 } from '../protocol/keys.js';
+import { isZero } from './bytes.js';
 import { Opaque } from './opaque.js';
 
 const CIPHER: CipherGCMTypes = 'aes-256-gcm';
@@ -132,11 +132,13 @@ export class NodeEngine implements CryptoEngine {
   }
 
   importPublicKey(jwk: PublicJwk): PublicKey {
-    return new NodePublicKey(keyKind(jwk), createPublicKey({ key: { ...jwk }, format: 'jwk' }));
+    const key = createPublicKey({ key: { ...jwk }, format: 'jwk' });
+    return new NodePublicKey(kindOf(key), key);
   }
 
   importPrivateKey(jwk: PublicJwk & { d: string }): PrivateKey {
-    return new NodePrivateKey(keyKind(jwk), createPrivateKey({ key: { ...jwk }, format: 'jwk' }));
+    const key = createPrivateKey({ key: { ...jwk }, format: 'jwk' });
+    return new NodePrivateKey(kindOf(key), key);
   }
 
   /** A channel's private key as PKCS#8 in DER (RFC 5958), for the record that the server wraps and stores. */
@@ -170,9 +172,9 @@ export class NodeEngine implements CryptoEngine {
       throw new TypeError('two ECDH keys of one kind');
     try {
       const secret = diffieHellman(keys);
-      return secret.reduce((seen, byte) => seen | byte, 0) === 0 ? undefined : secret;
+      return privateKey.kind === 'X25519' && isZero(secret) ? undefined : secret;
     } catch {
-      return undefined; // OpenSSL refuses an all-zero X25519 secret itself (RFC 7748 §6.1)
+      return undefined; // OpenSSL 3 refuses an all-zero X25519 secret itself (RFC 7748 §6.1)
     }
   }
 

@@ -20,6 +20,7 @@ import {
   type SignatureAlgorithm,
   type SigningJwk,
 } from '../protocol/keys.js';
+import { isZero } from './bytes.js';
 import { Opaque } from './opaque.js';
 
 const CONTENT_KEY_BYTES = 32;
@@ -130,14 +131,12 @@ export class WebEngine implements CryptoEngine {
     if (privateKey.kind !== publicKey.kind || privateKey.kind === 'RSA')
       throw new TypeError('two ECDH keys of one kind');
     const algorithm = { name: AGREEMENT[privateKey.kind].name, public: other };
-    // An all-zero X25519 secret is refused by newer runtimes themselves, by older ones not (RFC 7748 §6.1).
-    const secret = await subtle()
-      .deriveBits(algorithm, own, 256)
-      .then(
-        (bits) => new Uint8Array(bits),
-        () => new Uint8Array(),
-      );
-    return secret.reduce((seen, byte) => seen | byte, 0) === 0 ? undefined : secret;
+    try {
+      const secret = new Uint8Array(await subtle().deriveBits(algorithm, own, 256));
+      return privateKey.kind === 'X25519' && isZero(secret) ? undefined : secret;
+    } catch {
+      return undefined; // newer runtimes refuse an all-zero X25519 secret themselves (RFC 7748 §6.1), older ones do not
+    }
   }
 
   async importContentKey(bytes: Bytes): Promise<ContentKey> {

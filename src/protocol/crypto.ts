@@ -69,7 +69,7 @@ export interface CryptoEngine {
   /** RSA-OAEP with SHA-256 and MGF1 with SHA-256, empty label (RFC 7518 §4.3). */
   rsaEncrypt(key: PublicKey, plaintext: Bytes): Awaitable<Bytes>;
   rsaDecrypt(key: PrivateKey, ciphertext: Bytes): Awaitable<Bytes | undefined>;
-  /** ECDH (P-256: the x coordinate; X25519: RFC 7748 §6.1), 32 bytes; `undefined` for an all-zero secret. */
+  /** ECDH (P-256: the x coordinate; X25519: RFC 7748 §6.1), 32 bytes; X25519: `undefined` for an all-zero secret. */
   agree(privateKey: PrivateKey, publicKey: PublicKey): Awaitable<Bytes | undefined>;
 
   /** An AES-256-GCM key from 32 bytes. */
