@@ -121,7 +121,7 @@ export class ChannelStore {
   /** The other half of carrying a channel over: the new session keeps the old one's name and device key, and this channel. */
   async adopt(session: SessionRef, old: SessionRecord, channel: Channel): Promise<void> {
     await this.#write(session.id, channel);
-    await this.#writeSession(session, { ...old, channels: [entryOf(channel)] });
+    await this.#writeSession(session, { ...old, channels: [...old.channels, entryOf(channel)] });
   }
 
   async #write(session: string, channel: Channel): Promise<void> {

@@ -1,0 +1,25 @@
+export { E2eModule } from './nest/e2e.module.js';
+export type { E2eExtras, E2eOptions } from './nest/e2e.options.js';
+export {
+  E2e,
+  Encrypted,
+  Plain,
+  type ChannelFacts,
+  type EncryptedOptions,
+  type Sealing,
+} from './nest/encrypted.decorator.js';
+export { KeyService } from './nest/key.service.js';
+export { E2eRoutes, type SealedRoute } from './nest/e2e.routes.js';
+export { E2eGuard } from './nest/e2e.guard.js';
+export { E2eInterceptor } from './nest/e2e.interceptor.js';
+export { E2eException } from './nest/e2e.exception.js';
+
+export { E2eProblem, type ProblemDetails, type ProblemName } from './protocol/problem.js';
+export type { KeyKind, PublicJwk, SigningJwk } from './protocol/keys.js';
+
+export { MemoryReplayGuard, ReplayGuard, type Claim } from './channel/replay.js';
+export type { Answer, OpenedMessage } from './channel/channel.js';
+export type { Binding } from './channel/channels.js';
+export type { HandshakeAnswer } from './channel/handshake.js';
+export type { IdentityKeyInput, PublishedIdentityKey } from './channel/identity.js';
+export type { KeyPoolOptions } from './channel/key-pool.js';

@@ -1,0 +1,71 @@
+import type { IncomingMessage } from 'node:http';
+import { tooLarge } from '../channel/channels.js';
+import { MAX_HEADER_BYTES } from '../protocol/jwe.js';
+import { essence } from '../protocol/media-type.js';
+import { MESSAGE_MEDIA_TYPE } from '../protocol/message.js';
+import { E2eProblem } from '../protocol/problem.js';
+import { HANDSHAKE_MEDIA_TYPE } from './arrival.js';
+
+/** The longest handshake, in bytes: two keys of 4,096 bits in PEM fit well. */
+export const MAX_HANDSHAKE_BYTES = 16_384;
+
+const bodies = new WeakMap<IncomingMessage, Buffer | E2eProblem>();
+
+/** Reads the two kinds of body that are ours, as bytes, whatever parsers the application has. */
+export class BodyReader {
+  readonly #limits: ReadonlyMap<string, number>;
+
+  constructor(maxBodySize: number) {
+    // Base64url of the plaintext; of the header, the encrypted key, the IV and the tag.
+    const message = Math.ceil((maxBodySize * 4) / 3) + 2 * MAX_HEADER_BYTES;
+    this.#limits = new Map([
+      [MESSAGE_MEDIA_TYPE, message],
+      [HANDSHAKE_MEDIA_TYPE, MAX_HANDSHAKE_BYTES],
+    ]);
+  }
+
+  get mediaTypes(): string[] {
+    return [...this.#limits.keys()];
+  }
+
+  /**
+   * Reads the body, where it is one of ours and nobody read it yet. One over its limit is remembered as that, for
+   * whoever asks for it; the length is counted, not believed. Rejects where the connection ends before the body does.
+   */
+  async read(request: IncomingMessage): Promise<void> {
+    const limit = this.#limits.get(essence(request.headers['content-type'] ?? ''));
+    if (limit === undefined || request.readableEnded || bodies.has(request)) return;
+    const isTooLong = Number(request.headers['content-length'] ?? 0) > limit;
+    bodies.set(request, isTooLong ? tooLarge(limit) : await collect(request, limit));
+  }
+}
+
+/**
+ * The bytes that were read, if the body was one of ours.
+ *
+ * @throws E2eProblem `too-large`.
+ */
+export function readBodyOf(request: IncomingMessage): Buffer | undefined {
+  const body = bodies.get(request);
+  if (body instanceof E2eProblem) throw body;
+  return body;
+}
+
+function collect(request: IncomingMessage, limit: number): Promise<Buffer | E2eProblem> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let length = 0;
+    const settle = (outcome: () => void): void => {
+      request.off('data', onData).off('end', onEnd).off('error', onError).off('close', onError);
+      outcome();
+    };
+    const onData = (chunk: Buffer): void => {
+      length += chunk.length;
+      chunks.push(chunk);
+      if (length > limit) settle(() => resolve(tooLarge(limit)));
+    };
+    const onEnd = (): void => settle(() => resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, length)));
+    const onError = (): void => settle(() => reject(new Error('the request ended before its body did')));
+    request.on('data', onData).on('end', onEnd).on('error', onError).on('close', onError);
+  });
+}

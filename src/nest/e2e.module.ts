@@ -1,0 +1,96 @@
+import {
+  Inject,
+  Logger,
+  Module,
+  type DynamicModule,
+  type NestModule,
+  type OnApplicationBootstrap,
+  type OnModuleInit,
+} from '@nestjs/common';
+import { ApplicationConfig, DiscoveryModule, HttpAdapterHost } from '@nestjs/core';
+import { Arrivals } from './arrival.js';
+import { BodyReader } from './body-reader.js';
+import { E2eGuard } from './e2e.guard.js';
+import { E2eInterceptor } from './e2e.interceptor.js';
+import { ConfigurableModuleClass, type OPTIONS_TYPE } from './e2e.module-definition.js';
+import { E2E_PATH } from './e2e.options.js';
+import { E2eRoutes } from './e2e.routes.js';
+import { EmbeddedSession } from './embedded-session.js';
+import { Exchange } from './exchange.js';
+import { KeyService, missingSecret } from './key.service.js';
+import { platformOf, type Platform } from './platform.js';
+import { SealingReader } from './sealing-reader.js';
+
+/**
+ * Application-layer encryption for a Nest application: `E2eModule.forRoot()`, then `@Encrypted()` on controllers. Wires
+ * the parts; does nothing itself.
+ */
+@Module({
+  imports: [DiscoveryModule],
+  providers: [
+    { provide: Arrivals, useFactory: (path: string) => new Arrivals(`/${path}/handshake`), inject: [E2E_PATH] },
+    EmbeddedSession,
+    KeyService,
+    Exchange,
+    SealingReader,
+    E2eRoutes,
+    E2eGuard,
+    E2eInterceptor,
+  ],
+  exports: [KeyService, E2eRoutes],
+})
+export class E2eModule extends ConfigurableModuleClass implements NestModule, OnModuleInit, OnApplicationBootstrap {
+  readonly #logger = new Logger('E2eModule');
+  #platform: Platform | undefined;
+
+  constructor(
+    @Inject(HttpAdapterHost) private readonly adapterHost: HttpAdapterHost,
+    @Inject(ApplicationConfig) private readonly config: ApplicationConfig,
+    @Inject(Arrivals) private readonly arrivals: Arrivals,
+    @Inject(EmbeddedSession) private readonly embedded: EmbeddedSession,
+    @Inject(KeyService) private readonly keys: KeyService,
+    @Inject(Exchange) private readonly exchange: Exchange,
+    @Inject(E2eRoutes) private readonly routes: E2eRoutes,
+    @Inject(E2eGuard) private readonly guard: E2eGuard,
+    @Inject(E2eInterceptor) private readonly interceptor: E2eInterceptor,
+  ) {
+    super();
+  }
+
+  /** Without options everything has a default. */
+  static override forRoot(options: typeof OPTIONS_TYPE = {}): DynamicModule {
+    return super.forRoot(options);
+  }
+
+  /** While the application initializes: after its own `app.use(…)`, before its routes. */
+  async configure(): Promise<void> {
+    const platform = platformOf(this.adapterHost.httpAdapter, this.arrivals);
+    this.#platform = platform;
+    const { session, secrets, maxBodySize, maxBodyDepth, guard } = this.keys.options;
+    const bringsOwn = session === false || platform.hasOwnSession();
+    if ((bringsOwn || this.embedded.hasForeignStore) && secrets.length === 0) throw new Error(missingSecret());
+    if (!bringsOwn) this.embedded.warn();
+
+    await platform.install(new BodyReader(maxBodySize), session === false ? undefined : this.embedded);
+    this.exchange.presentation = {
+      maxBodyDepth,
+      parseQuery: (query) => platform.parseQuery(query),
+      queryTag: (query) => this.keys.queryTag(query),
+    };
+    // An APP_GUARD of ours would run after the application's; the first place is taken by hand.
+    if (guard) this.config.getGlobalGuards().unshift(this.guard);
+    this.config.getGlobalInterceptors().unshift(this.interceptor);
+  }
+
+  onModuleInit(): void {
+    this.routes.check();
+    this.#platform?.installTail((request, response) => this.exchange.enter(request, response));
+  }
+
+  onApplicationBootstrap(): void {
+    for (const { method, path, request, response } of this.routes.list()) {
+      const directions = [request && 'request', response && 'response'].filter(Boolean).join(' and ');
+      this.#logger.log(`Sealed {${path}, ${method}}: ${directions}`);
+    }
+  }
+}

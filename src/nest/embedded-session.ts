@@ -1,0 +1,63 @@
+import { Inject, Injectable, Logger, type OnModuleDestroy } from '@nestjs/common';
+import session, { type SessionOptions } from 'express-session';
+import createMemoryStore from 'memorystore';
+import { nodeEngine } from '../crypto/node.js';
+import type { SessionStore } from '../channel/records.js';
+import { E2E_OPTIONS, type E2eOptions } from './e2e.options.js';
+
+const COOKIE_NAME = 'e2e.sid';
+const MAX_SESSIONS = 50_000;
+const PRUNE_INTERVAL_MS = 600_000;
+
+/**
+ * The session that the module brings where the application has none: express-session's options, completed, and a
+ * bounded store in memory unless the options name one.
+ */
+@Injectable()
+export class EmbeddedSession implements OnModuleDestroy {
+  readonly #given: Partial<SessionOptions>;
+  readonly #memory: InstanceType<ReturnType<typeof createMemoryStore>> | undefined;
+
+  constructor(@Inject(E2E_OPTIONS) { session: given }: E2eOptions) {
+    this.#given = given === false ? {} : (given ?? {});
+    if (given === false || this.#given.store) return;
+    this.#memory = new (createMemoryStore(session))({ checkPeriod: PRUNE_INTERVAL_MS, max: MAX_SESSIONS });
+  }
+
+  /** Whether this is the store in memory, which no other process sees. */
+  owns(store: SessionStore | undefined): boolean {
+    return store !== undefined && store === (this.#memory as unknown);
+  }
+
+  /** Whether the options bring a store of their own. */
+  get hasForeignStore(): boolean {
+    return this.#given.store !== undefined;
+  }
+
+  /** The completed options. */
+  get options(): SessionOptions & { readonly name: string } {
+    return {
+      name: COOKIE_NAME,
+      secret: nodeEngine.encodeBase64url(nodeEngine.randomBytes(32)),
+      resave: false,
+      saveUninitialized: false,
+      store: this.#memory as SessionOptions['store'],
+      ...this.#given,
+      cookie: { httpOnly: true, sameSite: 'lax', secure: 'auto', path: '/', ...(this.#given.cookie as object) },
+    };
+  }
+
+  /** Says what to configure, where a production server is about to keep sessions in memory. */
+  warn(): void {
+    if (process.env.NODE_ENV !== 'production' || !this.#memory) return;
+    new Logger('E2eModule').warn(
+      'Sessions and channels are kept in the memory of this process: they end with it, and other servers do not see ' +
+        'them. For production give E2eModule.forRoot({ session: { store, secret }, secret }) or an app.use(session(...)) ' +
+        'of your own, with a shared store.',
+    );
+  }
+
+  onModuleDestroy(): void {
+    this.#memory?.stopInterval();
+  }
+}

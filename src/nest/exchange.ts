@@ -1,0 +1,128 @@
+import { Inject, Injectable, Logger, MethodNotAllowedException } from '@nestjs/common';
+import type { IncomingMessage } from 'node:http';
+import type { OpenedMessage } from '../channel/channel.js';
+import { REQUEST_HEADER } from '../protocol/message.js';
+import { E2eProblem } from '../protocol/problem.js';
+import { Arrivals } from './arrival.js';
+import { E2eException } from './e2e.exception.js';
+import { PLAIN, type Sealing } from './encrypted.decorator.js';
+import { beginState, rawRequest, rawResponse, stateOf } from './exchange-state.js';
+import {
+  findMessage,
+  ignoreConditions,
+  mayStandThere,
+  present,
+  type FoundMessage,
+  type Presentation,
+} from './incoming.js';
+import { KeyService } from './key.service.js';
+import { Outgoing, type PlainAnswer, type WireAnswer } from './outgoing.js';
+import { flawOf, NO_STORE, plainProblem, problemAnswer, sealAnswer } from './sealed-answer.js';
+import { sessionOf, type HttpSession } from './session.js';
+
+const HEAD_REFUSED: WireAnswer = { status: 405, headers: { Allow: 'GET', ...NO_STORE }, body: '' };
+const WITHHELD: WireAnswer = { status: 500, headers: NO_STORE, body: '' };
+
+/**
+ * One request's way through: its message is opened and put before the application, and whatever answers it is sealed.
+ * The only place that decides what may leave. Guard, interceptor and the tail for unmatched routes all call `enter`;
+ * the first call does the work.
+ */
+@Injectable()
+export class Exchange {
+  readonly #logger = new Logger('E2eModule');
+
+  /** Set when the application starts: how this platform's requests are read. */
+  presentation: Presentation | undefined;
+
+  constructor(
+    @Inject(KeyService) private readonly keys: KeyService,
+    @Inject(Arrivals) private readonly arrivals: Arrivals,
+  ) {}
+
+  /**
+   * Opens the request's message, if it has one, in the order of PROTOCOL §5; refuses it where the route asks for more
+   * than came.
+   *
+   * @throws an exception for Nest, whose answer is settled: whatever becomes of it, the problem is what leaves.
+   */
+  async enter(request: object, response: object, route: Sealing = PLAIN): Promise<void> {
+    const raw = rawRequest(request);
+    if (stateOf(raw)) return;
+    beginState(raw);
+    const isSealedRoute = route.request || route.response;
+    if (raw.method === 'HEAD' && (isSealedRoute || raw.headers[REQUEST_HEADER] !== undefined)) {
+      // Its answer has no body to seal.
+      this.settle(response, HEAD_REFUSED);
+      throw new MethodNotAllowedException();
+    }
+    try {
+      const found = findMessage(raw);
+      if (found) await this.#open(request, response, found, route);
+      else if (isSealedRoute) throw new E2eProblem('message-required');
+    } catch (error) {
+      if (!(error instanceof E2eProblem)) throw error;
+      throw this.refuse(request, response, error);
+    }
+  }
+
+  /** Has this very answer leave, whoever ends the response, and however. On a sealed request it is sealed in turn. */
+  settle(response: object, answer: WireAnswer): void {
+    new Outgoing(rawResponse(response), () => answer);
+  }
+
+  /** Has the problem leave: in the clear as long as nobody took over the response, sealed from then on. */
+  refuse(request: object, response: object, problem: E2eProblem): E2eException {
+    const state = stateOf(rawRequest(request)) ?? beginState(rawRequest(request));
+    state.refusal = problem;
+    state.outgoing ??= new Outgoing(rawResponse(response), () => problemAnswer(problem));
+    return new E2eException(problem);
+  }
+
+  async #open(request: object, response: object, found: FoundMessage, route: Sealing): Promise<void> {
+    const raw = rawRequest(request);
+    const state = stateOf(raw) ?? beginState(raw);
+    // A plain body beside a message is a second way in, except where the route was declared to take one.
+    if (found.besideBody && (route.request || !route.response)) throw new E2eProblem('message-rejected');
+    const session = sessionOf(request);
+    if (!session) throw this.keys.withoutSession();
+    const message = await this.#openMessage(raw, session, found);
+
+    // From here on every answer is sealed, the refusals of the next step among them.
+    state.outgoing = new Outgoing(rawResponse(response), (answer) =>
+      this.#leave(message, state.refusal ? plainProblem(state.refusal) : answer),
+    );
+    await this.keys.channelsOf(session).admit(message, this.arrivals.of(raw).at);
+    state.message = message;
+    if (route.request && !route.response) state.outgoing.release();
+    ignoreConditions(raw);
+    if (this.presentation) present(request, found, message, this.presentation);
+  }
+
+  async #openMessage(raw: IncomingMessage, session: HttpSession, found: FoundMessage): Promise<OpenedMessage> {
+    const idem = raw.headers['idempotency-key'];
+    const message = await this.keys.channelsOf(session).open(session.ref.id, found.text, {
+      method: raw.method ?? '',
+      target: this.keys.options.publicPath + this.arrivals.of(raw).target,
+      idem: typeof idem === 'string' ? idem : undefined,
+    });
+    if (!mayStandThere(found, message)) throw new E2eProblem('message-rejected');
+    return message;
+  }
+
+  /** Whatever goes wrong while sealing, no plaintext leaves. */
+  #leave(message: OpenedMessage, answer: PlainAnswer): WireAnswer {
+    const flaw = flawOf(answer);
+    if (flaw !== undefined)
+      this.#logger.error(`A sealed ${message.header.method} request was answered with 500. ${flaw}`);
+    try {
+      return sealAnswer(message, answer, this.keys.options.padding);
+    } catch {
+      // The cause may hold plaintext.
+      this.#logger.error(
+        `The answer to a sealed ${message.header.method} request could not be sealed, and was withheld.`,
+      );
+      return WITHHELD;
+    }
+  }
+}

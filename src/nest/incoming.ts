@@ -1,0 +1,137 @@
+import { BadRequestException } from '@nestjs/common';
+import type { IncomingMessage } from 'node:http';
+import type { OpenedMessage } from '../channel/channel.js';
+import { fromUtf8 } from '../protocol/json.js';
+import { essence, FORM_MEDIA_TYPE, isJson } from '../protocol/media-type.js';
+import { MAX_REQUEST_HEADER_BYTES, MESSAGE_MEDIA_TYPE, REQUEST_HEADER } from '../protocol/message.js';
+import { E2eProblem } from '../protocol/problem.js';
+import { tooLarge } from '../channel/channels.js';
+import { readBodyOf } from './body-reader.js';
+import { rawRequest } from './exchange-state.js';
+import { parseJsonBody } from './json-body.js';
+
+/** Where a request's message stood: in its body, or in the header of a request that has none, or has a plain one. */
+export interface FoundMessage {
+  readonly text: string;
+  readonly in: 'body' | 'header';
+  /** A plain body beside the message. */
+  readonly besideBody: boolean;
+}
+
+/**
+ * The one message of a request, or `undefined` where it is plain.
+ *
+ * @throws E2eProblem `message-rejected` for two messages, `too-large` for a header over its limit.
+ */
+export function findMessage(request: IncomingMessage): FoundMessage | undefined {
+  const header = request.headers[REQUEST_HEADER];
+  const inBody = essence(request.headers['content-type'] ?? '') === MESSAGE_MEDIA_TYPE;
+  if (header === undefined) {
+    if (!inBody) return undefined;
+    return { text: readBodyOf(request)?.toString('latin1') ?? '', in: 'body', besideBody: false };
+  }
+  const besideBody = hasBody(request);
+  if (typeof header !== 'string' || (inBody && besideBody)) throw new E2eProblem('message-rejected');
+  if (header.length > MAX_REQUEST_HEADER_BYTES) throw tooLarge(MAX_REQUEST_HEADER_BYTES);
+  return { text: header, in: 'header', besideBody };
+}
+
+/** Whether an opened message may stand where it stood (PROTOCOL §4, "Where it travels"). */
+export function mayStandThere(found: FoundMessage, { header, plaintext }: OpenedMessage): boolean {
+  if (found.in === 'body' || plaintext.length === 0) return true;
+  return !found.besideBody && !header.target.includes('?') && essence(header.cty ?? '') === FORM_MEDIA_TYPE;
+}
+
+/** How an opened message is put before the application. */
+export interface Presentation {
+  readonly maxBodyDepth: number;
+  /** The application's own query parser. */
+  readonly parseQuery: (query: string) => unknown;
+  /** What stands for a sealed query in the URL, so that two queries never look alike, and none is told. */
+  readonly queryTag: (query: string) => string;
+}
+
+/** Headers that would have the platform answer from the plaintext in ways that a sealed answer cannot have. */
+const IGNORED_HEADERS = [
+  'if-none-match',
+  'if-modified-since',
+  'if-match',
+  'if-unmodified-since',
+  'if-range',
+  'range',
+  'accept-encoding',
+];
+
+/** What a request may ask of its answer's form, taken away before anyone reads it. */
+export function ignoreConditions(request: IncomingMessage): void {
+  for (const name of IGNORED_HEADERS) delete request.headers[name];
+}
+
+/**
+ * Puts the opened message before the application: body, media type and query as if they had come plain.
+ *
+ * @throws BadRequestException where the body is not what its media type says. It leaves sealed.
+ */
+export function present(
+  request: object,
+  found: FoundMessage,
+  { header, plaintext }: OpenedMessage,
+  how: Presentation,
+): void {
+  const raw = rawRequest(request);
+  if (found.besideBody) return;
+  delete raw.headers['transfer-encoding'];
+  if (found.in === 'header') {
+    delete raw.headers['content-type'];
+    delete raw.headers['content-length'];
+    setBody(request, undefined);
+    if (plaintext.length > 0) setQuery(request, raw, text(plaintext), how);
+    return;
+  }
+  if (header.cty === undefined) delete raw.headers['content-type'];
+  else raw.headers['content-type'] = header.cty;
+  raw.headers['content-length'] = String(plaintext.length);
+  setBody(request, plaintext.length === 0 ? undefined : parseBody(plaintext, header.cty ?? '', how));
+}
+
+function parseBody(plaintext: Uint8Array, cty: string, how: Presentation): unknown {
+  if (isJson(cty)) {
+    const parsed = parseJsonBody(text(plaintext), how.maxBodyDepth);
+    if ('flaw' in parsed) throw new BadRequestException(`The sealed body was refused: ${parsed.flaw}.`);
+    return parsed.value;
+  }
+  const type = essence(cty);
+  if (type === FORM_MEDIA_TYPE) return how.parseQuery(text(plaintext));
+  if (type.startsWith('text/')) return text(plaintext);
+  return Buffer.from(plaintext.buffer, plaintext.byteOffset, plaintext.byteLength);
+}
+
+function text(plaintext: Uint8Array): string {
+  try {
+    return fromUtf8(plaintext);
+  } catch {
+    throw new BadRequestException('The sealed body was refused: not UTF-8.');
+  }
+}
+
+function setBody(request: object, body: unknown): void {
+  (request as { body: unknown }).body = body;
+}
+
+/** Express and Fastify both read the query when they route; what handlers, pipes and caches read comes after. */
+function setQuery(
+  request: object,
+  raw: IncomingMessage & { originalUrl?: string },
+  query: string,
+  how: Presentation,
+): void {
+  const value = how.parseQuery(query);
+  Object.defineProperty(request, 'query', { value, writable: true, configurable: true, enumerable: true });
+  const tag = `?e2e-query=${how.queryTag(query)}`;
+  if (raw.originalUrl !== undefined) raw.originalUrl += tag;
+  raw.url += tag;
+}
+
+function hasBody({ headers }: IncomingMessage): boolean {
+  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
+}

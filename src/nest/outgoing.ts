@@ -1,0 +1,138 @@
+import type { OutgoingHttpHeader, OutgoingHttpHeaders, ServerResponse } from 'node:http';
+
+/** An answer as the application means it. */
+export interface PlainAnswer {
+  readonly status: number;
+  readonly contentType: string | undefined;
+  readonly contentEncoding: string | undefined;
+  readonly location: string | undefined;
+  readonly body: Uint8Array;
+  /** The application began to stream: there is no whole body to take. */
+  readonly streamed: boolean;
+}
+
+/** An answer as it leaves. */
+export interface WireAnswer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string | number>>;
+  readonly body: Uint8Array | string;
+}
+
+/** What describes the plain body, and so must not stand beside the sealed one. */
+const BODY_HEADERS = [
+  'content-type',
+  'content-length',
+  'content-encoding',
+  'content-range',
+  'accept-ranges',
+  'transfer-encoding',
+  'trailer',
+  'etag',
+  'last-modified',
+  'location',
+  'expires',
+];
+
+type EndArguments = [chunk?: unknown, encoding?: unknown, callback?: unknown];
+
+/**
+ * Takes over a response at the last place before the socket. Until the application ends it nothing leaves: what it
+ * writes is held back, and when it is whole, `transform` decides what leaves instead. So it makes no difference who
+ * answers: a handler, `@Res()`, a guard, a filter, the platform itself.
+ */
+export class Outgoing {
+  readonly #original: Pick<ServerResponse, 'writeHead' | 'write' | 'end' | 'flushHeaders' | 'writeEarlyHints'>;
+  #finished = false;
+
+  constructor(
+    private readonly response: ServerResponse,
+    private readonly transform: (answer: PlainAnswer) => WireAnswer,
+  ) {
+    const { writeHead, write, end, flushHeaders, writeEarlyHints } = response;
+    this.#original = { writeHead, write, end, flushHeaders, writeEarlyHints };
+    response.writeHead = ((...args: unknown[]) => this.#writeHead(args)) as ServerResponse['writeHead'];
+    response.write = ((...args: unknown[]) => this.#write(args)) as ServerResponse['write'];
+    response.end = ((...args: unknown[]) => this.#end(args)) as ServerResponse['end'];
+    response.flushHeaders = () => undefined;
+    response.writeEarlyHints = () => undefined;
+    // Express hashes each body for an ETag unless there is one; this one is taken off again.
+    response.setHeader('ETag', '"sealed"');
+  }
+
+  get finished(): boolean {
+    return this.#finished;
+  }
+
+  /** Lets the response go: what the application writes from here on leaves as it is. */
+  release(): void {
+    this.#finished = true;
+    this.response.removeHeader('ETag');
+    Object.assign(this.response, this.#original);
+  }
+
+  #writeHead([status, ...rest]: unknown[]): ServerResponse {
+    const headers = rest.find((argument) => typeof argument === 'object' && argument !== null);
+    this.response.statusCode = status as number;
+    for (const [name, value] of headerEntries(headers)) if (value !== undefined) this.response.setHeader(name, value);
+    return this.response;
+  }
+
+  /** A first write means that the body comes in pieces, of which none may leave. */
+  #write(args: unknown[]): boolean {
+    if (!this.#finished) this.#finish(new Uint8Array(0), true);
+    callLast(args);
+    return true;
+  }
+
+  #end(args: unknown[]): ServerResponse {
+    const [chunk, encoding] = args as EndArguments;
+    if (!this.#finished) this.#finish(toBytes(chunk, encoding), false);
+    callLast(args);
+    return this.response;
+  }
+
+  #finish(body: Uint8Array, streamed: boolean): void {
+    const { response } = this;
+    const wire = this.transform({
+      status: response.statusCode,
+      contentType: headerText(response, 'content-type'),
+      contentEncoding: headerText(response, 'content-encoding'),
+      location: headerText(response, 'location'),
+      body,
+      streamed,
+    });
+    this.release();
+    for (const name of BODY_HEADERS) response.removeHeader(name);
+    response.statusCode = wire.status;
+    response.statusMessage = '';
+    for (const [name, value] of Object.entries(wire.headers)) response.setHeader(name, value);
+    response.setHeader('Content-Length', Buffer.byteLength(wire.body));
+    // What stands on top of ours from here on (a session's save, a log) sees the answer that leaves.
+    response.end(wire.body);
+  }
+}
+
+function headerText(response: ServerResponse, name: string): string | undefined {
+  const value = response.getHeader(name);
+  return value === undefined ? undefined : String(value);
+}
+
+/** The headers of a `writeHead`: an object, a flat array of names and values, or an array of pairs. */
+function headerEntries(headers: unknown): [string, OutgoingHttpHeader | undefined][] {
+  if (!Array.isArray(headers)) return Object.entries((headers ?? {}) as OutgoingHttpHeaders);
+  if (Array.isArray(headers[0])) return headers as [string, OutgoingHttpHeader][];
+  const flat = headers as OutgoingHttpHeader[];
+  return flat.flatMap((name, index) => (index % 2 === 0 ? [[String(name), flat[index + 1]]] : []));
+}
+
+function toBytes(chunk: unknown, encoding: unknown): Uint8Array {
+  if (chunk instanceof Uint8Array) return chunk;
+  if (typeof chunk !== 'string') return new Uint8Array(0);
+  return Buffer.from(chunk, typeof encoding === 'string' ? (encoding as BufferEncoding) : 'utf8');
+}
+
+/** Node's `write` and `end` take a callback as their last argument; it is called once nothing is owed any more. */
+function callLast(args: unknown[]): void {
+  const callback = args.at(-1);
+  if (typeof callback === 'function') process.nextTick(callback as () => void);
+}

@@ -1,0 +1,84 @@
+import type { HttpServer } from '@nestjs/common';
+import session from 'express-session';
+import { parse } from 'node:querystring';
+import type { Arrivals } from './arrival.js';
+import type { BodyReader } from './body-reader.js';
+import type { EmbeddedSession } from './embedded-session.js';
+import type { EnterUnmatched, Platform } from './platform.js';
+
+type Request = Parameters<ReturnType<typeof session>>[0];
+type Response = Parameters<ReturnType<typeof session>>[1];
+type NextFunction = Parameters<ReturnType<typeof session>>[2];
+
+/** What is used of an Express application. */
+interface ExpressApp {
+  readonly router?: { readonly stack?: readonly Layer[] };
+  /** Express 4. */
+  readonly _router?: { readonly stack?: readonly Layer[] };
+  get(setting: string): unknown;
+}
+
+/** A route of Express' own list; express-session's middleware is a function of this name. */
+interface Layer {
+  readonly handle?: { readonly name?: string };
+}
+const SESSION_MIDDLEWARE = 'session';
+
+export class ExpressPlatform implements Platform {
+  readonly #app: ExpressApp;
+
+  constructor(
+    private readonly adapter: HttpServer,
+    private readonly arrivals: Arrivals,
+  ) {
+    this.#app = adapter.getInstance() as ExpressApp;
+  }
+
+  hasOwnSession(): boolean {
+    const layers = (this.#app._router ?? this.#app.router)?.stack ?? [];
+    return layers.some(({ handle }) => handle?.name === SESSION_MIDDLEWARE);
+  }
+
+  install(reader: BodyReader, embedded: EmbeddedSession | undefined): Promise<void> {
+    if (embedded) this.adapter.use(this.#sessionWhereThereIsNone(embedded));
+    this.adapter.use((request: Request, _response: Response, next: NextFunction) => {
+      this.arrivals.of(request);
+      reader.read(request).then(
+        () => next(),
+        () => request.destroy(),
+      );
+    });
+    return Promise.resolve();
+  }
+
+  installTail(enter: EnterUnmatched): void {
+    this.adapter.use((request: Request, response: Response, next: NextFunction) => {
+      // A refusal has taken over the response: whatever ends it, the problem leaves.
+      enter(request, response).then(
+        () => next(),
+        () => response.end(),
+      );
+    });
+  }
+
+  parseQuery(query: string): unknown {
+    const parser = this.#app.get('query parser fn') as ((query: string) => unknown) | undefined;
+    return (parser ?? parse)(query);
+  }
+
+  /**
+   * Whether the application has a session is decided once: a session whose store is down looks like none too, and must
+   * not be replaced by one of ours.
+   */
+  #sessionWhereThereIsNone(
+    embedded: EmbeddedSession,
+  ): (request: Request, response: Response, next: NextFunction) => void {
+    const install = session(embedded.options);
+    let isOurs: boolean | undefined;
+    return (request, response, next) => {
+      isOurs ??= (request as { session?: unknown }).session === undefined;
+      if (isOurs) install(request, response, next);
+      else next();
+    };
+  }
+}

@@ -1,0 +1,92 @@
+import type { HttpServer } from '@nestjs/common';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { parse } from 'node:querystring';
+import type { Arrivals } from './arrival.js';
+import type { BodyReader } from './body-reader.js';
+import type { EmbeddedSession } from './embedded-session.js';
+import type { EnterUnmatched, Platform } from './platform.js';
+
+/** What is used of Fastify: its types come with an adapter that need not be installed. */
+interface FastifyInstance {
+  after(): PromiseLike<unknown>;
+  register(plugin: unknown, options?: object): PromiseLike<unknown>;
+  hasRequestDecorator(name: string): boolean;
+  addHook(name: 'preHandler', hook: (request: FastifyRequest, reply: FastifyReply) => Promise<unknown>): unknown;
+  addContentTypeParser(
+    type: string,
+    parser: (request: FastifyRequest, payload: IncomingMessage) => Promise<unknown>,
+  ): unknown;
+}
+interface FastifyRequest {
+  readonly raw: IncomingMessage;
+  readonly is404: boolean;
+}
+interface FastifyReply {
+  readonly raw: ServerResponse;
+}
+
+export class FastifyPlatform implements Platform {
+  readonly #instance: FastifyInstance;
+  #enterUnmatched: EnterUnmatched | undefined;
+
+  constructor(
+    adapter: HttpServer,
+    private readonly arrivals: Arrivals,
+  ) {
+    this.#instance = adapter.getInstance() as FastifyInstance;
+  }
+
+  hasOwnSession(): boolean {
+    return this.#instance.hasRequestDecorator('session');
+  }
+
+  async install(reader: BodyReader, embedded: EmbeddedSession | undefined): Promise<void> {
+    const instance = this.#instance;
+    // What the application registered is there only now, and what comes twice would stop it.
+    await instance.after();
+    if (embedded && !this.hasOwnSession()) await this.#installSession(embedded);
+    for (const type of reader.mediaTypes) {
+      instance.addContentTypeParser(type, async (request, payload) => {
+        this.arrivals.of(request.raw);
+        await reader.read(payload);
+        return undefined;
+      });
+    }
+    instance.addHook('preHandler', async (request, reply) => {
+      if (request.is404) await this.#enterUnmatched?.(request, reply);
+    });
+  }
+
+  installTail(enter: EnterUnmatched): void {
+    this.#enterUnmatched = enter;
+  }
+
+  parseQuery(query: string): unknown {
+    return parse(query);
+  }
+
+  async #installSession(embedded: EmbeddedSession): Promise<void> {
+    const { name, secret, store, cookie, rolling = false, saveUninitialized } = embedded.options;
+    const { default: cookiePlugin } = await optional(import('@fastify/cookie'));
+    const { default: sessionPlugin } = await optional(import('@fastify/session'));
+    if (!this.#instance.hasRequestDecorator('cookies')) await this.#instance.register(cookiePlugin);
+    await this.#instance.register(sessionPlugin, {
+      cookieName: name,
+      secret,
+      store,
+      cookie,
+      rolling,
+      saveUninitialized,
+    });
+  }
+}
+
+async function optional<T>(plugin: Promise<T>): Promise<T> {
+  try {
+    return await plugin;
+  } catch {
+    throw new Error(
+      'E2eModule: on Fastify sessions need two packages: npm install @fastify/cookie @fastify/session (or register a session of your own and set session: false).',
+    );
+  }
+}
