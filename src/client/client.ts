@@ -1,0 +1,94 @@
+import type { KeyKind } from '../protocol/keys.js';
+import { Channels } from './channels.js';
+import { E2eClientError } from './errors.js';
+import { resolveOptions, type E2eClientOptions } from './options.js';
+import { readRequest, redirectRequest, sealRequest, type E2eRequestInit, type OutgoingRequest } from './request.js';
+import { present, readAnswer, type Answer } from './response.js';
+import { Wire } from './wire.js';
+
+/** How many redirects are followed, as by `fetch`. */
+const MAX_REDIRECTS = 20;
+
+/** What is known of a channel. */
+export interface ChannelFacts {
+  /** Its name: the thumbprint of the server's key. */
+  readonly kid: string;
+  readonly kind: KeyKind;
+  /** By the server's clock. */
+  readonly expiresAt: Date;
+}
+
+export interface E2eClient {
+  /**
+   * `fetch` over the channel: what comes back is a real Response with the true status and the plain body. Give it to
+   * whatever takes a `fetch`. The first call shakes hands.
+   *
+   * @throws E2eClientError; and what `fetch` throws (no connection, an aborted signal, a wrong `init`).
+   */
+  readonly fetch: (input: RequestInfo | URL, init?: E2eRequestInit) => Promise<Response>;
+  /** Opens the channel now rather than at the first call, where none is open, and says what is known of it. */
+  readonly handshake: (options?: { signal?: AbortSignal }) => Promise<ChannelFacts>;
+  /**
+   * Forgets the channel, its keys, and the cookies that the client keeps. Calls that wait for a channel fail with
+   * `closed`; a later call begins anew.
+   */
+  readonly close: () => void;
+}
+
+/** @throws E2eClientError `invalid-option`. */
+export function createE2eClient(options: E2eClientOptions = {}): E2eClient {
+  const settings = resolveOptions(options);
+  const wire = new Wire(settings);
+  const channels = new Channels(settings, wire);
+
+  /** One request and its answer; once more on a new channel where that is allowed and of use (PROTOCOL §6). */
+  async function exchange(request: OutgoingRequest): Promise<Answer> {
+    for (let again = request.resendable; ; again = false) {
+      const { channel, seq } = await channels.claim(request.signal);
+      const sealed = await sealRequest(request, channel, seq, settings);
+      const answer = await readAnswer(await wire.send(sealed), channel, seq, request, settings.maxResponseSize);
+      const isOver = answer.problem === 'handshake-required' || answer.problem === 'message-stale';
+      if (isOver) channels.drop(channel);
+      if (!isOver || !again) return answer;
+    }
+  }
+
+  return {
+    async fetch(input, init = {}) {
+      let request = await readRequest(input, init, settings);
+      for (let redirects = 0; ; redirects++) {
+        const { response, error, location } = await exchange(request);
+        if (error) throw error;
+        if (location === undefined || request.redirect === 'manual') {
+          request.url.hash = '';
+          return present(response, request.url.href, redirects > 0);
+        }
+        if (request.redirect === 'error') throw refused('the call refuses redirects');
+        const next = readLocation(location, request.url);
+        if (next?.origin !== settings.base.origin) throw refused('it leads to another origin');
+        if (redirects === MAX_REDIRECTS) throw refused(`it is the ${MAX_REDIRECTS + 1}st in a row`);
+        request = redirectRequest(request, response.status, next);
+      }
+    },
+    async handshake({ signal } = {}) {
+      const { kid, kind, expiresAt } = (await channels.claim(signal)).channel.terms;
+      return { kid, kind, expiresAt: new Date(expiresAt * 1000) };
+    },
+    close() {
+      channels.close();
+      wire.forget();
+    },
+  };
+}
+
+function readLocation(location: string, from: URL): URL | undefined {
+  try {
+    return new URL(location, from);
+  } catch {
+    return undefined;
+  }
+}
+
+function refused(reason: string): E2eClientError {
+  return new E2eClientError('redirect-refused', `The redirect was not followed: ${reason}.`);
+}

@@ -1,0 +1,85 @@
+/**
+ * The cookies of one origin (RFC 6265), for platforms whose `fetch` keeps none. As much as a session needs: name,
+ * value, `Path`, `Domain`, `Max-Age`, `Expires`, and deletion. `Secure` and `SameSite` have nothing to decide here: the
+ * cookies go back to the origin that they came from, and nowhere else. They live in memory.
+ */
+interface Cookie {
+  readonly name: string;
+  readonly value: string;
+  readonly path: string;
+  /** Milliseconds since 1970. */
+  readonly expires: number;
+}
+
+/**
+ * Whether this platform leaves cookies to its callers: browsers keep them, and drop a `Cookie` header that a script sets
+ * (it is a forbidden request header); where it stays, nobody else is at it.
+ */
+export function leavesCookiesToUs(base: URL): boolean {
+  return 'getSetCookie' in Headers.prototype && new Request(base, { headers: { cookie: 'a=b' } }).headers.has('cookie');
+}
+
+export class CookieJar {
+  readonly #cookies = new Map<string, Cookie>();
+
+  /** Takes over the `Set-Cookie` headers of an answer to `url`. */
+  store(url: URL, headers: Headers): void {
+    for (const line of headers.getSetCookie()) {
+      const cookie = parseSetCookie(line, url);
+      if (!cookie) continue;
+      const key = `${cookie.path};${cookie.name}`;
+      this.#cookies.delete(key);
+      if (cookie.expires > Date.now()) this.#cookies.set(key, cookie);
+    }
+  }
+
+  /** The `Cookie` header of a request to `url`, longest path first (RFC 6265 §5.4), or an empty string. */
+  header(url: URL): string {
+    return [...this.#cookies.values()]
+      .filter(({ path, expires }) => expires > Date.now() && isUnder(url.pathname, path))
+      .sort((a, b) => b.path.length - a.path.length)
+      .map(({ name, value }) => `${name}=${value}`)
+      .join('; ');
+  }
+
+  clear(): void {
+    this.#cookies.clear();
+  }
+}
+
+function parseSetCookie(line: string, url: URL): Cookie | undefined {
+  const [pair = '', ...attributes] = line.split(';');
+  const equals = pair.indexOf('=');
+  const name = pair.slice(0, equals).trim();
+  if (equals < 0 || !name) return undefined;
+
+  let path = url.pathname.slice(0, url.pathname.lastIndexOf('/')) || '/'; // RFC 6265 §5.1.4
+  let expires = Infinity;
+  let maxAge: number | undefined;
+  for (const attribute of attributes) {
+    const [key = '', ...rest] = attribute.split('=');
+    const value = rest.join('=').trim();
+    switch (key.trim().toLowerCase()) {
+      case 'path':
+        if (value.startsWith('/')) path = value;
+        break;
+      case 'domain': {
+        const domain = value.replace(/^\./, '').toLowerCase();
+        if (domain && url.hostname !== domain && !url.hostname.endsWith(`.${domain}`)) return undefined;
+        break;
+      }
+      case 'max-age':
+        if (/^-?\d+$/.test(value)) maxAge = Number(value);
+        break;
+      case 'expires':
+        expires = Date.parse(value) || expires;
+    }
+  }
+  if (maxAge !== undefined) expires = Date.now() + maxAge * 1000; // it precedes Expires (RFC 6265 §5.3)
+  return { name, value: pair.slice(equals + 1).trim(), path, expires };
+}
+
+/** RFC 6265 §5.1.4. */
+function isUnder(pathname: string, path: string): boolean {
+  return pathname === path || pathname.startsWith(path.endsWith('/') ? path : `${path}/`);
+}

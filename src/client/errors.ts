@@ -1,0 +1,55 @@
+import type { ProblemName } from '../protocol/problem.js';
+
+/**
+ * What went wrong at the client's end:
+ * - `invalid-option`: an option of `createE2eClient`, or of one call, is not what it must be;
+ * - `engine-unsupported`: the crypto engine here has no such kind of key, or no such signature;
+ * - `request-unsupported`: a request that cannot be sealed (its body, media type, method, size or origin);
+ * - `handshake-failed`: the server answered the handshake with a refusal; `problem` and `status` say which;
+ * - `handshake-rejected`: the server's answer to the handshake breaks a rule of PROTOCOL §2; nothing of it was kept;
+ * - `identity-rejected`: the server did not prove that it holds a pinned identity key; nothing was kept;
+ * - `plain-answer`: an answer that is not sealed, and so not known to be the server's; never data;
+ * - `answer-rejected`: a sealed answer that does not open, or does not belong to its request;
+ * - `answer-too-large`: an answer over `maxResponseSize`;
+ * - `redirect-refused`: a redirect to another origin, the 21st in a row, or any where the call refuses them;
+ * - `closed`: the client was closed while the call waited for its channel.
+ */
+export type E2eClientErrorCode =
+  | 'invalid-option'
+  | 'engine-unsupported'
+  | 'request-unsupported'
+  | 'handshake-failed'
+  | 'handshake-rejected'
+  | 'identity-rejected'
+  | 'plain-answer'
+  | 'answer-rejected'
+  | 'answer-too-large'
+  | 'redirect-refused'
+  | 'closed';
+
+/** What is known of the answer that led to an error. */
+export interface AnswerFacts {
+  readonly problem?: ProblemName | undefined;
+  readonly status?: number | undefined;
+  readonly retryAfter?: number | undefined;
+}
+
+/** Every error of the client but those that `fetch` itself throws (no connection, an aborted signal). */
+export class E2eClientError extends Error {
+  override readonly name = 'E2eClientError';
+  readonly code: E2eClientErrorCode;
+  /** The protocol's problem that a plain answer claims to be (PROTOCOL §6). Nobody vouches for it. */
+  readonly problem: ProblemName | undefined;
+  /** The HTTP status of a plain answer. Nobody vouches for it. */
+  readonly status: number | undefined;
+  /** Seconds after which to try again, as a plain answer says. */
+  readonly retryAfter: number | undefined;
+
+  constructor(code: E2eClientErrorCode, message: string, { problem, status, retryAfter }: AnswerFacts = {}) {
+    super(message);
+    this.code = code;
+    this.problem = problem;
+    this.status = status;
+    this.retryAfter = retryAfter;
+  }
+}

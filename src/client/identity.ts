@@ -1,0 +1,87 @@
+import type { Bytes, CryptoEngine } from '../protocol/crypto.js';
+import { parseJsonObject, utf8, type JsonObject } from '../protocol/json.js';
+import { parseSigningKey, signatureAlgorithm, type SigningJwk } from '../protocol/keys.js';
+import { decodeText, thumbprint } from './encoding.js';
+import { E2eClientError } from './errors.js';
+import type { Settings } from './options.js';
+
+const PROOF_TYP = 'e2e-handshake+jws';
+
+/**
+ * The server's identity as the caller pinned it (PROTOCOL §2). Where only a thumbprint is pinned, the key itself comes
+ * from the server's list, and counts because its thumbprint is the pinned one.
+ */
+export class PinnedIdentity {
+  readonly #pins: Settings['identityKeys'];
+  readonly #list: () => Promise<JsonObject>;
+  /** By thumbprint; `undefined` where the key is still to be had from the list. */
+  #keys: Map<string, SigningJwk | undefined> | undefined;
+
+  /** @throws E2eClientError `invalid-option` where a pin is neither a public signing key nor a thumbprint. */
+  constructor(pins: Settings['identityKeys'], list: () => Promise<JsonObject>) {
+    this.#pins = pins.map(readPin);
+    this.#list = list;
+  }
+
+  /** Verifies the proof over a transcript hash; without pins there is nothing to hold it against. */
+  async verify(engine: CryptoEngine, th: Bytes, proof: unknown): Promise<void> {
+    if (this.#pins.length === 0) return;
+    if (typeof proof !== 'string') throw rejected('it sent no proof');
+    const [header = '', payload = '', signature = '', ...more] = proof.split('.');
+    const { alg, typ, kid, crit } = parseJsonObject(decodeText(engine, header) ?? '') ?? {};
+    const signatureBytes = engine.decodeBase64url(signature);
+    if (typ !== PROOF_TYP || crit !== undefined || typeof kid !== 'string' || !signatureBytes || more.length > 0)
+      throw rejected('its proof is malformed');
+    if (payload !== engine.encodeBase64url(utf8(engine.encodeBase64url(th))))
+      throw rejected('its proof is of another handshake');
+
+    const key = await this.#find(engine, kid);
+    if (!key) throw rejected('its proof is by a key that is not pinned');
+    if (alg !== signatureAlgorithm(key)) throw rejected("its proof's algorithm is not the pinned key's");
+    if (!engine.signatures.includes(signatureAlgorithm(key)))
+      throw new E2eClientError('engine-unsupported', `The ${engine.name} engine verifies no ${alg} signatures.`);
+    if (!(await engine.verify(key, utf8(`${header}.${payload}`), signatureBytes)))
+      throw rejected('the signature of its proof is wrong');
+  }
+
+  async #find(engine: CryptoEngine, kid: string): Promise<SigningJwk | undefined> {
+    const keys = (this.#keys ??= await this.#byThumbprint(engine));
+    if (!keys.has(kid) || keys.get(kid)) return keys.get(kid);
+    const { keys: listed } = await this.#list();
+    for (const value of Array.isArray(listed) ? (listed as unknown[]) : []) {
+      const key = readSigningKey(value);
+      if (key && (await thumbprint(engine, key)) === kid) keys.set(kid, key);
+    }
+    return keys.get(kid);
+  }
+
+  async #byThumbprint(engine: CryptoEngine): Promise<Map<string, SigningJwk | undefined>> {
+    const keys = new Map<string, SigningJwk | undefined>();
+    for (const pin of this.#pins) {
+      if (typeof pin !== 'string') keys.set(await thumbprint(engine, pin), pin);
+      else if (!keys.has(pin)) keys.set(pin, undefined);
+    }
+    return keys;
+  }
+}
+
+function readPin(pin: SigningJwk | string): SigningJwk | string {
+  const read = typeof pin === 'string' ? /^[\w-]{43}$/.test(pin) && pin : readSigningKey(pin);
+  if (read) return read;
+  throw new E2eClientError(
+    'invalid-option',
+    'identityKeys holds public JWKs (Ed25519 or P-256) and their SHA-256 thumbprints in base64url',
+  );
+}
+
+function readSigningKey(value: unknown): SigningJwk | undefined {
+  try {
+    return parseSigningKey(value);
+  } catch {
+    return undefined; // a key of a later protocol in the list, perhaps: not one to verify with
+  }
+}
+
+function rejected(reason: string): E2eClientError {
+  return new E2eClientError('identity-rejected', `The server did not prove its identity: ${reason}.`);
+}

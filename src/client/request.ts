@@ -1,0 +1,159 @@
+import { FORM_MEDIA_TYPE, isMediaType, OCTETS_MEDIA_TYPE } from '../protocol/media-type.js';
+import { MAX_REQUEST_HEADER_BYTES, MESSAGE_MEDIA_TYPE, REQUEST_HEADER } from '../protocol/message.js';
+import { pad } from '../protocol/padding.js';
+import { utf8 } from '../protocol/json.js';
+import type { Channel, MessageBinding } from './channel.js';
+import { E2eClientError } from './errors.js';
+import type { Settings } from './options.js';
+
+/** What `client.fetch` takes beside `fetch`'s own `init`. */
+export interface E2eRequestInit extends RequestInit {
+  readonly e2e?: {
+    /** `false`: the body goes in the clear, for routes that are `@Encrypted({ request: false })`. */
+    readonly request?: boolean;
+    /** `false`: the answer is expected in the clear, for routes that are `@Encrypted({ response: false })`. */
+    readonly response?: boolean;
+    /** Whether this request may be sent again on a new channel; else the client's `resend` decides. */
+    readonly resend?: boolean;
+  };
+}
+
+/** A request as its caller meant it, read once: whatever is sent for it is sealed anew from this. */
+export interface OutgoingRequest {
+  readonly url: URL;
+  readonly method: string;
+  readonly headers: Headers;
+  /** `undefined` where it is empty, which to HTTP is the same as none. */
+  readonly body: Uint8Array<ArrayBuffer> | undefined;
+  readonly mediaType: string | undefined;
+  readonly sealed: boolean;
+  readonly plainAnswer: boolean;
+  readonly resendable: boolean;
+  readonly redirect: RequestRedirect;
+  readonly signal: AbortSignal | undefined;
+  /** The rest of `init`, for `fetch` to make sense of. */
+  readonly init: RequestInit;
+}
+
+const RESENDABLE_METHODS = ['GET', 'PUT', 'DELETE', 'OPTIONS'];
+
+/** @throws E2eClientError `request-unsupported`, and what `new Request` throws. */
+export async function readRequest(
+  input: RequestInfo | URL,
+  { e2e = {}, signal, ...init }: E2eRequestInit,
+  settings: Settings,
+): Promise<OutgoingRequest> {
+  const sealed = e2e.request !== false;
+  if (sealed) refuseUnsealable(init.body);
+  const given = typeof input === 'string' || input instanceof URL ? undefined : input;
+  // Request does what fetch does: defaults of media type, forbidden headers, which methods take a body. The signal is
+  // looked after here, so that a long-lived one does not gather a listener for each call.
+  const request = new Request(given ?? new URL(input as string | URL, settings.base), { ...init, signal: null });
+  const url = new URL(request.url);
+  if (url.origin !== settings.base.origin) {
+    throw unsupported(`the client of ${settings.base.origin} sends nothing to ${url.origin}`);
+  }
+  const method = request.method.toUpperCase();
+  if (method === 'HEAD') throw unsupported('a sealed route answers no HEAD, which has no body to seal: use GET');
+
+  const bytes = new Uint8Array(await request.arrayBuffer());
+  const headers = new Headers(request.headers);
+  const mediaType = headers.get('content-type') ?? (sealed ? OCTETS_MEDIA_TYPE : undefined);
+  const body = bytes.length > 0 ? bytes : undefined;
+  if (body && sealed && !isMediaType(mediaType!)) {
+    throw unsupported('a sealed body has a media type whose only parameter is charset=utf-8; multipart is none');
+  }
+  const credentials = init.credentials ?? (given?.credentials === 'same-origin' ? undefined : given?.credentials);
+  return {
+    url,
+    method,
+    headers,
+    body,
+    mediaType,
+    sealed,
+    plainAnswer: e2e.response === false,
+    resendable: e2e.resend ?? askResend(settings.resend, { method, url: url.href, headers }),
+    redirect: request.redirect,
+    signal: (signal === undefined ? given?.signal : signal) ?? undefined,
+    init: { ...init, credentials: credentials ?? settings.credentials },
+  };
+}
+
+/** The request that `fetch` would follow a redirect with (Fetch §4.4), or `undefined` where it stays where it is. */
+export function redirectRequest(from: OutgoingRequest, status: number, location: URL): OutgoingRequest {
+  const toGet = status === 303 ? from.method !== 'GET' : status < 303 && from.method === 'POST';
+  if (!location.hash) location.hash = from.url.hash;
+  if (!toGet) return { ...from, url: location };
+  const headers = new Headers(from.headers);
+  for (const name of ['content-encoding', 'content-language', 'content-location', 'content-type']) headers.delete(name);
+  return { ...from, url: location, method: 'GET', headers, body: undefined, mediaType: undefined, resendable: true };
+}
+
+/** Where the request goes on the wire, and as what: one message, in the body or in its header (PROTOCOL §4). */
+export interface WireRequest {
+  readonly url: URL;
+  readonly init: RequestInit & { headers: Headers };
+}
+
+/** @throws E2eClientError `request-unsupported` where the message is too long for a header. */
+export async function sealRequest(
+  request: OutgoingRequest,
+  channel: Channel,
+  seq: number,
+  { sealQuery, padding }: Settings,
+): Promise<WireRequest> {
+  const { method, body, mediaType, sealed, signal } = request;
+  const url = new URL(request.url);
+  url.hash = '';
+  let plaintext: Uint8Array = new Uint8Array();
+  let cty: string | undefined;
+  if (body && sealed) {
+    plaintext = padding ? pad(body, mediaType) : body;
+    cty = mediaType;
+  } else if (!body && sealed && sealQuery && url.search) {
+    plaintext = utf8(url.search.slice(1));
+    cty = FORM_MEDIA_TYPE;
+    url.search = '';
+  }
+  // An empty query: some send its question mark, some do not, and the target is compared byte for byte.
+  if (!url.search) url.search = '';
+
+  const binding: MessageBinding = {
+    method,
+    target: url.pathname + url.search,
+    idem: request.headers.get('idempotency-key') ?? undefined,
+    cty,
+  };
+  const message = await channel.seal(seq, binding, plaintext);
+  const headers = new Headers(request.headers);
+  headers.delete(REQUEST_HEADER);
+  const init = { ...request.init, method, headers, body: body ?? null, signal: signal ?? null };
+  if (message !== undefined && body && sealed) {
+    headers.set('content-type', MESSAGE_MEDIA_TYPE);
+    return { url, init: { ...init, body: message } };
+  }
+  if (message === undefined || message.length > MAX_REQUEST_HEADER_BYTES) {
+    throw unsupported('its URL is too long to be sealed in a header: send the query as the body of a POST');
+  }
+  headers.set(REQUEST_HEADER, message);
+  if (!body) headers.delete('content-type');
+  return { url, init };
+}
+
+function refuseUnsealable(body: BodyInit | null | undefined): void {
+  if (body instanceof FormData) {
+    throw unsupported('FormData is not sealed: send a URLSearchParams, JSON, or a file alone as a Blob');
+  }
+  if (body instanceof ReadableStream) {
+    throw unsupported('a stream is not sealed: read it first, as by `await new Response(stream).arrayBuffer()`');
+  }
+}
+
+function askResend(resend: Settings['resend'], request: { method: string; url: string; headers: Headers }): boolean {
+  const answer = typeof resend === 'function' ? resend(request) : resend;
+  return answer ?? (RESENDABLE_METHODS.includes(request.method) || request.headers.has('idempotency-key'));
+}
+
+function unsupported(reason: string): E2eClientError {
+  return new E2eClientError('request-unsupported', `The request cannot be sealed: ${reason}.`);
+}

@@ -1,0 +1,276 @@
+import { describe, expect, it } from '@jest/globals';
+import { errorOf, useCounterpart } from './support/harness.js';
+
+const setup = useCounterpart();
+
+function last() {
+  return setup.server.arrivals.at(-1)!;
+}
+
+describe('what is sealed', () => {
+  it('puts a JSON body into a message, and nothing of it beside', async () => {
+    const client = setup.client();
+    const body = JSON.stringify({ title: 'canary-7' });
+    const headers = { 'Content-Type': 'application/json', 'X-Own': 'kept' };
+    const response = await client.fetch('/notes', { method: 'POST', headers, body });
+    expect(await response.json()).toEqual({ title: 'canary-7' });
+    expect(last().plaintext).toBe(body);
+    expect(last().header).toMatchObject({ method: 'POST', target: '/notes', cty: 'application/json', seq: 1 });
+    expect(last().headers['content-type']).toBe('application/jose');
+    expect(last().headers['x-own']).toBe('kept');
+    expect(last().headers['e2e-request']).toBeUndefined();
+    expect(last().body + JSON.stringify(last().headers)).not.toContain('canary');
+  });
+
+  it.each<[string, BodyInit, string | undefined, string, string]>([
+    ['a string', 'grüße', undefined, 'grüße', 'text/plain;charset=UTF-8'],
+    [
+      'URLSearchParams',
+      new URLSearchParams({ a: '1 2' }),
+      undefined,
+      'a=1+2',
+      'application/x-www-form-urlencoded;charset=UTF-8',
+    ],
+    ['an ArrayBuffer', new TextEncoder().encode('buffer').buffer, undefined, 'buffer', 'application/octet-stream'],
+    ['a view', new TextEncoder().encode('view').subarray(1), undefined, 'iew', 'application/octet-stream'],
+    ['a Blob', new Blob(['blob'], { type: 'image/png' }), undefined, 'blob', 'image/png'],
+    ['a Blob without a type', new Blob(['blob']), undefined, 'blob', 'application/octet-stream'],
+    [
+      'a type of its own',
+      '{}',
+      'application/merge-patch+json; charset=utf-8',
+      '{}',
+      'application/merge-patch+json; charset=utf-8',
+    ],
+  ])('takes %s as a body, with the media type that fetch would give it', async (_, body, type, plaintext, cty) => {
+    const headers: HeadersInit = type === undefined ? {} : { 'content-type': type };
+    await setup.client().fetch('/x', { method: 'PUT', headers, body });
+    expect(last().plaintext).toBe(plaintext);
+    expect(last().header.cty).toBe(cty);
+  });
+
+  it('takes a Request, with its headers and body', async () => {
+    const request = new Request(`${setup.server.url}/x?q=1`, {
+      method: 'PATCH',
+      headers: { 'content-type': 'application/json', 'x-own': '1' },
+      body: '[1]',
+    });
+    const response = await setup.client().fetch(request);
+    expect(await response.text()).toBe('[1]');
+    expect(last().header).toMatchObject({ method: 'PATCH', target: '/x?q=1' });
+    expect(last().headers['x-own']).toBe('1');
+    expect(request.bodyUsed).toBe(true);
+  });
+
+  it('lets init override what a Request says', async () => {
+    await setup.client().fetch(new Request(`${setup.server.url}/x`), { method: 'delete', headers: { 'x-own': '2' } });
+    expect(last().header.method).toBe('DELETE');
+    expect(last().headers['x-own']).toBe('2');
+  });
+
+  it('seals an Idempotency-Key', async () => {
+    await setup.client().fetch('/x', { method: 'POST', body: 'a', headers: { 'idempotency-key': 'k-1' } });
+    expect(last().header.idem).toBe('k-1');
+  });
+
+  it('hides the query of a request without a body, and leaves it out of the URL', async () => {
+    setup.server.reply = ({ plaintext }) => ({ body: JSON.stringify({ plaintext }) });
+    const response = await setup.client().fetch('/notes?search=caf%C3%A9&page=2#top');
+    expect(await response.json()).toEqual({ plaintext: 'search=caf%C3%A9&page=2' });
+    expect(last().target).toBe('/notes');
+    expect(last().header).toMatchObject({ target: '/notes', cty: 'application/x-www-form-urlencoded' });
+    expect(last().body).toBe('');
+    expect(response.url).toBe(`${setup.server.url}/notes?search=caf%C3%A9&page=2`);
+  });
+
+  it('hides the query of a POST without a body too', async () => {
+    await setup.client().fetch('/notes?x=1', { method: 'POST', headers: { 'content-type': 'application/json' } });
+    expect(last()).toMatchObject({ target: '/notes', plaintext: 'x=1', body: '' });
+    expect(last().headers['content-type']).toBeUndefined();
+  });
+
+  it('leaves the query in the URL where it is told to', async () => {
+    await setup.client({ sealQuery: false }).fetch('/notes?x=1');
+    expect(last()).toMatchObject({ target: '/notes?x=1', plaintext: '' });
+    expect(last().header.cty).toBeUndefined();
+  });
+
+  it.each([
+    ['/a b/ü?q=ä b|c', '/a%20b/%C3%BC', 'q=%C3%A4%20b|c'],
+    ['/a/../b/./c', '/b/c', ''],
+    ['/x?', '/x', ''],
+    ['/x?#f', '/x', ''],
+    ['?q=1', '/', 'q=1'],
+    ['', '/', ''],
+    ['/a;b/c%2Fd', '/a;b/c%2Fd', ''],
+  ])('binds the target that goes over the wire: %s', async (input, target, plaintext) => {
+    await setup.client().fetch(input);
+    expect(last()).toMatchObject({ target, plaintext });
+    expect(last().header.target).toBe(last().target);
+  });
+
+  it.each(['/x?', '/x?q=1', '/x#f'])('binds the target with its query beside a body: %s', async (input) => {
+    await setup.client().fetch(input, { method: 'POST', body: 'b' });
+    expect(last().header.target).toBe(input === '/x?q=1' ? input : '/x');
+  });
+
+  it('resolves against baseUrl as a folder', async () => {
+    await setup.client({ baseUrl: `${setup.server.url}/api`, path: '/../e2e/' }).fetch('notes');
+    expect(last().target).toBe('/api/notes');
+  });
+
+  it('pads JSON where padding is on, and nothing else', async () => {
+    const client = setup.client({ padding: true });
+    const body = JSON.stringify({ long: 'x'.repeat(100) });
+    await client.fetch('/x', { method: 'POST', body, headers: { 'content-type': 'application/json' } });
+    expect(last().plaintext.length).toBeGreaterThan(body.length);
+    expect(last().plaintext.trimEnd()).toBe(body);
+    await client.fetch('/x', { method: 'POST', body });
+    expect(last().plaintext).toBe(body);
+  });
+
+  it('counts its messages, and never uses a number twice', async () => {
+    const client = setup.client();
+    await Promise.all(Array.from({ length: 30 }, () => client.fetch('/x')));
+    expect(setup.server.arrivals.map(({ header }) => header.seq).sort((a, b) => a - b)).toEqual(
+      Array.from({ length: 30 }, (_, index) => index + 1),
+    );
+  });
+});
+
+describe('a body in the clear, where the call says so', () => {
+  it('goes beside a message without plaintext', async () => {
+    setup.server.reply = () => ({ body: '"ok"' });
+    const response = await setup.client().fetch('/upload?dir=a', {
+      method: 'POST',
+      body: 'plain',
+      headers: { 'content-type': 'text/csv; charset=latin1' },
+      e2e: { request: false },
+    });
+    expect(await response.json()).toBe('ok');
+    expect(last()).toMatchObject({ body: 'plain', plaintext: '', target: '/upload?dir=a' });
+    expect(last().headers['content-type']).toBe('text/csv; charset=latin1');
+    expect(last().header.cty).toBeUndefined();
+  });
+
+  it('may be FormData', async () => {
+    const body = new FormData();
+    body.set('file', new Blob(['content']), 'a.txt');
+    setup.server.reply = () => ({ body: '1' });
+    await setup.client().fetch('/upload', { method: 'POST', body, e2e: { request: false } });
+    expect(last().headers['content-type']).toMatch(/^multipart\/form-data; boundary=/);
+    expect(last().body).toContain('filename="a.txt"');
+  });
+});
+
+describe('what comes back', () => {
+  it('is a Response with the true status, headers, media type and body', async () => {
+    setup.server.reply = () => ({ status: 422, body: '<p>', cty: 'text/html', headers: { 'x-own': 'a', etag: '"1"' } });
+    const response = await setup.client().fetch('/x');
+    expect(response).toBeInstanceOf(Response);
+    expect(response.status).toBe(422);
+    expect(response.ok).toBe(false);
+    expect(response.headers.get('content-type')).toBe('text/html');
+    expect(response.headers.get('x-own')).toBe('a');
+    expect(response.headers.get('etag')).toBeNull();
+    expect(response.headers.get('content-length')).toBeNull();
+    expect(response.redirected).toBe(false);
+    expect(await response.clone().text()).toBe('<p>');
+    expect(response.clone().url).toBe(`${setup.server.url}/x`);
+    expect(await response.text()).toBe('<p>');
+  });
+
+  it.each([204, 205, 304])('has no body at %i', async (status) => {
+    setup.server.reply = () => ({ status });
+    const response = await setup.client().fetch('/x');
+    expect(response.status).toBe(status);
+    expect(response.body).toBeNull();
+  });
+
+  it('takes media type and location from the message, never from the wire', async () => {
+    setup.server.reply = () => ({ status: 201, headers: { location: '/evil' } });
+    const response = await setup.client().fetch('/x');
+    expect(response.headers.get('location')).toBeNull();
+    expect(response.headers.get('content-type')).toBeNull();
+    setup.server.reply = () => ({ status: 201, location: '/true', body: '1', headers: { location: '/evil' } });
+    const again = await setup.client().fetch('/x');
+    expect(again.headers.get('location')).toBe('/true');
+    expect(again.headers.get('content-type')).toBe('application/json');
+  });
+
+  it('keeps bytes as they are', async () => {
+    const bytes = Uint8Array.from({ length: 256 }, (_, index) => index);
+    setup.server.reply = () => ({ body: bytes, cty: 'application/octet-stream' });
+    expect(new Uint8Array(await (await setup.client().fetch('/x')).arrayBuffer())).toEqual(bytes);
+  });
+
+  it('may be plain where the call says so, and only then', async () => {
+    setup.server.interfere = (response) => {
+      response.writeHead(206, { 'content-type': 'text/plain', location: '/own' }).end('open');
+      return true;
+    };
+    const client = setup.client();
+    const response = await client.fetch('/open?q=1', { e2e: { response: false } });
+    expect(response.status).toBe(206);
+    expect(response.url).toBe(`${setup.server.url}/open?q=1`);
+    expect(await response.text()).toBe('open');
+    expect((await errorOf(client.fetch('/open'))).code).toBe('plain-answer');
+  });
+});
+
+describe('what is refused before anything is sent', () => {
+  const stream = () => new Response('s').body!;
+  it.each<[string, string, RequestInit, RegExp]>([
+    ['FormData', '/x', { method: 'POST', body: new FormData() }, /URLSearchParams/],
+    ['a stream', '/x', { method: 'POST', body: stream(), duplex: 'half' } as RequestInit, /arrayBuffer/],
+    [
+      'a charset but UTF-8',
+      '/x',
+      { method: 'POST', body: 'a', headers: { 'content-type': 'text/plain; charset=latin1' } },
+      /charset=utf-8/,
+    ],
+    [
+      'another parameter',
+      '/x',
+      { method: 'POST', body: 'a', headers: { 'content-type': 'multipart/mixed; boundary=x' } },
+      /charset=utf-8/,
+    ],
+    ['HEAD', '/x', { method: 'HEAD' }, /GET/],
+    ['another origin', 'http://127.0.0.1:1/x', {}, /sends nothing/],
+  ])('%s', async (_, url, init, hint) => {
+    const error = await errorOf(setup.client().fetch(url, init));
+    expect(error.code).toBe('request-unsupported');
+    expect(error.message).toMatch(hint);
+    expect(setup.server.handshakes).toBe(0);
+  });
+
+  it('a query that does not fit into a header', async () => {
+    const client = setup.client();
+    for (const length of [4500, 20_000]) {
+      const error = await errorOf(client.fetch(`/x?q=${'a'.repeat(length)}`));
+      expect(error.code).toBe('request-unsupported');
+      expect(error.message).toMatch(/POST/);
+    }
+    expect(setup.server.arrivals).toHaveLength(0);
+    expect((await client.fetch(`/x?q=${'a'.repeat(3500)}`)).status).toBe(200);
+  });
+
+  it('what fetch refuses too: a body with GET', async () => {
+    await expect(setup.client().fetch('/x', { body: 'a' })).rejects.toMatchObject({ name: 'TypeError' });
+  });
+
+  it('options that are not what they must be', () => {
+    for (const options of [
+      { baseUrl: 'ftp://x' },
+      { baseUrl: 'nonsense' },
+      { baseUrl: 'http://u:p@x' },
+      { keyKind: 'P-384' },
+      { rsaModulusLength: 1024 },
+      { maxResponseSize: 0 },
+      { identityKeys: ['short'] },
+      { identityKeys: [{ kty: 'RSA' }] },
+    ]) {
+      expect(() => setup.client(options as never)).toThrow(expect.objectContaining({ code: 'invalid-option' }));
+    }
+  });
+});
