@@ -15,9 +15,9 @@ export function bytesOf(value: bigint): Buffer {
   return Buffer.from(hex.length % 2 ? `0${hex}` : hex, 'hex');
 }
 
-/** A prime with exactly so many bits, the two highest of them set. */
+/** A prime with exactly so many bits, the two highest of them set (OpenSSL sees to that), so that a product is as long as it should. */
 export function prime(bits: number): bigint {
-  return generatePrimeSync(bits, { bigint: true, add: 2n, rem: 1n });
+  return generatePrimeSync(bits, { bigint: true });
 }
 
 /** Of exactly so many bits, and a multiple of this factor. */
