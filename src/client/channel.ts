@@ -143,9 +143,9 @@ export class Channel {
   /** The answer to the message with this number, or `undefined` for any failure at all. */
   async open(seq: number, message: string): Promise<OpenedAnswer | undefined> {
     const jwe = decodeJwe(this.#engine, message);
-    const header = jwe && parseResponseHeader(jwe.header);
-    if (!header || header.alg !== 'dir' || header.kid !== this.terms.kid || header.seq !== seq) return undefined;
-    if (jwe.encryptedKey.length > 0) return undefined;
+    if (!jwe || jwe.encryptedKey.length > 0) return undefined;
+    const header = parseResponseHeader(jwe.header);
+    if (header?.alg !== 'dir' || header.kid !== this.terms.kid || header.seq !== seq) return undefined;
     const plaintext = await this.#engine.open(this.#keys.response, jwe.iv, jwe.aad, jwe.ciphertext, jwe.tag);
     if (!plaintext || (plaintext.length > 0 && header.cty === undefined)) return undefined;
     return { header, plaintext };

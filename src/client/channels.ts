@@ -95,7 +95,7 @@ export class Channels {
 async function oneAtATime<T>(name: string, run: () => Promise<T>): Promise<T> {
   let running: Promise<T> | undefined;
   const start = () => (running = run());
-  const locks = (globalThis.navigator as Navigator | undefined)?.locks as LockManager | undefined;
+  const locks = (globalThis as { navigator?: Partial<Navigator> }).navigator?.locks;
   try {
     await locks?.request(name, { signal: AbortSignal.timeout(LOCK_WAIT) }, start);
   } catch {

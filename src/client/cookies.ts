@@ -28,8 +28,8 @@ export class CookieJar {
       const cookie = parseSetCookie(line, url);
       if (!cookie) continue;
       const key = `${cookie.path};${cookie.name}`;
-      this.#cookies.delete(key);
       if (cookie.expires > Date.now()) this.#cookies.set(key, cookie);
+      else this.#cookies.delete(key);
     }
   }
 
@@ -72,7 +72,7 @@ function parseSetCookie(line: string, url: URL): Cookie | undefined {
         if (/^-?\d+$/.test(value)) maxAge = Number(value);
         break;
       case 'expires':
-        expires = Date.parse(value) || expires;
+        expires = Number.isNaN(Date.parse(value)) ? expires : Date.parse(value);
     }
   }
   if (maxAge !== undefined) expires = Date.now() + maxAge * 1000; // it precedes Expires (RFC 6265 §5.3)

@@ -46,8 +46,9 @@ export async function shakeHands(
   if (
     (typeof secret === 'string') !== (settings.keyKind === 'RSA') ||
     (secret !== undefined && typeof secret !== 'string')
-  )
+  ) {
     throw rejected('"secret" belongs to RSA channels, and only there');
+  }
 
   const jkt = await thumbprint(engine, publicKey);
   const th = await engine.sha256(transcriptInput({ jkt, kid, secret, issuedAt, expiresAt, session, device }));

@@ -30,18 +30,25 @@ export class PinnedIdentity {
     const [header = '', payload = '', signature = '', ...more] = proof.split('.');
     const { alg, typ, kid, crit } = parseJsonObject(decodeText(engine, header) ?? '') ?? {};
     const signatureBytes = engine.decodeBase64url(signature);
-    if (typ !== PROOF_TYP || crit !== undefined || typeof kid !== 'string' || !signatureBytes || more.length > 0)
+    if (typ !== PROOF_TYP || crit !== undefined || typeof kid !== 'string' || !signatureBytes || more.length > 0) {
       throw rejected('its proof is malformed');
-    if (payload !== engine.encodeBase64url(utf8(engine.encodeBase64url(th))))
+    }
+    if (payload !== engine.encodeBase64url(utf8(engine.encodeBase64url(th)))) {
       throw rejected('its proof is of another handshake');
+    }
 
     const key = await this.#find(engine, kid);
     if (!key) throw rejected('its proof is by a key that is not pinned');
     if (alg !== signatureAlgorithm(key)) throw rejected("its proof's algorithm is not the pinned key's");
-    if (!engine.signatures.includes(signatureAlgorithm(key)))
-      throw new E2eClientError('engine-unsupported', `The ${engine.name} engine verifies no ${alg} signatures.`);
-    if (!(await engine.verify(key, utf8(`${header}.${payload}`), signatureBytes)))
+    if (!engine.signatures.includes(signatureAlgorithm(key))) {
+      throw new E2eClientError(
+        'engine-unsupported',
+        `The ${engine.name} engine verifies no ${signatureAlgorithm(key)} signatures.`,
+      );
+    }
+    if (!(await engine.verify(key, utf8(`${header}.${payload}`), signatureBytes))) {
       throw rejected('the signature of its proof is wrong');
+    }
   }
 
   async #find(engine: CryptoEngine, kid: string): Promise<SigningJwk | undefined> {

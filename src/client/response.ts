@@ -56,7 +56,7 @@ export async function readAnswer(
       return { error: new E2eClientError('redirect-refused', 'A redirect in the clear is not followed.') };
     }
     if (plainAnswer && type !== PROBLEM_MEDIA_TYPE) return { response: wire };
-    const bytes = type === PROBLEM_MEDIA_TYPE ? await readBytes(wire, limit) : await discard(wire);
+    const bytes = await readBytes(wire, type === PROBLEM_MEDIA_TYPE ? limit : 0);
     const problem = bytes && readProblem(bytes);
     if (plainAnswer && bytes && !problem) return { response: respond(bytes, wire) };
     const message = `${method} ${url.pathname} got an answer in the clear: ${problem ?? `status ${wire.status}`}. ${hint(problem)}`;
@@ -100,7 +100,10 @@ export function answerFacts(wire: Response, problem: ProblemName | undefined): A
   return { problem, status: wire.status, retryAfter: retryAfter ? Number(retryAfter[0]) : undefined };
 }
 
-/** The body, or `undefined` where it is longer than that many bytes, whatever its Content-Length says. */
+/**
+ * The body, or `undefined` where it is longer than that many bytes, whatever its Content-Length says: it is then let go,
+ * and its connection with it.
+ */
 export async function readBytes(response: Response, limit: number): Promise<Uint8Array<ArrayBuffer> | undefined> {
   const reader = response.body?.getReader();
   const chunks: Uint8Array[] = [];
@@ -122,11 +125,6 @@ export async function readBytes(response: Response, limit: number): Promise<Uint
   return bytes;
 }
 
-/** Lets go of a body that nobody will read, and with it of the connection. */
-export function discard(response: Response): undefined {
-  void response.body?.cancel().catch(() => undefined);
-}
-
 /** The protocol's problem in a body, where it is one. */
 export function readProblem(body: Uint8Array): ProblemName | undefined {
   return problemName(parseJsonObject(ascii.decode(body)));
@@ -137,15 +135,12 @@ function respond(body: Uint8Array, init: ResponseInit): Response {
 }
 
 function hint(problem: ProblemName | undefined): string {
-  switch (problem) {
-    case undefined:
-      return 'It may be from anyone on the way, so it is not handed over. Is the route sealed? For one that answers in the clear, pass e2e: { response: false }.';
-    case 'handshake-required':
-    case 'message-stale':
-      return 'It was not sent again: another copy may have been processed. Where that does no harm, call again, or set Idempotency-Key or resend.';
-    case 'message-rejected':
-      return 'It did not arrive as it was sealed: does a proxy change its method, path, query or body?';
-    default:
-      return '';
+  if (!problem) {
+    return 'It may be from anyone on the way, so it is not handed over. Is the route sealed? For one that answers in the clear, pass e2e: { response: false }.';
   }
+  if (problem === 'handshake-required' || problem === 'message-stale') {
+    return 'It was not sent again: another copy may have been processed. Where that does no harm, call again, or set Idempotency-Key or resend.';
+  }
+  if (problem !== 'message-rejected') return '';
+  return 'It did not arrive as it was sealed: does a proxy change its method, path, query or body?';
 }

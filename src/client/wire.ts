@@ -5,7 +5,7 @@ import { CookieJar, leavesCookiesToUs } from './cookies.js';
 import { E2eClientError } from './errors.js';
 import type { Settings } from './options.js';
 import type { WireRequest } from './request.js';
-import { answerFacts, discard, readBytes, readProblem } from './response.js';
+import { answerFacts, readBytes, readProblem } from './response.js';
 
 /** The longest answer to a handshake, in bytes; the longest that there is has about 3,000. */
 const MAX_HANDSHAKE_BYTES = 32_768;
@@ -47,8 +47,7 @@ export class Wire {
     const type = essence(response.headers.get('content-type') ?? '');
     const { status } = response;
     const fits = type === JSON_MEDIA_TYPE && status === (body === undefined ? 200 : 201);
-    const bytes =
-      fits || type === PROBLEM_MEDIA_TYPE ? await readBytes(response, MAX_HANDSHAKE_BYTES) : discard(response);
+    const bytes = await readBytes(response, fits || type === PROBLEM_MEDIA_TYPE ? MAX_HANDSHAKE_BYTES : 0);
     if (!fits) {
       const problem = bytes && readProblem(bytes);
       throw new E2eClientError(
@@ -59,8 +58,9 @@ export class Wire {
       );
     }
     const answer = bytes && parseJsonObject(new TextDecoder().decode(bytes));
-    if (!answer)
+    if (!answer) {
       throw new E2eClientError('handshake-rejected', `${method} ${href} was not answered with a JSON object.`);
+    }
     return answer;
   }
 

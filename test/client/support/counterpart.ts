@@ -118,9 +118,13 @@ export class Counterpart {
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk as Buffer);
     const body = Buffer.concat(chunks).toString('latin1');
-    if (request.url === '/e2e/handshake') return this.#handshake(request, body, response);
+    if (request.url === '/e2e/handshake') {
+      this.#handshake(request, body, response);
+      return;
+    }
     if (request.url === '/e2e/identity') {
-      return json(response, 200, { keys: this.listed ?? (this.identity ? [this.identity.jwk] : []) });
+      json(response, 200, { keys: this.listed ?? (this.identity ? [this.identity.jwk] : []) });
+      return;
     }
     return this.#message(request, body, response);
   }
@@ -179,19 +183,31 @@ export class Counterpart {
     const inBody = request.headers['content-type'] === 'application/jose';
     const { method = '', url: target = '', headers } = request;
     const message = inBody ? body : (inHeader as string | undefined);
-    if (message === undefined || (inBody && inHeader !== undefined)) return problem(response, 415, 'message-required');
+    if (message === undefined || (inBody && inHeader !== undefined)) {
+      problem(response, 415, 'message-required');
+      return;
+    }
     const [encodedHeader = '', encryptedKey, iv = '', ciphertext = '', tag = ''] = message.split('.');
     const header = parseRequestHeader(Buffer.from(encodedHeader, 'base64url').toString());
-    if (!header || encryptedKey !== '' || header.alg !== 'dir') return problem(response, 400, 'message-rejected');
+    if (!header || encryptedKey !== '' || header.alg !== 'dir') {
+      problem(response, 400, 'message-rejected');
+      return;
+    }
     const channel = this.channels.get(header.kid);
-    if (!channel || channel.session !== sessionOf(request)) return problem(response, 428, 'handshake-required');
+    if (!channel || channel.session !== sessionOf(request)) {
+      problem(response, 428, 'handshake-required');
+      return;
+    }
 
     const keys = channel.keysFor(header.ek);
     const part = (text: string) => Buffer.from(text, 'base64url');
     const aad = Buffer.from(encodedHeader);
     const plaintext = engine.open(keys.request, part(iv), aad, part(ciphertext), part(tag));
     const bound = header.method === method && header.target === target && header.idem === headers['idempotency-key'];
-    if (!plaintext || !bound) return problem(response, 400, 'message-rejected');
+    if (!plaintext || !bound) {
+      problem(response, 400, 'message-rejected');
+      return;
+    }
 
     const seal = (
       { status = 200, body: sealed = '', cty = 'application/json', location }: Reply,
@@ -213,8 +229,14 @@ export class Counterpart {
       response.end(seal(reply));
     };
     const fresh = Math.abs(this.now() - header.iat) <= 30;
-    if (!fresh) return send(sealedProblem(400, 'message-stale'));
-    if (channel.seen.has(header.seq)) return send(sealedProblem(409, 'message-replayed'));
+    if (!fresh) {
+      send(sealedProblem(400, 'message-stale'));
+      return;
+    }
+    if (channel.seen.has(header.seq)) {
+      send(sealedProblem(409, 'message-replayed'));
+      return;
+    }
     channel.seen.add(header.seq);
 
     const arrival = { method, target, headers, body, header, plaintext: Buffer.from(plaintext).toString() };

@@ -1,0 +1,124 @@
+import { describe, expect, it } from '@jest/globals';
+import { errorOf, useCounterpart } from './support/harness.js';
+
+const setup = useCounterpart();
+
+function signalled(): { promise: Promise<unknown>; resolve: () => void } {
+  let resolve!: () => void;
+  const promise = new Promise<unknown>((set) => (resolve = () => set(undefined)));
+  return { promise, resolve };
+}
+
+describe('a call that is aborted', () => {
+  it('before it begins, sends nothing', async () => {
+    const reason = new Error('mine');
+    await expect(setup.client().fetch('/x', { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
+    expect(setup.server.handshakes).toBe(0);
+  });
+
+  it('while it waits for the handshake, leaves the handshake to the others', async () => {
+    const arrived = signalled();
+    const held: (() => void)[] = [];
+    const slow: typeof fetch = async (input, init) => {
+      if (input === `${setup.server.url}/e2e/handshake`) {
+        arrived.resolve();
+        await new Promise<void>((resolve) => held.push(resolve));
+      }
+      return fetch(input, init);
+    };
+    const client = setup.client({ fetch: slow });
+    const controller = new AbortController();
+    const aborted = client.fetch('/x', { signal: controller.signal });
+    const other = client.fetch('/y', { signal: new AbortController().signal });
+    const asked = client.handshake({ signal: controller.signal });
+    await arrived.promise;
+    controller.abort();
+    await expect(aborted).rejects.toMatchObject({ name: 'AbortError' });
+    await expect(asked).rejects.toMatchObject({ name: 'AbortError' });
+    held.forEach((go) => go());
+    expect((await other).status).toBe(200);
+    expect(setup.server.handshakes).toBe(1);
+    expect(setup.server.arrivals.map(({ target }) => target)).toEqual(['/y']);
+  });
+
+  it('while its answer is under way, ends at once', async () => {
+    const arrived = signalled();
+    setup.server.interfere = (response) => {
+      response.writeHead(200, { 'content-type': 'application/jose' });
+      response.write('ey');
+      arrived.resolve();
+      return true;
+    };
+    const controller = new AbortController();
+    const call = setup.client().fetch('/x', { signal: controller.signal });
+    await arrived.promise;
+    controller.abort();
+    await expect(call).rejects.toMatchObject({ name: 'AbortError' });
+  });
+
+  it('between two redirects, goes no further', async () => {
+    const controller = new AbortController();
+    setup.server.reply = () => {
+      setTimeout(() => controller.abort(), 5);
+      return { status: 302, location: '/again' };
+    };
+    await expect(setup.client().fetch('/x', { signal: controller.signal })).rejects.toMatchObject({
+      name: 'AbortError',
+    });
+    expect(setup.server.arrivals.length).toBeLessThan(20);
+  });
+
+  it('by the signal of its Request', async () => {
+    const controller = new AbortController();
+    setup.server.interfere = () => (controller.abort(), true);
+    const request = new Request(`${setup.server.url}/x`, { signal: controller.signal });
+    await expect(setup.client().fetch(request)).rejects.toMatchObject({ name: 'AbortError' });
+  });
+
+  it('does not disturb the channel for the next', async () => {
+    const client = setup.client();
+    await client.handshake();
+    await expect(client.fetch('/x', { signal: AbortSignal.abort() })).rejects.toMatchObject({ name: 'AbortError' });
+    expect((await client.fetch('/x')).status).toBe(200);
+    expect(setup.server.handshakes).toBe(1);
+  });
+});
+
+describe('a client that is closed', () => {
+  it('ends the calls that wait for a channel, and begins anew with the next', async () => {
+    let hold = true;
+    setup.server.refuse = () => hold;
+    const client = setup.client();
+    const waiting = errorOf(client.fetch('/x'));
+    while (setup.server.handshakes === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    client.close();
+    expect((await waiting).code).toBe('closed');
+    hold = false;
+    expect((await client.fetch('/x')).status).toBe(200);
+  });
+
+  it('has forgotten its channel and its cookies', async () => {
+    const client = setup.client();
+    await client.fetch('/x');
+    client.close();
+    await client.fetch('/x');
+    const [first, second] = setup.server.arrivals.map(({ headers, header }) => ({
+      cookie: headers.cookie,
+      kid: header.kid,
+    }));
+    expect(second!.kid).not.toBe(first!.kid);
+    expect(second!.cookie).not.toBe(first!.cookie);
+  });
+});
+
+describe('a connection that fails', () => {
+  it('is told as fetch tells it', async () => {
+    const client = setup.client();
+    await client.handshake();
+    setup.server.interfere = (response) => (response.destroy(), true);
+    await expect(client.fetch('/x')).rejects.toMatchObject({ name: 'TypeError' });
+    setup.server.interfere = undefined;
+    expect((await client.fetch('/x')).status).toBe(200);
+    expect(setup.server.arrivals.map(({ header }) => header.seq)).toEqual([2, 3]);
+  });
+});

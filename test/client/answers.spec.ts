@@ -1,0 +1,188 @@
+import { inspect } from 'node:util';
+import { describe, expect, it } from '@jest/globals';
+import { problem, type Interfere } from './support/counterpart.js';
+import { errorOf, useCounterpart } from './support/harness.js';
+
+const setup = useCounterpart();
+const JOSE = { 'content-type': 'application/jose' };
+const post = { method: 'POST', body: 'secret-of-the-request' };
+
+describe('an answer in the clear is a transport error, and never data', () => {
+  it.each<[string, number, Record<string, string>, string]>([
+    ['a plain 200 with JSON', 200, { 'content-type': 'application/json' }, '{"admin":true}'],
+    ['a plain 201 without a type', 201, {}, 'canary'],
+    ['a plain 204', 204, {}, ''],
+    ['a plain 304', 304, {}, ''],
+    ['a plain redirect', 302, { location: '/elsewhere' }, ''],
+    ['a proxy’s 502', 502, { 'content-type': 'text/html' }, '<h1>canary</h1>'],
+    ['a message under another type', 200, { 'content-type': 'text/plain' }, 'SEALED'],
+    ['a problem that is none of ours', 400, { 'content-type': 'application/problem+json' }, '{"type":"about:blank"}'],
+    ['a broken problem', 400, { 'content-type': 'application/problem+json' }, '{canary'],
+  ])('%s', async (_, status, headers, body) => {
+    setup.server.interfere = (response, __, seal) => {
+      response.writeHead(status, headers).end(body === 'SEALED' ? seal({ body: '1' }) : body);
+      return true;
+    };
+    const error = await errorOf(setup.client().fetch('/x', post));
+    expect(error).toMatchObject({ code: 'plain-answer', status, problem: undefined });
+    expect(inspect(error, { depth: 9, showHidden: true })).not.toMatch(/canary|secret-of|admin/);
+    expect(setup.server.arrivals).toHaveLength(1);
+  });
+
+  it.each([
+    [400, 'message-rejected'],
+    [409, 'message-replayed'],
+    [413, 'too-large'],
+    [415, 'message-required'],
+    [503, 'busy'],
+  ])('%i %s, whose problem the error tells', async (status, name) => {
+    setup.server.interfere = (response) => (problem(response, status, name, { 'retry-after': '3' }), true);
+    const error = await errorOf(setup.client().fetch('/x'));
+    expect(error).toMatchObject({ code: 'plain-answer', status, problem: name, retryAfter: 3 });
+    expect(error.message).toContain(name);
+    expect(setup.server.arrivals).toHaveLength(1);
+  });
+
+  it('is told apart from a sealed answer of the same status', async () => {
+    setup.server.reply = () => ({ status: 409, body: '{"mine":true}' });
+    const response = await setup.client().fetch('/x');
+    expect([response.status, await response.json()]).toEqual([409, { mine: true }]);
+  });
+});
+
+describe('where the call expects a plain answer', () => {
+  const plain = { e2e: { response: false } };
+
+  it('one of the protocol’s problems is an error still', async () => {
+    setup.server.interfere = (response) => (problem(response, 400, 'message-rejected'), true);
+    expect(await errorOf(setup.client().fetch('/x', plain))).toMatchObject({ problem: 'message-rejected' });
+  });
+
+  it('a problem of the application’s own is handed over', async () => {
+    setup.server.interfere = (response) => {
+      response.writeHead(404, { 'content-type': 'application/problem+json' }).end('{"title":"none"}');
+      return true;
+    };
+    const response = await setup.client().fetch('/x', plain);
+    expect([response.status, response.url, await response.json()]).toEqual([
+      404,
+      `${setup.server.url}/x`,
+      { title: 'none' },
+    ]);
+  });
+
+  it('a sealed one is opened', async () => {
+    expect(await (await setup.client().fetch('/x', { ...post, ...plain })).text()).toBe(post.body);
+  });
+
+  it('a redirect in the clear is not followed, and handed over to who asked for it', async () => {
+    setup.server.interfere = (response) => (response.writeHead(303, { location: '/y' }).end(), true);
+    expect((await errorOf(setup.client().fetch('/x', plain))).code).toBe('redirect-refused');
+    const response = await setup.client().fetch('/x', { ...plain, redirect: 'manual' });
+    expect([response.status, response.headers.get('location')]).toEqual([303, '/y']);
+  });
+});
+
+describe('a sealed answer that is not this request’s is refused', () => {
+  const sealed =
+    (make: (...args: Parameters<Interfere>) => string): Interfere =>
+    (...args) => {
+      args[0].writeHead(200, JOSE).end(make(...args));
+      return true;
+    };
+  const flipped = (message: string, part: number) => {
+    const parts = message.split('.');
+    parts[part] = parts[part]!.replace(/^./, (first) => (first === 'A' ? 'B' : 'A'));
+    return parts.join('.');
+  };
+
+  it.each<[string, Interfere]>([
+    ['of another channel', sealed((_, __, seal) => seal({ body: '1' }, { kid: 'x'.repeat(43) }))],
+    ['of another request', sealed((_, { header }, seal) => seal({ body: '1' }, { seq: header.seq + 1 }))],
+    ['in the plain way', sealed((_, __, seal) => seal({ body: '1' }, { alg: 'RSA-OAEP-256' }))],
+    ['with zip', sealed((_, __, seal) => seal({ body: '1' }, { zip: 'DEF' }))],
+    ['with crit', sealed((_, __, seal) => seal({ body: '1' }, { crit: ['x'] }))],
+    ['of another typ', sealed((_, __, seal) => seal({ body: '1' }, { typ: 'e2e-req+jwe' }))],
+    ['of another enc', sealed((_, __, seal) => seal({ body: '1' }, { enc: 'A128GCM' }))],
+    ['without a status', sealed((_, __, seal) => seal({ body: '1' }, { status: undefined }))],
+    ['with a status that is none', sealed((_, __, seal) => seal({ body: '1' }, { status: 99 }))],
+    ['with a plaintext of no type', sealed((_, __, seal) => seal({ body: '1' }, { cty: undefined }))],
+    ['with a type that is none', sealed((_, __, seal) => seal({ body: '1' }, { cty: 'x' }))],
+    ['with an encrypted key', sealed((_, __, seal) => seal({ body: '1' }).replace('..', '.AAAA.'))],
+    ['with a changed header', sealed((_, __, seal) => flipped(seal({ body: '1' }), 0))],
+    ['with a changed IV', sealed((_, __, seal) => flipped(seal({ body: '1' }), 2))],
+    ['with a changed ciphertext', sealed((_, __, seal) => flipped(seal({ body: '1' }), 3))],
+    ['with a changed tag', sealed((_, __, seal) => flipped(seal({ body: '1' }), 4))],
+    ['with a line end', sealed((_, __, seal) => `${seal({ body: '1' })}\n`)],
+    ['with a byte order mark', sealed((_, __, seal) => `\ufeff${seal({ body: '1' })}`)],
+    ['that is the request itself', sealed((_, { body }) => body)],
+    ['that is empty', sealed(() => '')],
+    ['that is no message', sealed(() => '{"admin":true}')],
+  ])('%s', async (_, interfere) => {
+    setup.server.interfere = interfere;
+    expect((await errorOf(setup.client().fetch('/x', post))).code).toBe('answer-rejected');
+    expect(setup.server.arrivals).toHaveLength(1);
+  });
+
+  it('two answers that were swapped', async () => {
+    const waiting: (() => void)[] = [];
+    const messages: string[] = [];
+    setup.server.interfere = async (response, { plaintext }, seal) => {
+      const mine = messages.push(seal({ body: plaintext })) - 1;
+      await new Promise<void>((resolve) => {
+        waiting.push(resolve);
+        if (waiting.length === 2) waiting.forEach((go) => go());
+      });
+      response.writeHead(200, JOSE).end(messages[1 - mine]);
+      return true;
+    };
+    const client = setup.client();
+    const errors = await Promise.all(['a', 'b'].map((body) => errorOf(client.fetch('/x', { method: 'POST', body }))));
+    expect(errors.map(({ code }) => code)).toEqual(['answer-rejected', 'answer-rejected']);
+  });
+
+  it('the answer to an earlier request, played again', async () => {
+    let first: string | undefined;
+    setup.server.interfere = (response, _, seal) => {
+      first ??= seal({ body: '"first"' });
+      response.writeHead(200, JOSE).end(first);
+      return true;
+    };
+    const client = setup.client();
+    expect(await (await client.fetch('/x')).json()).toBe('first');
+    expect((await errorOf(client.fetch('/x'))).code).toBe('answer-rejected');
+  });
+});
+
+describe('the size of an answer', () => {
+  it('is bounded, whatever its Content-Length says', async () => {
+    const client = setup.client({ maxResponseSize: 10_000 });
+    setup.server.reply = () => ({ body: JSON.stringify('x'.repeat(7000)) });
+    expect(await (await client.fetch('/x')).json()).toHaveLength(7000);
+    setup.server.interfere = (response, _, seal) => {
+      const message = seal({ body: 'x'.repeat(8000) });
+      response.writeHead(200, JOSE);
+      response.write(message.slice(0, 100));
+      response.end(message.slice(100));
+      return true;
+    };
+    expect((await errorOf(client.fetch('/x'))).code).toBe('answer-too-large');
+  });
+
+  it('may be an endless stream, which is let go', async () => {
+    let closed: Promise<void> | undefined;
+    setup.server.interfere = (response) => {
+      response.writeHead(200, JOSE);
+      const timer = setInterval(() => response.write('A'.repeat(4096)), 1);
+      closed = new Promise((resolve) =>
+        response.on('close', () => {
+          clearInterval(timer);
+          resolve();
+        }),
+      );
+      return true;
+    };
+    expect((await errorOf(setup.client({ maxResponseSize: 50_000 }).fetch('/x'))).code).toBe('answer-too-large');
+    await closed;
+  });
+});
