@@ -6,16 +6,16 @@ import { SECRET_BYTES } from '../protocol/schedule.js';
 import { Channel, type ChannelState } from './channel.js';
 import { concat } from './vault.js';
 
-type Head = Pick<ChannelState, 'issuedAt' | 'expiresAt' | 'clientKey'>;
+type Head = Pick<ChannelState, 'issuedAt' | 'expiresAt' | 'clientKey' | 'device' | 'isDeviceProven'>;
 
 /**
- * A channel as bytes: two bytes of length, that much JSON (times and the client's key), the transcript hash, on RSA
+ * A channel as bytes: two bytes of length, that much JSON (times, the client's keys), the transcript hash, on RSA
  * channels the server's half of the secret, and the private key in PKCS#8. Bytes rather than JSON, since base64url
  * inside base64url would make the record a third larger.
  */
 export function encodeChannel(engine: NodeEngine, channel: Channel): Bytes {
-  const { issuedAt, expiresAt, clientKey, th, ss, privateKey } = Channel.stateOf(channel);
-  const head = utf8(JSON.stringify({ issuedAt, expiresAt, clientKey } satisfies Head));
+  const { issuedAt, expiresAt, clientKey, device, isDeviceProven, th, ss, privateKey } = Channel.stateOf(channel);
+  const head = utf8(JSON.stringify({ issuedAt, expiresAt, clientKey, device, isDeviceProven } satisfies Head));
   const length = Uint8Array.of(head.length >> 8, head.length & 0xff);
   return concat(length, head, th, ss ?? new Uint8Array(0), engine.exportPrivateKey(privateKey));
 }

@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import type { NodeEngine } from '../crypto/node.js';
 import { utf8 } from '../protocol/json.js';
+import type { SigningJwk } from '../protocol/keys.js';
 import { decodeChannel, encodeChannel } from './channel-record.js';
 import type { Channel } from './channel.js';
 import { Mutex } from './mutex.js';
@@ -19,8 +20,8 @@ export interface SessionRef {
 export interface SessionRecord {
   /** The session's public name, fixed for it. */
   readonly session: string;
-  /** Thumbprint of the device key it is bound to. */
-  readonly device?: string;
+  /** The device key it is bound to. */
+  readonly device?: SigningJwk | undefined;
   readonly channels: readonly ChannelEntry[];
 }
 
@@ -84,18 +85,26 @@ export class ChannelStore {
     return (await this.#readSession(id)) ?? { session: this.vault.name(id), channels: [] };
   }
 
-  /** Adds a channel to its session, the least recently used ones making room. Its windows are there before it is. */
-  async add(session: SessionRef, channel: Channel): Promise<void> {
+  /**
+   * Adds a channel to its session, the least recently used ones making room. Its windows are there before it is. The
+   * handshake that creates a session may bind it to a device key.
+   */
+  async add(session: SessionRef, channel: Channel, device?: SigningJwk): Promise<void> {
     await this.replay.open(channel.kid, channel.expiresAt);
     await this.#write(session.id, channel);
     await this.#mutex.run(session.id, async () => {
-      const record = await this.session(session.id);
+      const record = { ...(await this.session(session.id)), ...(device && { device }) };
       const entries = [...this.#alive(record.channels), entryOf(channel)];
       const crowd = entries.length - this.options.channelsPerSession;
       const evicted = crowd > 0 ? [...entries].sort((a, b) => this.#usedAt(a) - this.#usedAt(b)).slice(0, crowd) : [];
       await this.#writeSession(session, { ...record, channels: entries.filter((entry) => !evicted.includes(entry)) });
       await this.#end(evicted);
     });
+  }
+
+  /** Stores a channel anew, after it changed. */
+  async update(session: string, channel: Channel): Promise<void> {
+    await this.#write(session, channel);
   }
 
   /** Ends all channels of a session, and forgets it. */

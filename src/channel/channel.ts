@@ -2,9 +2,10 @@ import type { NodeEngine } from '../crypto/node.js';
 import type { Bytes, ContentKey, PrivateKey } from '../protocol/crypto.js';
 import { IV_BYTES, joinJwe, type CompactJwe } from '../protocol/jwe.js';
 import { utf8 } from '../protocol/json.js';
-import { keyKind, type KeyKind, type PublicJwk } from '../protocol/keys.js';
+import { keyKind, type KeyKind, type PublicJwk, type SigningJwk } from '../protocol/keys.js';
 import type { RequestHeader, ResponseHeader, Way } from '../protocol/message.js';
 import { REQUEST_KEY_INFO, RESPONSE_KEY_INFO, rsaKeyMaterial, SECRET_BYTES } from '../protocol/schedule.js';
+import { provesDevice } from './device.js';
 
 /** What makes a channel, all of it: this is what the record in the store holds. */
 export interface ChannelState {
@@ -19,6 +20,10 @@ export interface ChannelState {
   /** RSA channels: the server's half of the secret, 32 bytes. */
   readonly ss: Bytes | undefined;
   readonly privateKey: PrivateKey;
+  /** The device key that the session is bound to. */
+  readonly device?: SigningJwk | undefined;
+  /** Whether a message on this channel has proven possession of the device key. */
+  readonly isDeviceProven?: boolean | undefined;
 }
 
 /** Both directions' keys, and on RSA channels the `ek` that they come from. */
@@ -37,6 +42,8 @@ export interface OpenedMessage {
   readonly channel: Channel;
   readonly header: RequestHeader;
   readonly plaintext: Bytes;
+  /** Whether this message proved possession of the device key, which is then to be stored with the channel. */
+  readonly isDeviceProof: boolean;
   /** Seals an answer to this message, in the way it was asked (PROTOCOL §4). */
   readonly seal: (answer: Answer) => string;
 }
@@ -58,7 +65,7 @@ export class Channel {
   readonly issuedAt: number;
   readonly expiresAt: number;
   readonly #engine: NodeEngine;
-  readonly #state: ChannelState;
+  #state: ChannelState;
   #keys: ChannelKeys | undefined;
 
   constructor(engine: NodeEngine, state: ChannelState) {
@@ -79,24 +86,38 @@ export class Channel {
       const keys = this.#keysFor(header.ek);
       const plaintext = keys && engine.open(keys.request, iv, aad, ciphertext, tag);
       if (!plaintext) return undefined;
+      const isDeviceProof = this.#owesDeviceProof;
+      if (isDeviceProof && !this.#acceptDeviceProof(header.dev)) return undefined;
       // Remembered only now: keys that nothing opened under are a stranger's guess (PROTOCOL §3).
       this.#keys = keys;
-      return this.#opened(header, plaintext, (protectedHeader, answer) =>
+      return this.#opened(header, plaintext, isDeviceProof, (protectedHeader, answer) =>
         this.#sealWith(keys.response, '', protectedHeader, answer),
       );
     }
-    if (this.kind !== 'RSA') return undefined;
+    // The plain way proves nothing about its sender, and so nothing about a device.
+    if (this.kind !== 'RSA' || this.#state.device) return undefined;
     const key = engine.importContentKey(this.#decryptKey(encryptedKey));
     const plaintext = engine.open(key, iv, aad, ciphertext, tag);
     return (
       plaintext &&
-      this.#opened(header, plaintext, (protectedHeader, answer) => this.#sealPlainWay(protectedHeader, answer))
+      this.#opened(header, plaintext, false, (protectedHeader, answer) => this.#sealPlainWay(protectedHeader, answer))
     );
   }
 
   /** The state, for the vault that wraps it, and for nobody else. */
   static stateOf(channel: Channel): ChannelState {
     return channel.#state;
+  }
+
+  get #owesDeviceProof(): boolean {
+    return this.#state.device !== undefined && !this.#state.isDeviceProven;
+  }
+
+  #acceptDeviceProof(dev: string | undefined): boolean {
+    const { device, th } = this.#state;
+    if (!device || !provesDevice(this.#engine, device, th, dev)) return false;
+    this.#state = { ...this.#state, isDeviceProven: true };
+    return true;
   }
 
   /** The channel's keys: remembered, or made anew from the channel's secrets and the message's `ek`. */
@@ -132,12 +153,14 @@ export class Channel {
   #opened(
     header: RequestHeader,
     plaintext: Bytes,
+    isDeviceProof: boolean,
     seal: (protectedHeader: string, answer: Answer) => string,
   ): OpenedMessage {
     return {
       channel: this,
       header,
       plaintext,
+      isDeviceProof,
       seal: (answer) => seal(this.#protect(header.alg, header.seq, answer), answer),
     };
   }

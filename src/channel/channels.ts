@@ -2,12 +2,12 @@ import type { NodeEngine } from '../crypto/node.js';
 import { base64urlByteLength } from '../protocol/base64url.js';
 import { MAX_HEADER_BYTES, splitJwe } from '../protocol/jwe.js';
 import { fromUtf8 } from '../protocol/json.js';
-import { keyKind, parsePublicKey, type KeyKind } from '../protocol/keys.js';
+import { keyKind, type KeyKind, type PublicJwk, type SigningJwk } from '../protocol/keys.js';
 import { MAX_AGE_SECONDS, MAX_AHEAD_SECONDS, parseRequestHeader, type RequestHeader } from '../protocol/message.js';
 import { E2eProblem } from '../protocol/problem.js';
 import type { ChannelStore, SessionRef } from './channel-store.js';
 import type { DecodedJwe, OpenedMessage } from './channel.js';
-import { shakeHands, type HandshakeAnswer } from './handshake.js';
+import { shakeHands, thumbprint, type HandshakeAnswer } from './handshake.js';
 import type { IdentityKeys } from './identity.js';
 import type { KeyPool } from './key-pool.js';
 import type { ReplayGuard } from './replay.js';
@@ -43,17 +43,17 @@ export class Channels {
   /**
    * The server's side of a handshake (PROTOCOL §2). When it returns, the channel is stored and has its windows.
    *
+   * @param bind the device key to bind the session to: only where this handshake creates the session.
    * @throws E2eProblem `key-rejected`, or `busy` where no key pair or store is at hand.
    */
-  async handshake(session: SessionRef, publicKey: unknown): Promise<HandshakeAnswer> {
-    const clientKey = parsePublicKey(publicKey);
+  async handshake(session: SessionRef, clientKey: PublicJwk, bind?: SigningJwk): Promise<HandshakeAnswer> {
     const kind = keyKind(clientKey);
     if (!this.options.keyKinds.includes(kind)) {
       throw new E2eProblem('key-rejected', {
         detail: `this server takes keys of kind ${this.options.keyKinds.join(', ')}`,
       });
     }
-    const { session: name, device } = await this.store.session(session.id);
+    const { session: name, device = bind } = await this.store.session(session.id);
     const keyPair = kind === 'RSA' ? await this.pool.take() : this.engine.generateKeyPair(kind);
     const issuedAt = nowInSeconds();
     const expiresAt = issuedAt + this.options.channelTtl;
@@ -65,8 +65,14 @@ export class Channels {
       issuedAt,
       expiresAt,
     });
-    await this.store.add(session, channel);
+    await this.store.add(session, channel, bind);
     return answer;
+  }
+
+  /** Thumbprint of the device key that a session is bound to, if it is to one. */
+  async deviceOf(session: SessionRef): Promise<string | undefined> {
+    const { device } = await this.store.session(session.id);
+    return device && thumbprint(this.engine, device);
   }
 
   /**
@@ -80,6 +86,7 @@ export class Channels {
     if (!channel) throw new E2eProblem('handshake-required');
     const opened = channel.open(jwe, header);
     if (!opened || (opened.plaintext.length > 0 && header.cty === undefined)) throw new E2eProblem('message-rejected');
+    if (opened.isDeviceProof) await this.store.update(session, channel);
     const bound = header.method === binding.method && header.target === binding.target && header.idem === binding.idem;
     if (!bound) throw new E2eProblem('message-rejected');
     return opened;

@@ -26,8 +26,8 @@ export interface HandshakeTerms {
   readonly keyPair: KeyPair;
   /** The public name of the session. */
   readonly session: string;
-  /** Thumbprint of the device key that the session is bound to. */
-  readonly device?: string | undefined;
+  /** The device key that the session is bound to. */
+  readonly device?: SigningJwk | undefined;
   /** Seconds since 1970. */
   readonly issuedAt: number;
   readonly expiresAt: number;
@@ -43,7 +43,8 @@ export function shakeHands(
   identity: IdentityKeys,
   terms: HandshakeTerms,
 ): { channel: Channel; answer: HandshakeAnswer } {
-  const { clientKey, keyPair, session, device, issuedAt, expiresAt } = terms;
+  const { clientKey, keyPair, session, issuedAt, expiresAt } = terms;
+  const device = terms.device && thumbprint(engine, terms.device);
   const kid = thumbprint(engine, keyPair.publicKey);
   const isRsa = keyKind(clientKey) === 'RSA';
   if (!isRsa && !engine.agree(keyPair.privateKey, engine.importPublicKey(clientKey))) {
@@ -63,7 +64,16 @@ export function shakeHands(
   const th = engine.sha256(transcriptInput(transcript));
   const proof = identity.prove(th);
   return {
-    channel: new Channel(engine, { kid, issuedAt, expiresAt, clientKey, th, ss, privateKey: keyPair.privateKey }),
+    channel: new Channel(engine, {
+      kid,
+      issuedAt,
+      expiresAt,
+      clientKey,
+      th,
+      ss,
+      privateKey: keyPair.privateKey,
+      device: terms.device,
+    }),
     answer: {
       publicKey: keyPair.publicKey,
       kid,

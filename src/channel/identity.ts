@@ -1,6 +1,7 @@
 import type { NodeEngine } from '../crypto/node.js';
 import type { SigningKey } from '../protocol/crypto.js';
 import { utf8 } from '../protocol/json.js';
+import { PROOF_TYP, signingInput } from '../protocol/jws.js';
 import { signatureAlgorithm, type SignatureAlgorithm, type SigningJwk } from '../protocol/keys.js';
 import { thumbprint } from './handshake.js';
 
@@ -35,9 +36,8 @@ export class IdentityKeys {
   prove(th: Uint8Array): string | undefined {
     const [signer] = this.published;
     if (!this.#signing || !signer) return undefined;
-    const encode = (text: string) => this.#engine.encodeBase64url(utf8(text));
-    const header = encode(JSON.stringify({ alg: signer.alg, typ: 'e2e-handshake+jws', kid: signer.kid }));
-    const signed = `${header}.${encode(this.#engine.encodeBase64url(th))}`;
-    return `${signed}.${this.#engine.encodeBase64url(this.#engine.sign(this.#signing, utf8(signed)))}`;
+    const encode = (bytes: Uint8Array) => this.#engine.encodeBase64url(bytes);
+    const signed = signingInput(encode, { alg: signer.alg, typ: PROOF_TYP, kid: signer.kid }, th);
+    return `${signed}.${encode(this.#engine.sign(this.#signing, utf8(signed)))}`;
   }
 }

@@ -57,7 +57,7 @@ export class SessionStoreRecords implements Records {
   ) {}
 
   async get(name: string): Promise<string | undefined> {
-    const record = await this.#ask<unknown>((done) => this.store.get(PREFIX + name, done));
+    const record = await askStore<unknown>((done) => this.store.get(PREFIX + name, done), this.timeout);
     const value: unknown =
       typeof record === 'object' && record !== null ? (record as { e2e?: unknown }).e2e : undefined;
     return typeof value === 'string' ? value : undefined;
@@ -67,33 +67,39 @@ export class SessionStoreRecords implements Records {
     const expires = new Date(expiresAt * 1000);
     const originalMaxAge = Math.max(1, expires.getTime() - Date.now());
     const record = { cookie: { expires, originalMaxAge, maxAge: originalMaxAge }, e2e: value };
-    await this.#ask((done) => this.store.set(PREFIX + name, record as never, done));
+    await askStore((done) => this.store.set(PREFIX + name, record as never, done), this.timeout);
   }
 
   async delete(name: string): Promise<void> {
-    await this.#ask((done) => this.store.destroy(PREFIX + name, done));
+    await askStore((done) => this.store.destroy(PREFIX + name, done), this.timeout);
   }
+}
 
-  /** One question to the store, by callback as every store has it; some also return a promise that must not go unheard. */
-  #ask<T>(question: (done: (error?: unknown, value?: T) => void) => unknown): Promise<T | undefined> {
-    return new Promise((resolve, reject) => {
-      const refuse = () => {
-        clearTimeout(timer);
-        reject(new E2eProblem('busy'));
-      };
-      const timer = setTimeout(refuse, this.timeout);
-      const done = (error?: unknown, value?: T): void => {
-        // express-session's own stores say ENOENT for a session that is not there.
-        if (error && (error as { code?: unknown }).code !== 'ENOENT') return refuse();
-        clearTimeout(timer);
-        resolve(value);
-      };
-      try {
-        const returned = question(done);
-        if (returned instanceof Promise) returned.catch(refuse);
-      } catch {
-        refuse();
-      }
-    });
-  }
+/**
+ * One question to a session store, by callback as every store has it; some also return a promise that must not go
+ * unheard. Rejects with `busy` where the store fails, or does not answer within `timeout` milliseconds.
+ */
+export function askStore<T>(
+  question: (done: (error?: unknown, value?: T) => void) => unknown,
+  timeout: number,
+): Promise<T | undefined> {
+  return new Promise((resolve, reject) => {
+    const refuse = () => {
+      clearTimeout(timer);
+      reject(new E2eProblem('busy'));
+    };
+    const timer = setTimeout(refuse, timeout);
+    const done = (error?: unknown, value?: T): void => {
+      // express-session's own stores say ENOENT for a session that is not there.
+      if (error && (error as { code?: unknown }).code !== 'ENOENT') return refuse();
+      clearTimeout(timer);
+      resolve(value);
+    };
+    try {
+      const returned = question(done);
+      if (returned instanceof Promise) returned.catch(refuse);
+    } catch {
+      refuse();
+    }
+  });
 }

@@ -66,11 +66,17 @@ export class E2eModule extends ConfigurableModuleClass implements NestModule, On
   async configure(): Promise<void> {
     const platform = platformOf(this.adapterHost.httpAdapter, this.arrivals);
     this.#platform = platform;
-    const { session, secrets, maxBodySize, maxBodyDepth, guard } = this.keys.options;
+    const { session, secrets, maxBodySize, maxBodyDepth, guard, deviceBinding } = this.keys.options;
     const bringsOwn = session === false || platform.hasOwnSession();
     if ((bringsOwn || this.embedded.hasForeignStore) && secrets.length === 0) throw new Error(missingSecret());
     if (!bringsOwn) this.embedded.warn();
 
+    if (deviceBinding !== 'off' && !platform.makesSessionsBeside) {
+      throw new Error(
+        'E2eModule: the option "deviceBinding" needs Express: @fastify/session has no public way to make a session ' +
+          'beside the old one. Leave it "off", or run this application on Express.',
+      );
+    }
     await platform.install(new BodyReader(maxBodySize), session === false ? undefined : this.embedded);
     this.exchange.presentation = {
       maxBodyDepth,

@@ -48,6 +48,11 @@ export interface E2eOptions {
    * are published at `GET /e2e/identity`. Default none.
    */
   identityKey?: IdentityKeyInput | readonly IdentityKeyInput[];
+  /**
+   * Device keys, which make a copied session cookie open no channel: `required` takes only handshakes with one,
+   * `optional` also those without. Needs Express. Default `off`.
+   */
+  deviceBinding?: 'off' | 'optional' | 'required';
   /** Opens messages before the application's guards, so that they see the plain DTO. Default `true`. */
   guard?: boolean;
   /** Bounds of the pool of RSA key pairs. */
@@ -103,6 +108,7 @@ export function resolveOptions(options: E2eOptions): ResolvedOptions {
     padding: options.padding ?? false,
     publicPath: options.publicPath ?? '',
     identityKeys: list(options.identityKey),
+    deviceBinding: options.deviceBinding ?? 'off',
     guard: options.guard ?? true,
     keyPool: options.keyPool ?? {},
     storeTimeout: options.storeTimeout ?? 2000,
@@ -123,6 +129,9 @@ function check(options: ResolvedOptions): void {
     throw wrong('keyKinds', `one or more of ${KEY_KINDS.map((kind) => `'${kind}'`).join(', ')}`);
   }
   if (![2048, 3072, 4096].includes(options.rsaModulusLength)) throw wrong('rsaModulusLength', '2048, 3072 or 4096');
+  if (!['off', 'optional', 'required'].includes(options.deviceBinding)) {
+    throw wrong('deviceBinding', "'off', 'optional' or 'required'");
+  }
   wholeNumber('channelTtl', options.channelTtl, 'seconds');
   wholeNumber('channelsPerSession', options.channelsPerSession, 'channels');
   wholeNumber('maxBodySize', options.maxBodySize, 'bytes');

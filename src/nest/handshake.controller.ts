@@ -45,8 +45,8 @@ export function createHandshakeController(path: string, decorators: readonly Cla
       const raw = rawRequest(request);
       if (!JSON_IN_UTF8.test(this.arrivals.of(raw).handshakeType ?? '')) return this.answer(response, UNSUPPORTED);
       try {
-        const { publicKey } = readHandshake(readBodyOf(raw));
-        const body = JSON.stringify(await this.keys.createChannel(request, publicKey));
+        const { publicKey, device } = readHandshake(readBodyOf(raw));
+        const body = JSON.stringify(await this.keys.createChannel(request, publicKey, device));
         this.answer(response, { status: 201, headers: { 'Content-Type': JSON_MEDIA_TYPE, ...NO_STORE }, body });
       } catch (error) {
         if (!(error instanceof E2eProblem)) throw error;

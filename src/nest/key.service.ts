@@ -2,13 +2,14 @@ import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnModuleD
 import { ChannelStore } from '../channel/channel-store.js';
 import { Channels, nowInSeconds, type Binding } from '../channel/channels.js';
 import type { Answer, OpenedMessage } from '../channel/channel.js';
-import type { HandshakeAnswer } from '../channel/handshake.js';
+import { thumbprint, type HandshakeAnswer } from '../channel/handshake.js';
 import { IdentityKeys, type PublishedIdentityKey } from '../channel/identity.js';
 import { KeyPool } from '../channel/key-pool.js';
 import { MemoryRecords, SessionStoreRecords, type Records, type SessionStore } from '../channel/records.js';
 import { MemoryReplayGuard, type ReplayGuard } from '../channel/replay.js';
 import { Vault } from '../channel/vault.js';
 import { nodeEngine } from '../crypto/node.js';
+import { parsePublicKey, parseSigningKey, type SigningJwk } from '../protocol/keys.js';
 import { E2eProblem } from '../protocol/problem.js';
 import { E2E_OPTIONS, MAKE_SECRET, resolveOptions, type E2eOptions, type ResolvedOptions } from './e2e.options.js';
 import { EmbeddedSession } from './embedded-session.js';
@@ -32,6 +33,8 @@ export class KeyService implements OnApplicationBootstrap, OnModuleDestroy {
   readonly #vault: Vault;
   readonly #channels = new WeakMap<SessionStore, { readonly store: ChannelStore; readonly channels: Channels }>();
 
+  #hasWarnedOfPlainSession = false;
+
   constructor(
     @Inject(E2E_OPTIONS) options: E2eOptions,
     @Inject(EmbeddedSession) private readonly embedded: EmbeddedSession,
@@ -54,13 +57,15 @@ export class KeyService implements OnApplicationBootstrap, OnModuleDestroy {
 
   /**
    * Shakes hands: makes a channel for the request's session from the client's public key (a JWK or SPKI in PEM), and
-   * saves the session.
+   * saves the session. With a device key that the session is not bound to, the request gets a new session.
    *
+   * @param device the client's device key, a JWK; not looked at unless `deviceBinding` is on.
    * @throws E2eProblem `key-rejected`, or `busy` where no key pair, session or store is at hand.
    */
-  async createChannel(request: object, publicKey: unknown): Promise<HandshakeAnswer> {
-    const session = this.#sessionOf(request);
-    const answer = await this.channelsOf(session).handshake(session.ref, publicKey);
+  async createChannel(request: object, publicKey: unknown, device?: unknown): Promise<HandshakeAnswer> {
+    const clientKey = parsePublicKey(publicKey);
+    const { session, bind } = await this.#sessionFor(request, device);
+    const answer = await this.channelsOf(session).handshake(session.ref, clientKey, bind);
     try {
       // Not left to the end of the response: an answer whose session was not saved is of no use to the client.
       await session.keep();
@@ -140,6 +145,39 @@ export class KeyService implements OnApplicationBootstrap, OnModuleDestroy {
       'A request has no session: its store does not answer, or with `session: false` the application has no session middleware before this route.',
     );
     return new E2eProblem('busy');
+  }
+
+  /** The session that a handshake is for, and the device key to bind it to where the handshake creates it. */
+  async #sessionFor(
+    request: object,
+    device: unknown,
+  ): Promise<{ session: HttpSession; bind?: SigningJwk | undefined }> {
+    const session = this.#sessionOf(request);
+    const { deviceBinding } = this.options;
+    if (deviceBinding === 'off') return { session };
+    if (device === undefined && deviceBinding === 'required') {
+      throw new E2eProblem('key-rejected', { detail: 'this server takes handshakes with a device key only' });
+    }
+    const key = device === undefined ? undefined : parseSigningKey(device);
+    if (!(await session.exists(this.options.storeTimeout))) return { session, bind: key };
+    const bound = await this.channelsOf(session).deviceOf(session.ref);
+    if (bound === (key && thumbprint(nodeEngine, key))) return { session };
+    if (bound === undefined) this.#warnOfPlainSession();
+    const fresh = session.beside?.();
+    if (!fresh) throw this.withoutSession();
+    return { session: fresh, bind: key };
+  }
+
+  /** Said once: it is a matter of the application, not of a request. */
+  #warnOfPlainSession(): void {
+    if (this.#hasWarnedOfPlainSession) return;
+    this.#hasWarnedOfPlainSession = true;
+    this.#logger.warn(
+      'A handshake with a device key came on a session that began without one, and was answered on a new session: only ' +
+        'the handshake that creates a session can bind it. Have clients shake hands (client.handshake()) before the ' +
+        'first plain route that keeps a session, such as an OAuth redirect, and regenerate sessions with ' +
+        'KeyService.carryOver(), which keeps the device key.',
+    );
   }
 
   #sessionOf(request: object): HttpSession {

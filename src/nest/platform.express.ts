@@ -25,6 +25,7 @@ interface Layer {
 const SESSION_MIDDLEWARE = 'session';
 
 export class ExpressPlatform implements Platform {
+  readonly makesSessionsBeside = true;
   readonly #app: ExpressApp;
 
   constructor(

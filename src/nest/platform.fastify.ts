@@ -26,6 +26,7 @@ interface FastifyReply {
 }
 
 export class FastifyPlatform implements Platform {
+  readonly makesSessionsBeside = false;
   readonly #instance: FastifyInstance;
   #enterUnmatched: EnterUnmatched | undefined;
 
