@@ -1,0 +1,17 @@
+// Packs the package as npm would publish it, and has publint and "are the types wrong" look at the tarball.
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+const folder = mkdtempSync(join(tmpdir(), 'package-'));
+const run = (command, ...args) => execFileSync(command, args, { stdio: 'inherit' });
+try {
+  // The build that `prepack` runs writes to stdout too: the tarball's name is the last line.
+  const output = execFileSync('npm', ['pack', '--pack-destination', folder], { encoding: 'utf8' });
+  const tarball = join(folder, output.trimEnd().split('\n').pop());
+  run('npx', 'publint', 'run', tarball, '--strict');
+  run('npx', 'attw', tarball, '--profile', 'strict');
+} finally {
+  rmSync(folder, { recursive: true });
+}
