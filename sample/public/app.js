@@ -20,6 +20,8 @@ function createClient() {
     baseUrl: location.origin,
     keyKind: byId('kind').value,
     engine: byId('engine').value,
+    // After a restart the server knows no channel: refused calls then go once more, which does no harm to notes.
+    resend: true,
     fetch: wire.fetch,
   });
 }
@@ -98,6 +100,7 @@ function say(text) {
 }
 
 function explain(error) {
+  if (error instanceof TypeError) return `The server did not answer (${error.message}).`;
   const code = error.code ? ` (${error.code})` : '';
   return error instanceof Refusal ? `${error.message} (${error.status})` : `${error.message}${code}`;
 }

@@ -10,6 +10,7 @@ const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 let queue = Promise.resolve();
 let waiting = 0;
+let isFresh = false;
 
 function later(change, pace = PACE) {
   waiting++;
@@ -45,6 +46,7 @@ export function showSent(exchange) {
     later(() => darken(1, 8), 0);
     light(1, exchange.body);
   } else {
+    showChannel();
     later(() => darken(4, 8), 0);
     light(4, exchange.message ?? exchange.body);
   }
@@ -52,7 +54,10 @@ export function showSent(exchange) {
 
 /** Its answer is here. */
 export function showReceived({ isHandshake, response }) {
-  if (isHandshake && response.status === 201) light(2, response.body);
+  if (isHandshake && response.status === 201) {
+    light(2, response.body);
+    isFresh = true;
+  }
   // That the server opened the request is known from its sealed answer: only then both steps light up.
   if (!isHandshake && response.type?.startsWith('application/jose')) {
     light(5);
@@ -60,8 +65,11 @@ export function showReceived({ isHandshake, response }) {
   }
 }
 
-/** The client has accepted the handshake. */
-export const showChannel = () => light(3);
+/** The client has accepted the handshake: it says so, or sends its first sealed request. */
+export function showChannel() {
+  if (isFresh) light(3);
+  isFresh = false;
+}
 
 /** The client has opened the answer; and what was to be seen of it all on the way. */
 export function showOpened(exchange) {
