@@ -221,12 +221,14 @@ export class Counterpart {
     };
     const send = (reply: Reply) => {
       const { status = 200 } = reply;
+      const message = seal(reply);
       response.writeHead(status === 204 || status === 205 || (status >= 300 && status < 400) ? 200 : status, {
         'content-type': 'application/jose',
+        'content-length': message.length,
         'cache-control': 'no-store, no-transform',
         ...reply.headers,
       });
-      response.end(seal(reply));
+      response.end(message);
     };
     const fresh = Math.abs(this.now() - header.iat) <= 30;
     if (!fresh) {
