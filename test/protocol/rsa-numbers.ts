@@ -20,13 +20,6 @@ export function prime(bits: number): bigint {
   return generatePrimeSync(bits, { bigint: true });
 }
 
-/** Of exactly so many bits, and a multiple of this factor. */
-export function multipleOf(factor: bigint, bits: number): bigint {
-  const n = factor * (((3n << BigInt(bits - 2)) / factor) | 1n);
-  if (n.toString(2).length !== bits) throw new Error('the multiple has another length');
-  return n;
-}
-
 /**
  * A prime as the flawed library made them (Nemec et al., "The Return of Coppersmith's Attack", 2017, §2.2):
  * k · M + (65537^a mod M), where M is the product of the first 126 primes for keys of 2048 bits.
