@@ -8,8 +8,9 @@ import { PlainController } from './demo/plain.controller.js';
 import { SealedController } from './demo/sealed.controller.js';
 import { NoteController } from './notes/note.controller.js';
 import { NoteService } from './notes/note.service.js';
+import { PageController } from './page/page.controller.js';
 
-const { E2E_SECRET, E2E_IDENTITY_KEY, SESSION_SECRET } = process.env;
+const { E2E_SECRET, E2E_IDENTITY_KEY, E2E_DEVICE_BINDING, SESSION_SECRET } = process.env;
 
 @Module({
   imports: [
@@ -19,11 +20,14 @@ const { E2E_SECRET, E2E_IDENTITY_KEY, SESSION_SECRET } = process.env;
       session: { secret: SESSION_SECRET || randomBytes(32).toString('base64url') },
       // PEM from an environment variable often has its line breaks written as \n.
       identityKey: E2E_IDENTITY_KEY?.replaceAll('\\n', '\n') || generateKeyPairSync('ed25519').privateKey,
+      // `required`: a copied session cookie opens no channel.
+      deviceBinding: E2E_DEVICE_BINDING === 'required' ? 'required' : 'off',
       // So that any JOSE library can talk to the sample; such messages do not prove who sent them.
       allowPlainJwe: true,
     }),
   ],
-  controllers: [AuthController, NoteController, SealedController, PlainController],
+  // The page last: its one-segment paths would stand before /health.
+  controllers: [AuthController, NoteController, SealedController, PlainController, PageController],
   providers: [
     UserService,
     NoteService,

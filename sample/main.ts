@@ -2,12 +2,10 @@ import type { AddressInfo, Server } from 'node:net';
 import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { AppModule } from './app.module.js';
-import { servePage } from './page.js';
 
 const app = await NestFactory.create<NestExpressApplication>(AppModule);
 // Only for /plain/echo: sealed bodies are read by the module itself, and may be any JSON value anyway.
 app.useBodyParser('json', { strict: false, limit: '1mb' });
-servePage(app);
 app.enableShutdownHooks();
 
 await app.listen(process.env.PORT || 3000);

@@ -1,0 +1,67 @@
+import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { extname } from 'node:path';
+
+/** A file as it is served: read once, so that nothing but these files can ever be asked for. */
+interface PageFile {
+  type: string;
+  body: Buffer;
+}
+
+export interface Page {
+  /** By path. */
+  files: ReadonlyMap<string, PageFile>;
+  contentSecurityPolicy: string;
+}
+
+const TYPES: Record<string, string> = {
+  '.html': 'text/html; charset=utf-8',
+  '.css': 'text/css; charset=utf-8',
+  '.js': 'text/javascript; charset=utf-8',
+  '.svg': 'image/svg+xml',
+};
+
+// From dist/sample/page, where this file is compiled to.
+const PUBLIC = new URL('../../../sample/public/', import.meta.url);
+const LIBRARY = new URL('../../esm/', import.meta.url);
+
+/** The page's own files, the client as the package has it (`/lib/`), and node-forge (`/vendor/forge.js`). */
+export function loadPage(): Page {
+  const files = new Map([
+    ...readFolder(PUBLIC, '/'),
+    ...['client', 'crypto', 'protocol'].flatMap((folder) =>
+      readFolder(new URL(`${folder}/`, LIBRARY), `/lib/${folder}/`),
+    ),
+  ]);
+  files.set('/vendor/forge.js', { type: TYPES['.js']!, body: Buffer.from(forgeModule()) });
+  const index = files.get('/index.html')!;
+  files.set('/', index);
+  return { files, contentSecurityPolicy: contentSecurityPolicy(index.body.toString()) };
+}
+
+function readFolder(folder: URL, path: string): [string, PageFile][] {
+  return readdirSync(folder)
+    .filter((name) => extname(name) in TYPES)
+    .map((name) => [path + name, { type: TYPES[extname(name)]!, body: readFileSync(new URL(name, folder)) }]);
+}
+
+/** Only the application's own files run. An import map has to stand in the page itself, so it is allowed by its hash. */
+function contentSecurityPolicy(html: string): string {
+  const importMap = /<script type="importmap">([^]*?)<\/script>/.exec(html)?.[1] ?? '';
+  const hash = createHash('sha256').update(importMap).digest('base64');
+  return [
+    "default-src 'self'",
+    `script-src 'self' 'sha256-${hash}'`,
+    "object-src 'none'",
+    "base-uri 'none'",
+    "form-action 'self'",
+    "frame-ancestors 'none'",
+  ].join('; ');
+}
+
+/** node-forge is published as a CommonJS bundle; browsers load modules. */
+function forgeModule(): string {
+  const path = createRequire(import.meta.url).resolve('node-forge/dist/forge.min.js');
+  return `const module = { exports: {} }, exports = module.exports;\n${readFileSync(path, 'utf8')}\nexport default module.exports;\n`;
+}
