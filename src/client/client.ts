@@ -2,7 +2,14 @@ import type { KeyKind } from '../protocol/keys.js';
 import { Channels } from './channels.js';
 import { E2eClientError } from './errors.js';
 import { resolveOptions, type E2eClientOptions } from './options.js';
-import { readRequest, redirectRequest, sealRequest, type E2eRequestInit, type OutgoingRequest } from './request.js';
+import {
+  isResendable,
+  readRequest,
+  redirectRequest,
+  sealRequest,
+  type E2eRequestInit,
+  type OutgoingRequest,
+} from './request.js';
 import { present, readAnswer, type Answer } from './response.js';
 import { Wire } from './wire.js';
 
@@ -43,7 +50,7 @@ export function createE2eClient(options: E2eClientOptions = {}): E2eClient {
 
   /** One request and its answer; once more on a new channel where that is allowed and of use (PROTOCOL §6). */
   async function exchange(request: OutgoingRequest): Promise<Answer> {
-    for (let again = request.resendable; ; again = false) {
+    for (let again = isResendable(request, settings); ; again = false) {
       const { channel, seq } = await channels.claim(request.signal);
       const sealed = await sealRequest(request, channel, seq, settings);
       const answer = await readAnswer(await wire.send(sealed), channel, seq, request, settings.maxResponseSize);

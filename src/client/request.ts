@@ -28,7 +28,8 @@ export interface OutgoingRequest {
   readonly mediaType: string | undefined;
   readonly sealed: boolean;
   readonly plainAnswer: boolean;
-  readonly resendable: boolean;
+  /** What the call itself says about being sent again. */
+  readonly resend: boolean | undefined;
   readonly redirect: RequestRedirect;
   readonly signal: AbortSignal | undefined;
   /** The rest of `init`, for `fetch` to make sense of. */
@@ -72,21 +73,29 @@ export async function readRequest(
     mediaType,
     sealed,
     plainAnswer: e2e.response === false,
-    resendable: e2e.resend ?? askResend(settings.resend, { method, url: url.href, headers }),
+    resend: e2e.resend,
     redirect: request.redirect,
     signal: (signal === undefined ? given?.signal : signal) ?? undefined,
     init: { ...init, credentials: credentials ?? settings.credentials },
   };
 }
 
-/** The request that `fetch` would follow a redirect with (Fetch §4.4), or `undefined` where it stays where it is. */
+/** Whether it may be sent again on a new channel: the call's word, the client's, the protocol's (PROTOCOL §6). */
+export function isResendable({ method, url, headers, resend }: OutgoingRequest, settings: Settings): boolean {
+  const { resend: rule } = settings;
+  const answer = resend ?? (typeof rule === 'function' ? rule({ method, url: url.href, headers }) : rule);
+  return answer ?? (RESENDABLE_METHODS.includes(method) || headers.has('idempotency-key'));
+}
+
+/** The request that `fetch` would follow a redirect with (Fetch §4.4). */
 export function redirectRequest(from: OutgoingRequest, status: number, location: URL): OutgoingRequest {
   const toGet = status === 303 ? from.method !== 'GET' : status < 303 && from.method === 'POST';
   if (!location.hash) location.hash = from.url.hash;
   if (!toGet) return { ...from, url: location };
   const headers = new Headers(from.headers);
   for (const name of ['content-encoding', 'content-language', 'content-location', 'content-type']) headers.delete(name);
-  return { ...from, url: location, method: 'GET', headers, body: undefined, mediaType: undefined, resendable: true };
+  // Without the body that went in the clear, there is no reason to let the query go so.
+  return { ...from, url: location, method: 'GET', headers, body: undefined, mediaType: undefined, sealed: true };
 }
 
 /** Where the request goes on the wire, and as what: one message, in the body or in its header (PROTOCOL §4). */
@@ -147,11 +156,6 @@ function refuseUnsealable(body: BodyInit | null | undefined): void {
   if (body instanceof ReadableStream) {
     throw unsupported('a stream is not sealed: read it first, as by `await new Response(stream).arrayBuffer()`');
   }
-}
-
-function askResend(resend: Settings['resend'], request: { method: string; url: string; headers: Headers }): boolean {
-  const answer = typeof resend === 'function' ? resend(request) : resend;
-  return answer ?? (RESENDABLE_METHODS.includes(request.method) || request.headers.has('idempotency-key'));
 }
 
 function unsupported(reason: string): E2eClientError {

@@ -38,6 +38,30 @@ describe('a redirect', () => {
     expect(response.url).toBe(`${setup.server.url}/to?name=ada`);
   });
 
+  it('has its query sealed also after a body that went in the clear', async () => {
+    redirect(303, '/to?name=ada');
+    const init = { method: 'POST', body: 'b', e2e: { request: false } };
+    expect(await (await setup.client().fetch('/from', init)).json()).toMatchObject({
+      target: '/to',
+      plaintext: 'name=ada',
+    });
+  });
+
+  it('is followed under the rules for resending of its own method', async () => {
+    const client = setup.client();
+    redirect(303, '/to');
+    const { reply } = setup.server;
+    setup.server.reply = (arrival) => {
+      if (arrival.target === '/from') setup.server.channels.clear();
+      return reply(arrival);
+    };
+    const post = { method: 'POST', body: 'b' };
+    expect((await client.fetch('/from', post)).status).toBe(200);
+    expect((await errorOf(client.fetch('/from', { ...post, e2e: { resend: false } }))).problem).toBe(
+      'handshake-required',
+    );
+  });
+
   it('is resolved against the URL that it came from', async () => {
     setup.server.reply = ({ target }) =>
       target === '/a/from' ? { status: 302, location: 'to' } : { body: JSON.stringify(target) };
