@@ -77,7 +77,7 @@ export class Outgoing {
     return this.response;
   }
 
-  /** A first write means that the body comes in pieces, of which none may leave. */
+  /** A first write means that the body comes in pieces, of which none may leave: neither this one nor those after it. */
   #write(args: unknown[]): boolean {
     if (!this.#finished) this.#finish(new Uint8Array(0), true);
     callLast(args);
@@ -109,6 +109,9 @@ export class Outgoing {
     response.setHeader('Content-Length', Buffer.byteLength(wire.body));
     // What stands on top of ours from here on (a session's save, a log) sees the answer that leaves.
     response.end(wire.body);
+    // A session's save may hold back the end of it: until then the application could still write, in the clear.
+    response.write = ((...args: unknown[]) => this.#write(args)) as ServerResponse['write'];
+    response.end = ((...args: unknown[]) => this.#end(args)) as ServerResponse['end'];
   }
 }
 
