@@ -114,6 +114,7 @@ async function createNest(platform: PlatformName, setup: Setup, logger: Log): Pr
       setup.middleware?.(consumer);
     }
   }
+  // eslint-disable-next-line @typescript-eslint/no-unsafe-class-instance-assignment -- Nest types its options as a class, and takes literals
   const options: NestApplicationOptions = { logger, abortOnError: false, forceCloseConnections: true };
   return platform === 'express'
     ? NestFactory.create<NestExpressApplication>(AppModule, new ExpressAdapter(), options)
