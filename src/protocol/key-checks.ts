@@ -3,21 +3,34 @@
 /** Small primes that no RSA modulus may be divisible by: all below 4,096 (NIST SP 800-89 §5.3.3 asks for those below 752). */
 const SMALL_PRIMES = primesBelow(4096);
 
+/** The same, several to a product below 2³¹: one long division for each product, and the rest is integer arithmetic. */
+const PRIME_PRODUCTS = productsOf(SMALL_PRIMES);
+
 /**
  * The primes whose residues show a modulus made by the flawed library of CVE-2017-15361 (ROCA): its primes are
  * 65537^a mod M plus a multiple of M, so n mod each of these lies in the group that 65537 generates.
  */
-const ROCA_GROUPS = primesBelow(168)
-  .filter((prime) => prime > 2)
-  .map((prime) => ({ prime, members: powersOf(65537 % prime, prime) }));
+const ROCA_LIMIT = 168;
+const ROCA_GROUPS = new Map(
+  primesBelow(ROCA_LIMIT)
+    .filter((prime) => prime > 2)
+    .map((prime) => [prime, powersOf(65537 % prime, prime)]),
+);
 
 /** What is wrong with an RSA modulus (big-endian bytes), or `undefined` where nothing is. */
 export function rsaModulusFlaw(n: Uint8Array): string | undefined {
   if ((n[n.length - 1]! & 1) === 0) return 'the RSA modulus is even';
-  if (SMALL_PRIMES.some((prime) => residue(n, prime) === 0)) return 'the RSA modulus has a small factor';
-  if (ROCA_GROUPS.every(({ prime, members }) => members.has(residue(n, prime))))
-    return 'the RSA modulus has the ROCA fingerprint';
-  return undefined;
+  const modulus = toBigInt(n);
+  let looksLikeRoca = true;
+  for (const { product, primes } of PRIME_PRODUCTS) {
+    const rest = Number(modulus % product);
+    for (const prime of primes) {
+      const residue = rest % prime;
+      if (residue === 0) return 'the RSA modulus has a small factor';
+      if (prime < ROCA_LIMIT && ROCA_GROUPS.get(prime)?.has(residue) === false) looksLikeRoca = false;
+    }
+  }
+  return looksLikeRoca ? 'the RSA modulus has the ROCA fingerprint' : undefined;
 }
 
 const P = 2n ** 256n - 2n ** 224n + 2n ** 192n + 2n ** 96n - 1n;
@@ -28,15 +41,6 @@ export function isOnP256(xBytes: Uint8Array, yBytes: Uint8Array): boolean {
   const x = toBigInt(xBytes);
   const y = toBigInt(yBytes);
   return x < P && y < P && (y * y - (x * x * x - 3n * x + B)) % P === 0n;
-}
-
-/** n mod a prime below 2¹⁶, two bytes at a time; n has an even number of bytes or is read as if it had. */
-function residue(n: Uint8Array, prime: number): number {
-  let rest = n.length % 2 === 1 ? n[0]! % prime : 0;
-  for (let index = n.length % 2; index < n.length; index += 2) {
-    rest = (rest * 65536 + (n[index]! << 8) + n[index + 1]!) % prime;
-  }
-  return rest;
 }
 
 function toBigInt(bytes: Uint8Array): bigint {
@@ -51,6 +55,20 @@ function primesBelow(limit: number): number[] {
     if (primes.every((prime) => candidate % prime !== 0)) primes.push(candidate);
   }
   return primes;
+}
+
+function productsOf(primes: readonly number[]): { product: bigint; primes: number[] }[] {
+  const products: { product: bigint; primes: number[] }[] = [];
+  for (const prime of primes) {
+    const last = products.at(-1);
+    if (last && last.product * BigInt(prime) < 2n ** 31n) {
+      last.product *= BigInt(prime);
+      last.primes.push(prime);
+    } else {
+      products.push({ product: BigInt(prime), primes: [prime] });
+    }
+  }
+  return products;
 }
 
 function powersOf(base: number, modulus: number): ReadonlySet<number> {
