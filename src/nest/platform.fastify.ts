@@ -6,8 +6,13 @@ import type { BodyReader } from './body-reader.js';
 import type { EmbeddedSession } from './embedded-session.js';
 import type { EnterUnmatched, Platform } from './platform.js';
 
+interface ParserOptions {
+  readonly querystringParser?: (query: string) => unknown;
+}
+
 /** What is used of Fastify: its types come with an adapter that need not be installed. */
 interface FastifyInstance {
+  readonly initialConfig?: { readonly routerOptions?: ParserOptions };
   after(): PromiseLike<unknown>;
   register(plugin: unknown, options?: object): PromiseLike<unknown>;
   hasRequestDecorator(name: string): boolean;
@@ -63,7 +68,8 @@ export class FastifyPlatform implements Platform {
   }
 
   parseQuery(query: string): unknown {
-    return parse(query);
+    const parser = this.#instance.initialConfig?.routerOptions?.querystringParser ?? deprecatedParserOf(this.#instance);
+    return (parser ?? parse)(query);
   }
 
   async #installSession(embedded: EmbeddedSession): Promise<void> {
@@ -80,6 +86,12 @@ export class FastifyPlatform implements Platform {
       saveUninitialized,
     });
   }
+}
+
+/** The parser where it was given as older applications do, beside `routerOptions`: `initialConfig` leaves that one out. */
+function deprecatedParserOf(instance: FastifyInstance): ParserOptions['querystringParser'] {
+  const symbol = Object.getOwnPropertySymbols(instance).find(({ description }) => description === 'fastify.options');
+  return symbol && (instance as unknown as Record<symbol, ParserOptions | undefined>)[symbol]?.querystringParser;
 }
 
 async function optional<T>(plugin: Promise<T>): Promise<T> {
