@@ -1,7 +1,7 @@
 import type { NodeEngine } from '../crypto/node.js';
 import type { Bytes } from '../protocol/crypto.js';
 import { fromUtf8, utf8 } from '../protocol/json.js';
-import { keyKind, type PublicJwk } from '../protocol/keys.js';
+import { keyKind } from '../protocol/keys.js';
 import { SECRET_BYTES } from '../protocol/schedule.js';
 import { Channel, type ChannelState } from './channel.js';
 import { concat } from './vault.js';

@@ -52,8 +52,9 @@ export class KeyPool {
    */
   take(): Promise<KeyPair> {
     const pair = this.#ready.shift();
-    if (!pair && (this.#stopped || this.#waiters.length >= this.#waiting))
+    if (!pair && (this.#stopped || this.#waiters.length >= this.#waiting)) {
       return Promise.reject(new E2eProblem('busy'));
+    }
     const taken = pair
       ? Promise.resolve(pair)
       : new Promise<KeyPair>((resolve, reject) => this.#waiters.push({ resolve, reject }));

@@ -11,8 +11,9 @@ export abstract class Opaque<Held> {
 
   /** What the key holds; a TypeError where it is not a key of this very class: another engine's, or another role's. */
   static reveal<Held>(this: abstract new (...args: never) => Opaque<Held>, key: object): Held {
-    if (!(key instanceof this))
+    if (!(key instanceof this)) {
       throw new TypeError('a key is used by the engine, and for the purpose, it was made for');
+    }
     return key.#held;
   }
 }

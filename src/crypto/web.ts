@@ -67,7 +67,8 @@ export class WebEngine implements CryptoEngine {
 
   /** Whether this runtime has WebCrypto: pages on plain-HTTP origins have not. */
   static isAvailable(): boolean {
-    return typeof globalThis.crypto?.subtle?.importKey === 'function';
+    const { crypto } = globalThis as { crypto?: Partial<Crypto> };
+    return typeof crypto?.subtle?.importKey === 'function';
   }
 
   randomBytes(length: number): Bytes {
@@ -128,8 +129,9 @@ export class WebEngine implements CryptoEngine {
   async agree(privateKey: PrivateKey, publicKey: PublicKey): Promise<Bytes | undefined> {
     const own = WebPrivateKey.reveal(privateKey);
     const other = WebPublicKey.reveal(publicKey);
-    if (privateKey.kind !== publicKey.kind || privateKey.kind === 'RSA')
+    if (privateKey.kind !== publicKey.kind || privateKey.kind === 'RSA') {
       throw new TypeError('two ECDH keys of one kind');
+    }
     const algorithm = { name: AGREEMENT[privateKey.kind].name, public: other };
     try {
       const secret = new Uint8Array(await subtle().deriveBits(algorithm, own, 256));

@@ -33,7 +33,9 @@ export class E2eInterceptor implements NestInterceptor {
     await this.exchange.enter(request, response, this.sealing.of(context.getHandler(), context.getClass()));
     const outgoing = stateOf(rawRequest(request))?.outgoing;
     if (!outgoing) return next.handle();
-    return next.handle().pipe(map((result) => (outgoing.finished ? result : this.#explicit(result, response))));
+    return next
+      .handle()
+      .pipe(map((result: unknown) => (outgoing.finished ? result : this.#explicit(result, response))));
   }
 
   /**

@@ -138,8 +138,9 @@ function check(options: ResolvedOptions): void {
   wholeNumber('maxBodyDepth', options.maxBodyDepth, 'levels');
   wholeNumber('storeTimeout', options.storeTimeout, 'milliseconds');
   wholeNumber('maxChannels', options.maxChannels, 'channels');
-  for (const [name, bound] of Object.entries(options.keyPool))
+  for (const [name, bound] of Object.entries(options.keyPool)) {
     wholeNumber(`keyPool.${name}`, bound as number, 'key pairs');
+  }
   if (options.publicPath !== '' && !/^\/[^?#]*[^/?#]$/.test(options.publicPath)) {
     throw wrong('publicPath', "a path such as '/api', with a leading slash and none at the end");
   }

@@ -41,7 +41,7 @@ export class EmbeddedSession implements OnModuleDestroy {
       secret: nodeEngine.encodeBase64url(nodeEngine.randomBytes(32)),
       resave: false,
       saveUninitialized: false,
-      store: this.#memory as SessionOptions['store'],
+      store: this.#memory,
       ...this.#given,
       cookie: { httpOnly: true, sameSite: 'lax', secure: 'auto', path: '/', ...(this.#given.cookie as object) },
     };

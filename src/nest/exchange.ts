@@ -113,8 +113,9 @@ export class Exchange {
   /** Whatever goes wrong while sealing, no plaintext leaves. */
   #leave(message: OpenedMessage, answer: PlainAnswer): WireAnswer {
     const flaw = flawOf(answer);
-    if (flaw !== undefined)
+    if (flaw !== undefined) {
       this.#logger.error(`A sealed ${message.header.method} request was answered with 500. ${flaw}`);
+    }
     try {
       return sealAnswer(message, answer, this.keys.options.padding);
     } catch {

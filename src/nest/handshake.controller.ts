@@ -1,5 +1,4 @@
 import { applyDecorators, Controller, Get, Inject, Post, Req, Res, VERSION_NEUTRAL, type Type } from '@nestjs/common';
-import type { ServerResponse } from 'node:http';
 import { fromUtf8, parseJsonObject, type JsonObject } from '../protocol/json.js';
 import { JSON_MEDIA_TYPE } from '../protocol/media-type.js';
 import { E2eProblem } from '../protocol/problem.js';
@@ -43,7 +42,10 @@ export function createHandshakeController(path: string, decorators: readonly Cla
     @Post('handshake')
     async handshake(@Req() request: object, @Res() response: Reply): Promise<void> {
       const raw = rawRequest(request);
-      if (!JSON_IN_UTF8.test(this.arrivals.of(raw).handshakeType ?? '')) return this.answer(response, UNSUPPORTED);
+      if (!JSON_IN_UTF8.test(this.arrivals.of(raw).handshakeType ?? '')) {
+        this.answer(response, UNSUPPORTED);
+        return;
+      }
       try {
         const { publicKey, device } = readHandshake(readBodyOf(raw));
         const body = JSON.stringify(await this.keys.createChannel(request, publicKey, device));
@@ -80,7 +82,8 @@ function readHandshake(body: Buffer | undefined): JsonObject {
   } catch {
     handshake = undefined; // not UTF-8
   }
-  if (!handshake)
+  if (!handshake) {
     throw new E2eProblem('key-rejected', { detail: 'a handshake is a JSON object that names no member twice' });
+  }
   return handshake;
 }

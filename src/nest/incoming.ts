@@ -129,7 +129,7 @@ function setQuery(
   Object.defineProperty(request, 'query', { value, writable: true, configurable: true, enumerable: true });
   const tag = `?e2e-query=${how.queryTag(query)}`;
   if (raw.originalUrl !== undefined) raw.originalUrl += tag;
-  raw.url += tag;
+  raw.url = (raw.url ?? '') + tag;
 }
 
 function hasBody({ headers }: IncomingMessage): boolean {

@@ -48,9 +48,10 @@ export class Outgoing {
     private readonly response: ServerResponse,
     private readonly transform: (answer: PlainAnswer) => WireAnswer,
   ) {
+    // eslint-disable-next-line @typescript-eslint/unbound-method -- taken off to be put back on the same object
     const { writeHead, write, end, flushHeaders, writeEarlyHints } = response;
     this.#original = { writeHead, write, end, flushHeaders, writeEarlyHints };
-    response.writeHead = ((...args: unknown[]) => this.#writeHead(args)) as ServerResponse['writeHead'];
+    response.writeHead = (...args: unknown[]) => this.#writeHead(args);
     response.write = ((...args: unknown[]) => this.#write(args)) as ServerResponse['write'];
     response.end = ((...args: unknown[]) => this.#end(args)) as ServerResponse['end'];
     response.flushHeaders = () => undefined;
@@ -137,5 +138,5 @@ function toBytes(chunk: unknown, encoding: unknown): Uint8Array {
 /** Node's `write` and `end` take a callback as their last argument; it is called once nothing is owed any more. */
 function callLast(args: unknown[]): void {
   const callback = args.at(-1);
-  if (typeof callback === 'function') process.nextTick(callback as () => void);
+  if (typeof callback === 'function') process.nextTick(callback);
 }

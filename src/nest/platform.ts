@@ -1,10 +1,6 @@
-import type { HttpServer } from '@nestjs/common';
-import type { Server } from 'node:http';
-import { Arrivals } from './arrival.js';
+import { type Arrivals } from './arrival.js';
 import type { BodyReader } from './body-reader.js';
 import type { EmbeddedSession } from './embedded-session.js';
-import { ExpressPlatform } from './platform.express.js';
-import { FastifyPlatform } from './platform.fastify.js';
 
 /** Opens what comes on a route that no controller has, so that its 404 leaves sealed. */
 export type EnterUnmatched = (request: object, response: object) => Promise<void>;
@@ -21,22 +17,4 @@ export interface Platform {
   readonly installTail: (enter: EnterUnmatched) => void;
   /** The application's own query parser. */
   readonly parseQuery: (query: string) => unknown;
-}
-
-/**
- * The platform behind Nest's adapter.
- *
- * @throws Error for one that is neither Express nor Fastify.
- */
-export function platformOf(adapter: HttpServer, arrivals: Arrivals): Platform {
-  const server = adapter.getHttpServer() as Server | undefined;
-  if (server) arrivals.listen(server);
-  switch (adapter.getType()) {
-    case 'express':
-      return new ExpressPlatform(adapter, arrivals);
-    case 'fastify':
-      return new FastifyPlatform(adapter, arrivals);
-    default:
-      throw new Error(`E2eModule works on Express and on Fastify; this application runs on "${adapter.getType()}".`);
-  }
 }

@@ -29,12 +29,12 @@ export function encodeBase64url(bytes: Uint8Array): string {
   if (bytes.length - index === 1) {
     const single = bytes[index]!;
     text[written++] = CODES[single >> 2]!;
-    text[written++] = CODES[(single & 3) << 4]!;
+    text[written] = CODES[(single & 3) << 4]!;
   } else if (bytes.length - index === 2) {
     const pair = (bytes[index]! << 8) | bytes[index + 1]!;
     text[written++] = CODES[pair >> 10]!;
     text[written++] = CODES[(pair >> 4) & 63]!;
-    text[written++] = CODES[(pair & 15) << 2]!;
+    text[written] = CODES[(pair & 15) << 2]!;
   }
   return ascii.decode(text);
 }

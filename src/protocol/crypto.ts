@@ -3,7 +3,7 @@ import type { KeyKind, PublicJwk, RsaPublicJwk, SignatureAlgorithm, SigningJwk }
 /** A value now, or later: node:crypto answers at once, WebCrypto does not. */
 export type Awaitable<T> = T | Promise<T>;
 
-export type Bytes = Uint8Array<ArrayBufferLike>;
+export type Bytes = Uint8Array;
 
 /**
  * Keys as an engine holds them: opaque, made and used by the same engine. No implementation may show key material to

@@ -102,8 +102,9 @@ function parseRsa(jwk: JsonObject): RsaPublicJwk {
   if (jwk.e !== E_65537) throw rejected('"e" is "AQAB", the exponent 65537');
   if (typeof jwk.n !== 'string') throw rejected('"n" is missing');
   const bytes = base64urlByteLength(jwk.n);
-  if (bytes < RSA_MODULUS_BITS.min / 8 || bytes > RSA_MODULUS_BITS.max / 8)
+  if (bytes < RSA_MODULUS_BITS.min / 8 || bytes > RSA_MODULUS_BITS.max / 8) {
     throw rejected('an RSA modulus has 2048 to 4096 bits');
+  }
   const n = octets(jwk, 'n', bytes);
   const bits = bytes * 8 - (Math.clz32(n[0]!) - 24);
   if (n[0] === 0) throw rejected('"n" has leading zeros');

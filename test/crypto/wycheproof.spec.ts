@@ -150,8 +150,9 @@ describeVectors<Suite<{ privateKeyJwk: PrivateJwk; tests: readonly OaepCase[] }>
       });
 
       it('refuses all with a label, and all that are invalid', async () => {
-        for (const test of [...labelled, ...invalid])
+        for (const test of [...labelled, ...invalid]) {
           expect([test.tcId, await decrypt(test)]).toEqual([test.tcId, undefined]);
+        }
       });
     });
   },
