@@ -1,0 +1,202 @@
+import { describe, expect, it } from '@jest/globals';
+import session, { MemoryStore, type Store } from 'express-session';
+import createMemoryStore from 'memorystore';
+import { json, type Channel } from '../conformance/channel.js';
+import { KINDS } from '../conformance/peer.js';
+import { onEachPlatform, PLATFORMS, TestApp, useApp, type PlatformName, type Setup } from './support/apps.js';
+import { expectPlainProblem, postJson } from './support/raw.js';
+import { clientOf, SECRET, SessionController, useOwnSession } from './support/sessions.js';
+
+const controllers = [SessionController];
+
+/** The module's own session; and the application's, on stores that applications have. */
+const SESSIONS: [name: string, (platform: PlatformName) => Setup][] = [
+  ['the session that the module brings', () => ({ controllers })],
+  ['a session of the application', (platform) => ownSession(platform, undefined)],
+  ['a session of the application on memorystore', (platform) => ownSession(platform, memorystore())],
+];
+
+function ownSession(platform: PlatformName, store: Store | undefined): Setup {
+  return { controllers, e2e: { secret: SECRET }, configure: (nest) => useOwnSession(nest, platform, store) };
+}
+function memorystore(): Store {
+  return new (createMemoryStore(session))({ checkPeriod: 0 });
+}
+
+/** Whether the channel works. */
+async function works(channel: Channel): Promise<boolean> {
+  const message = channel.message('GET', '/session/notes');
+  const reply = await channel.post(message);
+  if (reply.status === 428) {
+    expectPlainProblem(reply, 'handshake-required');
+    return false;
+  }
+  return channel.open(reply, message).status === 200;
+}
+
+const CASES = PLATFORMS.flatMap((platform) => SESSIONS.map(([name, setup]) => [platform, name, setup] as const));
+
+describe.each(CASES)('On %s, %s', (platform, _, setup) => {
+  const app = useApp(platform, () => setup(platform));
+
+  it('holds channels of every kind, and what the application keeps in it', async () => {
+    const visitor = app().visitor();
+    for (const kind of KINDS) {
+      const client = clientOf(app(), visitor, { keyKind: kind });
+      expect((await client.fetch('/session/notes', postJson({ note: kind }))).status).toBe(201);
+    }
+    const notes = await clientOf(app(), visitor).fetch('/session/notes');
+    expect(await notes.json()).toEqual([...KINDS]);
+  });
+
+  it('keeps every channel of ten parallel handshakes, however often it is saved meanwhile', async () => {
+    const visitor = app().visitor();
+    const first = await visitor.handshake('X25519');
+    const saves = Array.from({ length: 10 }, (_, index) =>
+      first.request('POST', '/session/notes', json({ note: String(index) })),
+    );
+    const channels = await Promise.all(Array.from({ length: 10 }, () => visitor.handshake('X25519')));
+    expect((await Promise.all(saves)).map(({ status }) => status)).toEqual(Array(10).fill(201));
+    expect(await Promise.all([first, ...channels].map(works))).toEqual(Array(11).fill(true));
+    expect(new Set(channels.map(({ answer }) => answer.session)).size).toBe(1);
+  });
+
+  it('is not shared: a channel opens under no other cookie', async () => {
+    const [mine, theirs] = [await app().visitor().handshake('X25519'), await app().visitor().handshake('X25519')];
+    const stolen = mine.message('GET', '/session/notes');
+    const headers = { 'e2e-request': stolen.jwe };
+    expectPlainProblem(await theirs.visitor.send({ target: '/session/notes', headers }), 'handshake-required');
+    expectPlainProblem(await app().visitor().send({ target: '/session/notes', headers }), 'handshake-required');
+    expect(await works(mine)).toBe(true);
+  });
+
+  it.each(['destroy', 'regenerate', 'revoke'])(
+    'ends all its channels at %s, after a last sealed answer',
+    async (way) => {
+      const visitor = app().visitor();
+      const [mine, other] = [await visitor.handshake('X25519'), await visitor.handshake('X25519')];
+      const cookie = String(visitor.jar);
+      expect((await mine.request('POST', `/session/${way}`)).status).toBe(201);
+      for (const channel of [mine, other]) {
+        expect(await works(channel)).toBe(false);
+        const late = channel.message('GET', '/session/notes');
+        expectPlainProblem(await channel.post(late, { headers: { cookie } }), 'handshake-required');
+      }
+      expect(await works(await visitor.handshake('X25519'))).toBe(true);
+    },
+  );
+
+  it('carries the caller’s channel over a login, its windows and all, and no other', async () => {
+    const visitor = app().visitor();
+    const [mine, other] = [await visitor.handshake('X25519'), await visitor.handshake('X25519')];
+    const before = mine.message('POST', '/session/notes', json({ note: 'kept' }));
+    expect(mine.open(await mine.post(before), before).status).toBe(201);
+    const cookie = String(visitor.jar);
+    expect((await mine.request('POST', '/session/login')).status).toBe(200);
+    expect(String(visitor.jar)).not.toBe(cookie);
+
+    const notes = await mine.request('GET', '/session/notes');
+    expect(JSON.parse(notes.text)).toEqual(['kept']);
+    expect(await works(other)).toBe(false);
+    expect(mine.open(await mine.post(before), before).status).toBe(409);
+    for (const channel of [mine, other]) {
+      const late = channel.message('GET', '/session/notes');
+      expectPlainProblem(await channel.post(late, { headers: { cookie } }), 'handshake-required');
+    }
+    const again = await visitor.handshake('X25519');
+    expect(again.answer.session).toBe(mine.answer.session);
+    expect([await works(again), await works(mine)]).toEqual([true, true]);
+  });
+});
+
+onEachPlatform('The session that the module brings', (platform) => {
+  const app = useApp(platform, { controllers });
+
+  it('has a cookie that no script reads and no other site sends', async () => {
+    const visitor = app().visitor();
+    const reply = await visitor.ask({ publicKey: (await app().visitor().handshake('X25519')).pair.jwk });
+    expect(reply.status).toBe(201);
+    const [cookie = '', ...others] = reply.headers['set-cookie'] ?? [];
+    expect(others).toEqual([]);
+    const [pair = '', ...attributes] = cookie.split('; ');
+    expect(pair).toMatch(/^e2e\.sid=./);
+    expect(attributes.map((attribute) => attribute.toLowerCase()).sort()).toEqual([
+      'httponly',
+      'path=/',
+      'samesite=lax',
+    ]);
+  });
+
+  it('begins with the handshake: other requests get no cookie', async () => {
+    const reply = await app().visitor().send({ target: '/e2e/identity' });
+    expect(reply.headers).not.toHaveProperty('set-cookie');
+  });
+});
+
+onEachPlatform('A session with a bound on its channels', (platform) => {
+  const app = useApp(platform, { controllers, e2e: { channelsPerSession: 3 } });
+
+  it('lets the least recently used one go, whose client recovers by itself', async () => {
+    const visitor = app().visitor();
+    const client = clientOf(app(), visitor);
+    const { kid } = await client.handshake();
+    const [second, third] = [await visitor.handshake('X25519'), await visitor.handshake('X25519')];
+    // The client's is the oldest, but used; so the second is the one that was not used for longest.
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    expect((await client.fetch('/session/notes')).status).toBe(200);
+    const fourth = await visitor.handshake('X25519');
+    expect([await works(second), await works(third), await works(fourth)]).toEqual([false, true, true]);
+    expect((await client.handshake()).kid).toBe(kid);
+
+    await visitor.handshake('X25519');
+    await works(third);
+    await works(fourth);
+    await visitor.handshake('X25519');
+    expect((await client.fetch('/session/notes')).status).toBe(200);
+    expect((await client.handshake()).kid).not.toBe(kid);
+  });
+});
+
+onEachPlatform('session: false', (platform) => {
+  it('takes the application’s session', async () => {
+    const app = await TestApp.start(platform, {
+      controllers,
+      e2e: { session: false, secret: SECRET },
+      configure: (nest) => useOwnSession(nest, platform, new MemoryStore()),
+    });
+    try {
+      const visitor = app.visitor();
+      expect(await works(await visitor.handshake('X25519'))).toBe(true);
+      expect(String(visitor.jar)).toMatch(/^own\.sid=/);
+    } finally {
+      await app.close();
+    }
+  });
+
+  it('refuses every handshake where there is none, and says in the log what is missing', async () => {
+    const app = await TestApp.start(platform, { controllers, e2e: { session: false, secret: SECRET } });
+    try {
+      const { jwk } = await (await import('../conformance/peer.js')).keyPair('X25519');
+      const headers = { 'content-type': 'application/json' };
+      const body = JSON.stringify({ publicKey: jwk });
+      const reply = await app.visitor().send({ method: 'POST', target: '/e2e/handshake', headers, body });
+      expectPlainProblem(reply, 'busy');
+      expect(reply.headers['retry-after']).toBe('1');
+      expect(app.log.ofModule.join()).toContain('has no session');
+    } finally {
+      await app.close();
+    }
+  });
+});
+
+onEachPlatform('A session store that outlives the process', (platform) => {
+  const howTo = /"secret" is needed.*Make one with: node -p /;
+
+  it.each<[string, Setup]>([
+    ['by the application’s own middleware', { configure: (nest) => useOwnSession(nest, platform) }],
+    ['by the option `session`', { e2e: { session: { store: new MemoryStore(), secret: SECRET } } }],
+    ['by `session: false`', { e2e: { session: false } }],
+  ])('needs a secret, or the application does not start: %s', async (_, setup) => {
+    await expect(TestApp.start(platform, setup)).rejects.toThrow(howTo);
+  });
+});
