@@ -7,10 +7,11 @@ import { MAX_AGE_SECONDS, MAX_AHEAD_SECONDS, parseRequestHeader, type RequestHea
 import { E2eProblem } from '../protocol/problem.js';
 import type { ChannelStore, SessionRef } from './channel-store.js';
 import type { DecodedJwe, OpenedMessage } from './channel.js';
-import { shakeHands, thumbprint, type HandshakeAnswer } from './handshake.js';
+import { shakeHands, type HandshakeAnswer } from './handshake.js';
 import type { IdentityKeys } from './identity.js';
 import type { KeyPool } from './key-pool.js';
 import type { ReplayGuard } from './replay.js';
+import { thumbprint } from './thumbprint.js';
 
 export interface ChannelsOptions {
   readonly keyKinds: readonly KeyKind[];

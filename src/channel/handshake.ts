@@ -2,11 +2,12 @@ import type { NodeEngine } from '../crypto/node.js';
 import type { KeyPair } from '../protocol/crypto.js';
 import { IV_BYTES, joinJwe } from '../protocol/jwe.js';
 import { utf8 } from '../protocol/json.js';
-import { keyKind, thumbprintInput, type PublicJwk, type SigningJwk } from '../protocol/keys.js';
+import { keyKind, type PublicJwk, type SigningJwk } from '../protocol/keys.js';
 import { E2eProblem } from '../protocol/problem.js';
 import { SECRET_BYTES, transcriptInput, type Transcript } from '../protocol/schedule.js';
 import { Channel } from './channel.js';
 import type { IdentityKeys } from './identity.js';
+import { thumbprint } from './thumbprint.js';
 
 /** What the server answers a handshake with (PROTOCOL §2). */
 export interface HandshakeAnswer {
@@ -85,11 +86,6 @@ export function shakeHands(
       ...(proof !== undefined && { proof }),
     },
   };
-}
-
-/** A key's SHA-256 thumbprint in base64url (RFC 7638). */
-export function thumbprint(engine: NodeEngine, jwk: PublicJwk | SigningJwk): string {
-  return engine.encodeBase64url(engine.sha256(thumbprintInput(jwk)));
 }
 
 /** `ss` as a plain compact JWE to the client's key (RFC 7516, `RSA-OAEP-256` with `A256GCM`). */

@@ -3,7 +3,7 @@ import type { SigningKey } from '../protocol/crypto.js';
 import { utf8 } from '../protocol/json.js';
 import { PROOF_TYP, signingInput } from '../protocol/jws.js';
 import { signatureAlgorithm, type SignatureAlgorithm, type SigningJwk } from '../protocol/keys.js';
-import { thumbprint } from './handshake.js';
+import { thumbprint } from './thumbprint.js';
 
 export type IdentityKeyInput = Parameters<NodeEngine['importSigningKey']>[0];
 

@@ -5,12 +5,10 @@ import {
   createPrivateKey,
   createPublicKey,
   createSecretKey,
-  constants,
   diffieHellman,
-  generateKeyPairSync,
   hash,
   hkdfSync,
-  KeyObject,
+  type KeyObject,
   privateDecrypt,
   publicEncrypt,
   randomBytes,
@@ -39,6 +37,17 @@ import {
   type SigningJwk,
 } from '../protocol/keys.js';
 import { isZero } from './bytes.js';
+import {
+  channelJwk,
+  digestOf,
+  generateKeys,
+  generateSigningKey,
+  kindOf,
+  oaep,
+  readPem,
+  signingJwk,
+  writePem,
+} from './node-keys.js';
 import { Opaque } from './opaque.js';
 
 const CIPHER: CipherGCMTypes = 'aes-256-gcm';
@@ -121,7 +130,7 @@ export class NodeEngine implements CryptoEngine {
 
   /** RSA takes a fifth of a second of the event loop: a server takes its pairs from the pool instead. */
   generateKeyPair(kind: KeyKind, modulusLength = 2048): KeyPair {
-    const { publicKey, privateKey } = generate(kind, modulusLength);
+    const { publicKey, privateKey } = generateKeys(kind, modulusLength);
     return this.keyPairFrom(publicKey, privateKey);
   }
 
@@ -168,8 +177,9 @@ export class NodeEngine implements CryptoEngine {
 
   agree(privateKey: PrivateKey, publicKey: PublicKey): Bytes | undefined {
     const keys = { privateKey: NodePrivateKey.reveal(privateKey), publicKey: NodePublicKey.reveal(publicKey) };
-    if (privateKey.kind !== publicKey.kind || privateKey.kind === 'RSA')
+    if (privateKey.kind !== publicKey.kind || privateKey.kind === 'RSA') {
       throw new TypeError('two ECDH keys of one kind');
+    }
     try {
       const secret = diffieHellman(keys);
       return privateKey.kind === 'X25519' && isZero(secret) ? undefined : secret;
@@ -220,6 +230,12 @@ export class NodeEngine implements CryptoEngine {
     return { signingKey: new NodeSigningKey(signatureAlgorithm(publicKey), privateKey), publicKey };
   }
 
+  /** A fresh identity key: private as PKCS#8 in PEM, public as a JWK. */
+  generateIdentityKey(alg: SignatureAlgorithm): { readonly pem: string; readonly publicKey: SigningJwk } {
+    const key = generateSigningKey(alg);
+    return { pem: writePem(key), publicKey: this.importSigningKey(key).publicKey };
+  }
+
   /** Ed25519 (RFC 8037), or ES256 as r ‖ s (RFC 7518 §3.4): 64 bytes either way. */
   sign(key: SigningKey, data: Bytes): Bytes {
     const privateKey = NodeSigningKey.reveal(key);
@@ -238,62 +254,3 @@ export class NodeEngine implements CryptoEngine {
 }
 
 export const nodeEngine = new NodeEngine();
-
-function generate(kind: KeyKind, modulusLength: number): { publicKey: KeyObject; privateKey: KeyObject } {
-  switch (kind) {
-    case 'RSA':
-      return generateKeyPairSync('rsa', { modulusLength, publicExponent: 65537 });
-    case 'P-256':
-      return generateKeyPairSync('ec', { namedCurve: 'P-256' });
-    case 'X25519':
-      return generateKeyPairSync('x25519');
-  }
-}
-
-function kindOf(key: KeyObject): KeyKind {
-  if (key.asymmetricKeyType === 'rsa') return 'RSA';
-  if (key.asymmetricKeyType === 'x25519') return 'X25519';
-  if (isP256(key)) return 'P-256';
-  throw new TypeError('a channel has an RSA, P-256 or X25519 key');
-}
-
-function isP256(key: KeyObject): boolean {
-  return key.asymmetricKeyType === 'ec' && key.asymmetricKeyDetails?.namedCurve === 'prime256v1';
-}
-
-function channelJwk(publicKey: KeyObject): PublicJwk {
-  const { n = '', e = '', x = '', y = '' } = publicKey.export({ format: 'jwk' });
-  switch (kindOf(publicKey)) {
-    case 'RSA':
-      return { kty: 'RSA', n, e };
-    case 'P-256':
-      return { kty: 'EC', crv: 'P-256', x, y };
-    case 'X25519':
-      return { kty: 'OKP', crv: 'X25519', x };
-  }
-}
-
-function signingJwk(publicKey: KeyObject): SigningJwk | undefined {
-  const ed25519 = publicKey.asymmetricKeyType === 'ed25519';
-  if (!ed25519 && !isP256(publicKey)) return undefined;
-  const { x = '', y = '' } = publicKey.export({ format: 'jwk' });
-  return ed25519 ? { kty: 'OKP', crv: 'Ed25519', x } : { kty: 'EC', crv: 'P-256', x, y };
-}
-
-function readPem(pem: string): KeyObject {
-  try {
-    return createPrivateKey(pem);
-  } catch {
-    // The cause may quote its input.
-    throw new TypeError('an identity key is a private key in PEM: PKCS#8, not encrypted');
-  }
-}
-
-/** RSA-OAEP-256: node:crypto takes `oaepHash` for MGF1 too (RFC 7518 §4.3). */
-function oaep(key: KeyObject) {
-  return { key, padding: constants.RSA_PKCS1_OAEP_PADDING, oaepHash: 'sha256' };
-}
-
-function digestOf(alg: SignatureAlgorithm): 'sha256' | null {
-  return alg === 'ES256' ? 'sha256' : null; // Ed25519 hashes by itself
-}

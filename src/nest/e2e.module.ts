@@ -18,7 +18,8 @@ import { E2eRoutes } from './e2e.routes.js';
 import { EmbeddedSession } from './embedded-session.js';
 import { Exchange } from './exchange.js';
 import { KeyService, missingSecret } from './key.service.js';
-import { platformOf, type Platform } from './platform.js';
+import { platformOf } from './platform-of.js';
+import type { Platform } from './platform.js';
 import { SealingReader } from './sealing-reader.js';
 
 /**

@@ -2,11 +2,12 @@ import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnModuleD
 import { ChannelStore } from '../channel/channel-store.js';
 import { Channels, nowInSeconds, type Binding } from '../channel/channels.js';
 import type { Answer, OpenedMessage } from '../channel/channel.js';
-import { thumbprint, type HandshakeAnswer } from '../channel/handshake.js';
+import type { HandshakeAnswer } from '../channel/handshake.js';
 import { IdentityKeys, type PublishedIdentityKey } from '../channel/identity.js';
 import { KeyPool } from '../channel/key-pool.js';
 import { MemoryRecords, SessionStoreRecords, type Records, type SessionStore } from '../channel/records.js';
 import { MemoryReplayGuard, type ReplayGuard } from '../channel/replay.js';
+import { thumbprint } from '../channel/thumbprint.js';
 import { Vault } from '../channel/vault.js';
 import { nodeEngine } from '../crypto/node.js';
 import { parsePublicKey, parseSigningKey, type SigningJwk } from '../protocol/keys.js';

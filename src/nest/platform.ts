@@ -1,4 +1,3 @@
-import { type Arrivals } from './arrival.js';
 import type { BodyReader } from './body-reader.js';
 import type { EmbeddedSession } from './embedded-session.js';
 
