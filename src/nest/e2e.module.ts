@@ -78,7 +78,7 @@ export class E2eModule extends ConfigurableModuleClass implements NestModule, On
           'beside the old one. Leave it "off", or run this application on Express.',
       );
     }
-    await platform.install(new BodyReader(maxBodySize), session === false ? undefined : this.embedded);
+    await platform.install(new BodyReader(maxBodySize), bringsOwn ? undefined : this.embedded);
     this.exchange.presentation = {
       maxBodyDepth,
       parseQuery: (query) => platform.parseQuery(query),
