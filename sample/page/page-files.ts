@@ -63,5 +63,7 @@ function contentSecurityPolicy(html: string): string {
 /** node-forge is published as a CommonJS bundle; browsers load modules. */
 function forgeModule(): string {
   const path = createRequire(import.meta.url).resolve('node-forge/dist/forge.min.js');
-  return `const module = { exports: {} }, exports = module.exports;\n${readFileSync(path, 'utf8')}\nexport default module.exports;\n`;
+  // Its bundler's way to the global object compiles text, which the policy above forbids.
+  const bundle = readFileSync(path, 'utf8').replace('new Function("return this")()', 'globalThis');
+  return `const module = { exports: {} }, exports = module.exports;\n${bundle}\nexport default module.exports;\n`;
 }
