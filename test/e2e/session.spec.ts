@@ -1,8 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import session, { MemoryStore, type Store } from 'express-session';
 import createMemoryStore from 'memorystore';
-import { json, type Channel } from '../conformance/channel.js';
-import { KINDS } from '../conformance/peer.js';
+import { json, Visitor, type Channel } from '../conformance/channel.js';
+import { keyPair, KINDS } from '../conformance/peer.js';
 import { onEachPlatform, PLATFORMS, TestApp, useApp, type PlatformName, type Setup } from './support/apps.js';
 import { expectPlainProblem, postJson } from './support/raw.js';
 import { clientOf, SECRET, SessionController, useOwnSession } from './support/sessions.js';
@@ -32,6 +32,11 @@ async function works(channel: Channel): Promise<boolean> {
     return false;
   }
   return channel.open(reply, message).status === 200;
+}
+
+/** A new message, for whoever sends it. */
+function late(channel: Channel): { target: string; headers: Record<string, string> } {
+  return { target: '/session/notes', headers: { 'e2e-request': channel.message('GET', '/session/notes').jwe } };
 }
 
 const CASES = PLATFORMS.flatMap((platform) => SESSIONS.map(([name, setup]) => [platform, name, setup] as const));
@@ -91,17 +96,16 @@ describe.each(CASES)('On %s, %s', (platform, _, setup) => {
     const [mine, other] = [await visitor.handshake('X25519'), await visitor.handshake('X25519')];
     const before = mine.message('POST', '/session/notes', json({ note: 'kept' }));
     expect(mine.open(await mine.post(before), before).status).toBe(201);
-    const cookie = String(visitor.jar);
+    const stolen = visitor.jar.clone();
     expect((await mine.request('POST', '/session/login')).status).toBe(200);
-    expect(String(visitor.jar)).not.toBe(cookie);
+    expect(String(visitor.jar)).not.toBe(String(stolen));
 
     const notes = await mine.request('GET', '/session/notes');
     expect(JSON.parse(notes.text)).toEqual(['kept']);
     expect(await works(other)).toBe(false);
     expect(mine.open(await mine.post(before), before).status).toBe(409);
     for (const channel of [mine, other]) {
-      const late = channel.message('GET', '/session/notes');
-      expectPlainProblem(await channel.post(late, { headers: { cookie } }), 'handshake-required');
+      expectPlainProblem(await new Visitor(app().url, stolen.clone()).send(late(channel)), 'handshake-required');
     }
     const again = await visitor.handshake('X25519');
     expect(again.answer.session).toBe(mine.answer.session);
@@ -176,7 +180,7 @@ onEachPlatform('session: false', (platform) => {
   it('refuses every handshake where there is none, and says in the log what is missing', async () => {
     const app = await TestApp.start(platform, { controllers, e2e: { session: false, secret: SECRET } });
     try {
-      const { jwk } = await (await import('../conformance/peer.js')).keyPair('X25519');
+      const { jwk } = await keyPair('X25519');
       const headers = { 'content-type': 'application/json' };
       const body = JSON.stringify({ publicKey: jwk });
       const reply = await app.visitor().send({ method: 'POST', target: '/e2e/handshake', headers, body });
