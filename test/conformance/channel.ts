@@ -202,7 +202,11 @@ export class Channel {
   /** Opens the answer to a message; every rule of §4 for a response is checked here. */
   open(wire: Reply, message: Pick<Message, 'header' | 'responseKey'>): Sealed {
     const sent = message.header;
-    assert.match(wire.headers['content-type'] ?? '', /^application\/jose$/i, `sealed, not ${wire.status} ${wire.body}`);
+    assert.match(
+      wire.headers['content-type'] ?? '',
+      /^application\/jose$/i,
+      `sealed, not ${wire.status} ${wire.body.slice(0, 200)}`,
+    );
     assert.equal(wire.headers['cache-control'], 'no-store, no-transform');
     assert.equal(wire.headers.etag, undefined, 'no ETag');
     assert.equal(wire.headers['last-modified'], undefined, 'no Last-Modified');

@@ -1,7 +1,7 @@
-import { ECDH, generateKeyPairSync, randomBytes } from 'node:crypto';
+import { ECDH, generateKeyPairSync, generatePrimeSync, randomBytes } from 'node:crypto';
 import { describe, expect, it } from '@jest/globals';
 import { json } from './channel.js';
-import { b64u, type Jwk, keyPair, KINDS, type KeyKind } from './peer.js';
+import { type Answer, b64u, type Jwk, keyPair, KINDS, type KeyKind } from './peer.js';
 import { expectProblem, expectStatus, testbed } from './testbed.js';
 import type { Reply } from './wire.js';
 
@@ -57,6 +57,13 @@ function modulus(bits: number): bigint {
     if (SMALL.every((p) => n % p !== 0n)) return n;
   }
 }
+/** A modulus as it should be: of this many bits, the product of two primes of half as many. */
+function product(bits: number): bigint {
+  for (;;) {
+    const n = generatePrimeSync(bits / 2, { bigint: true }) * generatePrimeSync(bits / 2, { bigint: true });
+    if (n.toString(2).length === bits) return n;
+  }
+}
 /** A number of this many bits that this prime divides. */
 function multiple(bits: number, p: bigint): bigint {
   for (;;) {
@@ -72,9 +79,9 @@ const power = (base: bigint, exponent: bigint, m: bigint): bigint => {
 };
 /** CVE-2017-15361: a power of 65537 modulo the product of the first primes, as the broken chips made them. */
 function roca(): bigint {
-  const product = primes(702).reduce((all, p) => all * p, 1n);
-  const residue = power(65537n, BigInt(`0x${randomBytes(16).toString('hex')}`), product);
-  return residue + product * ((1n << 2047n) / product + BigInt(`0x${randomBytes(16).toString('hex')}`));
+  const primorial = primes(702).reduce((all, p) => all * p, 1n);
+  const residue = power(65537n, BigInt(`0x${randomBytes(16).toString('hex')}`), primorial);
+  return residue + primorial * ((1n << 2047n) / primorial + BigInt(`0x${randomBytes(16).toString('hex')}`));
 }
 const rsa = (n: bigint, e = 'AQAB'): Jwk => ({ kty: 'RSA', n: toJwkInteger(n), e });
 
@@ -112,7 +119,7 @@ describe('RSA keys that are refused', () => {
 
   it('of a length inside the bounds are not', async () => {
     for (const bits of [2048, 2056, 3000]) {
-      expect((await bed.visitor().ask({ publicKey: rsa(modulus(bits)) })).status).toBe(201);
+      expect((await bed.visitor().ask({ publicKey: rsa(product(bits)) })).status).toBe(201);
     }
   });
 });
@@ -300,6 +307,26 @@ describe('keys of no kind', () => {
     ['an empty object', {}],
   ])('%s', async (_, key) => {
     await refused(key);
+  });
+});
+
+describe('a storm of handshakes', () => {
+  it('is answered with keys or with busy, and never with anything else', async () => {
+    const outgoing = {
+      method: 'POST',
+      target: '/e2e/handshake',
+      headers: { 'Content-Type': 'application/json' },
+      body: JSON.stringify({ publicKey: jwks.RSA.jwk }),
+    };
+    const replies = await Promise.all(Array.from({ length: 80 }, () => bed.visitor().send(outgoing)));
+    for (const reply of replies) {
+      if (reply.status === 201) continue;
+      expectProblem(reply, 'busy');
+      expect(reply.headers['retry-after']).toMatch(/^\d+$/);
+    }
+    const kids = replies.filter(({ status }) => status === 201).map(({ body }) => (JSON.parse(body) as Answer).kid);
+    expect(kids.length).toBeGreaterThan(0);
+    expect(new Set(kids).size).toBe(kids.length);
   });
 });
 

@@ -38,6 +38,7 @@ describe.each(KINDS)('the routes over a channel of kind %s', (kind) => {
     ['the empty object', {}],
     ['an array', [null, false, 0, '', [], {}, [[1]]]],
     ['nested objects', { a: { b: { c: [{ d: null }] } }, 'x.y': 1, length: 0, toString: 'own' }],
+    ['names of Object.prototype', { constructor: 'x', prototype: 1, hasOwnProperty: null, valueOf: [] }],
     ['unicode', { 'ключ 🔑': 'héllo \u0000 \u2028 🔐 日本語 \ud83d\ude00 "quoted" \\ /' }],
     ['200 kB', 'long '.repeat(40_000)],
   ];

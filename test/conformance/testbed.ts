@@ -14,6 +14,7 @@ export const STATUS = {
   'message-replayed': 409,
   'key-rejected': 422,
   'too-large': 413,
+  busy: 503,
 } as const;
 export type Problem = keyof typeof STATUS;
 

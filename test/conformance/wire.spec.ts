@@ -145,11 +145,21 @@ describe.each(KINDS)('a request message over %s', (kind) => {
     }
   });
 
-  it('to any route is answered sealed, the page and a missing route too', async () => {
+  it('to any route is answered sealed, a missing one and the handshake itself too', async () => {
     const channel = channelOf(kind);
-    for (const target of ['/', '/favicon.ico', '/e2e/handshake', '/e2e', '/..%2f..%2fpackage.json']) {
+    for (const target of ['/favicon.ico', '/e2e/handshake', '/e2e', '/..%2f..%2fpackage.json', '/nowhere/at?all=1']) {
       await channel.request('GET', target);
     }
+    await channel.request('POST', '/', json(1));
+  });
+
+  it('for a public file, which is no route, is answered sealed or with that very file', async () => {
+    const channel = channelOf(kind);
+    const page = await bed.visitor().send({ target: '/' });
+    const message = channel.message('GET', '/');
+    const reply = await channel.post(message);
+    if (reply.headers['content-type']?.startsWith('text/html')) expect(reply.body).toBe(page.body);
+    else channel.open(reply, message);
   });
 
   it('is answered under an IV of its own each time', async () => {
