@@ -125,7 +125,9 @@ function check(options: ResolvedOptions): void {
       throw wrong('secret', `texts of at least ${MIN_SECRET_LENGTH} characters; make one with: ${MAKE_SECRET}`);
     }
   }
-  if (options.keyKinds.length === 0 || options.keyKinds.some((kind) => !KEY_KINDS.includes(kind))) {
+  const keyKinds: unknown = options.keyKinds;
+  const isKind = (kind: unknown): boolean => KEY_KINDS.includes(kind as KeyKind);
+  if (!Array.isArray(keyKinds) || keyKinds.length === 0 || !keyKinds.every(isKind)) {
     throw wrong('keyKinds', `one or more of ${KEY_KINDS.map((kind) => `'${kind}'`).join(', ')}`);
   }
   if (![2048, 3072, 4096].includes(options.rsaModulusLength)) throw wrong('rsaModulusLength', '2048, 3072 or 4096');
@@ -152,7 +154,8 @@ function wholeNumber(name: string, value: number, unit: string): void {
   if (!Number.isSafeInteger(value) || value < 1) throw wrong(name, `a whole number of ${unit}, 1 or more`);
 }
 
-function wrong(option: string, expected: string): TypeError {
+/** The error for an option that is not what it must be. */
+export function wrong(option: string, expected: string): TypeError {
   return new TypeError(`E2eModule: the option "${option}" takes ${expected}.`);
 }
 

@@ -3,7 +3,7 @@ import { ChannelStore } from '../channel/channel-store.js';
 import { Channels, nowInSeconds, type Binding } from '../channel/channels.js';
 import type { Answer, OpenedMessage } from '../channel/channel.js';
 import type { HandshakeAnswer } from '../channel/handshake.js';
-import { IdentityKeys, type PublishedIdentityKey } from '../channel/identity.js';
+import { IdentityKeys, type IdentityKeyInput, type PublishedIdentityKey } from '../channel/identity.js';
 import { KeyPool } from '../channel/key-pool.js';
 import { MemoryRecords, SessionStoreRecords, type Records, type SessionStore } from '../channel/records.js';
 import { MemoryReplayGuard, type ReplayGuard } from '../channel/replay.js';
@@ -12,7 +12,14 @@ import { Vault } from '../channel/vault.js';
 import { nodeEngine } from '../crypto/node.js';
 import { parsePublicKey, parseSigningKey, type SigningJwk } from '../protocol/keys.js';
 import { E2eProblem } from '../protocol/problem.js';
-import { E2E_OPTIONS, MAKE_SECRET, resolveOptions, type E2eOptions, type ResolvedOptions } from './e2e.options.js';
+import {
+  E2E_OPTIONS,
+  MAKE_SECRET,
+  resolveOptions,
+  wrong,
+  type E2eOptions,
+  type ResolvedOptions,
+} from './e2e.options.js';
 import { EmbeddedSession } from './embedded-session.js';
 import { openedMessageOf } from './exchange-state.js';
 import { sessionOf, type HttpSession } from './session.js';
@@ -43,7 +50,7 @@ export class KeyService implements OnApplicationBootstrap, OnModuleDestroy {
     this.options = resolveOptions(options);
     const [first = nodeEngine.encodeBase64url(nodeEngine.randomBytes(32)), ...others] = this.options.secrets;
     this.#vault = new Vault(nodeEngine, [first, ...others]);
-    this.#identity = new IdentityKeys(nodeEngine, this.options.identityKeys);
+    this.#identity = readIdentityKeys(this.options.identityKeys);
     this.#replay = this.options.replayGuard ?? new MemoryReplayGuard();
     this.#pool = new KeyPool(nodeEngine, this.options.rsaModulusLength, this.options.keyPool);
   }
@@ -209,6 +216,15 @@ export class KeyService implements OnApplicationBootstrap, OnModuleDestroy {
       throw new E2eProblem('busy');
     }
     return new SessionStoreRecords(store, this.options.storeTimeout);
+  }
+}
+
+function readIdentityKeys(keys: readonly IdentityKeyInput[]): IdentityKeys {
+  try {
+    return new IdentityKeys(nodeEngine, keys);
+  } catch {
+    // The cause may quote its input.
+    throw wrong('identityKey', 'Ed25519 or P-256 private keys, as PEM (PKCS#8, not encrypted) or KeyObject');
   }
 }
 

@@ -36,7 +36,7 @@ interface WithSession {
 
 const called = (action: (done: Done) => unknown): Promise<void> =>
   new Promise((resolve, reject) => {
-    action((error) => (error ? reject(error) : resolve()));
+    action((error) => (error ? reject(new Error('the session failed', { cause: error })) : resolve()));
   });
 
 /** Does to its session what applications do. */
