@@ -98,6 +98,15 @@ describe.each([11, 12] as const)('a Nest %i application as `nest new` makes it',
     },
     MINUTES,
   );
+
+  it(
+    'has the command line',
+    async () => {
+      const keys = await run(app(), 'npx', '--no-install', 'nestjs-e2e-encryption', 'keygen', '--json');
+      expect(JSON.parse(keys)).toMatchObject({ publicKey: { crv: 'Ed25519' }, thumbprint: expect.any(String) });
+    },
+    MINUTES,
+  );
 });
 
 it(
