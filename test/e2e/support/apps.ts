@@ -30,6 +30,8 @@ export interface Setup extends Pick<ModuleMetadata, 'controllers' | 'providers' 
   readonly configure?: (app: INestApplication, platform: PlatformName) => unknown;
   /** The root module's `configure`. */
   readonly middleware?: (consumer: MiddlewareConsumer) => void;
+  /** Of `NestFactory.create`. */
+  readonly options?: Pick<NestApplicationOptions, 'bodyParser' | 'rawBody'>;
   /** A Fastify adapter with options of its own. */
   readonly fastify?: () => FastifyAdapter;
 }
@@ -115,7 +117,12 @@ async function createNest(platform: PlatformName, setup: Setup, logger: Log): Pr
     }
   }
   // eslint-disable-next-line @typescript-eslint/no-unsafe-class-instance-assignment -- Nest types its options as a class, and takes literals
-  const options: NestApplicationOptions = { logger, abortOnError: false, forceCloseConnections: true };
+  const options: NestApplicationOptions = {
+    ...setup.options,
+    logger,
+    abortOnError: false,
+    forceCloseConnections: true,
+  };
   return platform === 'express'
     ? NestFactory.create<NestExpressApplication>(AppModule, new ExpressAdapter(), options)
     : NestFactory.create<NestFastifyApplication>(AppModule, setup.fastify?.() ?? new FastifyAdapter(), options);
