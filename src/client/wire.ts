@@ -9,6 +9,8 @@ import { answerFacts, readBytes, readProblem } from './response.js';
 
 /** The longest answer to a handshake, in bytes; the longest that there is has about 3,000. */
 const MAX_HANDSHAKE_BYTES = 32_768;
+/** RFC 7517 §8.5.2: what identity keys are listed as. */
+const JWK_SET_MEDIA_TYPE = 'application/jwk-set+json';
 
 /** Sends what is already sealed, with the session's cookie. The only place that calls `fetch`. */
 export class Wire {
@@ -46,7 +48,10 @@ export class Wire {
 
     const type = essence(response.headers.get('content-type') ?? '');
     const { status } = response;
-    const fits = type === JSON_MEDIA_TYPE && status === (body === undefined ? 200 : 201);
+    const fits =
+      body === undefined
+        ? status === 200 && [JSON_MEDIA_TYPE, JWK_SET_MEDIA_TYPE].includes(type)
+        : status === 201 && type === JSON_MEDIA_TYPE;
     const bytes = await readBytes(response, fits || type === PROBLEM_MEDIA_TYPE ? MAX_HANDSHAKE_BYTES : 0);
     if (!fits) {
       const problem = bytes && readProblem(bytes);
