@@ -76,7 +76,7 @@ export class KeyService implements OnApplicationBootstrap, OnModuleDestroy {
     const answer = await this.channelsOf(session).handshake(session.ref, clientKey, bind);
     try {
       // Not left to the end of the response: an answer whose session was not saved is of no use to the client.
-      await session.keep();
+      await session.keep(this.options.storeTimeout);
     } catch {
       throw new E2eProblem('busy');
     }
@@ -129,7 +129,7 @@ export class KeyService implements OnApplicationBootstrap, OnModuleDestroy {
     } finally {
       await store.adopt(after.ref, after.ref.id === before.ref.id ? old : { ...old, channels: [] }, channel);
     }
-    await after.keep();
+    await after.keep(this.options.storeTimeout);
   }
 
   /** The public identity keys, as `GET /e2e/identity` answers them; the first one signs. */

@@ -1,6 +1,8 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import type { SessionRef } from '../channel/channel-store.js';
 import { nowInSeconds } from '../channel/channels.js';
 import { askStore, type SessionStore } from '../channel/records.js';
+import { E2eProblem } from '../protocol/problem.js';
 
 /** A request's session, whichever middleware made it: express-session's, or `@fastify/session`'s. */
 export interface HttpSession {
@@ -8,8 +10,11 @@ export interface HttpSession {
   readonly store: SessionStore;
   /** Whether its store has it: not yet, where this very request began it. */
   exists(timeout: number): Promise<boolean>;
-  /** Writes something into the session, so that it is kept and its cookie sent, and saves it. */
-  keep(): Promise<void>;
+  /**
+   * Has the store keep the session: a new one gets something to keep, so that its cookie is sent, and is saved. Rejects
+   * where it ended since this request began: saving it would bring it back.
+   */
+  keep(timeout: number): Promise<void>;
   /** Makes a new session in its place. */
   regenerate(): Promise<void>;
   /** Makes a new session beside it, which stays as it was; `undefined` where the platform has no public way to. */
@@ -40,13 +45,19 @@ export function sessionOf(request: object): HttpSession | undefined {
   };
   const id = session?.sessionId ?? session?.id ?? sessionID;
   if (!session || !sessionStore || typeof id !== 'string') return undefined;
+  const exists = async (timeout: number): Promise<boolean> =>
+    (await askStore((done) => sessionStore.get(id, done), timeout)) != null;
   return {
     ref: { id, expiresAt: nowInSeconds() + lifetimeOf(session) },
     store: sessionStore,
-    exists: async (timeout) => (await askStore((done) => sessionStore.get(id, done), timeout)) != null,
-    keep: () => {
-      session.e2e ??= 1;
-      return called((done) => session.save(done));
+    exists,
+    keep: async (timeout) => {
+      const isStored = await exists(timeout);
+      if (isStored && session.e2e !== undefined) return;
+      // Whoever holds a handshake's body back until the user has logged out must not bring the session back.
+      if (!isStored && cameWith(request, id)) throw new E2eProblem('busy');
+      session.e2e = 1;
+      await called((done) => session.save(done));
     },
     regenerate: () => called((done) => session.regenerate(done)),
     beside:
@@ -56,6 +67,12 @@ export function sessionOf(request: object): HttpSession | undefined {
         return sessionOf(request);
       }),
   };
+}
+
+/** Whether the request brought the session's cookie: one that its store does not know is given a new id. */
+function cameWith(request: object, id: string): boolean {
+  const { cookie = '' } = (request as { headers: IncomingHttpHeaders }).headers;
+  return cookie.includes(id) || cookie.includes(encodeURIComponent(id));
 }
 
 function lifetimeOf({ cookie }: AnySession): number {
