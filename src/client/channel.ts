@@ -36,7 +36,7 @@ export interface ChannelSecrets {
 }
 
 /** What a request's header says beside what the channel knows. */
-export type MessageBinding = Pick<RequestHeader, 'method' | 'target' | 'idem' | 'cty'>;
+export type MessageBinding = Pick<RequestHeader, 'method' | 'target' | 'idem' | 'cty' | 'in'>;
 
 export interface OpenedAnswer {
   readonly header: ResponseHeader;
@@ -109,7 +109,6 @@ export class Channel {
   /** A request's message; `undefined` where what it is bound to does not fit into its header. */
   async seal(seq: number, binding: MessageBinding, plaintext: Bytes): Promise<string | undefined> {
     const engine = this.#engine;
-    const { method, target, idem, cty } = binding;
     const { ek, request } = this.#keys;
     const iat = Math.floor(this.#now());
     const { kid } = this.terms;
@@ -120,10 +119,7 @@ export class Channel {
       kid,
       seq,
       iat,
-      method,
-      target,
-      idem,
-      cty,
+      ...binding,
       ek,
     };
     const json = utf8(JSON.stringify(header));

@@ -132,6 +132,7 @@ export async function sealRequest(
     target: url.pathname + url.search,
     idem: request.headers.get('idempotency-key') ?? undefined,
     cty,
+    in: body && sealed ? 'body' : 'header',
   };
   const message = await channel.seal(seq, binding, plaintext);
   const headers = new Headers(request.headers);

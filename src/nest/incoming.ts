@@ -3,7 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import type { OpenedMessage } from '../channel/channel.js';
 import { fromUtf8 } from '../protocol/json.js';
 import { essence, FORM_MEDIA_TYPE, isJson } from '../protocol/media-type.js';
-import { MAX_REQUEST_HEADER_BYTES, MESSAGE_MEDIA_TYPE, REQUEST_HEADER } from '../protocol/message.js';
+import { MAX_REQUEST_HEADER_BYTES, MESSAGE_MEDIA_TYPE, REQUEST_HEADER, type Place } from '../protocol/message.js';
 import { E2eProblem } from '../protocol/problem.js';
 import { tooLarge } from '../channel/channels.js';
 import { readBodyOf } from './body-reader.js';
@@ -13,7 +13,7 @@ import { parseJsonBody } from './json-body.js';
 /** Where a request's message stood: in its body, or in the header of a request that has none, or has a plain one. */
 export interface FoundMessage {
   readonly text: string;
-  readonly in: 'body' | 'header';
+  readonly in: Place;
   /** A plain body beside the message. */
   readonly besideBody: boolean;
 }
@@ -38,6 +38,8 @@ export function findMessage(request: IncomingMessage): FoundMessage | undefined 
 
 /** Whether an opened message may stand where it stood (PROTOCOL §4, "Where it travels"). */
 export function mayStandThere(found: FoundMessage, { header, plaintext }: OpenedMessage): boolean {
+  // A query and a form are both of the form media type: one must not become the other on the way.
+  if (header.in !== undefined && header.in !== found.in) return false;
   if (found.in === 'body' || plaintext.length === 0) return true;
   return !found.besideBody && !header.target.includes('?') && essence(header.cty ?? '') === FORM_MEDIA_TYPE;
 }

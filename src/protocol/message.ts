@@ -36,7 +36,15 @@ export interface RequestHeader {
   readonly cty?: string;
   readonly ek?: string;
   readonly dev?: string;
+  /**
+   * Where the message travels. Not in the protocol's table, and so ignored by other implementations: it keeps a sealed
+   * query and a sealed form apart, which are both of the form media type. Checked where it is there.
+   */
+  readonly in?: Place;
 }
+
+/** Where a request's message stands: in its body, or in the header of a request without one. */
+export type Place = 'body' | 'header';
 
 export interface ResponseHeader {
   readonly alg: Way;
