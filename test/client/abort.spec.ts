@@ -97,6 +97,15 @@ describe('a client that is closed', () => {
     expect((await client.fetch('/x')).status).toBe(200);
   });
 
+  it('ends them also where its fetch does not heed a signal', async () => {
+    const client = setup.client({ fetch: (input, init) => fetch(input, { ...init, signal: null }) });
+    const waiting = errorOf(client.fetch('/x'));
+    while (setup.server.handshakes === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+    client.close();
+    expect((await waiting).code).toBe('closed');
+    expect(setup.server.arrivals).toHaveLength(0);
+  });
+
   it('has forgotten its channel and its cookies', async () => {
     const client = setup.client();
     await client.fetch('/x');

@@ -114,6 +114,21 @@ describe('what is sealed', () => {
     expect(last().header.target).toBe(input === '/x?q=1' ? input : '/x');
   });
 
+  it('sends no question mark without a query: browsers would, and the target has none', async () => {
+    const urls: unknown[] = [];
+    const client = setup.client({ fetch: (input, init) => (urls.push(input), fetch(input, init)) });
+    await client.fetch('/x?#f');
+    await client.fetch('/x?', { method: 'POST', body: 'b' });
+    expect(urls.slice(1)).toEqual([`${setup.server.url}/x`, `${setup.server.url}/x`]);
+  });
+
+  it('sends one message, whatever headers the caller sets', async () => {
+    const headers = { 'E2e-Request': 'x' };
+    const client = setup.client();
+    expect((await client.fetch('/x', { method: 'POST', body: 'b', headers })).status).toBe(200);
+    expect((await client.fetch('/x', { headers })).status).toBe(200);
+  });
+
   it('resolves against baseUrl as a folder', async () => {
     await setup.client({ baseUrl: `${setup.server.url}/api`, path: '/../e2e/' }).fetch('notes');
     expect(last().target).toBe('/api/notes');
