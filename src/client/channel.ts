@@ -33,6 +33,8 @@ export interface ChannelSecrets {
   readonly ss: Bytes | undefined;
   readonly privateKey: PrivateKey;
   readonly serverKey: PublicKey;
+  /** The proof of the device key, where one is used. */
+  readonly dev?: string | undefined;
 }
 
 /** What a request's header says beside what the channel knows. */
@@ -61,15 +63,19 @@ export class Channel {
   readonly #keys: ChannelKeys;
   readonly #renewAt: number;
   #seq = 0;
+  /** Goes with every message until the first answer (PROTOCOL §2). */
+  #dev: string | undefined;
 
   private constructor(
     engine: CryptoEngine,
     readonly terms: ChannelTerms,
     keys: ChannelKeys,
+    dev: string | undefined,
   ) {
     const { issuedAt, expiresAt } = terms;
     this.#engine = engine;
     this.#keys = keys;
+    this.#dev = dev;
     this.#renewAt = expiresAt - Math.min(MARGIN.seconds, (expiresAt - issuedAt) * MARGIN.share);
   }
 
@@ -79,7 +85,7 @@ export class Channel {
     terms: ChannelTerms,
     secrets: ChannelSecrets,
   ): Promise<Channel | undefined> {
-    const { th, ss, privateKey, serverKey } = secrets;
+    const { th, ss, privateKey, serverKey, dev } = secrets;
     let ek: string | undefined;
     let ikm: Bytes | undefined;
     if (ss) {
@@ -90,11 +96,12 @@ export class Channel {
       ikm = await engine.agree(privateKey, serverKey);
     }
     if (!ikm) return undefined;
-    return new Channel(engine, terms, {
+    const keys: ChannelKeys = {
       ek,
       request: await engine.importContentKey(await engine.hkdf(ikm, th, REQUEST_KEY_INFO)),
       response: await engine.importContentKey(await engine.hkdf(ikm, th, RESPONSE_KEY_INFO)),
-    });
+    };
+    return new Channel(engine, terms, keys, dev);
   }
 
   /**
@@ -121,6 +128,7 @@ export class Channel {
       iat,
       ...binding,
       ek,
+      dev: this.#dev,
     };
     const json = utf8(JSON.stringify(header));
     if (json.length > MAX_HEADER_BYTES) return undefined;
@@ -144,6 +152,7 @@ export class Channel {
     if (header?.alg !== 'dir' || header.kid !== this.terms.kid || header.seq !== seq) return undefined;
     const plaintext = await this.#engine.open(this.#keys.response, jwe.iv, jwe.aad, jwe.ciphertext, jwe.tag);
     if (!plaintext || (plaintext.length > 0 && header.cty === undefined)) return undefined;
+    this.#dev = undefined;
     return { header, plaintext };
   }
 

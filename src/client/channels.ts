@@ -1,5 +1,6 @@
 import { UnsupportedByEngine, type CryptoEngine } from '../protocol/crypto.js';
 import type { Channel } from './channel.js';
+import type { Device, DeviceKeyOption } from './device.js';
 import { loadEngine } from './engine.js';
 import { E2eClientError } from './errors.js';
 import { shakeHands } from './handshake.js';
@@ -20,6 +21,7 @@ export class Channels {
   /** The server's keys that there were: none comes twice. */
   readonly #seen = new Set<string>();
   #engine: Promise<CryptoEngine> | undefined;
+  #device: Device | undefined;
   #current: Promise<Channel> | undefined;
   /** What `#current` resolved to last. */
   #latest: Channel | undefined;
@@ -76,7 +78,9 @@ export class Channels {
     const make = async () => {
       this.#engine ??= loadEngine(settings);
       const post = (body: string) => this.#wire.exchange(settings.handshakeUrl, body, signal);
-      return shakeHands(await this.#engine, settings, this.#identity, this.#seen, post);
+      const { deviceKey, handshakeUrl } = settings;
+      const device = deviceKey ? (this.#device ??= await loadDevice(deviceKey, handshakeUrl)) : undefined;
+      return shakeHands(await this.#engine, settings, this.#identity, this.#seen, device, post);
     };
     try {
       // The first handshake may be the one that makes the session: of ten tabs that each make one, nine lose theirs.
@@ -102,6 +106,12 @@ async function oneAtATime<T>(name: string, run: () => Promise<T>): Promise<T> {
     // Either `run` failed, which is told below, or the lock was not to be had: it is a courtesy, not a condition.
   }
   return running ?? start();
+}
+
+/** Imported only where one is used, so that bundlers can leave it out of what every page loads. */
+async function loadDevice(key: Exclude<DeviceKeyOption, false>, scope: string): Promise<Device> {
+  const { Device } = await import('./device.js');
+  return Device.load(key, scope);
 }
 
 function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {

@@ -21,6 +21,8 @@ export interface ChannelFacts {
   /** Its name: the thumbprint of the server's key. */
   readonly kid: string;
   readonly kind: KeyKind;
+  /** The public name of the session, fixed for it; it is not its id. */
+  readonly session: string;
   /** By the server's clock. */
   readonly expiresAt: Date;
 }
@@ -50,8 +52,11 @@ export function createE2eClient(options: E2eClientOptions = {}): E2eClient {
 
   /** One request and its answer; once more on a new channel where that is allowed and of use (PROTOCOL §6). */
   async function exchange(request: OutgoingRequest): Promise<Answer> {
+    let meantFor: string | undefined;
     for (let again = isResendable(request, settings); ; again = false) {
       const { channel, seq } = await channels.claim(request.signal);
+      const { session } = channel.terms;
+      if (settings.deviceKey && session !== (meantFor ??= session)) throw sessionChanged();
       const sealed = await sealRequest(request, channel, seq, settings);
       const answer = await readAnswer(await wire.send(sealed), channel, seq, request, settings.maxResponseSize);
       const isOver = answer.problem === 'handshake-required' || answer.problem === 'message-stale';
@@ -78,8 +83,8 @@ export function createE2eClient(options: E2eClientOptions = {}): E2eClient {
       }
     },
     async handshake({ signal } = {}) {
-      const { kid, kind, expiresAt } = (await channels.claim(signal)).channel.terms;
-      return { kid, kind, expiresAt: new Date(expiresAt * 1000) };
+      const { kid, kind, session, expiresAt } = (await channels.claim(signal)).channel.terms;
+      return { kid, kind, session, expiresAt: new Date(expiresAt * 1000) };
     },
     close() {
       channels.close();
@@ -94,6 +99,13 @@ function readLocation(location: string, from: URL): URL | undefined {
   } catch {
     return undefined;
   }
+}
+
+function sessionChanged(): E2eClientError {
+  return new E2eClientError(
+    'session-changed',
+    'The session that the request was meant for is gone, and it was not sent again: begin anew, with a login perhaps.',
+  );
 }
 
 function refused(reason: string): E2eClientError {

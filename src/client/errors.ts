@@ -12,6 +12,7 @@ import type { ProblemName } from '../protocol/problem.js';
  * - `answer-rejected`: a sealed answer that does not open, or does not belong to its request;
  * - `answer-too-large`: an answer over `maxResponseSize`;
  * - `redirect-refused`: a redirect to another origin, the 21st in a row, or any where the call refuses them;
+ * - `session-changed`: with a device key, a request that was to be sent again would have gone to another session;
  * - `closed`: the client was closed while the call waited for its channel.
  */
 export type E2eClientErrorCode =
@@ -25,6 +26,7 @@ export type E2eClientErrorCode =
   | 'answer-rejected'
   | 'answer-too-large'
   | 'redirect-refused'
+  | 'session-changed'
   | 'closed';
 
 /** What is known of the answer that led to an error. */

@@ -4,6 +4,7 @@ import { keyKind, parsePublicKey, type PublicJwk } from '../protocol/keys.js';
 import { ENC } from '../protocol/message.js';
 import { SECRET_BYTES, transcriptInput } from '../protocol/schedule.js';
 import { Channel } from './channel.js';
+import type { Device } from './device.js';
 import { decodeJwe, thumbprint } from './encoding.js';
 import { E2eClientError } from './errors.js';
 import type { PinnedIdentity } from './identity.js';
@@ -26,10 +27,11 @@ export async function shakeHands(
   settings: Pick<Settings, 'keyKind' | 'rsaModulusLength'>,
   identity: PinnedIdentity,
   seen: Set<string>,
+  device: Device | undefined,
   post: PostHandshake,
 ): Promise<Channel> {
   const { publicKey, privateKey } = await engine.generateKeyPair(settings.keyKind, settings.rsaModulusLength);
-  const answer = await post(JSON.stringify({ publicKey }));
+  const answer = await post(JSON.stringify({ publicKey, device: device?.publicKey }));
   const receivedAt = Date.now() / 1000;
 
   const serverKey = readServerKey(answer.publicKey);
@@ -39,10 +41,13 @@ export async function shakeHands(
   if (seen.has(kid)) throw rejected("the server's key was used before");
   seen.add(kid);
 
-  const { issuedAt, expiresAt, secret, session, device } = answer;
+  const { issuedAt, expiresAt, secret, session, device: bound } = answer;
   if (!isTime(issuedAt) || !isTime(expiresAt) || expiresAt <= issuedAt) throw rejected('the times make no sense');
   if (!isEncoded(engine, session, SESSION_BYTES)) throw rejected('"session" is not 16 bytes in base64url');
-  if (device !== undefined && !isEncoded(engine, device, THUMBPRINT_BYTES)) throw rejected('"device" is no thumbprint');
+  if (bound !== undefined && !isEncoded(engine, bound, THUMBPRINT_BYTES)) throw rejected('"device" is no thumbprint');
+  if (device && bound !== (await thumbprint(engine, device.publicKey))) {
+    throw rejected('the session is not bound to this device key: is `deviceBinding` on at the server?');
+  }
   if (
     (typeof secret === 'string') !== (settings.keyKind === 'RSA') ||
     (secret !== undefined && typeof secret !== 'string')
@@ -51,7 +56,7 @@ export async function shakeHands(
   }
 
   const jkt = await thumbprint(engine, publicKey);
-  const th = await engine.sha256(transcriptInput({ jkt, kid, secret, issuedAt, expiresAt, session, device }));
+  const th = await engine.sha256(transcriptInput({ jkt, kid, secret, issuedAt, expiresAt, session, device: bound }));
   await identity.verify(engine, th, answer.proof);
   const ss = secret === undefined ? undefined : await openSecret(engine, privateKey, secret);
   if (secret !== undefined && !ss) throw rejected('"secret" does not open');
@@ -59,9 +64,10 @@ export async function shakeHands(
   const channel = await Channel.derive(
     engine,
     { kid, kind: settings.keyKind, session, issuedAt, expiresAt, clockOffset: issuedAt - receivedAt },
-    { th, ss, privateKey, serverKey: await engine.importPublicKey(serverKey) },
+    { th, ss, privateKey, serverKey: await engine.importPublicKey(serverKey), dev: await device?.prove(th) },
   );
   if (!channel) throw rejected('the shared secret would be all zeros');
+  if (device) await device.bindTo(session);
   return channel;
 }
 

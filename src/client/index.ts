@@ -1,5 +1,7 @@
 export { createE2eClient, type ChannelFacts, type E2eClient } from './client.js';
 export { E2eClientError, type E2eClientErrorCode } from './errors.js';
+export type { DeviceKey, DeviceKeyOption } from './device.js';
+export type { DeviceStorage, StoredDevice } from './device-storage.js';
 export type { E2eClientOptions, ResendRequest } from './options.js';
 export type { E2eRequestInit } from './request.js';
 export type { KeyKind, SigningJwk } from '../protocol/keys.js';

@@ -1,5 +1,6 @@
 import type { CryptoEngine } from '../protocol/crypto.js';
 import { KEY_KINDS, RSA_MODULUS_BITS, type KeyKind, type SigningJwk } from '../protocol/keys.js';
+import type { DeviceKeyOption } from './device.js';
 import { E2eClientError } from './errors.js';
 
 /** A request, as `resend` is asked about it. */
@@ -38,6 +39,12 @@ export interface E2eClientOptions {
    * where the function answers `undefined`: GET, PUT, DELETE, OPTIONS, and whatever has an `Idempotency-Key`.
    */
   readonly resend?: boolean | ((request: ResendRequest) => boolean | undefined);
+  /**
+   * A device key, which makes a copied session cookie open no channel; needs `deviceBinding` at the server. `true`: a
+   * P-256 key that cannot be read out, kept in IndexedDB where there is one, else in memory. Or a key pair, or a storage
+   * of one's own. `false` unless said.
+   */
+  readonly deviceKey?: DeviceKeyOption;
   /** Whether JSON bodies are padded to hide their length (PROTOCOL §4, Padmé); `false` unless said. */
   readonly padding?: boolean;
   /** The longest answer, in bytes as it travels, a third more than the plain body; 16 MiB unless said. */
@@ -81,6 +88,7 @@ export function resolveOptions(options: E2eClientOptions): Settings {
     engine: options.engine ?? 'auto',
     sealQuery: options.sealQuery ?? true,
     resend: options.resend,
+    deviceKey: options.deviceKey ?? false,
     padding: options.padding ?? false,
     maxResponseSize,
     credentials: options.credentials ?? (base.origin === ownOrigin ? 'same-origin' : 'include'),

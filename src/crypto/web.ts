@@ -47,9 +47,6 @@ class WebPublicKey extends Opaque<CryptoKey> implements PublicKey {
     super(key);
   }
 }
-class WebSigningKey extends Opaque<CryptoKey> implements SigningKey {
-  readonly alg = 'ES256';
-}
 class WebContentKey extends Opaque<CryptoKey> implements ContentKey {
   readonly enc = 'A256GCM';
 }
@@ -177,18 +174,6 @@ export class WebEngine implements CryptoEngine {
       if (error instanceof UnsupportedByEngine) throw error;
       return false;
     }
-  }
-
-  /** A P-256 key pair for ES256 whose private half cannot be read out. */
-  async generateSigningKeyPair(): Promise<{ readonly publicKey: EcPublicJwk; readonly signingKey: SigningKey }> {
-    const pair = await generateKey(ECDSA, ['sign'], ['verify']);
-    const { x = '', y = '' } = await subtle().exportKey('jwk', pair.publicKey);
-    return { publicKey: { kty: 'EC', crv: 'P-256', x, y }, signingKey: new WebSigningKey(pair.privateKey) };
-  }
-
-  /** ES256 as r ‖ s (RFC 7518 §3.4), 64 bytes. */
-  async sign(key: SigningKey, data: Bytes): Promise<Bytes> {
-    return new Uint8Array(await subtle().sign(ECDSA, WebSigningKey.reveal(key), own(data)));
   }
 }
 

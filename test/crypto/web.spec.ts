@@ -1,5 +1,7 @@
+import { inspect } from 'node:util';
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { nodeEngine } from '../../src/crypto/node.js';
+import { WebSigner } from '../../src/crypto/web-signer.js';
 import { WebEngine } from '../../src/crypto/web.js';
 import { UnsupportedByEngine } from '../../src/protocol/crypto.js';
 import { utf8 } from '../../src/protocol/json.js';
@@ -9,9 +11,11 @@ const data = utf8('header.payload');
 
 describe('a signing key of WebCrypto', () => {
   it('signs what every engine verifies', async () => {
-    const { publicKey, signingKey } = await engine.generateSigningKeyPair();
-    const signature = await engine.sign(signingKey, data);
-    expect(signingKey.alg).toBe('ES256');
+    const signer = await WebSigner.of(await WebSigner.generate());
+    const { publicKey } = signer;
+    const signature = await signer.sign(data);
+    expect(publicKey.kty).toBe('EC');
+    expect(inspect(signer, { depth: 9, showHidden: true })).not.toContain('CryptoKey');
     expect(signature).toHaveLength(64);
     expect(await engine.verify(publicKey, data, signature)).toBe(true);
     expect(nodeEngine.verify(publicKey, data, signature)).toBe(true);
@@ -29,7 +33,7 @@ describe('private and content keys of WebCrypto', () => {
     const generated = jest.spyOn(subtle, 'generateKey');
     const imported = jest.spyOn(subtle, 'importKey');
     for (const kind of engine.kinds) await engine.generateKeyPair(kind);
-    await engine.generateSigningKeyPair();
+    await WebSigner.generate();
     await engine.importContentKey(new Uint8Array(32));
     await engine.hkdf(data, data, data);
     expect(generated.mock.calls.map(([, extractable]) => extractable)).toEqual([false, false, false, false]);

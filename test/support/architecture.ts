@@ -23,7 +23,7 @@ const ROOMS: Readonly<Record<string, Room>> = {
 const CONFINED: readonly { readonly use: RegExp; readonly to: readonly string[] }[] = [
   { use: /^node:crypto$/, to: ['crypto/node.ts', 'crypto/node-keys.ts', 'channel/key-pool.ts'] },
   { use: /^node-forge$/, to: ['crypto/forge.ts', 'crypto/node-forge.d.ts'] },
-  { use: /^subtle$/, to: ['crypto/web.ts'] },
+  { use: /^subtle$/, to: ['crypto/web.ts', 'crypto/web-signer.ts'] },
   { use: /^fetch$/, to: ['client/'] },
   { use: /^(HttpStatus|HttpException|IncomingMessage|ServerResponse|statusCode)$/, to: ['nest/'] },
 ];
