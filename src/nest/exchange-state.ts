@@ -7,6 +7,8 @@ import type { Outgoing } from './outgoing.js';
 export interface ExchangeState {
   /** Its message, once that was opened and let in. */
   message?: OpenedMessage;
+  /** Whether a plain body came beside that message. */
+  besideBody?: boolean;
   /** Its response, once that was taken over. */
   outgoing?: Outgoing;
   /** Why it was refused. */

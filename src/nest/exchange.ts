@@ -6,7 +6,7 @@ import { E2eProblem } from '../protocol/problem.js';
 import { Arrivals } from './arrival.js';
 import { E2eException } from './e2e.exception.js';
 import { PLAIN, type Sealing } from './encrypted.decorator.js';
-import { beginState, rawRequest, rawResponse, stateOf } from './exchange-state.js';
+import { beginState, rawRequest, rawResponse, stateOf, type ExchangeState } from './exchange-state.js';
 import {
   findMessage,
   ignoreConditions,
@@ -26,7 +26,7 @@ const WITHHELD: WireAnswer = { status: 500, headers: NO_STORE, body: '' };
 /**
  * One request's way through: its message is opened and put before the application, and whatever answers it is sealed.
  * The only place that decides what may leave. Guard, interceptor and the tail for unmatched routes all call `enter`;
- * the first call does the work.
+ * the first call opens the message, and each holds the request to its own route's declaration.
  */
 @Injectable()
 export class Exchange {
@@ -48,8 +48,12 @@ export class Exchange {
    */
   async enter(request: object, response: object, route: Sealing = PLAIN): Promise<void> {
     const raw = rawRequest(request);
-    if (stateOf(raw)) return;
-    beginState(raw);
+    const state = stateOf(raw) ?? beginState(raw);
+    if (state.refusal) throw new E2eException(state.refusal);
+    if (state.message) {
+      this.#enterNext(request, response, state, state.message, route);
+      return;
+    }
     const isSealedRoute = route.request || route.response;
     if (raw.method === 'HEAD' && (isSealedRoute || raw.headers[REQUEST_HEADER] !== undefined)) {
       // Its answer has no body to seal.
@@ -89,14 +93,25 @@ export class Exchange {
     const message = await this.#openMessage(raw, session, found);
 
     // From here on every answer is sealed, the refusals of the next step among them.
-    state.outgoing = new Outgoing(rawResponse(response), (answer) =>
-      this.#leave(message, state.refusal ? plainProblem(state.refusal) : answer),
-    );
+    const outgoing = this.#sealing(response, state, message);
     await this.keys.channelsOf(session).admit(message, this.arrivals.of(raw).at);
     state.message = message;
-    if (route.request && !route.response) state.outgoing.release();
+    state.besideBody = found.besideBody;
+    if (route.request && !route.response) outgoing.release();
     ignoreConditions(raw);
     if (this.presentation) present(request, found, message, this.presentation);
+  }
+
+  /** The interceptor after the guard; or a route to which another one let the request through, and which may ask for more. */
+  #enterNext(request: object, response: object, state: ExchangeState, message: OpenedMessage, route: Sealing): void {
+    if (route.response && state.outgoing?.released) this.#sealing(response, state, message);
+    if (route.request && state.besideBody) throw this.refuse(request, response, new E2eProblem('message-rejected'));
+  }
+
+  #sealing(response: object, state: ExchangeState, message: OpenedMessage): Outgoing {
+    return (state.outgoing = new Outgoing(rawResponse(response), (answer) =>
+      this.#leave(message, state.refusal ? plainProblem(state.refusal) : answer),
+    ));
   }
 
   async #openMessage(raw: IncomingMessage, session: HttpSession, found: FoundMessage): Promise<OpenedMessage> {

@@ -43,6 +43,7 @@ type EndArguments = [chunk?: unknown, encoding?: unknown, callback?: unknown];
 export class Outgoing {
   readonly #original: Pick<ServerResponse, 'writeHead' | 'write' | 'end' | 'flushHeaders' | 'writeEarlyHints'>;
   #finished = false;
+  #released = false;
 
   constructor(
     private readonly response: ServerResponse,
@@ -64,8 +65,18 @@ export class Outgoing {
     return this.#finished;
   }
 
+  /** Whether it lets the response go as the application writes it. */
+  get released(): boolean {
+    return this.#released;
+  }
+
   /** Lets the response go: what the application writes from here on leaves as it is. */
   release(): void {
+    this.#released = true;
+    this.#restore();
+  }
+
+  #restore(): void {
     this.#finished = true;
     this.response.removeHeader('ETag');
     Object.assign(this.response, this.#original);
@@ -102,7 +113,7 @@ export class Outgoing {
       body,
       streamed,
     });
-    this.release();
+    this.#restore();
     for (const name of BODY_HEADERS) response.removeHeader(name);
     response.statusCode = wire.status;
     response.statusMessage = '';

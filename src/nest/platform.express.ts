@@ -54,11 +54,8 @@ export class ExpressPlatform implements Platform {
 
   installTail(enter: EnterUnmatched): void {
     this.adapter.use((request: Request, response: Response, next: NextFunction) => {
-      // A refusal has taken over the response: whatever ends it, the problem leaves.
-      enter(request, response).then(
-        () => next(),
-        () => response.end(),
-      );
+      // What was refused goes on to the application's filters; whatever they make of it, the problem leaves.
+      enter(request, response).then(() => next(), next);
     });
   }
 
