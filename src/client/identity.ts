@@ -1,11 +1,10 @@
 import type { Bytes, CryptoEngine } from '../protocol/crypto.js';
 import { parseJsonObject, utf8, type JsonObject } from '../protocol/json.js';
+import { PROOF_TYP, splitJws, transcriptPayload } from '../protocol/jws.js';
 import { parseSigningKey, signatureAlgorithm, type SigningJwk } from '../protocol/keys.js';
 import { decodeText, thumbprint } from './encoding.js';
 import { E2eClientError } from './errors.js';
 import type { Settings } from './options.js';
-
-const PROOF_TYP = 'e2e-handshake+jws';
 
 /**
  * The server's identity as the caller pinned it (PROTOCOL §2). Where only a thumbprint is pinned, the key itself comes
@@ -27,13 +26,13 @@ export class PinnedIdentity {
   async verify(engine: CryptoEngine, th: Bytes, proof: unknown): Promise<void> {
     if (this.#pins.length === 0) return;
     if (typeof proof !== 'string') throw rejected('it sent no proof');
-    const [header = '', payload = '', signature = '', ...more] = proof.split('.');
-    const { alg, typ, kid, crit } = parseJsonObject(decodeText(engine, header) ?? '') ?? {};
-    const signatureBytes = engine.decodeBase64url(signature);
-    if (typ !== PROOF_TYP || crit !== undefined || typeof kid !== 'string' || !signatureBytes || more.length > 0) {
+    const jws = splitJws(proof);
+    const { alg, typ, kid, crit } = parseJsonObject((jws && decodeText(engine, jws.header)) ?? '') ?? {};
+    const signature = jws && engine.decodeBase64url(jws.signature);
+    if (!jws || typ !== PROOF_TYP || crit !== undefined || typeof kid !== 'string' || !signature) {
       throw rejected('its proof is malformed');
     }
-    if (payload !== engine.encodeBase64url(utf8(engine.encodeBase64url(th)))) {
+    if (jws.payload !== transcriptPayload((bytes) => engine.encodeBase64url(bytes), th)) {
       throw rejected('its proof is of another handshake');
     }
 
@@ -46,7 +45,7 @@ export class PinnedIdentity {
         `The ${engine.name} engine verifies no ${signatureAlgorithm(key)} signatures.`,
       );
     }
-    if (!(await engine.verify(key, utf8(`${header}.${payload}`), signatureBytes))) {
+    if (!(await engine.verify(key, utf8(`${jws.header}.${jws.payload}`), signature))) {
       throw rejected('the signature of its proof is wrong');
     }
   }

@@ -8,13 +8,11 @@ import {
   type PrivateKey,
   type PublicKey,
   type Sealed,
-  type SigningKey,
 } from '../protocol/crypto.js';
 import { IV_BYTES, TAG_BYTES } from '../protocol/jwe.js';
 import {
   keyKind,
   signatureAlgorithm,
-  type EcPublicJwk,
   type KeyKind,
   type PublicJwk,
   type SignatureAlgorithm,
