@@ -1,3 +1,4 @@
+import { BadRequestException } from '@nestjs/common';
 import type { IncomingMessage } from 'node:http';
 import { tooLarge } from '../channel/channels.js';
 import { MAX_HEADER_BYTES } from '../protocol/jwe.js';
@@ -65,7 +66,8 @@ function collect(request: IncomingMessage, limit: number): Promise<Buffer | E2eP
       if (length > limit) settle(() => resolve(tooLarge(limit)));
     };
     const onEnd = (): void => settle(() => resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, length)));
-    const onError = (): void => settle(() => reject(new Error('the request ended before its body did')));
+    // Of the client's making: nothing for an application's log of what it did wrong itself.
+    const onError = (): void => settle(() => reject(new BadRequestException('The request ended before its body did.')));
     request.on('data', onData).on('end', onEnd).on('error', onError).on('close', onError);
   });
 }

@@ -4,6 +4,7 @@ import { Body, Controller, Get, Header, Post } from '@nestjs/common';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import compression from 'compression';
+import { connect } from 'node:net';
 import { Encrypted } from '../../src/index.js';
 import { json } from '../conformance/channel.js';
 import { onEachPlatform, PLATFORMS, useApp, type Setup } from './support/apps.js';
@@ -109,6 +110,21 @@ onEachPlatform('CORS', (platform) => {
     const refusal = await app().visitor().send({ target: '/http/sealed', headers: { origin } });
     expectPlainProblem(refusal, 'message-required');
     expect(refusal.headers['access-control-allow-origin']).toBe(origin);
+  });
+});
+
+onEachPlatform('A connection that ends before its body does', (platform) => {
+  const app = useApp(platform, { controllers });
+
+  it.each(['/http/sealed', '/e2e/handshake'])('costs %s nothing but itself', async (target) => {
+    const { hostname, port } = new URL(app().url);
+    const socket = connect(Number(port), hostname);
+    const head = `POST ${target} HTTP/1.1\r\nHost: x\r\nContent-Type: application/jose\r\nContent-Length: 1000\r\n\r\n`;
+    await new Promise<void>((resolve) => socket.write(`${head}part`, () => resolve()));
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    socket.destroy();
+    expect((await app().client().fetch('/http/sealed')).status).toBe(200);
+    expect(app().log.lines.filter((line) => line.startsWith('error'))).toEqual([]);
   });
 });
 

@@ -137,6 +137,27 @@ onEachPlatform('The session that the module brings', (platform) => {
   });
 });
 
+onEachPlatform('In production', (platform) => {
+  it.each([
+    ['the session that the module brings is warned of, loudly', 'production', {}, true],
+    ['a session of the application is not', 'production', ownSession(platform, undefined), false],
+    ['elsewhere neither is', 'development', {}, false],
+  ])('%s', async (_, environment, setup: Setup, isWarned) => {
+    const before = process.env.NODE_ENV;
+    process.env.NODE_ENV = environment;
+    try {
+      const app = await TestApp.start(platform, setup);
+      await app.close();
+      const warnings = app.log.ofModule.filter((line) => line.startsWith('warn'));
+      expect(warnings.map((line) => line.includes('kept in the memory of this process'))).toEqual(
+        isWarned ? [true] : [],
+      );
+    } finally {
+      process.env.NODE_ENV = before;
+    }
+  });
+});
+
 onEachPlatform('A session with a bound on its channels', (platform) => {
   const app = useApp(platform, { controllers, e2e: { channelsPerSession: 3 } });
 

@@ -56,7 +56,10 @@ class StreamController {
   @Get('whole')
   whole(@Res() response: AnyResponse): void {
     const raw = nodeResponse(response);
-    raw.writeHead(201, { 'Content-Type': 'text/plain; charset=utf-8' });
+    // A reason phrase and trailers are on the wire, too.
+    raw.writeHead(201, CANARY, { 'Content-Type': 'text/plain; charset=utf-8', Trailer: 'X-Note' });
+    raw.addTrailers({ 'X-Note': CANARY });
+    raw.end(CANARY);
     raw.end(CANARY);
   }
   @Get('compressed')
@@ -111,9 +114,11 @@ onEachPlatform('A stream on a sealed route', (platform) => {
   );
 
   it('leaves the application alive, and its next answer whole', async () => {
+    app().tap.clear();
     const response = await app().client().fetch('/streams/whole');
     expect(response.status).toBe(201);
     expect(await response.text()).toBe(CANARY);
+    expect(app().tap.text).not.toContain(CANARY);
   });
 
   it('is as ever where the route is @Plain()', async () => {
