@@ -1,0 +1,13 @@
+import { downgradeRows } from './downgrade.js';
+import { handshakeRows } from './handshake.js';
+import { moveRows } from './moves.js';
+import { replayRows } from './replay.js';
+import type { Row } from './row.js';
+
+/** All that is tried, under the headings of docs/attacks.md. */
+export const attacks: Readonly<Record<string, readonly Row[]>> = {
+  'In the handshake': handshakeRows,
+  'Repeating, delaying, swapping': replayRows,
+  'Moving and changing': moveRows,
+  'Forging and downgrading': downgradeRows,
+};

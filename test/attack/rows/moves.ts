@@ -1,0 +1,202 @@
+import { expect } from '@jest/globals';
+import type { Passing } from '../support/proxy.js';
+import { messageOf, post, refusalOf, type Lab } from '../support/lab.js';
+import type { Row } from './row.js';
+
+const JOSE = 'application/jose';
+const TRANSFER = post({ amount: 1 });
+
+/** Each of these changes is refused as this problem, in the clear, and no handler runs. */
+async function refused(
+  lab: Lab,
+  [input, init]: readonly [string, RequestInit?],
+  problem: string,
+  changes: readonly ((request: Passing) => Partial<Passing>)[],
+): Promise<void> {
+  for (const change of changes) {
+    lab.on('/bank', (request, forward) => forward({ ...request, ...change(request) }));
+    const refusal = await refusalOf(lab.client().fetch(input, init));
+    expect([String(change), refusal]).toMatchObject([String(change), { code: 'plain-answer', problem }]);
+  }
+  expect(lab.ran).toEqual([]);
+}
+
+const withHeaders = (headers: Passing['headers']) => (request: Passing) => ({
+  headers: { ...request.headers, ...headers },
+});
+const inBody = ({ headers, ...request }: Passing): Passing => ({
+  ...request,
+  headers: { ...headers, 'e2e-request': undefined, 'content-type': JOSE },
+  body: messageOf({ ...request, headers }),
+});
+const inHeader = ({ headers, ...request }: Passing): Passing => ({
+  ...request,
+  headers: { ...headers, 'content-type': undefined, 'e2e-request': request.body },
+  body: '',
+});
+
+export const moveRows: readonly Row[] = [
+  {
+    attack: 'moves a message to another route, or to another spelling of its own',
+    outcome: '`message-rejected`; no handler runs',
+    run: (lab) =>
+      refused(lab, ['/bank/transfer', TRANSFER], 'message-rejected', [
+        () => ({ target: '/bank/refund' }),
+        () => ({ target: '/bank/upload' }),
+        () => ({ target: '/bank/%74ransfer' }),
+        () => ({ target: '/bank/transfer/' }),
+        () => ({ target: '/bank/Transfer' }),
+        () => ({ target: '/bank/missing' }),
+        // @fastify/session gives a target in absolute form no session, which is refused as `busy`.
+        ...(lab.platform === 'express' ? [() => ({ target: `${lab.url}/bank/transfer` })] : []),
+      ]),
+  },
+  {
+    attack: 'moves a message to another method',
+    outcome: '`message-rejected`; no handler runs',
+    run: (lab) =>
+      refused(lab, ['/bank/limit', { ...TRANSFER, method: 'PUT' }], 'message-rejected', [
+        () => ({ method: 'POST', target: '/bank/limit' }),
+        () => ({ method: 'DELETE' }),
+        () => ({ method: 'PATCH' }),
+        (request) => ({ ...inHeader(request), method: 'GET' }),
+      ]),
+  },
+  {
+    attack: 'adds, changes or removes a query',
+    outcome: '`message-rejected`; no handler runs',
+    run: async (lab) => {
+      await refused(lab, ['/bank/balance?of=alice'], 'message-rejected', [() => ({ target: '/bank/balance?of=bob' })]);
+      await refused(lab, ['/bank/transfer?to=bob', TRANSFER], 'message-rejected', [
+        () => ({ target: '/bank/transfer?to=mallory' }),
+        () => ({ target: '/bank/transfer?to=bob&to=mallory' }),
+        () => ({ target: '/bank/transfer' }),
+        () => ({ target: '/bank/transfer?' }),
+      ]);
+    },
+  },
+  {
+    attack: 'moves a message to another session, or to none',
+    outcome: '`handshake-required`; no handler runs',
+    run: async (lab) => {
+      const own = lab.attacker();
+      await own.handshake('X25519');
+      await refused(lab, ['/bank/transfer', TRANSFER], 'handshake-required', [
+        withHeaders({ cookie: String(own.jar) }),
+        withHeaders({ cookie: undefined }),
+        withHeaders({ cookie: 'e2e.sid=s%3Anobody.signature' }),
+      ]);
+    },
+  },
+  {
+    attack: 'moves a message to another channel of the same session, by its `kid`',
+    outcome: '`message-rejected`; no handler runs',
+    run: async (lab) => {
+      const client = lab.client();
+      await client.handshake();
+      await client.fetch('/bank/balance');
+      const own = await lab.attacker(lab.cookie).handshake('X25519');
+      lab.calls.length = 0;
+      lab.on('/bank/transfer', (request, forward) => {
+        const [header = '', ...rest] = request.body.split('.');
+        const changed = { ...JSON.parse(Buffer.from(header, 'base64url').toString()), kid: own.kid };
+        return forward({
+          ...request,
+          body: [Buffer.from(JSON.stringify(changed)).toString('base64url'), ...rest].join('.'),
+        });
+      });
+      expect(await refusalOf(client.fetch('/bank/transfer', TRANSFER))).toMatchObject({ problem: 'message-rejected' });
+      expect(lab.ran).toEqual([]);
+    },
+  },
+  {
+    attack: 'puts the parts of two messages together',
+    outcome: '`message-rejected`; no handler runs',
+    run: async (lab) => {
+      const client = lab.client();
+      await client.fetch('/bank/transfer', post({ amount: 1 }));
+      const earlier = lab.proxy.last('/bank/transfer').body.split('.');
+      lab.calls.length = 0;
+      for (const taken of [[0], [2], [3], [4], [3, 4], [2, 3, 4], [0, 4]]) {
+        lab.on('/bank', (request, forward) =>
+          forward({
+            ...request,
+            body: request.body
+              .split('.')
+              .map((part, index) => (taken.includes(index) ? earlier[index] : part))
+              .join('.'),
+          }),
+        );
+        const refusal = await refusalOf(client.fetch('/bank/transfer', post({ amount: 9 })));
+        expect([taken, refusal]).toMatchObject([taken, { problem: 'message-rejected' }]);
+      }
+      expect(lab.ran).toEqual([]);
+    },
+  },
+  {
+    attack: 'adds, changes or removes an `Idempotency-Key`',
+    outcome: '`message-rejected`; no handler runs',
+    run: async (lab) => {
+      const keyed = { ...TRANSFER, headers: { 'content-type': 'application/json', 'idempotency-key': 'k1' } };
+      await refused(lab, ['/bank/transfer', keyed], 'message-rejected', [
+        withHeaders({ 'idempotency-key': 'k2' }),
+        withHeaders({ 'idempotency-key': undefined }),
+        withHeaders({ 'idempotency-key': ['k1', 'k1'] }),
+        withHeaders({ 'idempotency-key': 'k1 ' + 'x' }),
+      ]);
+      await refused(lab, ['/bank/transfer', TRANSFER], 'message-rejected', [withHeaders({ 'idempotency-key': 'k1' })]);
+    },
+  },
+  {
+    attack: 'adds a plain body beside a sealed header, or a second message',
+    outcome: '`message-rejected`; no handler runs',
+    run: async (lab) => {
+      const body = JSON.stringify({ to: 'mallory' });
+      await refused(lab, ['/bank/accounts?of=alice', { method: 'DELETE' }], 'message-rejected', [
+        (request) => ({ ...withHeaders({ 'content-type': 'application/json' })(request), body }),
+        (request) => ({ ...withHeaders({ 'content-type': JOSE })(request), body: messageOf(request) }),
+        (request) => withHeaders({ 'e2e-request': [messageOf(request), messageOf(request)] })(request),
+      ]);
+      await refused(lab, ['/bank/transfer', TRANSFER], 'message-rejected', [
+        (request) => withHeaders({ 'e2e-request': request.body })(request),
+      ]);
+    },
+  },
+  {
+    attack: 'moves a sealed query into the body, or a sealed form into `E2e-Request`',
+    outcome: '`message-rejected`; no handler runs',
+    run: async (lab) => {
+      await refused(lab, ['/bank/accounts?of=alice', { method: 'DELETE' }], 'message-rejected', [inBody]);
+      await refused(lab, ['/bank/transfer?to=bob', { method: 'POST' }], 'message-rejected', [inBody]);
+      await refused(lab, ['/bank/balance?of=alice'], 'message-rejected', [inBody]);
+      const form = { method: 'POST', body: new URLSearchParams({ to: 'bob' }) };
+      await refused(lab, ['/bank/transfer', form], 'message-rejected', [inHeader]);
+      await refused(lab, ['/bank/transfer', TRANSFER], 'message-rejected', [inHeader]);
+    },
+  },
+  {
+    attack: 'changes the plain body of a route that is declared to take one',
+    outcome: '**succeeds**: `@Encrypted({ request: false })` says that nobody vouches for it; the answer is sealed',
+    run: async (lab) => {
+      lab.on('/bank/upload', (request, forward) => forward({ ...request, body: '{"file":"evil"}' }));
+      const response = await lab.client().fetch('/bank/upload', { ...post({ file: 'good' }), e2e: { request: false } });
+      expect(await response.json()).toEqual({ uploaded: { file: 'evil' } });
+    },
+  },
+  {
+    attack: 'changes other headers of a request or an answer',
+    outcome: '**succeeds**: they are not authenticated; status, media type and location of an answer are',
+    run: async (lab) => {
+      lab.on('/bank/balance', async (request, forward) => {
+        const answer = await forward(request);
+        return { ...answer, status: 404, headers: { ...answer.headers, 'x-bank': 'changed', location: '/evil' } };
+      });
+      const response = await lab.client().fetch('/bank/balance?of=alice');
+      expect(response.status).toBe(200);
+      expect(response.headers.get('content-type')).toMatch(/^application\/json/);
+      expect(response.headers.get('location')).toBeNull();
+      expect(response.headers.get('x-bank')).toBe('changed');
+      expect(await response.json()).toMatchObject({ of: { of: 'alice' } });
+    },
+  },
+];

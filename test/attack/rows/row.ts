@@ -1,0 +1,13 @@
+import type { Lab } from '../support/lab.js';
+
+/** One thing that the owner of the proxy can try, and what comes of it: a row of docs/attacks.md, and a test. */
+export interface Row {
+  readonly attack: string;
+  /** As docs/attacks.md says it. */
+  readonly outcome: string;
+  /** Needs a server that takes plain messages, which is off by default. */
+  readonly plainWay?: true;
+  /** Slow, and the same whatever platform the server runs on: tried on one of them. */
+  readonly once?: true;
+  readonly run: (lab: Lab) => Promise<void>;
+}

@@ -1,0 +1,126 @@
+import {
+  Agent,
+  createServer,
+  request as send,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+type Headers = Record<string, string | string[] | undefined>;
+
+/** A request as it passes, one character for each byte of the body. */
+export interface Passing {
+  readonly method: string;
+  readonly target: string;
+  readonly headers: Headers;
+  readonly body: string;
+}
+
+/** An answer as it passes. */
+export interface Answer {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly body: string;
+}
+
+/** Sends a request on to the server: this one or another one, never or a hundred times. */
+export type Forward = (request: Passing) => Promise<Answer>;
+/** What the proxy does with a request; whatever it returns is what the client gets. */
+export type Rule = (request: Passing, forward: Forward) => Answer | Promise<Answer>;
+
+/** The framing belongs to a connection, not to a message: each side gets its own. */
+const FRAMING = ['connection', 'content-length', 'keep-alive', 'transfer-encoding'];
+
+/**
+ * A real HTTP proxy after the end of TLS, in the hands of an attacker: it keeps every request and answer, and does what
+ * its rule says. Without a rule it is honest.
+ */
+export class Proxy {
+  rule: Rule | undefined;
+  /** Everything that the client sent, and what it got. */
+  readonly seen: { readonly request: Passing; answer?: Answer }[] = [];
+  readonly #agent = new Agent({ keepAlive: true, maxSockets: 256 });
+  readonly #server: Server;
+
+  private constructor(private readonly upstream: URL) {
+    this.#server = createServer((request, response) => {
+      this.#pass(request, response).catch(() => response.destroy());
+    });
+  }
+
+  static async before(upstream: string): Promise<Proxy> {
+    const proxy = new Proxy(new URL(upstream));
+    await new Promise<void>((resolve) => proxy.#server.listen(0, '127.0.0.1', resolve));
+    return proxy;
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+  }
+
+  /** All that passed, heads and bodies. */
+  get capture(): string {
+    return this.seen.map(({ request, answer }) => `${JSON.stringify(request)}\n${JSON.stringify(answer)}`).join('\n');
+  }
+
+  /** The last request to this path, as it passed. */
+  last(path: string): Passing {
+    const found = this.seen.findLast(({ request }) => request.target.startsWith(path));
+    if (!found) throw new Error(`nothing passed to ${path}`);
+    return found.request;
+  }
+
+  readonly forward: Forward = ({ method, target, headers, body }) =>
+    new Promise((resolve, reject) => {
+      const length = body === '' && method === 'GET' ? undefined : Buffer.byteLength(body, 'latin1');
+      const out = send(
+        {
+          agent: this.#agent,
+          host: this.upstream.hostname,
+          port: this.upstream.port,
+          method,
+          path: target,
+          headers: { ...unframed(headers), ...(length !== undefined && { 'content-length': length }) },
+        },
+        (incoming) => {
+          read(incoming).then(
+            (text) => resolve({ status: incoming.statusCode ?? 0, headers: unframed(incoming.headers), body: text }),
+            reject,
+          );
+        },
+      );
+      out.on('error', reject);
+      out.end(body, 'latin1');
+    });
+
+  async close(): Promise<void> {
+    this.#agent.destroy();
+    this.#server.closeAllConnections();
+    await new Promise((resolve) => this.#server.close(resolve));
+  }
+
+  async #pass(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { method = '', url: target = '' } = incoming;
+    const request: Passing = { method, target, headers: unframed(incoming.headers), body: await read(incoming) };
+    const entry: (typeof this.seen)[number] = { request };
+    this.seen.push(entry);
+    const answer = await (this.rule ?? ((passing, forward) => forward(passing)))(request, this.forward);
+    entry.answer = answer;
+    response.writeHead(answer.status, { ...unframed(answer.headers), 'content-length': answer.body.length });
+    response.end(answer.body, 'latin1');
+  }
+}
+
+function unframed(headers: Headers): Headers {
+  return Object.fromEntries(
+    Object.entries(headers).filter(([name, value]) => value !== undefined && !FRAMING.includes(name)),
+  );
+}
+
+async function read(stream: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of stream) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks).toString('latin1');
+}
