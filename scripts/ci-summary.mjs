@@ -1,36 +1,33 @@
-// Adds up what the runs of .ci/run left in reports/. Arguments: the jest suites that must have left a report, and after
-// `--` each other phase with its exit code, as `lint=0`. Every phase counts as one check, every test as one.
+// Adds up how the phases of .ci/run ended. Arguments: each phase with its exit code, as `lint=0`. A phase `test` or
+// `test:NAME` is a jest suite, and counts as its own report in reports/ says; any other counts as one check.
 import { existsSync, readFileSync } from 'node:fs';
-
-const split = process.argv.indexOf('--');
-const suites = process.argv.slice(2, split);
-const phases = process.argv.slice(split + 1).map((phase) => phase.split('='));
 
 let passed = 0;
 let failed = 0;
 
-for (const suite of suites) {
-  const file = new URL(`../reports/${suite}.json`, import.meta.url);
-  const counts = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : undefined;
-  const problems = counts
-    ? [
-        counts.failed > 0 && `${counts.failed} failed`,
-        counts.skipped > 0 && `${counts.skipped} skipped`,
-        counts.broken > 0 && `${counts.broken} files did not load`,
-        counts.total === 0 && 'no tests at all',
-      ].filter(Boolean)
-    : ['no report'];
-  console.log(`${suite}: ${counts?.passed ?? 0} passed${problems.length ? `, ${problems.join(', ')}` : ''}`);
-  passed += counts?.passed ?? 0;
-  // A skipped test, a file that did not load and a suite without tests are failures like any other.
-  failed += counts ? counts.failed + counts.skipped + counts.broken + (counts.total === 0 ? 1 : 0) : 1;
-}
-
-for (const [phase, code] of phases) {
-  console.log(`${phase}: ${code === '0' ? 'passed' : `failed with ${code}`}`);
-  if (code === '0') passed++;
-  else failed++;
+for (const argument of process.argv.slice(2)) {
+  const [phase, code] = argument.split('=');
+  const counts = /^test(:|$)/.test(phase)
+    ? readReport(phase.slice('test:'.length) || 'main')
+    : { passed: 1, failed: 0 };
+  // What failed without being counted: no report, or an exit code that no failed test explains.
+  const unexplained = counts === undefined || (code !== '0' && counts.failed === 0);
+  const failures = unexplained ? 1 : counts.failed;
+  const passes = counts === undefined || (unexplained && !counts.isSuite) ? 0 : counts.passed;
+  console.log(`${phase}: ${passes} passed, ${failures} failed${code === '0' ? '' : `, exit code ${code}`}`);
+  passed += passes;
+  failed += failures;
 }
 
 console.log(`${passed} passed, ${failed} failed`);
-process.exitCode = failed === 0 ? 0 : 1;
+process.exitCode = failed === 0 && passed > 0 ? 0 : 1;
+
+/** A skipped test, a file that did not load and a suite without tests are failures like any other. */
+function readReport(suite) {
+  const file = new URL(`../reports/${suite}.json`, import.meta.url);
+  if (!existsSync(file)) return undefined;
+  const counts = JSON.parse(readFileSync(file, 'utf8'));
+  if (counts.skipped > 0) console.log(`${suite}: ${counts.skipped} skipped`);
+  const failed = counts.failed + counts.skipped + counts.broken + (counts.total === 0 ? 1 : 0);
+  return { isSuite: true, passed: counts.passed, failed };
+}
