@@ -1,6 +1,5 @@
 import { expect, it } from '@jest/globals';
 import { Body, Controller, Get, Headers as Header, Post, Put, Req } from '@nestjs/common';
-import { generateKeyPairSync } from 'node:crypto';
 import { Encrypted, KeyService } from '../../src/index.js';
 import { padmeLength } from '../../src/protocol/padding.js';
 import { json } from '../conformance/channel.js';
@@ -35,8 +34,6 @@ class ClientController {
   }
 }
 const controllers = [ClientController];
-const pair = () => generateKeyPairSync('ed25519').privateKey;
-const [first, second] = [pair(), generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey];
 
 /** How long the sealed bodies were, on their way to the server and back. */
 const sealedLengths = (app: TestApp): number[] =>
@@ -173,54 +170,5 @@ onEachPlatform('Padding at both ends', (platform) => {
     app().tap.clear();
     await client.fetch('/client', postJson('x'.repeat(995)));
     expect(sealedLengths(app())[0]).toBe(997);
-  });
-});
-
-onEachPlatform('The server’s identity', (platform) => {
-  const app = useApp(platform, { controllers, e2e: { identityKey: [first, second] } });
-  const published = async (): Promise<{ kid: string; alg: string }[]> =>
-    ((await (await fetch(`${app().url}/e2e/identity`)).json()) as { keys: { kid: string; alg: string }[] }).keys;
-
-  it('is published as a JWK set, without private members', async () => {
-    const keys = await published();
-    expect(keys.map(({ alg }) => alg)).toEqual(['Ed25519', 'ES256']);
-    expect(keys.every((key) => !('d' in key))).toBe(true);
-    expect(app().get(KeyService).identityKeys()).toEqual(keys);
-  });
-
-  it('is accepted by a client that pins the key which signs, by thumbprint or JWK', async () => {
-    const [signing, other] = await published();
-    expect(
-      (
-        await app()
-          .client({ identityKeys: [signing!.kid] })
-          .handshake()
-      ).kind,
-    ).toBe('X25519');
-    const jwk = first.export({ format: 'jwk' }) as { kty: 'OKP'; crv: 'Ed25519'; x: string };
-    const pins = [{ kty: jwk.kty, crv: jwk.crv, x: jwk.x }];
-    expect((await app().client({ identityKeys: pins }).fetch('/client')).status).toBe(200);
-    const error = await errorOf(
-      app()
-        .client({ identityKeys: [other!.kid] })
-        .handshake(),
-    );
-    expect(error.code).toBe('identity-rejected');
-  });
-
-  it('is refused where the transcript is not the one that was signed', async () => {
-    const [signing] = await published();
-    const client = app().client({
-      identityKeys: [signing!.kid],
-      fetch: async (input, init) => {
-        const response = await fetch(input, init);
-        if (!response.url.endsWith('/handshake')) return response;
-        const answer = (await response.json()) as { expiresAt: number };
-        const headers = new Headers(response.headers);
-        headers.delete('content-length');
-        return new Response(JSON.stringify({ ...answer, expiresAt: answer.expiresAt + 1 }), { status: 201, headers });
-      },
-    });
-    expect((await errorOf(client.fetch('/client'))).code).toBe('identity-rejected');
   });
 });

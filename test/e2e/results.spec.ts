@@ -1,5 +1,5 @@
 import { expect, it } from '@jest/globals';
-import { Controller, Delete, Get, Header, HttpCode, Param, Post, Redirect, Res } from '@nestjs/common';
+import { Controller, Delete, Get, Header, HttpCode, Param, Post, Res } from '@nestjs/common';
 import { Encrypted } from '../../src/index.js';
 import { onEachPlatform, useApp, type PlatformName } from './support/apps.js';
 import { CANARY } from './support/raw.js';
@@ -23,14 +23,12 @@ interface ExpressLike {
   json(value: unknown): unknown;
   send(value: unknown): unknown;
   end(text?: string): unknown;
-  redirect(url: string): unknown;
   setHeader(name: string, value: string): void;
 }
 interface FastifyLike {
   code(code: number): FastifyLike;
   send(value?: unknown): unknown;
   header(name: string, value: string): FastifyLike;
-  redirect(url: string, code?: number): unknown;
   hijack(): void;
   raw: { writeHead(status: number, headers: object): { end(text: string): void } };
 }
@@ -91,29 +89,6 @@ class ResultController {
     else (response as ExpressLike).status(203).setHeader('x-own', 'own');
     return { text: CANARY };
   }
-
-  @Get('redirect')
-  @Redirect('/results/value/string', 302)
-  redirect(): void {
-    // The decorator says where to.
-  }
-
-  @Post('see-other')
-  @Redirect(`/results/landing?secret=${CANARY}`, 303)
-  seeOther(): void {
-    // Likewise.
-  }
-
-  @Get('landing')
-  landing(): object {
-    return { landed: true };
-  }
-
-  @Get('away')
-  @Redirect('https://elsewhere.invalid/path', 301)
-  away(): void {
-    // To another origin.
-  }
 }
 
 @Encrypted()
@@ -134,10 +109,6 @@ class ExpressController {
   @Get('empty')
   empty(@Res() response: ExpressLike): void {
     response.status(202).end();
-  }
-  @Get('redirect')
-  redirect(@Res() response: ExpressLike): void {
-    response.redirect('/results/landing');
   }
 }
 
@@ -160,10 +131,6 @@ class FastifyController {
   @Get('empty')
   empty(@Res() reply: FastifyLike): void {
     reply.code(202).send();
-  }
-  @Get('redirect')
-  redirect(@Res() reply: FastifyLike): void {
-    reply.redirect('/results/landing', 302);
   }
 }
 
@@ -258,41 +225,5 @@ onEachPlatform('What a handler gives', (platform) => {
     expect(response.headers.get('content-type')).toBe(type);
     expect(await response.text()).toBe(text);
     expect(app().tap.text).not.toContain(CANARY);
-  });
-});
-
-onEachPlatform('A redirect', (platform) => {
-  const app = useApp(platform, { controllers: controllers(platform) });
-
-  it.each(['/results/redirect', '/own/redirect'])(
-    'travels as 200, its status and Location sealed: %s',
-    async (path) => {
-      const channel = await app().visitor().handshake('X25519');
-      const sealed = await channel.request('GET', path);
-      expect(sealed.status).toBe(302);
-      expect(sealed.wire.status).toBe(200);
-      expect(sealed.wire.headers).not.toHaveProperty('location');
-      expect(sealed.header.location).toMatch(/^\/results\//);
-    },
-  );
-
-  it('is followed by the client within its origin, sealed again', async () => {
-    app().tap.clear();
-    const client = app().client();
-    const response = await client.fetch('/results/see-other', { method: 'POST' });
-    expect(response.redirected).toBe(true);
-    expect(response.url).toBe(`${app().url}/results/landing?secret=${CANARY}`);
-    expect(await response.json()).toEqual({ landed: true });
-    expect(app().tap.text).not.toContain(CANARY);
-  });
-
-  it('to another origin is not', async () => {
-    await expect(app().client().fetch('/results/away')).rejects.toMatchObject({ code: 'redirect-refused' });
-  });
-
-  it('is given to a caller who follows himself', async () => {
-    const response = await app().client().fetch('/results/away', { redirect: 'manual' });
-    expect(response.status).toBe(301);
-    expect(response.headers.get('location')).toBe('https://elsewhere.invalid/path');
   });
 });
