@@ -17,11 +17,15 @@ const ROOMS: Readonly<Record<string, Room>> = {
   nest: { rooms: ['protocol', 'crypto', 'channel', 'nest'], packages: PLATFORM },
   client: { rooms: ['protocol', 'crypto', 'client'], packages: [] },
   cli: { rooms: ['protocol', 'crypto', 'client', 'cli'], packages: [/^node:/] },
+  redis: { rooms: ['protocol', 'channel', 'redis'], packages: [/^node:crypto$/] },
 };
 
 /** Packages and names that only some files may use; a path that ends in `/` stands for a folder. */
 const CONFINED: readonly { readonly use: RegExp; readonly to: readonly string[] }[] = [
-  { use: /^node:crypto$/, to: ['crypto/node.ts', 'crypto/node-keys.ts', 'channel/key-pool.ts'] },
+  {
+    use: /^node:crypto$/,
+    to: ['crypto/node.ts', 'crypto/node-keys.ts', 'channel/key-pool.ts', 'redis/replay-guard.ts'],
+  },
   { use: /^node-forge$/, to: ['crypto/forge.ts', 'crypto/node-forge.d.ts'] },
   { use: /^subtle$/, to: ['crypto/web.ts', 'crypto/web-signer.ts'] },
   { use: /^fetch$/, to: ['client/'] },

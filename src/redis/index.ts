@@ -1,0 +1,6 @@
+export {
+  redisReplayGuard,
+  type IoRedisClient,
+  type NodeRedisClient,
+  type RedisReplayGuardOptions,
+} from './replay-guard.js';
