@@ -11,6 +11,7 @@ import {
   findMessage,
   ignoreConditions,
   mayStandThere,
+  posesAsSealedQuery,
   present,
   type FoundMessage,
   type Presentation,
@@ -61,6 +62,7 @@ export class Exchange {
       throw new MethodNotAllowedException();
     }
     try {
+      if (posesAsSealedQuery(raw)) throw new E2eProblem('message-rejected');
       const found = findMessage(raw);
       if (found) await this.#open(request, response, found, route);
       else if (isSealedRoute) throw new E2eProblem('message-required');

@@ -53,6 +53,14 @@ export interface Presentation {
   readonly queryTag: (query: string) => string;
 }
 
+/** The query parameter that stands in the URL for a sealed query. */
+const QUERY_TAG = 'e2e-query';
+
+/** Whether a request's own URL poses as that of a sealed query: what a cache keeps for that one is not for it. */
+export function posesAsSealedQuery({ url = '' }: IncomingMessage): boolean {
+  return url.includes(`${QUERY_TAG}=`);
+}
+
 /** Headers that would have the platform answer from the plaintext in ways that a sealed answer cannot have. */
 const IGNORED_HEADERS = [
   'if-none-match',
@@ -129,7 +137,7 @@ function setQuery(
 ): void {
   const value = how.parseQuery(query);
   Object.defineProperty(request, 'query', { value, writable: true, configurable: true, enumerable: true });
-  const tag = `?e2e-query=${how.queryTag(query)}`;
+  const tag = `?${QUERY_TAG}=${how.queryTag(query)}`;
   if (raw.originalUrl !== undefined) raw.originalUrl += tag;
   raw.url = (raw.url ?? '') + tag;
 }

@@ -5,10 +5,10 @@ import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { IsInt, IsString, Max } from 'class-validator';
 import { Transform } from 'class-transformer';
 import { Writable } from 'node:stream';
-import { Encrypted } from '../../src/index.js';
+import { Encrypted, Plain } from '../../src/index.js';
 import { form } from '../conformance/channel.js';
 import { onEachPlatform, useApp, type TestApp } from './support/apps.js';
-import { CANARY, expectPlainProblem } from './support/raw.js';
+import { CANARY, errorOf, expectPlainProblem } from './support/raw.js';
 
 class SearchDto {
   @IsString()
@@ -46,6 +46,12 @@ class SearchController {
   @UseInterceptors(CacheInterceptor)
   cached(@Query('name') name: string): object {
     return { name, run: ++this.counter.runs };
+  }
+  @Plain()
+  @Get('plain')
+  @UseInterceptors(CacheInterceptor)
+  plain(@Query('name') name: string): object {
+    return { name };
   }
   @Get('urls')
   urls(@Req() request: Urls): object {
@@ -122,6 +128,17 @@ onEachPlatform('A sealed query', (platform) => {
     expect(accessLog.join('\n')).not.toContain(CANARY);
     expect(app().tap.text).not.toContain(CANARY);
     expect(app().log.text).not.toContain(CANARY);
+  });
+
+  it('is not given out by a cache to whoever read its tag in a log', async () => {
+    const sealed = app().client();
+    expect(await (await sealed.fetch('/search/plain?name=ada')).json()).toEqual({ name: 'ada' });
+    const { url } = (await (await sealed.fetch('/search/urls?name=ada')).json()) as Urls;
+    const target = url.replace('urls', 'plain');
+    expect(target).toContain('?e2e-query=');
+    expectPlainProblem(await app().visitor().send({ method: 'GET', target }), 'message-rejected');
+    const seen = app().client({ sealQuery: false });
+    expect((await errorOf(seen.fetch(target))).problem).toBe('message-rejected');
   });
 
   it('is not one with another to a cache that goes by the URL, and is with itself', async () => {
