@@ -17,7 +17,7 @@ export default {
   modulePathIgnorePatterns: ['<rootDir>/dist/'],
   moduleNameMapper: {
     '^nestjs-e2e-encryption$': '<rootDir>/src/index.ts',
-    '^nestjs-e2e-encryption/client$': '<rootDir>/src/client/index.ts',
+    '^nestjs-e2e-encryption/(\\w+)$': '<rootDir>/src/$1/index.ts',
     // The sources name their neighbours with `.js`, as ES modules must; under jest they are still `.ts`.
     '^(\\.{1,2}/.*)\\.js$': '$1',
   },
