@@ -101,7 +101,7 @@ describe('an SPKI key in PEM', () => {
     .map((changes): Change => {
       return (pem) => {
         const inside = Buffer.from(pem.split('-----')[2]!, 'base64');
-        return toPem(changes.reduce((bytes, change) => change(bytes), inside));
+        return toPem(changes.reduce<Buffer>((bytes, change) => change(bytes), inside));
       };
     });
 
