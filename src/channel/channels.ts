@@ -114,19 +114,18 @@ export class Channels {
 
   /** Step 1: size, five parts, canonical encoding, header members and their types. */
   #read(message: string): { jwe: DecodedJwe; header: RequestHeader } {
-    const rejected = new E2eProblem('message-rejected');
     const parts = splitJwe(message);
-    if (!parts) throw rejected;
+    if (!parts) throw new E2eProblem('message-rejected');
     if (base64urlByteLength(parts.ciphertext) > this.options.maxBodySize) throw tooLarge(this.options.maxBodySize);
     const encryptedKey = this.engine.decodeBase64url(parts.encryptedKey);
     const iv = this.engine.decodeBase64url(parts.iv);
     const ciphertext = this.engine.decodeBase64url(parts.ciphertext);
     const tag = this.engine.decodeBase64url(parts.tag);
     const header = this.#readHeader(parts.protected);
-    if (!encryptedKey || !iv || !ciphertext || !tag || !header) throw rejected;
+    if (!encryptedKey || !iv || !ciphertext || !tag || !header) throw new E2eProblem('message-rejected');
     const fits =
       header.alg === 'dir' ? encryptedKey.length === 0 : this.options.allowPlainJwe && header.ek === undefined;
-    if (!fits) throw rejected;
+    if (!fits) throw new E2eProblem('message-rejected');
     return { jwe: { protected: parts.protected, encryptedKey, iv, ciphertext, tag }, header };
   }
 
