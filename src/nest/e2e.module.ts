@@ -67,9 +67,9 @@ export class E2eModule extends ConfigurableModuleClass implements NestModule, On
   async configure(): Promise<void> {
     const platform = platformOf(this.adapterHost.httpAdapter, this.arrivals);
     this.#platform = platform;
-    const { session, secrets, maxBodySize, maxBodyDepth, guard, deviceBinding } = this.keys.options;
-    const bringsOwn = session === false || platform.hasOwnSession();
-    if ((bringsOwn || this.embedded.hasForeignStore) && secrets.length === 0) throw new Error(missingSecret());
+    const { hasSecret, maxBodySize, maxBodyDepth, guard, deviceBinding } = this.keys.options;
+    const bringsOwn = this.embedded.isOff || platform.hasOwnSession();
+    if ((bringsOwn || this.embedded.hasForeignStore) && !hasSecret) throw new Error(missingSecret());
     if (!bringsOwn) this.embedded.warn();
 
     if (deviceBinding !== 'off' && !platform.makesSessionsBeside) {

@@ -79,11 +79,15 @@ export interface E2eExtras {
 export interface ResolvedOptions extends Required<
   Omit<E2eOptions, 'session' | 'secret' | 'identityKey' | 'keyPool' | 'replayGuard'>
 > {
-  readonly session: Partial<SessionOptions> | false;
   readonly secrets: readonly string[];
   readonly identityKeys: readonly IdentityKeyInput[];
   readonly keyPool: KeyPoolOptions;
   readonly replayGuard: ReplayGuard | undefined;
+}
+
+/** Those of them that hold no secret and no key, and whether there is a secret. */
+export interface ShownOptions extends Omit<ResolvedOptions, 'secrets' | 'identityKeys' | 'replayGuard'> {
+  readonly hasSecret: boolean;
 }
 
 const MIN_SECRET_LENGTH = 32;
@@ -95,7 +99,6 @@ const MIN_SECRET_LENGTH = 32;
  */
 export function resolveOptions(options: E2eOptions): ResolvedOptions {
   const resolved: ResolvedOptions = {
-    session: options.session ?? {},
     secrets: list(options.secret),
     keyKinds: options.keyKinds ?? KEY_KINDS,
     rsaModulusLength: options.rsaModulusLength ?? 2048,

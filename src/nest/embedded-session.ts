@@ -15,12 +15,15 @@ const PRUNE_INTERVAL_MS = 600_000;
  */
 @Injectable()
 export class EmbeddedSession implements OnModuleDestroy {
+  /** Whether the application brings its own session, and never gets this one. */
+  readonly isOff: boolean;
   readonly #given: Partial<SessionOptions>;
   readonly #memory: InstanceType<ReturnType<typeof createMemoryStore>> | undefined;
 
   constructor(@Inject(E2E_OPTIONS) { session: given }: E2eOptions) {
+    this.isOff = given === false;
     this.#given = given === false ? {} : (given ?? {});
-    if (given === false || this.#given.store) return;
+    if (this.isOff || this.#given.store) return;
     this.#memory = new (createMemoryStore(session))({ checkPeriod: PRUNE_INTERVAL_MS, max: MAX_SESSIONS });
   }
 
@@ -34,8 +37,8 @@ export class EmbeddedSession implements OnModuleDestroy {
     return this.#given.store !== undefined;
   }
 
-  /** The completed options. */
-  get options(): SessionOptions & { readonly name: string } {
+  /** The completed options. A method, since they hold the secret: whoever prints this object runs its getters. */
+  completeOptions(): SessionOptions & { readonly name: string } {
     return {
       name: COOKIE_NAME,
       secret: nodeEngine.encodeBase64url(nodeEngine.randomBytes(32)),

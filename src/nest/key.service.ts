@@ -12,14 +12,7 @@ import { Vault } from '../channel/vault.js';
 import { nodeEngine } from '../crypto/node.js';
 import { parsePublicKey, parseSigningKey, type SigningJwk } from '../protocol/keys.js';
 import { E2eProblem } from '../protocol/problem.js';
-import {
-  E2E_OPTIONS,
-  MAKE_SECRET,
-  resolveOptions,
-  wrong,
-  type E2eOptions,
-  type ResolvedOptions,
-} from './e2e.options.js';
+import { E2E_OPTIONS, MAKE_SECRET, resolveOptions, wrong, type E2eOptions, type ShownOptions } from './e2e.options.js';
 import { EmbeddedSession } from './embedded-session.js';
 import { openedMessageOf } from './exchange-state.js';
 import { sessionOf, type HttpSession } from './session.js';
@@ -33,7 +26,8 @@ const CACHED_CHANNELS = 10_000;
  */
 @Injectable()
 export class KeyService implements OnApplicationBootstrap, OnModuleDestroy {
-  readonly options: ResolvedOptions;
+  /** @internal What this was set up with, but for secrets and keys: whoever prints this object sees them. */
+  readonly options: ShownOptions;
   readonly #logger = new Logger('E2eModule');
   readonly #identity: IdentityKeys;
   readonly #pool: KeyPool;
@@ -47,11 +41,12 @@ export class KeyService implements OnApplicationBootstrap, OnModuleDestroy {
     @Inject(E2E_OPTIONS) options: E2eOptions,
     @Inject(EmbeddedSession) private readonly embedded: EmbeddedSession,
   ) {
-    this.options = resolveOptions(options);
-    const [first = nodeEngine.encodeBase64url(nodeEngine.randomBytes(32)), ...others] = this.options.secrets;
+    const { secrets, identityKeys, replayGuard, ...shown } = resolveOptions(options);
+    this.options = { ...shown, hasSecret: secrets.length > 0 };
+    const [first = nodeEngine.encodeBase64url(nodeEngine.randomBytes(32)), ...others] = secrets;
     this.#vault = new Vault(nodeEngine, [first, ...others]);
-    this.#identity = readIdentityKeys(this.options.identityKeys);
-    this.#replay = this.options.replayGuard ?? new MemoryReplayGuard();
+    this.#identity = readIdentityKeys(identityKeys);
+    this.#replay = replayGuard ?? new MemoryReplayGuard();
     this.#pool = new KeyPool(nodeEngine, this.options.rsaModulusLength, this.options.keyPool);
   }
 
@@ -211,7 +206,7 @@ export class KeyService implements OnApplicationBootstrap, OnModuleDestroy {
   /** The embedded session store counts and evicts sessions; channels get a place of their own beside it. */
   #recordsOf(store: SessionStore): Records {
     if (this.embedded.owns(store)) return new MemoryRecords(this.options.maxChannels);
-    if (this.options.secrets.length === 0) {
+    if (!this.options.hasSecret) {
       this.#logger.error(missingSecret());
       throw new E2eProblem('busy');
     }

@@ -71,7 +71,7 @@ export class ExpressPlatform implements Platform {
   #sessionWhereThereIsNone(
     embedded: EmbeddedSession,
   ): (request: Request, response: Response, next: NextFunction) => void {
-    const install = session(embedded.options);
+    const install = session(embedded.completeOptions());
     let isOurs: boolean | undefined;
     return (request, response, next) => {
       isOurs ??= (request as { session?: unknown }).session === undefined;

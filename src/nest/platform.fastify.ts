@@ -73,7 +73,7 @@ export class FastifyPlatform implements Platform {
   }
 
   async #installSession(embedded: EmbeddedSession): Promise<void> {
-    const { name, secret, store, cookie, rolling = false, saveUninitialized } = embedded.options;
+    const { name, secret, store, cookie, rolling = false, saveUninitialized } = embedded.completeOptions();
     const { default: cookiePlugin } = await optional(import('@fastify/cookie'));
     const { default: sessionPlugin } = await optional(import('@fastify/session'));
     if (!this.#instance.hasRequestDecorator('cookies')) await this.#instance.register(cookiePlugin);
