@@ -13,7 +13,7 @@ const one =
   (value: unknown) =>
     of.includes(value);
 const mediaType = (value: unknown) =>
-  string(value) && /^[^\s/;]+\/[^\s/;]+([ \t]*;[ \t]*charset="?utf-8"?)?$/i.test(value as string);
+  string(value) && /^[^\s/;]+\/[^\s/;]+([ \t]*;[ \t]*charset="?utf-8"?)?$/i.test(value);
 
 type Table = Record<string, (value: unknown) => boolean>;
 const COMMON: Table = {
@@ -29,8 +29,8 @@ const COMMON: Table = {
 const REQUEST: Table = {
   ...COMMON,
   typ: one('e2e-req+jwe'),
-  method: (value) => string(value) && /^[A-Z-]+$/.test(value as string),
-  target: (value) => string(value) && ((value as string).startsWith('/') || value === '*'),
+  method: (value) => string(value) && /^[A-Z-]+$/.test(value),
+  target: (value) => string(value) && ((value).startsWith('/') || value === '*'),
   idem: optional(string),
   ek: optional(string),
   dev: optional(string),
