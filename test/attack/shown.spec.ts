@@ -56,14 +56,13 @@ function printed(value: unknown): string {
   ];
   const seen = new WeakSet();
   try {
-    texts.push(
-      JSON.stringify(value, (_, member: unknown) => {
-        if (typeof member !== 'object' || member === null) return member;
-        if (seen.has(member)) return undefined;
-        seen.add(member);
-        return member;
-      }) ?? '',
-    );
+    const serialized = JSON.stringify(value, (_, member: unknown) => {
+      if (typeof member !== 'object' || member === null) return member;
+      if (seen.has(member)) return undefined;
+      seen.add(member);
+      return member;
+    }) as string | undefined;
+    texts.push(serialized ?? '');
   } catch {
     // A getter of the platform's that throws; inspect has shown what there is.
   }
@@ -142,8 +141,9 @@ describe('what the API hands out shows no key, however it is printed', () => {
   });
 
   it('in none of them', () => {
-    for (const token of [KeyService, E2eRoutes, E2eGuard, E2eInterceptor])
-      shown.set(token.name, app.get(token as never));
+    for (const token of [KeyService, E2eRoutes, E2eGuard, E2eInterceptor]) {
+      shown.set(token.name, app.nest.get(token, { strict: false }));
+    }
     shown.set('MemoryReplayGuard', new MemoryReplayGuard());
     shown.set('identityKeys()', app.get(KeyService).identityKeys());
     expect(shown.size).toBeGreaterThan(25);

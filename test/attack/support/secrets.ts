@@ -48,9 +48,9 @@ export function serverSecrets(sessions: Readonly<Record<string, string>>, secret
     for (const id of ids) {
       const record = vault.unwrap(`channel\n${id}\n${kid}`, (JSON.parse(value) as { e2e: string }).e2e);
       if (!record) continue;
-      const { privateKey, ss, th } = Channel.stateOf(decodeChannel(nodeEngine, kid, record));
+      const { privateKey, ss } = Channel.stateOf(decodeChannel(nodeEngine, kid, record));
       const parts = privateParts(nodeEngine.exportPrivateKey(privateKey));
-      for (const secretBytes of [...parts, th, ...(ss ? [ss] : [])]) found.set(`server's ${found.size}`, secretBytes);
+      for (const secretBytes of [...parts, ...(ss ? [ss] : [])]) found.set(`server's ${found.size}`, secretBytes);
     }
   }
   return found;
