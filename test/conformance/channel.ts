@@ -56,10 +56,14 @@ export class Visitor {
   }
 
   /** A channel by a new key pair, every rule of §2 for the answer checked. */
-  async handshake(kind: KeyKind, { pem = false, modulusLength = 2048 } = {}): Promise<Channel> {
+  async handshake(
+    kind: KeyKind,
+    { pem = false, modulusLength = 2048, device }: { pem?: boolean; modulusLength?: number; device?: unknown } = {},
+  ): Promise<Channel> {
     const pair = await keyPair(kind, modulusLength);
     const reply = await this.ask({
       publicKey: pem ? pair.publicKey.export({ format: 'pem', type: 'spki' }) : pair.jwk,
+      device,
     });
     assert.equal(reply.status, 201, reply.body);
     return new Channel(this, pair, JSON.parse(reply.body) as Answer);

@@ -1,4 +1,5 @@
 import { expect } from '@jest/globals';
+import { sign } from 'node:crypto';
 import type { Channels } from '../../../src/channel/channels.js';
 import { parsePublicKey } from '../../../src/protocol/keys.js';
 import { utf8 } from '../../../src/protocol/json.js';
@@ -11,11 +12,13 @@ import {
   rsaEncrypt,
   sealText,
   thumbprint,
+  transcriptHash,
+  type Answer as HandshakeAnswer,
   type KeyKind,
 } from '../../conformance/peer.js';
 import type { E2eClient } from '../../../src/client/index.js';
 import { makeChannels, session } from '../support/channels.js';
-import { makeIdentity, messageOf, post, refusalOf, type Lab } from '../support/lab.js';
+import { makeIdentity, messageOf, post, refusalOf, type Identity, type Lab } from '../support/lab.js';
 import type { Answer, Passing } from '../support/proxy.js';
 import type { Row } from './row.js';
 
@@ -60,6 +63,22 @@ async function intercept(lab: Lab, stolen: unknown[]): Promise<void> {
     stolen.push(JSON.parse(real.text));
     const answer = { status: real.status, cty: real.cty, plaintext: utf8(real.text), iat: opened.header.iat };
     return { status: real.status, headers: { 'content-type': 'application/jose' }, body: opened.seal(answer) };
+  };
+}
+
+/** Answers handshakes with a key of its own, proven by an identity of its own, which claims to be the pinned one. */
+async function impersonate(lab: Lab, own: Identity, listed?: readonly object[]): Promise<void> {
+  const { jwk } = await keyPair('X25519');
+  lab.proxy.rule = async (request, forward) => {
+    const answer = await forward(request);
+    if (request.target === '/e2e/identity' && listed) return withFields(answer, { keys: listed });
+    if (request.target !== HANDSHAKE) return answer;
+    const changed = { ...fields(answer), publicKey: jwk, kid: thumbprint(jwk) };
+    const th = transcriptHash(thumbprint(fields(request).publicKey), changed as unknown as HandshakeAnswer);
+    const header = { alg: 'Ed25519', typ: 'e2e-handshake+jws', kid: lab.identity.thumbprint };
+    const signed = `${b64u(JSON.stringify(header))}.${b64u(b64u(th))}`;
+    const proof = `${signed}.${b64u(sign(null, Buffer.from(signed), own.pem))}`;
+    return withFields(answer, { ...changed, proof });
   };
 }
 
@@ -238,12 +257,23 @@ export const handshakeRows: readonly Row[] = [
     },
   },
   {
-    attack: 'serves an identity key of its own, for a pin that is a thumbprint',
+    attack: "signs keys of its own with an identity key of its own, under the pinned key's name",
+    outcome: '`identity-rejected`; nothing is kept',
+    run: async (lab) => {
+      await impersonate(lab, makeIdentity());
+      for (const pin of [lab.identity.jwk, lab.identity.thumbprint]) {
+        const call = lab.client({ identityKeys: [pin] }).fetch('/bank/balance');
+        expect(await refusalOf(call)).toMatchObject({ code: 'identity-rejected' });
+      }
+      await keepsNothing(lab, lab.pinned(), 'identity-rejected');
+    },
+  },
+  {
+    attack: 'does that, and serves its identity key too, for a pin that is a thumbprint',
     outcome: '`identity-rejected`: a listed key counts only under the thumbprint that is pinned',
     run: async (lab) => {
       const own = makeIdentity();
-      const listed = { ...own.jwk, kid: lab.identity.thumbprint, alg: 'Ed25519', use: 'sig' };
-      lab.on('/e2e/identity', async (request, forward) => withFields(await forward(request), { keys: [listed] }));
+      await impersonate(lab, own, [{ ...own.jwk, kid: lab.identity.thumbprint, alg: 'Ed25519', use: 'sig' }]);
       await keepsNothing(lab, lab.pinned(), 'identity-rejected');
     },
   },

@@ -1,3 +1,4 @@
+import { deviceRows } from './device.js';
 import { downgradeRows } from './downgrade.js';
 import { handshakeRows } from './handshake.js';
 import { moveRows } from './moves.js';
@@ -7,6 +8,7 @@ import type { Row } from './row.js';
 /** All that is tried, under the headings of docs/attacks.md. */
 export const attacks: Readonly<Record<string, readonly Row[]>> = {
   'In the handshake': handshakeRows,
+  'With device keys': deviceRows,
   'Repeating, delaying, swapping': replayRows,
   'Moving and changing': moveRows,
   'Forging and downgrading': downgradeRows,

@@ -7,6 +7,8 @@ export interface Row {
   readonly outcome: string;
   /** Needs a server that takes plain messages, which is off by default. */
   readonly plainWay?: true;
+  /** Needs a server that requires device keys, and so Express. */
+  readonly device?: true;
   /** Slow, and the same whatever platform the server runs on: tried on one of them. */
   readonly once?: true;
   readonly run: (lab: Lab) => Promise<void>;

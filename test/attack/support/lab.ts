@@ -47,11 +47,16 @@ export class Lab {
     readonly formerIdentity: Identity,
   ) {}
 
-  static async start(platform: PlatformName, { allowPlainJwe = false } = {}): Promise<Lab> {
+  static async start(platform: PlatformName, { allowPlainJwe = false, device = false } = {}): Promise<Lab> {
     const [identity, former] = [makeIdentity(), makeIdentity()];
     const app = await TestApp.start(platform, {
       controllers: [BankController],
-      e2e: { identityKey: [identity.pem, former.pem], allowPlainJwe, keyPool: { size: 4 } },
+      e2e: {
+        identityKey: [identity.pem, former.pem],
+        allowPlainJwe,
+        deviceBinding: device ? 'required' : 'off',
+        keyPool: { size: 4 },
+      },
     });
     return new Lab(platform, app, identity, former);
   }
@@ -96,6 +101,12 @@ export class Lab {
   /** The cookie as the proxy saw it last. */
   get cookie(): string {
     return String(this.proxy.seen.findLast(({ request }) => request.headers.cookie)?.request.headers.cookie);
+  }
+
+  /** The cookie as the server last gave it out. */
+  get cookieGiven(): string {
+    const answer = this.proxy.seen.findLast((passed) => passed.answer?.headers['set-cookie'])?.answer;
+    return String(answer?.headers['set-cookie']).split(';')[0] ?? '';
   }
 
   /** The routes whose handlers ran, in order. */
