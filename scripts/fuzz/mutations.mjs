@@ -61,6 +61,9 @@ const TOKENS = [
     '-----BEGIN PUBLIC KEY-----',
   ],
 ];
+/** Names with a meaning, somewhere. */
+const NAMES =
+  'd k crit zip alg enc typ kid n e crv x y cty ek dev idem secret device __proto__ constructor prototype'.split(' ');
 const VALUES = [
   '',
   'dir',
@@ -187,7 +190,7 @@ export class Mutator {
     }
     if (typeof object !== 'object' || object === null) return this.#edit(text, corpus);
     const names = Object.keys(object);
-    const name = names.length > 0 ? this.pick(names) : 'a';
+    const name = this.pick(this.below(3) && names.length > 0 ? names : NAMES);
     const value = this.below(2) ? this.pick(VALUES) : object[this.pick(names)];
     switch (this.below(4)) {
       case 0:
