@@ -9,8 +9,9 @@ import { SealedController } from './demo/sealed.controller.js';
 import { NoteController } from './notes/note.controller.js';
 import { NoteService } from './notes/note.service.js';
 import { PageController } from './page/page.controller.js';
+import { deviceBinding } from './settings.js';
 
-const { E2E_SECRET, E2E_IDENTITY_KEY, E2E_DEVICE_BINDING, SESSION_SECRET } = process.env;
+const { E2E_SECRET, E2E_IDENTITY_KEY, SESSION_SECRET } = process.env;
 
 @Module({
   imports: [
@@ -20,8 +21,7 @@ const { E2E_SECRET, E2E_IDENTITY_KEY, E2E_DEVICE_BINDING, SESSION_SECRET } = pro
       session: { secret: SESSION_SECRET || randomBytes(32).toString('base64url') },
       // PEM from an environment variable often has its line breaks written as \n.
       identityKey: E2E_IDENTITY_KEY?.replaceAll('\\n', '\n') || generateKeyPairSync('ed25519').privateKey,
-      // `required`: a copied session cookie opens no channel.
-      deviceBinding: E2E_DEVICE_BINDING === 'required' ? 'required' : 'off',
+      deviceBinding,
       // So that any JOSE library can talk to the sample; such messages do not prove who sent them.
       allowPlainJwe: true,
     }),

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { extname } from 'node:path';
+import { deviceBinding } from '../settings.js';
 
 /** A file as it is served: read once, so that nothing but these files can ever be asked for. */
 interface PageFile {
@@ -35,9 +36,12 @@ export function loadPage(): Page {
     ),
   ]);
   files.set('/vendor/forge.js', { type: TYPES['.js']!, body: Buffer.from(forgeModule()) });
-  const index = files.get('/index.html')!;
-  files.set('/', index);
-  return { files, contentSecurityPolicy: contentSecurityPolicy(index.body.toString()) };
+  const html = files
+    .get('/index.html')!
+    .body.toString()
+    .replace('data-device-binding="off"', `data-device-binding="${deviceBinding}"`);
+  files.set('/', { type: TYPES['.html']!, body: Buffer.from(html) });
+  return { files, contentSecurityPolicy: contentSecurityPolicy(html) };
 }
 
 function readFolder(folder: URL, path: string): [string, PageFile][] {

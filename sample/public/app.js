@@ -22,6 +22,8 @@ function createClient() {
     engine: byId('engine').value,
     // After a restart the server knows no channel: refused calls then go once more, which does no harm to notes.
     resend: true,
+    // Where the server wants one: a key that stays in this browser, without which the cookie opens no channel.
+    deviceKey: document.documentElement.dataset.deviceBinding === 'required',
     fetch: wire.fetch,
   });
 }

@@ -3,7 +3,10 @@ import { Body, Controller, Get, Post, Req } from '@nestjs/common';
 import type { BrowserContext, Page } from 'playwright-core';
 import { Encrypted, KeyService } from '../../src/index.js';
 import { useApp } from '../e2e/support/apps.js';
+import { startSample } from '../conformance/server.js';
 import { useChromium } from './support/chromium.js';
+import { eventually } from './support/eventually.js';
+import { SamplePage } from './support/sample-page.js';
 import { SiteController } from './support/site.js';
 
 /** Notes belong to the session that they were written in. */
@@ -137,5 +140,25 @@ describe('A device key in Chromium', () => {
     const tabs = await Promise.all(Array.from({ length: 10 }, () => openPage(context)));
     const seen = await Promise.all(tabs.map((tab) => look(tab)));
     expect(new Set(seen.map(({ session }) => session)).size).toBe(1);
+  });
+});
+
+describe('The sample that requires device keys', () => {
+  const chromium = useChromium();
+
+  it('has a page that uses one, through a login and a reload', async () => {
+    const sample = await startSample({ E2E_DEVICE_BINDING: 'required' });
+    try {
+      const tab = await SamplePage.open(await chromium.profile(), sample.base);
+      await tab.write('A note', 'of a bound session');
+      await tab.logIn('lovelace');
+      await eventually(async () => expect(await tab.text('me')).toBe('Logged in as ada'));
+      await tab.page.reload();
+      await tab.ready();
+      await eventually(async () => expect(await tab.titles()).toEqual(['A note']));
+      expect(tab.complaints).toEqual([]);
+    } finally {
+      await sample.stop();
+    }
   });
 });
