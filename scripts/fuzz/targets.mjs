@@ -2,16 +2,10 @@
 // accepted, and throws where it was accepted wrongly, or refused by anything but the package's own errors.
 import assert from 'node:assert/strict';
 import { createPublicKey, generateKeyPairSync, sign } from 'node:crypto';
-import { ChannelStore } from '../../dist/esm/channel/channel-store.js';
-import { Channels } from '../../dist/esm/channel/channels.js';
 import { provesDevice } from '../../dist/esm/channel/device.js';
 import { shakeHands as answerHandshake } from '../../dist/esm/channel/handshake.js';
 import { IdentityKeys } from '../../dist/esm/channel/identity.js';
-import { KeyPool } from '../../dist/esm/channel/key-pool.js';
-import { MemoryRecords } from '../../dist/esm/channel/records.js';
-import { MemoryReplayGuard } from '../../dist/esm/channel/replay.js';
-import { Vault } from '../../dist/esm/channel/vault.js';
-import { createE2eClient, E2eClientError } from '../../dist/esm/client/index.js';
+import { E2eClientError } from '../../dist/esm/client/index.js';
 import { shakeHands } from '../../dist/esm/client/handshake.js';
 import { PinnedIdentity } from '../../dist/esm/client/identity.js';
 import { nodeEngine } from '../../dist/esm/crypto/node.js';
@@ -21,9 +15,8 @@ import { signingInput } from '../../dist/esm/protocol/jws.js';
 import { parsePublicKey, parseSigningKey } from '../../dist/esm/protocol/keys.js';
 import { parseRequestHeader, parseResponseHeader } from '../../dist/esm/protocol/message.js';
 import { E2eProblem } from '../../dist/esm/protocol/problem.js';
+import { ANSWER, loopback, SESSION } from '../support/loopback.mjs';
 
-const SESSION = { id: 'the session', expiresAt: Math.floor(Date.now() / 1000) + 86_400 };
-const ANSWER = 'the answer';
 const encode = (bytes) => nodeEngine.encodeBase64url(bytes);
 
 const PAIRS = {
@@ -44,46 +37,6 @@ async function unlessRefused(call, ...codes) {
     assert(codes.includes(error.code), `refused with ${error.code}`);
     return undefined;
   }
-}
-
-function makeChannels() {
-  const replay = new MemoryReplayGuard();
-  const options = { channelsPerSession: 32, cached: 100 };
-  const vault = new Vault(nodeEngine, ['s'.repeat(32)]);
-  const store = new ChannelStore(nodeEngine, new MemoryRecords(100), vault, replay, options);
-  const pool = new KeyPool(nodeEngine, 2048, { size: 1 });
-  const limits = {
-    keyKinds: ['RSA', 'P-256', 'X25519'],
-    channelTtl: 86_400,
-    allowPlainJwe: true,
-    maxBodySize: 1 << 20,
-  };
-  return new Channels(nodeEngine, store, pool, new IdentityKeys(nodeEngine, []), replay, limits);
-}
-
-/** The real client before the real channels, without HTTP between them. */
-function loopback(keyKind) {
-  const channels = makeChannels();
-  const lab = { channels, message: '', answer: '', tamper: (answer) => answer };
-  lab.client = createE2eClient({
-    baseUrl: 'http://server.test',
-    cookies: false,
-    keyKind,
-    fetch: async (href, { method, body }) => {
-      const { pathname } = new URL(href);
-      if (pathname === '/e2e/handshake') {
-        const { publicKey } = JSON.parse(body);
-        return Response.json(await channels.handshake(SESSION, parsePublicKey(publicKey)), { status: 201 });
-      }
-      const opened = await channels.open(SESSION.id, body, { method, target: pathname, idem: undefined });
-      lab.message = body;
-      lab.answer = opened.seal({ status: 200, cty: 'text/plain', iat: opened.header.iat, plaintext: utf8(ANSWER) });
-      const bytes = Buffer.from(lab.tamper(lab.answer), 'latin1');
-      return new Response(bytes, { headers: { 'content-type': 'application/jose' } });
-    },
-  });
-  lab.call = () => lab.client.fetch('/transfer', { method: 'POST', body: '{"amount":100}' });
-  return lab;
 }
 
 const string = (value) => typeof value === 'string';

@@ -1,0 +1,238 @@
+// Every defence, how it is taken away (file, what stands there, what stands there instead), and the test that must fail.
+const ROWS = 'test/attack/proxy.spec.ts';
+const FIELD = 'test/attack/field.spec.ts';
+const TAMPERING = 'test/attack/tampering.spec.ts';
+const AT_REST = 'test/attack/at-rest.spec.ts';
+
+const row = (name, test, only, ...edits) => ({ name, test, only, edits });
+
+export const defences = [
+  row('the AEAD tag is checked', TAMPERING, 'request.*X25519', [
+    'src/crypto/node.ts',
+    '    } catch {\n      return undefined;\n    }\n    return plaintext;',
+    '    } catch {\n      return plaintext;\n    }\n    return plaintext;',
+  ]),
+  row(
+    'tags have 16 bytes',
+    FIELD,
+    'GCM tag',
+    ['src/crypto/node.ts', 'iv.length !== IV_BYTES || tag.length !== TAG_BYTES', 'iv.length !== IV_BYTES'],
+    ['src/crypto/node.ts', 'createDecipheriv(CIPHER, contentKey, iv, GCM)', 'createDecipheriv(CIPHER, contentKey, iv)'],
+    ['src/protocol/jwe.ts', ' || jwe.length - fourth - 1 !== TAG_CHARACTERS', ''],
+  ),
+  row('base64url is canonical', FIELD, 'Two spellings', [
+    'src/crypto/node.ts',
+    'return bytes.length === base64urlByteLength(text) ? bytes : undefined;',
+    'return bytes;',
+  ]),
+  row('IVs are random', FIELD, 'no IV comes twice', [
+    'src/channel/channel.ts',
+    'const iv = engine.randomBytes(IV_BYTES);',
+    'const iv = new Uint8Array(IV_BYTES);',
+  ]),
+  row('an answer has a key of its own', FIELD, 'One key', [
+    'src/channel/channel.ts',
+    'this.#sealWith(keys.response,',
+    'this.#sealWith(keys.request,',
+  ]),
+  row('zip and crit are refused', FIELD, 'zip', [
+    'src/protocol/message.ts',
+    "if (Object.hasOwn(header, 'crit') || Object.hasOwn(header, 'zip')) return undefined;",
+    '',
+  ]),
+  row('a member is named once', 'test/protocol/json.spec.ts', '', [
+    'src/protocol/json.ts',
+    'isJsonObject(value) && !namesAMemberTwice(text)',
+    'isJsonObject(value)',
+  ]),
+  row('RSA exponents are 65537', FIELD, 'Odd RSA', [
+    'src/protocol/keys.ts',
+    `if (jwk.e !== E_65537) throw rejected('"e" is "AQAB", the exponent 65537');`,
+    '',
+  ]),
+  row('RSA moduli have 2,048 to 4,096 bits', FIELD, 'Odd RSA', [
+    'src/protocol/keys.ts',
+    'if (bytes < RSA_MODULUS_BITS.min / 8 || bytes > RSA_MODULUS_BITS.max / 8)',
+    'if (bytes < 0)',
+  ]),
+  row('a wrong OAEP block fails like a wrong tag', TAMPERING, 'plain way, RSA-OAEP-256', [
+    'src/channel/channel.ts',
+    'return decrypted?.length === SECRET_BYTES ? decrypted : random;',
+    'return decrypted ?? random.subarray(1);',
+  ]),
+  row('refusals have one face', 'test/attack/face.spec.ts', 'express.*X25519', [
+    'src/channel/channels.ts',
+    "if (!channel) throw new E2eProblem('handshake-required');\n    const opened = channel.open(jwe, header);",
+    "if (!channel) throw new E2eProblem('handshake-required');\n    const opened = channel.open(jwe, header);\n    if (!opened) throw new E2eProblem('message-rejected', { detail: 'the tag' });",
+  ]),
+  row('a message is bound to its method', ROWS, 'express.*to another method', [
+    'src/channel/channels.ts',
+    'header.method === binding.method && ',
+    '',
+  ]),
+  row('a message is bound to its target', ROWS, 'express.*to another route|express.*a query', [
+    'src/channel/channels.ts',
+    'header.target === binding.target && ',
+    '',
+  ]),
+  row('a message is bound to its Idempotency-Key', ROWS, 'express.*Idempotency', [
+    'src/channel/channels.ts',
+    ' && header.idem === binding.idem',
+    '',
+  ]),
+  row('a message is bound to where it stands', ROWS, 'express.*sealed query', [
+    'src/nest/incoming.ts',
+    'if (header.in !== undefined && header.in !== found.in) return false;',
+    '',
+  ]),
+  row('no plain body beside a message', ROWS, 'express.*plain body beside', [
+    'src/nest/exchange.ts',
+    "if (found.besideBody && (route.request || !route.response)) throw new E2eProblem('message-rejected');",
+    '',
+  ]),
+  row('a message is fresh', ROWS, 'express.*301 s', [
+    'src/channel/channels.ts',
+    "throw new E2eProblem('message-stale');",
+    'void age;',
+  ]),
+  row('a message is not too far ahead', FIELD, 'timestamp', [
+    'src/channel/channels.ts',
+    ' || -age > MAX_AHEAD_SECONDS',
+    '',
+  ]),
+  row('a message runs once', ROWS, 'express.*(once more|copies)', [
+    'src/channel/replay.ts',
+    "return window.claim(seq) ? 'new' : 'replayed';",
+    "return window.claim(seq) ? 'new' : 'new';",
+  ]),
+  row('the window forgets no number inside it', 'test/attack/state-machine.spec.ts', '', [
+    'src/channel/replay.ts',
+    'if (this.#bits[slot]! & bit) return false;',
+    'if (this.#bits[slot]! & bit && seq === this.#highest) return false;',
+  ]),
+  row('the window refuses what lies behind it', ROWS, 'express.*withholds', [
+    'src/channel/replay.ts',
+    'if (seq <= this.#highest - WINDOW_SIZE) return false;',
+    '',
+  ]),
+  row('each way has a window of its own', ROWS, 'express.*highest .seq', [
+    'src/channel/replay.ts',
+    "way === 'dir' ? windows.dir : (windows.plain ??= new SlidingWindow())",
+    'windows.dir',
+  ]),
+  row('plain messages are off by default', ROWS, 'express.*plain way, where the server does not', [
+    'src/channel/channels.ts',
+    ': this.options.allowPlainJwe && header.ek === undefined',
+    ': header.ek === undefined',
+  ]),
+  row('a channel belongs to its session', ROWS, 'express.*another session', [
+    'src/channel/channel-store.ts',
+    'return `channel\\n${session}\\n${kid}`;',
+    'return `channel\\n${kid || session}`;',
+  ]),
+  row('a record belongs to its kid', AT_REST, 'another name', [
+    'src/channel/channel-store.ts',
+    'return `channel\\n${session}\\n${kid}`;',
+    'return `channel\\n${session || kid}`;',
+  ]),
+  row('a channel ends at its time', AT_REST, 'ends at its time', [
+    'src/channel/channel-store.ts',
+    'if (held.channel.expiresAt <= now) return undefined;',
+    '',
+  ]),
+  row('records are ciphertext', AT_REST, 'is ciphertext', [
+    'src/channel/vault.ts',
+    'const { ciphertext, tag } = this.#engine.seal(this.#wrapping[0]!, iv, utf8(context), record);',
+    'const { tag } = this.#engine.seal(this.#wrapping[0]!, iv, utf8(context), record);\n    const ciphertext = record;',
+  ]),
+  row('all secrets decrypt', AT_REST, 'rotates', [
+    'src/channel/vault.ts',
+    'for (const key of this.#wrapping) {',
+    'for (const key of this.#wrapping.slice(0, 1)) {',
+  ]),
+  row('a session that ended stays ended', ROWS, 'express.*logs out', [
+    'src/nest/session.ts',
+    "if (!isStored && cameWith(request, id)) throw new E2eProblem('busy');",
+    'void cameWith;',
+  ]),
+  row('a session takes its channels with it', ROWS, 'express.*late save', [
+    'src/nest/key.service.ts',
+    'endChannelsWithSessions(store, channelStore);',
+    'void endChannelsWithSessions;',
+  ]),
+  row('a sealed route takes no plain request', ROWS, 'express.*in place of a message', [
+    'src/nest/exchange.ts',
+    "else if (isSealedRoute) throw new E2eProblem('message-required');",
+    '',
+  ]),
+  row('what cannot be sealed does not leave', FIELD, 'falls through', [
+    'src/nest/sealed-answer.ts',
+    'if (streamed) {',
+    'if (streamed && status > 999) {',
+  ]),
+  row('an own __proto__ is refused', FIELD, '__proto__', [
+    'src/nest/json-body.ts',
+    "if (Object.hasOwn(object, '__proto__')) return true;",
+    '',
+  ]),
+  row('a sealed query is in no log', 'test/attack/canary.spec.ts', '', [
+    'src/nest/key.service.ts',
+    'return this.#vault.name(`query ${query}`);',
+    'return query;',
+  ]),
+  row('KeyService shows no secret', 'test/attack/shown.spec.ts', '', [
+    'src/nest/key.service.ts',
+    'this.options = { ...shown,',
+    'this.options = { ...shown, ...{ secrets },',
+  ]),
+  row('the client computes kid itself', ROWS, 'express.*swaps `publicKey`:', [
+    'src/client/handshake.ts',
+    'if (kid !== answer.kid) throw rejected(\'"kid" is not the thumbprint of the key\');',
+    '',
+  ]),
+  row('no server key comes twice', ROWS, 'express.*had before', [
+    'src/client/handshake.ts',
+    `if (seen.has(kid)) throw rejected("the server's key was used before");`,
+    '',
+  ]),
+  row('a pin wants a proof', ROWS, 'express.*strips `proof`', [
+    'src/client/identity.ts',
+    "if (typeof proof !== 'string') throw rejected('it sent no proof');",
+    "if (typeof proof !== 'string') return;",
+  ]),
+  row('a proof is of this handshake', ROWS, 'express.*another handshake', [
+    'src/client/identity.ts',
+    "throw rejected('its proof is of another handshake');",
+    '',
+  ]),
+  row('a proof is signed by the pinned key', ROWS, 'express.*signs keys', [
+    'src/client/identity.ts',
+    "throw rejected('the signature of its proof is wrong');",
+    '',
+  ]),
+  row('an answer belongs to its request', ROWS, 'express.*(earlier one|swaps the answers)', [
+    'src/client/channel.ts',
+    ' || header.seq !== seq',
+    '',
+  ]),
+  row('an answer in the clear is never data', ROWS, 'express.*answers in the clear', [
+    'src/client/response.ts',
+    'if (plainAnswer && type !== PROBLEM_MEDIA_TYPE) return { response: wire };',
+    'if (type !== PROBLEM_MEDIA_TYPE) return { response: wire };',
+  ]),
+  row('the status is the sealed one', ROWS, 'express.*other headers', [
+    'src/client/response.ts',
+    'const { status, cty, location } = opened.header;',
+    'const { cty, location } = opened.header;\n  const { status } = wire;',
+  ]),
+  row('a POST is not sent again', ROWS, 'express.*(injects .* once|lets a request through)', [
+    'src/client/request.ts',
+    "return answer ?? (RESENDABLE_METHODS.includes(method) || headers.has('idempotency-key'));",
+    'return answer ?? (RESENDABLE_METHODS.length > 0);',
+  ]),
+  row('redirects stay within the origin', 'test/client/redirects.spec.ts', '', [
+    'src/client/client.ts',
+    "if (next?.origin !== settings.base.origin) throw refused('it leads to another origin');",
+    "if (!next) throw refused('it leads nowhere');",
+  ]),
+];
