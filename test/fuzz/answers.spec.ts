@@ -47,6 +47,23 @@ describe('the answer to a sealed request', () => {
     );
   });
 
+  it('is none of the answers to other requests on the same channel', async () => {
+    const lab = new Loopback({ keyKind: 'X25519' });
+    const earlier: string[] = [];
+    await fc.assert(
+      fc.asyncProperty(fc.option(fc.nat(), { freq: 2 }), async (which) => {
+        const other = which === null ? undefined : earlier[which % earlier.length];
+        lab.tamper = (answer) => {
+          earlier.push(answer);
+          return other ?? answer;
+        };
+        const response = await unlessRefused(lab.client.fetch('/transfer', postJson(1)), 'answer-rejected');
+        expect(response === undefined).toBe(other !== undefined);
+      }),
+      { numRuns: 200 },
+    );
+  });
+
   it('is nothing that anyone else sent, of whatever status and media type', async () => {
     const lab = new Loopback({ keyKind: 'X25519' });
     let forged = (): Response => new Response();

@@ -30,7 +30,7 @@ const REQUEST: Table = {
   ...COMMON,
   typ: one('e2e-req+jwe'),
   method: (value) => string(value) && /^[A-Z-]+$/.test(value),
-  target: (value) => string(value) && ((value).startsWith('/') || value === '*'),
+  target: (value) => string(value) && (value.startsWith('/') || value === '*'),
   idem: optional(string),
   ek: optional(string),
   dev: optional(string),
