@@ -170,7 +170,7 @@ export const defences = [
     'if (streamed) {',
     'if (streamed && status > 999) {',
   ]),
-  row('an own __proto__ is refused', FIELD, '__proto__', [
+  row('an own `__proto__` is refused', FIELD, '__proto__', [
     'src/nest/json-body.ts',
     "if (Object.hasOwn(object, '__proto__')) return true;",
     '',
@@ -234,5 +234,35 @@ export const defences = [
     'src/client/client.ts',
     "if (next?.origin !== settings.base.origin) throw refused('it leads to another origin');",
     "if (!next) throw refused('it leads nowhere');",
+  ]),
+  row('a device key is wanted where it is required', ROWS, 'express.*without a device key', [
+    'src/nest/key.service.ts',
+    "if (device === undefined && deviceBinding === 'required') {",
+    "if (device === undefined && deviceBinding !== 'required') {",
+  ]),
+  row('a session is bound to one device key', ROWS, 'express.*device key of its own', [
+    'src/nest/key.service.ts',
+    'if (bound === (key && thumbprint(nodeEngine, key))) return { session };',
+    'return { session };',
+  ]),
+  row('a channel opens nothing before the device key was proven', ROWS, 'express.*device', [
+    'src/channel/channel.ts',
+    'if (isDeviceProof && !this.#acceptDeviceProof(header.dev)) return undefined;',
+    '',
+  ]),
+  row('a device proof is for one channel', ROWS, 'express.*replays the proof of the device', [
+    'src/channel/device.ts',
+    'if (jws.payload !== transcriptPayload((bytes) => engine.encodeBase64url(bytes), th)) return false;',
+    'void th;',
+  ]),
+  row('a plain message proves no device', 'test/e2e/device.spec.ts', '', [
+    'src/channel/channel.ts',
+    "if (this.kind !== 'RSA' || this.#state.device) return undefined;",
+    "if (this.kind !== 'RSA') return undefined;",
+  ]),
+  row('a client refuses a session that is not bound to its device key', ROWS, 'express.*device', [
+    'src/client/handshake.ts',
+    'if (device && bound !== (await thumbprint(engine, device.publicKey))) {',
+    'if (device && !bound) {',
   ]),
 ];

@@ -1,5 +1,5 @@
 // Takes each defence away once, in a copy of the tree, and sees that the test which holds it fails: what proves that
-// the test proves something. `npm run check:defences`, or with a word to run only the defences whose name has it.
+// the test proves something. `npm run check:defences`, or with words to run only the defences whose names have one of them.
 import { execFile } from 'node:child_process';
 import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -9,7 +9,7 @@ import { defences } from './defences.mjs';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const COPIED = ['src', 'test', 'docs', 'package.json', 'jest.config.mjs', 'tsconfig.json'];
-const [wanted = ''] = process.argv.slice(2);
+const words = process.argv.slice(2);
 
 const copy = await mkdtemp(join(tmpdir(), 'defences-'));
 let unnoticed = 0;
@@ -17,7 +17,9 @@ try {
   for (const name of COPIED) await cp(join(ROOT, name), join(copy, name), { recursive: true });
   await symlink(join(ROOT, 'node_modules'), join(copy, 'node_modules'));
 
-  for (const defence of defences.filter(({ name }) => name.includes(wanted))) {
+  for (const defence of defences.filter(
+    ({ name }) => words.length === 0 || words.some((word) => name.includes(word)),
+  )) {
     const originals = await remove(defence);
     const failed = await failures(defence);
     for (const [path, text] of originals) await writeFile(path, text);

@@ -157,6 +157,10 @@ export const moveRows: readonly Row[] = [
         (request) => ({ ...withHeaders({ 'content-type': JOSE })(request), body: messageOf(request) }),
         (request) => withHeaders({ 'e2e-request': [messageOf(request), messageOf(request)] })(request),
       ]);
+      // A message without a plaintext too, which a route that takes its body plain would let stand there.
+      await refused(lab, ['/bank/accounts', { method: 'DELETE' }], 'message-rejected', [
+        (request) => ({ ...withHeaders({ 'content-type': 'application/json' })(request), body }),
+      ]);
       await refused(lab, ['/bank/transfer', TRANSFER], 'message-rejected', [
         (request) => withHeaders({ 'e2e-request': request.body })(request),
       ]);

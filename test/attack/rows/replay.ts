@@ -1,6 +1,7 @@
 import { expect } from '@jest/globals';
 import { WINDOW_SIZE } from '../../../src/channel/replay.js';
 import { MAX_AGE_SECONDS } from '../../../src/protocol/message.js';
+import { gate } from '../support/bank.js';
 import { letTimePass } from '../support/clock.js';
 import { heldHandshake } from '../support/held.js';
 import { messageOf, post, refusalOf } from '../support/lab.js';
@@ -11,9 +12,9 @@ const COPIES = 100;
 
 const isSealed = ({ headers }: Answer): boolean => headers['content-type'] === 'application/jose';
 
-function answerLater(): { promise: Promise<Answer>; resolve: (answer: Answer) => void } {
-  let resolve: (answer: Answer) => void = () => undefined;
-  const promise = new Promise<Answer>((settle) => (resolve = settle));
+function later<T>(): { promise: Promise<T>; resolve: (value: T) => void } {
+  let resolve: (value: T) => void = () => undefined;
+  const promise = new Promise<T>((settle) => (resolve = settle));
   return { promise, resolve };
 }
 
@@ -167,6 +168,34 @@ export const replayRows: readonly Row[] = [
     },
   },
   {
+    attack: "has an application's late save bring a session back that ended, and sends a withheld request on it",
+    outcome: '`handshake-required`: whatever becomes of the session, its channels stay ended',
+    // On Fastify the late save comes to nothing.
+    once: true,
+    run: async (lab) => {
+      const client = lab.client();
+      let withheld: Passing | undefined;
+      lab.on('/bank/transfer', (request) => {
+        withheld = request;
+        return { status: 502, headers: {}, body: '' };
+      });
+      await refusalOf(client.fetch('/bank/transfer', post({})));
+      const ready = later<true>();
+      gate.opened = ready.promise;
+      const slow = client.fetch('/bank/slow', post({}));
+      while (!lab.ran.includes('slow')) await new Promise((resolve) => setTimeout(resolve, 5));
+      await client.fetch('/bank/logout', post({}));
+      ready.resolve(true);
+      expect((await slow).status).toBe(201);
+      const { cookie } = lab;
+      const answer = await lab.proxy.forward(withheld!);
+      expect([answer.status, lab.ran]).toEqual([428, ['slow', 'logout']]);
+      // The session is there again: that is between the application and its store.
+      const own = await lab.attacker(cookie).handshake('X25519');
+      expect(JSON.parse((await own.request('GET', '/bank/owner')).text)).toEqual({ owner: 'saved late' });
+    },
+  },
+  {
     attack: 'answers a request with the answer to an earlier one',
     outcome: '`answer-rejected`',
     run: async (lab) => {
@@ -183,7 +212,7 @@ export const replayRows: readonly Row[] = [
     run: async (lab) => {
       const client = lab.client();
       await client.handshake();
-      const swapped = { a: answerLater(), b: answerLater() };
+      const swapped = { a: later<Answer>(), b: later<Answer>() };
       lab.on('/bank', async (request, forward) => {
         const [mine, other] = request.target === '/bank/balance' ? [swapped.a, swapped.b] : [swapped.b, swapped.a];
         mine.resolve(await forward(request));

@@ -11,6 +11,9 @@ export interface Call {
 /** Runs of all handlers since the attack began. */
 export const calls: Call[] = [];
 
+/** What a handler waits for before it changes its session. */
+export const gate: { opened: Promise<unknown> } = { opened: Promise.resolve() };
+
 export const SECRET_BALANCE = 'balance-4f1e0b';
 
 interface WithSession {
@@ -73,6 +76,14 @@ export class BankController {
   owner(@Req() request: WithSession): unknown {
     calls.push({ route: 'owner' });
     return { owner: request.session.owner ?? null };
+  }
+
+  @Post('slow')
+  async slow(@Req() request: WithSession): Promise<unknown> {
+    calls.push({ route: 'slow' });
+    await gate.opened;
+    request.session.owner = 'saved late';
+    return {};
   }
 
   @Post('logout')
