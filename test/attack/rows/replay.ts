@@ -153,6 +153,24 @@ export const replayRows: readonly Row[] = [
     },
   },
   {
+    attack: 'has a channel of its own on the session before the user logs in, and uses it after',
+    outcome: '`handshake-required`: a login by `KeyService.carryOver()` takes the caller’s channel along, and no other',
+    run: async (lab) => {
+      const client = lab.client();
+      await client.fetch('/bank/balance');
+      await client.fetch('/bank/balance');
+      const own = await lab.attacker(lab.cookie).handshake('X25519');
+      expect((await own.request('GET', '/bank/owner')).status).toBe(200);
+      await client.fetch('/bank/login', post({ owner: 'alice' }));
+      expect(await (await client.fetch('/bank/owner')).json()).toEqual({ owner: 'alice' });
+      // Under the old cookie, and under the new one, which the proxy has seen too.
+      for (const cookie of [String(own.visitor.jar), lab.cookie]) {
+        const reply = await own.post(own.message('GET', '/bank/owner'), { headers: { Cookie: cookie } });
+        expect([reply.status, JSON.parse(reply.body).type]).toEqual([428, 'urn:e2e:problem:handshake-required']);
+      }
+    },
+  },
+  {
     attack: 'begins a handshake before the user logs out, and ends it after',
     outcome: '`busy`; the session that ended stays ended',
     run: async (lab) => {
