@@ -69,7 +69,7 @@ describe.each(CLIENTS)('The window in Redis, by the client "%s"', (_, guardOf) =
   it('lets one of a hundred claims at once through', async () => {
     const guard = guardOf();
     const kid = await opened(guard);
-    const claims = await Promise.all(Array.from({ length: 100 }, () => guard.claim(kid, 'dir', 7)));
+    const claims = await Promise.all(Array.from({ length: 100 }, async () => guard.claim(kid, 'dir', 7)));
     expect(claims.filter((claim) => claim === 'new')).toHaveLength(1);
   });
 
