@@ -11,7 +11,7 @@ import { parsePublicKey, type KeyKind } from '../../src/protocol/keys.js';
 import { makeIdentity } from '../attack/support/lab.js';
 import { Loopback } from '../attack/support/loopback.js';
 import { postJson } from '../e2e/support/raw.js';
-import { compactChange, edited, jsonChange, type Change } from './support/mutate.js';
+import { anyText, compactChange, edited, jsonChange, type Change } from './support/mutate.js';
 
 const RESPONSE = ['alg', 'enc', 'typ', 'kid', 'seq', 'iat', 'status', 'cty', 'location'];
 const ANSWER = ['publicKey', 'kid', 'secret', 'issuedAt', 'expiresAt', 'session', 'device', 'proof'] as const;
@@ -93,20 +93,15 @@ describe('the answer to a sealed request', () => {
       .map((name) => JSON.stringify({ type: `urn:e2e:problem:${name}` }));
     const status = fc.constantFrom(200, 201, 204, 301, 304, 400, 428, 500, 503);
     await fc.assert(
-      fc.asyncProperty(
-        status,
-        type,
-        fc.oneof(fc.string({ unit: 'binary' }), problem),
-        async (code, contentType, body) => {
-          forged = () => {
-            const headers = new Headers({ location: 'http://elsewhere.test/' });
-            if (contentType) headers.set('content-type', contentType);
-            return new Response([204, 304].includes(code) ? null : body, { status: code, headers });
-          };
-          const call = client.fetch('/transfer', postJson({ amount: 1 }));
-          expect(await unlessRefused(call, 'answer-rejected', 'plain-answer')).toBeUndefined();
-        },
-      ),
+      fc.asyncProperty(status, type, fc.oneof(anyText, problem), async (code, contentType, body) => {
+        forged = () => {
+          const headers = new Headers({ location: 'http://elsewhere.test/' });
+          if (contentType) headers.set('content-type', contentType);
+          return new Response([204, 304].includes(code) ? null : body, { status: code, headers });
+        };
+        const call = client.fetch('/transfer', postJson({ amount: 1 }));
+        expect(await unlessRefused(call, 'answer-rejected', 'plain-answer')).toBeUndefined();
+      }),
       { numRuns: 300 },
     );
   });
@@ -115,12 +110,14 @@ describe('the answer to a sealed request', () => {
 describe.each<[KeyKind, number]>([
   ['X25519', 200],
   ['P-256', 100],
-  ['RSA', 8],
+  ['RSA', 100],
 ])("a handshake's answer on an %s channel", (keyKind, numRuns) => {
   const identity = makeIdentity();
   const server = new IdentityKeys(nodeEngine, [identity.pem]);
-  // RSA pairs are slow to make; the client's own is new each time.
   const keyPair = nodeEngine.generateKeyPair(keyKind);
+  // A client makes a new pair for each handshake; for these, which are many, it is one and the same.
+  const clientPair = nodeEngine.generateKeyPair(keyKind);
+  const engine = Object.assign(Object.create(nodeEngine) as typeof nodeEngine, { generateKeyPair: () => clientPair });
 
   /** Either a change to the answer's JSON, or to one of its texts, part by part. */
   const secretChange = compactChange(['alg', 'enc', 'zip', 'crit']).map((change): Change => {
@@ -142,7 +139,7 @@ describe.each<[KeyKind, number]>([
       fc.asyncProperty(fc.oneof(jsonChange(ANSWER), edited, secretChange, proofChange), async (change) => {
         let isSame = false;
         const channel = await unlessRefused(
-          shakeHands(nodeEngine, { keyKind, rsaModulusLength: 2048 }, pinned, new Set(), undefined, (body) => {
+          shakeHands(engine, { keyKind, rsaModulusLength: 2048 }, pinned, new Set(), undefined, (body) => {
             const issuedAt = Math.floor(Date.now() / 1000);
             const { publicKey } = JSON.parse(body);
             const terms = { clientKey: parsePublicKey(publicKey), keyPair, session: 'A'.repeat(22) };

@@ -3,6 +3,12 @@ import fc, { type Arbitrary } from 'fast-check';
 /** A change to a text. Places are fractions of its length, so that one change fits every text, and shrinks. */
 export type Change = (text: string) => string;
 
+/** Any text at all, lone surrogates too. (fast-check's own `binary` unit takes seconds to set up.) */
+export const anyText: Arbitrary<string> = fc.string({
+  unit: fc.oneof(fc.nat(127), fc.nat(0xffff)).map((code) => String.fromCharCode(code)),
+  maxLength: 400,
+});
+
 const place = fc.double({ min: 0, max: 1, noNaN: true, maxExcluded: true });
 const at = (text: string, fraction: number): number => Math.floor(fraction * text.length);
 
