@@ -375,7 +375,10 @@ describe('a client, a server, a clock and an adversary, in any order', () => {
         const world = await World.begin();
         worlds.push(world);
         try {
-          await fc.asyncModelRun(() => ({ model: { channel: 'none', now: 0, renewAt: 0 }, real: world }), commands);
+          await fc.asyncModelRun(
+            () => ({ model: { channel: 'none' as const, now: 0, renewAt: 0 }, real: world }),
+            commands,
+          );
         } finally {
           await worlds.pop()!.end();
         }
