@@ -45,16 +45,19 @@ export class KeyPool {
     return { ready: this.#ready.length, waiting: this.#waiters.length };
   }
 
+  /** Whether whoever asks now is told `busy`. To be asked before anything is looked up for a handshake. */
+  get isExhausted(): boolean {
+    return this.#ready.length === 0 && (this.#stopped || this.#waiters.length >= this.#waiting);
+  }
+
   /**
    * A pair that nobody else gets.
    *
    * @throws E2eProblem `busy` where too many wait already, or where the pool was stopped.
    */
   take(): Promise<KeyPair> {
+    if (this.isExhausted) return Promise.reject(new E2eProblem('busy'));
     const pair = this.#ready.shift();
-    if (!pair && (this.#stopped || this.#waiters.length >= this.#waiting)) {
-      return Promise.reject(new E2eProblem('busy'));
-    }
     const taken = pair
       ? Promise.resolve(pair)
       : new Promise<KeyPair>((resolve, reject) => this.#waiters.push({ resolve, reject }));

@@ -67,6 +67,8 @@ export class KeyService implements OnApplicationBootstrap, OnModuleDestroy {
    */
   async createChannel(request: object, publicKey: unknown, device?: unknown): Promise<HandshakeAnswer> {
     const clientKey = parsePublicKey(publicKey);
+    // A flood of handshakes is turned away before it costs the session store anything.
+    if (clientKey.kty === 'RSA' && this.#pool.isExhausted) throw new E2eProblem('busy');
     const { session, bind } = await this.#sessionFor(request, device);
     const answer = await this.channelsOf(session).handshake(session.ref, clientKey, bind);
     try {
