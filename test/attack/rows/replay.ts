@@ -30,6 +30,21 @@ export const replayRows: readonly Row[] = [
     },
   },
   {
+    attack: 'sends 40 requests once more, in another order, after all of them have run',
+    outcome: 'the copies are `message-replayed`, sealed; each handler ran once',
+    run: async (lab) => {
+      const client = lab.client();
+      for (let amount = 1; amount <= 40; amount++) await client.fetch('/bank/transfer', post({ amount }));
+      const requests = lab.proxy.seen.map(({ request }) => request).filter(({ target }) => target === '/bank/transfer');
+      expect(requests).toHaveLength(40);
+      for (let index = 0; index < 40; index++) {
+        const copy = await lab.proxy.forward(requests[(index * 7) % 40]!);
+        expect([index, copy.status, isSealed(copy)]).toEqual([index, 409, true]);
+      }
+      expect(lab.ran).toHaveLength(40);
+    },
+  },
+  {
     attack: `sends ${COPIES} copies of a request at once`,
     outcome: 'exactly one runs, whichever comes first; all others are `message-replayed`',
     run: async (lab) => {
