@@ -49,10 +49,10 @@ export interface E2eOptions {
    */
   identityKey?: IdentityKeyInput | readonly IdentityKeyInput[];
   /**
-   * Device keys, which make a copied session cookie open no channel: `required` takes only handshakes with one,
-   * `optional` also those without. Needs Express. Default `off`.
+   * Device keys, which make a copied session cookie open no channel: `required` takes only handshakes with one. Needs
+   * Express. Default `off`.
    */
-  deviceBinding?: 'off' | 'optional' | 'required';
+  deviceBinding?: 'off' | 'required';
   /** Opens messages before the application's guards, so that they see the plain DTO. Default `true`. */
   guard?: boolean;
   /** Bounds of the pool of RSA key pairs. */
@@ -134,8 +134,8 @@ function check(options: ResolvedOptions): void {
     throw wrong('keyKinds', `one or more of ${KEY_KINDS.map((kind) => `'${kind}'`).join(', ')}`);
   }
   if (![2048, 3072, 4096].includes(options.rsaModulusLength)) throw wrong('rsaModulusLength', '2048, 3072 or 4096');
-  if (!['off', 'optional', 'required'].includes(options.deviceBinding)) {
-    throw wrong('deviceBinding', "'off', 'optional' or 'required'");
+  if (!['off', 'required'].includes(options.deviceBinding)) {
+    throw wrong('deviceBinding', "'off' or 'required'");
   }
   wholeNumber('channelTtl', options.channelTtl, 'seconds');
   wholeNumber('channelsPerSession', options.channelsPerSession, 'channels');

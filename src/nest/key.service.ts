@@ -158,15 +158,14 @@ export class KeyService implements OnApplicationBootstrap, OnModuleDestroy {
     device: unknown,
   ): Promise<{ session: HttpSession; bind?: SigningJwk | undefined }> {
     const session = this.#sessionOf(request);
-    const { deviceBinding } = this.options;
-    if (deviceBinding === 'off') return { session };
-    if (device === undefined && deviceBinding === 'required') {
+    if (this.options.deviceBinding === 'off') return { session };
+    if (device === undefined) {
       throw new E2eProblem('key-rejected', { detail: 'this server takes handshakes with a device key only' });
     }
-    const key = device === undefined ? undefined : parseSigningKey(device);
+    const key = parseSigningKey(device);
     if (!(await session.exists(this.options.storeTimeout))) return { session, bind: key };
     const bound = await this.channelsOf(session).deviceOf(session.ref);
-    if (bound === (key && thumbprint(nodeEngine, key))) return { session };
+    if (bound === thumbprint(nodeEngine, key)) return { session };
     if (bound === undefined) this.#warnOfPlainSession();
     const fresh = session.beside?.();
     if (!fresh) throw this.withoutSession();

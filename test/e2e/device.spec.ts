@@ -291,19 +291,6 @@ it('A client with a device key refuses a server that binds no session to it', as
   await app.close();
 });
 
-it('Where device keys are optional, sessions without one work, and bound ones stay closed to whoever has none', async () => {
-  const app = await TestApp.start('express', { controllers: [SessionController], e2e: { deviceBinding: 'optional' } });
-  expect((await app.client().fetch('/session/notes')).status).toBe(200);
-  const device = es256();
-  const victim = app.visitor();
-  const channel = await shakeHands(victim, device);
-  expect(await notes(channel, prove(device, channel.th))).toEqual([]);
-  const stolen = await shakeHands(thief(victim));
-  expect(stolen.answer).not.toHaveProperty('device');
-  expect(stolen.answer.session).not.toBe(channel.answer.session);
-  await app.close();
-});
-
 it('An application with a session store of its own may require device keys', async () => {
   const app = await TestApp.start('express', {
     controllers: [SessionController],

@@ -10,8 +10,8 @@ export class Tap {
   readonly #server: Server;
 
   private constructor(to: number) {
-    this.#server = createServer((client) => {
-      const server = connect(to, '127.0.0.1');
+    this.#server = createServer({ noDelay: true }, (client) => {
+      const server = connect({ port: to, host: '127.0.0.1', noDelay: true });
       for (const [from, into] of [
         [client, server],
         [server, client],
