@@ -237,12 +237,12 @@ export const defences = [
   ]),
   row('a device key is wanted where it is required', ROWS, 'express.*without a device key', [
     'src/nest/key.service.ts',
-    "if (device === undefined && deviceBinding === 'required') {",
-    "if (device === undefined && deviceBinding !== 'required') {",
+    'if (device === undefined) {',
+    'if (device === undefined) return { session };\n    if (device === undefined) {',
   ]),
   row('a session is bound to one device key', ROWS, 'express.*device key of its own', [
     'src/nest/key.service.ts',
-    'if (bound === (key && thumbprint(nodeEngine, key))) return { session };',
+    'if (bound === thumbprint(nodeEngine, key)) return { session };',
     'return { session };',
   ]),
   row('a channel opens nothing before the device key was proven', ROWS, 'express.*device', [
