@@ -46,7 +46,7 @@ export async function shakeHands(
   if (!isEncoded(engine, session, SESSION_BYTES)) throw rejected('"session" is not 16 bytes in base64url');
   if (bound !== undefined && !isEncoded(engine, bound, THUMBPRINT_BYTES)) throw rejected('"device" is no thumbprint');
   if (device && bound !== (await thumbprint(engine, device.publicKey))) {
-    throw rejected('the session is not bound to this device key: is `deviceBinding` on at the server?');
+    throw rejected('the session is not bound to this device key (has the server deviceBinding: "required"?)');
   }
   if (
     (typeof secret === 'string') !== (settings.keyKind === 'RSA') ||

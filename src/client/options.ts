@@ -66,10 +66,31 @@ export interface Settings extends Required<Omit<E2eClientOptions, 'baseUrl' | 'p
   readonly credentials: RequestCredentials;
 }
 
+/** A misspelt option would be one that is not set, `identityKeys` among them. */
+const KNOWN: Record<keyof E2eClientOptions, true> = {
+  baseUrl: true,
+  path: true,
+  keyKind: true,
+  rsaModulusLength: true,
+  identityKeys: true,
+  engine: true,
+  sealQuery: true,
+  resend: true,
+  deviceKey: true,
+  padding: true,
+  maxResponseSize: true,
+  credentials: true,
+  cookies: true,
+  fetch: true,
+};
+
 const MEBIBYTE = 2 ** 20;
 
 /** @throws E2eClientError `invalid-option`. */
 export function resolveOptions(options: E2eClientOptions): Settings {
+  const unknown = Object.keys(options).find((name) => !Object.hasOwn(KNOWN, name));
+  if (unknown !== undefined) throw invalid(unknown, 'is no option of createE2eClient');
+  if (options.identityKeys?.length === 0) throw invalid('identityKeys', 'holds at least one key, where it is given');
   const { keyKind = 'RSA', rsaModulusLength = RSA_MODULUS_BITS.min, maxResponseSize = 16 * MEBIBYTE } = options;
   if (!KEY_KINDS.includes(keyKind)) throw invalid('keyKind', `is one of ${KEY_KINDS.join(', ')}`);
   if (![2048, 3072, 4096].includes(rsaModulusLength)) throw invalid('rsaModulusLength', 'is 2048, 3072 or 4096 (bits)');
@@ -106,7 +127,10 @@ function readBase(baseUrl: string | URL | undefined): URL {
     // said below
   }
   if (!base || !/^https?:$/.test(base.protocol) || base.username || base.password) {
-    throw invalid('baseUrl', 'is the http or https URL of the server, without user name and password');
+    throw invalid(
+      'baseUrl',
+      'is the http or https URL of the server, such as https://api.example.com, without user name and password; outside a page it has to be given',
+    );
   }
   base.hash = base.search = '';
   if (!base.pathname.endsWith('/')) base.pathname += '/';

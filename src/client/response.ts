@@ -145,5 +145,5 @@ function hint(problem: ProblemName | undefined): string {
     return 'It was not sent again: another copy may have been processed. Where that does no harm, call again, or set Idempotency-Key or resend.';
   }
   if (problem !== 'message-rejected') return '';
-  return 'It did not arrive as it was sealed: does a proxy change its method, path, query or body?';
+  return 'It did not arrive as it was sealed: does a proxy change its method, path, query or body? With e2e: { request: false }: is the route @Encrypted({ request: false })?';
 }

@@ -1,5 +1,5 @@
 import { parseJsonObject, type JsonObject } from '../protocol/json.js';
-import { PROBLEM_MEDIA_TYPE } from '../protocol/problem.js';
+import { PROBLEM_MEDIA_TYPE, type ProblemName } from '../protocol/problem.js';
 import { essence, JSON_MEDIA_TYPE } from '../protocol/media-type.js';
 import { CookieJar, leavesCookiesToUs } from './cookies.js';
 import { E2eClientError } from './errors.js';
@@ -11,6 +11,18 @@ import { answerFacts, readBytes, readProblem } from './response.js';
 const MAX_HANDSHAKE_BYTES = 32_768;
 /** RFC 7517 §8.5.2: what identity keys are listed as. */
 const JWK_SET_MEDIA_TYPE = 'application/jwk-set+json';
+
+function hintOf(problem: ProblemName): string {
+  return problem === 'key-rejected' ? " Is keyKind one of the server's keyKinds, and does it want a deviceKey?" : '';
+}
+
+function statusHint(status: number): string {
+  if (status === 404) return 'are baseUrl and path right, with the global prefix if there is one?';
+  if (status === 401 || status === 403) {
+    return "does a guard stand before it? The module's option `decorators` lets it through.";
+  }
+  return status >= 500 ? "the server's log says why." : 'are baseUrl and path right?';
+}
 
 /** Sends what is already sealed, with the session's cookie. The only place that calls `fetch`. */
 export class Wire {
@@ -58,7 +70,7 @@ export class Wire {
       throw new E2eClientError(
         'handshake-failed',
         `${method} ${href} was answered with ${problem ?? `status ${status}`}` +
-          (problem ? '.' : ': are baseUrl and path right, and does a guard stand before the handshake?'),
+          (problem ? `.${hintOf(problem)}` : `: ${statusHint(status)}`),
         answerFacts(response, problem),
       );
     }

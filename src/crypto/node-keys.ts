@@ -45,7 +45,8 @@ export function signingJwk(publicKey: KeyObject): SigningJwk | undefined {
 
 export function readPem(pem: string): KeyObject {
   try {
-    return createPrivateKey(pem);
+    // An environment variable often has its line breaks as \n, and its quotes still around it.
+    return createPrivateKey(pem.replaceAll('\\n', '\n').replace(/^\s*"|"\s*$/g, ''));
   } catch {
     // The cause may quote its input.
     throw new TypeError('an identity key is a private key in PEM: PKCS#8, not encrypted');

@@ -45,7 +45,7 @@ export class E2eInterceptor implements NestInterceptor {
   #explicit(result: unknown, response: object): unknown {
     if (result instanceof StreamableFile) {
       throw new InternalServerErrorException(
-        'A StreamableFile cannot be sealed: return a Buffer, or mark the route @Plain().',
+        'A StreamableFile cannot be sealed: send the whole Buffer by @Res(), or mark the route @Plain() and call it by plain fetch.',
       );
     }
     const isPlatforms = result === undefined || (typeof result === 'object' && result !== null);

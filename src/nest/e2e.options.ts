@@ -118,8 +118,37 @@ export function resolveOptions(options: E2eOptions): ResolvedOptions {
     maxChannels: options.maxChannels ?? 50_000,
     replayGuard: options.replayGuard,
   };
+  refuseUnknown(options);
   check(resolved);
   return resolved;
+}
+
+/** A misspelt option would be one that is not set. */
+const KNOWN: Record<keyof E2eOptions, true> = {
+  session: true,
+  secret: true,
+  keyKinds: true,
+  rsaModulusLength: true,
+  allowPlainJwe: true,
+  channelTtl: true,
+  channelsPerSession: true,
+  maxBodySize: true,
+  maxBodyDepth: true,
+  encryptByDefault: true,
+  padding: true,
+  publicPath: true,
+  identityKey: true,
+  deviceBinding: true,
+  guard: true,
+  keyPool: true,
+  storeTimeout: true,
+  maxChannels: true,
+  replayGuard: true,
+};
+
+function refuseUnknown(options: object): void {
+  const unknown = Object.keys(options).find((name) => !Object.hasOwn(KNOWN, name));
+  if (unknown !== undefined) throw new TypeError(`E2eModule: there is no option "${unknown}".`);
 }
 
 function check(options: ResolvedOptions): void {

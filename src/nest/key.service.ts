@@ -227,8 +227,8 @@ function readIdentityKeys(keys: readonly IdentityKeyInput[]): IdentityKeys {
 /** Why a session store that is not the embedded one needs a secret, and how to make one. */
 export function missingSecret(): string {
   return (
-    'E2eModule: the session store outlives this process, or may, and so the option "secret" is needed: what channels ' +
-    `are encrypted under in the store, the same on every server. Make one with: ${MAKE_SECRET}`
+    'E2eModule: with a session or a session store of your own, E2eModule.forRoot({ secret }) is needed (not the secret ' +
+    `of the session itself): what channels are encrypted under in the store, the same on every server. Make one with: ${MAKE_SECRET}`
   );
 }
 

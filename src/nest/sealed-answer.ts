@@ -45,7 +45,7 @@ export function sealAnswer(message: OpenedMessage, answer: PlainAnswer, padding:
 /** Why an answer cannot be sealed, in a sentence for whoever wrote the route; `undefined` where it can. */
 export function flawOf({ streamed, contentType, contentEncoding, body, status }: PlainAnswer): string | undefined {
   if (streamed) {
-    return 'This route streams its answer, which cannot be sealed: return the whole value (a Buffer, for a file), or mark the route @Plain() and call it plainly.';
+    return 'This route streams its answer, which cannot be sealed: send the whole of it (the Buffer of a file by @Res()), or mark the route @Plain() and call it by plain fetch.';
   }
   if (contentEncoding !== undefined && contentEncoding !== 'identity') {
     return 'This route compressed its answer, which cannot be sealed: return it uncompressed.';

@@ -10,6 +10,17 @@ import { parsePublicKey, parseSigningKey } from '../../src/protocol/keys.js';
 const data = utf8('header.payload');
 const pem = { type: 'pkcs8', format: 'pem' } as const;
 
+describe('An identity key from the environment', () => {
+  it.each([
+    ['as a file has it', (pem: string) => pem],
+    ['with its line breaks written as \\n', (pem: string) => pem.replaceAll('\n', '\\n')],
+    ['in quotes that were left on', (pem: string) => `"${pem.replaceAll('\n', '\\n')}"`],
+  ])('is read %s', (_, write) => {
+    const { pem, publicKey } = nodeEngine.generateIdentityKey('Ed25519');
+    expect(nodeEngine.importSigningKey(write(pem)).publicKey).toEqual(publicKey);
+  });
+});
+
 describe('an identity key', () => {
   const keys = [
     ['Ed25519', generateKeyPairSync('ed25519').privateKey],

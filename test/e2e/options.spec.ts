@@ -178,7 +178,16 @@ onEachPlatform('An application-wide guard', (platform) => {
   it('without it stands before the handshake, and the client’s error says so', async () => {
     const error = await errorOf(shut().client().handshake());
     expect(error).toMatchObject({ code: 'handshake-failed', status: 403 });
-    expect(error.message).toContain('does a guard stand before the handshake?');
+    expect(error.message).toContain('does a guard stand before it?');
+  });
+});
+
+onEachPlatform('An option that nobody knows', (platform) => {
+  it('is refused at start by its name, also from a factory', async () => {
+    const misspelt = { sercet: 'x' } as object;
+    for (const e2e of [misspelt, E2eModule.forRootAsync({ useFactory: () => misspelt })]) {
+      await expect(TestApp.start(platform, { e2e })).rejects.toThrow('E2eModule: there is no option "sercet".');
+    }
   });
 });
 

@@ -215,7 +215,7 @@ onEachPlatform('session: false', (platform) => {
 });
 
 onEachPlatform('A session store that outlives the process', (platform) => {
-  const howTo = /"secret" is needed.*Make one with: node -p /;
+  const howTo = /forRoot\(\{ secret \}\) is needed.*Make one with: node -p /;
 
   it.each<[string, Setup]>([
     ['by the application’s own middleware', { configure: (nest) => useOwnSession(nest, platform) }],
