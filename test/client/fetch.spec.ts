@@ -282,6 +282,8 @@ describe('what is refused before anything is sent', () => {
       { keyKind: 'P-384' },
       { rsaModulusLength: 1024 },
       { maxResponseSize: 0 },
+      { identityKeys: [] },
+      { identitykeys: ['short'] },
       { identityKeys: ['short'] },
       { identityKeys: [{ kty: 'RSA' }] },
     ]) {

@@ -16,8 +16,8 @@ describe('An identity key from the environment', () => {
     ['with its line breaks written as \\n', (pem: string) => pem.replaceAll('\n', '\\n')],
     ['in quotes that were left on', (pem: string) => `"${pem.replaceAll('\n', '\\n')}"`],
   ])('is read %s', (_, write) => {
-    const { pem, publicKey } = nodeEngine.generateIdentityKey('Ed25519');
-    expect(nodeEngine.importSigningKey(write(pem)).publicKey).toEqual(publicKey);
+    const { pem, publicKey } = engine.generateIdentityKey('Ed25519');
+    expect(engine.importSigningKey(write(pem)).publicKey).toEqual(publicKey);
   });
 });
 
