@@ -77,6 +77,8 @@ export class ChannelStore {
     }
     if (held.channel.expiresAt <= now) return undefined;
     held.usedAt = Date.now();
+    // A session in use must not lose its device key to a flood of others.
+    if (this.records.touch) this.records.touch(this.#sessionName(session));
     return held.channel;
   }
 

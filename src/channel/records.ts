@@ -10,6 +10,8 @@ export interface Records {
   /** `expiresAt` in seconds since 1970. */
   set(name: string, value: string, expiresAt: number): Promise<void>;
   delete(name: string): Promise<void>;
+  /** Counts as a use, where the least recently used goes first. */
+  touch?(name: string): void;
 }
 
 /** Records in this process's memory, bounded: beyond it the least recently used goes. */
@@ -32,6 +34,10 @@ export class MemoryRecords implements Records {
   delete(name: string): Promise<void> {
     this.#records.delete(name);
     return Promise.resolve();
+  }
+
+  touch(name: string): void {
+    this.#records.get(name);
   }
 }
 

@@ -37,8 +37,9 @@ export class Arrivals {
   }
 
   #handshake(request: IncomingMessage, target: string): { handshakeType: string } | undefined {
-    const path = target.split('?', 1)[0]!;
-    if (request.method !== 'POST' || !path.endsWith(this.handshakePath)) return undefined;
+    // As leniently as Express routes: without case, and with a slash at the end.
+    const path = target.split('?', 1)[0]!.replace(/\/$/, '').toLowerCase();
+    if (request.method !== 'POST' || !path.endsWith(this.handshakePath.toLowerCase())) return undefined;
     const handshakeType = request.headers['content-type'] ?? '';
     request.headers['content-type'] = HANDSHAKE_MEDIA_TYPE;
     return { handshakeType };

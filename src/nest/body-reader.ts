@@ -10,6 +10,9 @@ import { HANDSHAKE_MEDIA_TYPE } from './arrival.js';
 /** The longest handshake, in bytes: two keys of 4,096 bits in PEM fit well. */
 export const MAX_HANDSHAKE_BYTES = 16_384;
 
+/** What a body is given room for at first. */
+const INITIAL_BYTES = 4096;
+
 const bodies = new WeakMap<IncomingMessage, Buffer | E2eProblem>();
 
 /** Reads the two kinds of body that are ours, as bytes, whatever parsers the application has. */
@@ -54,18 +57,27 @@ export function readBodyOf(request: IncomingMessage): Buffer | undefined {
 
 function collect(request: IncomingMessage, limit: number): Promise<Buffer | E2eProblem> {
   return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = [];
+    // One buffer that grows: a chunk of one byte would cost hundreds as a Buffer of its own.
+    let body = Buffer.allocUnsafe(INITIAL_BYTES);
     let length = 0;
     const settle = (outcome: () => void): void => {
       request.off('data', onData).off('end', onEnd).off('error', onError).off('close', onError);
       outcome();
     };
     const onData = (chunk: Buffer): void => {
-      length += chunk.length;
-      chunks.push(chunk);
-      if (length > limit) settle(() => resolve(tooLarge(limit)));
+      const needed = length + chunk.length;
+      if (needed > limit) {
+        settle(() => resolve(tooLarge(limit)));
+        return;
+      }
+      if (needed > body.length) {
+        const grown = Buffer.allocUnsafe(Math.min(limit, 2 * needed));
+        body.copy(grown, 0, 0, length);
+        body = grown;
+      }
+      length += chunk.copy(body, length);
     };
-    const onEnd = (): void => settle(() => resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, length)));
+    const onEnd = (): void => settle(() => resolve(body.subarray(0, length)));
     // Of the client's making: nothing for an application's log of what it did wrong itself.
     const onError = (): void => settle(() => reject(new BadRequestException('The request ended before its body did.')));
     request.on('data', onData).on('end', onEnd).on('error', onError).on('close', onError);

@@ -39,7 +39,7 @@ export function findMessage(request: IncomingMessage): FoundMessage | undefined 
 /** Whether an opened message may stand where it stood (PROTOCOL §4, "Where it travels"). */
 export function mayStandThere(found: FoundMessage, { header, plaintext }: OpenedMessage): boolean {
   // A query and a form are both of the form media type: one must not become the other on the way.
-  if (header.in !== undefined && header.in !== found.in) return false;
+  if ((header.in === 'body' || header.in === 'header') && header.in !== found.in) return false;
   if (found.in === 'body' || plaintext.length === 0) return true;
   return !found.besideBody && !header.target.includes('?') && essence(header.cty ?? '') === FORM_MEDIA_TYPE;
 }
@@ -58,7 +58,7 @@ const QUERY_TAG = 'e2e-query';
 
 /** Whether a request's own URL poses as that of a sealed query: what a cache keeps for that one is not for it. */
 export function posesAsSealedQuery({ url = '' }: IncomingMessage): boolean {
-  return url.includes(`${QUERY_TAG}=`);
+  return url.includes(`?${QUERY_TAG}=`) || url.includes(`&${QUERY_TAG}=`);
 }
 
 /** Headers that would have the platform answer from the plaintext in ways that a sealed answer cannot have. */

@@ -5,6 +5,7 @@ import type { Answer, OpenedMessage } from '../channel/channel.js';
 import type { HandshakeAnswer } from '../channel/handshake.js';
 import { IdentityKeys, type IdentityKeyInput, type PublishedIdentityKey } from '../channel/identity.js';
 import { KeyPool } from '../channel/key-pool.js';
+import { Mutex } from '../channel/mutex.js';
 import { MemoryRecords, SessionStoreRecords, type Records, type SessionStore } from '../channel/records.js';
 import { MemoryReplayGuard, type ReplayGuard } from '../channel/replay.js';
 import { thumbprint } from '../channel/thumbprint.js';
@@ -13,6 +14,7 @@ import { nodeEngine } from '../crypto/node.js';
 import { parsePublicKey, parseSigningKey, type SigningJwk } from '../protocol/keys.js';
 import { E2eProblem } from '../protocol/problem.js';
 import { E2E_OPTIONS, MAKE_SECRET, resolveOptions, wrong, type E2eOptions, type ShownOptions } from './e2e.options.js';
+import { E2eException } from './e2e.exception.js';
 import { EmbeddedSession } from './embedded-session.js';
 import { openedMessageOf } from './exchange-state.js';
 import { sessionOf, type HttpSession } from './session.js';
@@ -35,6 +37,7 @@ export class KeyService implements OnApplicationBootstrap, OnModuleDestroy {
   readonly #vault: Vault;
   readonly #channels = new WeakMap<SessionStore, { readonly store: ChannelStore; readonly channels: Channels }>();
 
+  readonly #carrying = new Mutex();
   #hasWarnedOfPlainSession = false;
 
   constructor(
@@ -109,6 +112,8 @@ export class KeyService implements OnApplicationBootstrap, OnModuleDestroy {
    * Makes a new session in place of the request's, as a login should, and carries the request's own channel over to it;
    * every other channel of the old session ends. On a plain request it only makes the new session.
    *
+   * Of two at the same time on one channel the second is refused as `busy`.
+   *
    * @param regenerate how the new session is made. Default: `session.regenerate()`. For passport:
    * `() => new Promise((resolve, reject) => req.logIn(user, (error) => (error ? reject(error) : resolve())))`.
    */
@@ -117,16 +122,20 @@ export class KeyService implements OnApplicationBootstrap, OnModuleDestroy {
     const channel = openedMessageOf(request)?.channel;
     const makeNew = regenerate ?? (() => before.regenerate());
     if (!channel) return makeNew();
-    const { store } = this.#of(before.store);
-    const old = await store.release(before.ref.id, channel);
-    let after = before;
-    try {
-      await makeNew();
-      after = this.#sessionOf(request);
-    } finally {
-      await store.adopt(after.ref, after.ref.id === before.ref.id ? old : { ...old, channels: [] }, channel);
-    }
-    await after.keep(this.options.storeTimeout);
+    await this.#carrying.run(channel.kid, async () => {
+      // Of two logins at once on one channel the first has ended the session that the second would carry over from.
+      if (!(await before.exists(this.options.storeTimeout))) throw new E2eException(new E2eProblem('busy'));
+      const { store } = this.#of(before.store);
+      const old = await store.release(before.ref.id, channel);
+      let after = before;
+      try {
+        await makeNew();
+        after = this.#sessionOf(request);
+      } finally {
+        await store.adopt(after.ref, after.ref.id === before.ref.id ? old : { ...old, channels: [] }, channel);
+      }
+      await after.keep(this.options.storeTimeout);
+    });
   }
 
   /** The public identity keys, as `GET /e2e/identity` answers them; the first one signs. */
@@ -206,7 +215,7 @@ export class KeyService implements OnApplicationBootstrap, OnModuleDestroy {
 
   /** The embedded session store counts and evicts sessions; channels get a place of their own beside it. */
   #recordsOf(store: SessionStore): Records {
-    if (this.embedded.owns(store)) return new MemoryRecords(this.options.maxChannels);
+    if (this.embedded.owns(store)) return new MemoryRecords(2 * this.options.maxChannels); // one for the channel, one for its session
     if (!this.options.hasSecret) {
       this.#logger.error(missingSecret());
       throw new E2eProblem('busy');

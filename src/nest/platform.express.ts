@@ -16,6 +16,7 @@ interface ExpressApp {
   /** Express 4. */
   readonly _router?: { readonly stack?: readonly Layer[] };
   get(setting: string): unknown;
+  use(handler: (error: unknown, request: Request, response: Response, next: NextFunction) => void): unknown;
 }
 
 /** A route of Express' own list; express-session's middleware is a function of this name. */
@@ -56,6 +57,10 @@ export class ExpressPlatform implements Platform {
     this.adapter.use((request: Request, response: Response, next: NextFunction) => {
       // What was refused goes on to the application's filters; whatever they make of it, the problem leaves.
       enter(request, response).then(() => next(), next);
+    });
+    // What failed before any route (a path that does not decode, another parser's body) is answered sealed as well.
+    this.#app.use((error, request, response, next) => {
+      enter(request, response).then(() => next(error), next);
     });
   }
 

@@ -191,6 +191,19 @@ describe('Where device keys are required', () => {
     expect(next.answer.device).toBe(thumbprint(device.jwk));
   });
 
+  it('two logins at once leave the session its name and its key: one of them is busy', async () => {
+    const device = es256();
+    const visitor = app().visitor();
+    const channel = await shakeHands(visitor, device);
+    expect(await notes(channel, prove(device, channel.th))).toEqual([]);
+    const logins = [1, 2].map(() => channel.message('POST', '/session/login', json({})));
+    const replies = await Promise.all(logins.map((message) => send(channel, message)));
+    const sealed = replies.map((reply, index) => channel.open(reply, logins[index]!).status);
+    expect(sealed.sort()).toEqual([200, 503]);
+    const next = await shakeHands(visitor, device);
+    expect(next.answer.session).toBe(channel.answer.session);
+  });
+
   it('a session that began on a plain route stays as it was, and the application is told once what to change', async () => {
     const visitor = app().visitor();
     await visitor.send({ method: 'POST', target: '/plain' });
