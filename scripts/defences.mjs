@@ -82,7 +82,7 @@ export const defences = [
   ]),
   row('a message is bound to where it stands', ROWS, 'express.*sealed query', [
     'src/nest/incoming.ts',
-    'if (header.in !== undefined && header.in !== found.in) return false;',
+    "if ((header.in === 'body' || header.in === 'header') && header.in !== found.in) return false;",
     '',
   ]),
   row('no plain body beside a message', ROWS, 'express.*plain body beside', [
@@ -197,7 +197,7 @@ export const defences = [
   ]),
   row('a pin wants a proof', ROWS, 'express.*strips `proof`', [
     'src/client/identity.ts',
-    "if (typeof proof !== 'string') throw rejected('it sent no proof');",
+    "if (typeof proof !== 'string') throw rejected('it sent no proof (has it an identityKey?)');",
     "if (typeof proof !== 'string') return;",
   ]),
   row('a proof is of this handshake', ROWS, 'express.*another handshake', [
