@@ -1,4 +1,3 @@
-import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { Module, ValidationPipe } from '@nestjs/common';
 import { APP_PIPE } from '@nestjs/core';
 import { E2eModule } from 'nestjs-e2e-encryption';
@@ -8,22 +7,24 @@ import { PlainController } from './demo/plain.controller.js';
 import { SealedController } from './demo/sealed.controller.js';
 import { NoteController } from './notes/note.controller.js';
 import { NoteService } from './notes/note.service.js';
+import { MemoryNotes, NoteStore, RedisNotes } from './notes/note.store.js';
 import { PageController } from './page/page.controller.js';
-import { deviceBinding } from './settings.js';
+import { deviceBinding, identityKey, redisUrl, secret, sessionSecret, storeTimeout } from './settings.js';
 
-const { E2E_SECRET, E2E_IDENTITY_KEY, SESSION_SECRET } = process.env;
+// Without Redis everything is in memory, and its packages are not needed.
+const redis = redisUrl ? await (await import('./redis.js')).Redis.connect(redisUrl) : undefined;
 
 @Module({
   imports: [
     E2eModule.forRoot({
-      // What is not configured is made fresh at each start: clients then shake hands again after a restart.
-      secret: E2E_SECRET || randomBytes(32).toString('base64url'),
-      session: { secret: SESSION_SECRET || randomBytes(32).toString('base64url') },
-      // PEM from an environment variable often has its line breaks written as \n.
-      identityKey: E2E_IDENTITY_KEY?.replaceAll('\\n', '\n') || generateKeyPairSync('ed25519').privateKey,
+      secret,
+      session: { secret: sessionSecret, ...(redis && { store: redis.store }) },
+      identityKey,
       deviceBinding,
       // So that any JOSE library can talk to the sample; such messages do not prove who sent them.
       allowPlainJwe: true,
+      storeTimeout,
+      ...(redis && { replayGuard: redis.replayGuard(storeTimeout) }),
     }),
   ],
   // The page last: its one-segment paths would stand before /health.
@@ -31,6 +32,9 @@ const { E2E_SECRET, E2E_IDENTITY_KEY, SESSION_SECRET } = process.env;
   providers: [
     UserService,
     NoteService,
+    { provide: NoteStore, useFactory: () => (redis ? new RedisNotes(redis.client) : new MemoryNotes()) },
+    // Here so that Nest closes it, after the last request.
+    ...(redis ? [{ provide: 'Redis', useValue: redis }] : []),
     { provide: APP_PIPE, useValue: new ValidationPipe({ whitelist: true, forbidNonWhitelisted: true }) },
   ],
 })

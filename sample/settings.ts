@@ -1,2 +1,26 @@
+import { generateKeyPairSync, randomBytes } from 'node:crypto';
+
+const { E2E_SECRET, E2E_IDENTITY_KEY, SESSION_SECRET, REDIS_URL, E2E_STORE_TIMEOUT } = process.env;
+
+if (REDIS_URL && !(E2E_SECRET && SESSION_SECRET)) {
+  console.error(
+    'With REDIS_URL give E2E_SECRET and SESSION_SECRET too, the same ones to every server: without them no server ' +
+      'opens what another one stored. Make each with: ' +
+      `node -p "require('crypto').randomBytes(32).toString('base64url')"`,
+  );
+  process.exit(1);
+}
+
+// What is not configured is made fresh at each start: clients then shake hands again after a restart.
+export const secret = E2E_SECRET || randomBytes(32).toString('base64url');
+export const sessionSecret = SESSION_SECRET || randomBytes(32).toString('base64url');
+/** PEM from an environment variable often has its line breaks written as \n. */
+export const identityKey = E2E_IDENTITY_KEY?.replaceAll('\\n', '\n') || generateKeyPairSync('ed25519').privateKey;
+
 /** `E2E_DEVICE_BINDING=required`: a copied session cookie opens no channel. The page has to know, too. */
 export const deviceBinding = process.env.E2E_DEVICE_BINDING === 'required' ? 'required' : 'off';
+
+/** With one, any number of servers is one application. */
+export const redisUrl = REDIS_URL || undefined;
+/** Milliseconds that Redis has for an answer. */
+export const storeTimeout = Number(E2E_STORE_TIMEOUT || 2_000);
