@@ -1,0 +1,65 @@
+import { show, table } from './report.mjs';
+
+// What the library is held against: goals, which say where it is to get, and floors, below which `--floors` fails.
+
+const cpu = (size, goal, label) => ({
+  name: `server CPU a request, plain ÷ sealed, RSA channel, ${label}`,
+  figure: `http.${size}.RSA.cpuRatio`,
+  least: goal,
+});
+const throughput = (size, goal, label) => ({
+  name: `throughput, sealed ÷ plain, RSA channel, ${label}`,
+  figure: `http.${size}.RSA.throughputRatio`,
+  least: goal,
+});
+const SIZES = [
+  [200, 0.9, '200 B'],
+  [1024, 0.9, '1 KiB'],
+  [16384, 0.85, '16 KiB'],
+  [65536, 0.8, '64 KiB'],
+  [1048576, 0.75, '1 MiB'],
+];
+
+export const GOALS = [
+  ...SIZES.map((size) => cpu(...size)),
+  ...SIZES.map((size) => throughput(...size)),
+  { name: '99 % of requests within, sealed ÷ plain, 1 KiB', figure: 'http.1024.RSA.p99Ratio', most: 1.15 },
+  { name: 'library alone ÷ the least possible, 1 KiB', figure: 'library.1024.ratio', most: 1.6 },
+  { name: 'library alone ÷ the least possible, 64 KiB', figure: 'library.65536.ratio', most: 1.15 },
+  { name: 'library alone ÷ the least possible, 1 MiB', figure: 'library.1048576.ratio', most: 1.1 },
+  { name: 'X25519 handshakes ÷ plain POSTs a second', figure: 'handshake.X25519.ratio', least: 0.5 },
+  { name: '99 % of RSA ÷ X25519 handshakes, pool warm', figure: 'handshake.RSA.p99Ratio', most: 3 },
+  { name: '99 % of sealed requests, RSA flood ÷ without', figure: 'flood.p99Ratio', most: 2 },
+  { name: "a channel's first message ÷ later ones, library", figure: 'cold.RSA.ratio', most: 10 },
+  { name: 'client without forge, brotli, kB', figure: 'bundle.initial.brotli', most: 5 },
+  { name: 'bytes of a 1 KiB body, sealed ÷ plain, RSA', figure: 'http.1024.RSA.bytesRatio', most: 2.1 },
+  { name: 'bytes of a 1 KiB body, sealed ÷ plain, X25519', figure: 'http.1024.X25519.bytesRatio', most: 1.65 },
+  { name: 'memory of a live channel, KiB', figure: 'memory.X25519.1000', most: 2 },
+  { name: 'record in the store, RSA, bytes', figure: 'record.RSA', most: 3072 },
+  { name: 'record in the store, X25519, bytes', figure: 'record.X25519', most: 800 },
+];
+
+export const FLOORS = [
+  { name: 'server CPU a request, plain ÷ sealed, 1 KiB', figure: 'http.1024.RSA.cpuRatio', least: 0.7 },
+  { name: 'server CPU a request, plain ÷ sealed, 64 KiB', figure: 'http.65536.RSA.cpuRatio', least: 0.55 },
+  { name: 'client without forge, brotli, kB', figure: 'bundle.initial.brotli', most: 6 },
+];
+
+/** Whether the median is where it is to be; `undefined` where it was not measured. */
+export function isMet({ figure, least, most }, figures) {
+  const value = figures[figure]?.median;
+  if (value === undefined) return undefined;
+  return least === undefined ? value <= most : value >= least;
+}
+
+export function goalTable(goals, figures) {
+  const lines = goals
+    .filter(({ figure }) => figures[figure])
+    .map((goal) => [
+      goal.name,
+      goal.least === undefined ? `≤ ${goal.most}` : `≥ ${goal.least}`,
+      show(figures[goal.figure]),
+      isMet(goal, figures) ? 'yes' : 'no',
+    ]);
+  return table(['', 'goal', 'measured', 'met'], lines);
+}
