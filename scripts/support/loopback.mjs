@@ -13,12 +13,16 @@ import { parsePublicKey } from '../../dist/esm/protocol/keys.js';
 export const SESSION = { id: 'the session', expiresAt: Math.floor(Date.now() / 1000) + 86_400 };
 export const ANSWER = 'the answer';
 
-function makeChannels() {
-  const replay = new MemoryReplayGuard();
-  const options = { channelsPerSession: 32, cached: 100 };
+/** A server's channels, without Nest. Several over the same records and windows are servers that share a store. */
+export function makeChannels({
+  records = new MemoryRecords(100),
+  replay = new MemoryReplayGuard(),
+  pool = new KeyPool(nodeEngine, 2048, { size: 1 }),
+  cached = 100,
+} = {}) {
+  const options = { channelsPerSession: 32, cached, onUnreadable: () => undefined };
   const vault = new Vault(nodeEngine, ['s'.repeat(32)]);
-  const store = new ChannelStore(nodeEngine, new MemoryRecords(100), vault, replay, options);
-  const pool = new KeyPool(nodeEngine, 2048, { size: 1 });
+  const store = new ChannelStore(nodeEngine, records, vault, replay, options);
   const limits = {
     keyKinds: ['RSA', 'P-256', 'X25519'],
     channelTtl: 86_400,

@@ -1,0 +1,170 @@
+import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
+import { KeyPool } from '../../dist/esm/channel/key-pool.js';
+import { MemoryRecords } from '../../dist/esm/channel/records.js';
+import { MemoryReplayGuard } from '../../dist/esm/channel/replay.js';
+import { nodeEngine } from '../../dist/esm/crypto/node.js';
+import { present } from '../../dist/esm/nest/incoming.js';
+import { sealAnswer } from '../../dist/esm/nest/sealed-answer.js';
+import { parsePublicKey } from '../../dist/esm/protocol/keys.js';
+import { makeChannels, SESSION } from '../support/loopback.mjs';
+import { jsonOf } from './bodies.mjs';
+import { answerParent } from './children.mjs';
+import { channelOf, keyPairOf, seal } from './seal.mjs';
+import { alternate, spread } from './stats.mjs';
+
+// The library alone, without HTTP and without Nest around it: what `Exchange` does to a message, step by step.
+
+const TARGET = '/sealed/echo';
+const BINDING = { method: 'POST', target: TARGET, idem: undefined };
+const PRESENTATION = { maxBodyDepth: 128 };
+const KINDS = ['RSA', 'P-256', 'X25519'];
+
+/** From the message's text to the answer's: opened, admitted, parsed, an echo made of it, sealed. */
+async function exchange(channels, text, session = SESSION.id) {
+  const opened = await channels.open(session, text, BINDING);
+  await channels.admit(opened, Date.now() / 1000);
+  const request = { headers: {}, body: undefined };
+  present(request, { text, in: 'body', besideBody: false }, opened, PRESENTATION);
+  const body = Buffer.from(JSON.stringify(request.body));
+  const answer = { status: 201, contentType: 'application/json; charset=utf-8', body, streamed: false };
+  return sealAnswer(opened, answer, false).body;
+}
+
+/** What nobody can do without: JSON, AES-256-GCM and base64url, once each way, and nothing else. */
+function limit(key, [iv, ciphertext, tag]) {
+  const decipher = createDecipheriv('aes-256-gcm', key, Buffer.from(iv, 'base64url'));
+  decipher.setAuthTag(Buffer.from(tag, 'base64url'));
+  const plaintext = decipher.update(Buffer.from(ciphertext, 'base64url'));
+  decipher.final();
+  const value = JSON.parse(plaintext.toString());
+  const cipher = createCipheriv('aes-256-gcm', key, randomBytes(12));
+  const sealed = cipher.update(JSON.stringify(value));
+  cipher.final();
+  return `${sealed.toString('base64url')}.${cipher.getAuthTag().toString('base64url')}`;
+}
+
+async function shakeHands(channels, kind, session = SESSION, pair = keyPairOf(kind)) {
+  return channelOf(pair, await channels.handshake(session, parsePublicKey({ ...pair.jwk })));
+}
+
+async function library(size, rounds, count) {
+  const channels = makeChannels();
+  const channel = await shakeHands(channels, 'RSA');
+  const plaintext = Buffer.from(jsonOf(size));
+  const [, , ...parts] = seal(channel, 'dir', TARGET, plaintext).split('.');
+  const key = randomBytes(32);
+  const cipher = createCipheriv('aes-256-gcm', key, Buffer.from(parts[0], 'base64url'));
+  parts[1] = Buffer.concat([cipher.update(plaintext), cipher.final()]).toString('base64url');
+  parts[2] = cipher.getAuthTag().toString('base64url');
+  const perItem = async (work) => {
+    const begin = performance.now();
+    for (let index = 0; index < count; index++) await work(index);
+    return ((performance.now() - begin) * 1000) / count;
+  };
+  const measure = (name) => {
+    if (name === 'limit') return perItem(() => limit(key, parts));
+    // Made ahead, each with its own number.
+    const messages = Array.from({ length: count }, () => seal(channel, 'dir', TARGET, plaintext));
+    return perItem((index) => exchange(channels, messages[index]));
+  };
+  await alternate(3, ['library', 'limit'], measure);
+  const taken = await alternate(rounds, ['library', 'limit'], measure);
+  return {
+    library: spread(taken.library),
+    limit: spread(taken.limit),
+    ratio: spread(taken.library.map((value, round) => value / taken.limit[round])),
+    rate: spread(taken.library.map((us) => size / us)),
+  };
+}
+
+/** A channel's first message on a server that has only its record, and the ones after it. */
+async function cold(kind, rounds) {
+  const shared = { records: new MemoryRecords(100), replay: new MemoryReplayGuard() };
+  const channel = await shakeHands(makeChannels(shared), kind);
+  const plaintext = Buffer.from(jsonOf(1024));
+  const times = { cold: [], warm: [] };
+  const timed = async (channels) => {
+    const message = seal(channel, 'dir', TARGET, plaintext);
+    const begin = performance.now();
+    await exchange(channels, message);
+    return (performance.now() - begin) * 1000;
+  };
+  for (let round = -20; round < rounds; round++) {
+    const server = makeChannels({ ...shared, pool: undefined });
+    const first = await timed(server);
+    const later = [];
+    for (let index = 0; index < 10; index++) later.push(await timed(server));
+    if (round < 0) continue;
+    times.cold.push(first);
+    times.warm.push(spread(later).median);
+  }
+  return {
+    cold: spread(times.cold),
+    warm: spread(times.warm),
+    ratio: spread(times.cold.map((value, round) => value / times.warm[round])),
+  };
+}
+
+/** Channels in use, each of a session of its own: what one takes of the memory, and what the next costs beside them. */
+async function live(kind, count) {
+  const records = new MemoryRecords(2 * count + 100);
+  const replay = new MemoryReplayGuard(count + 100);
+  const pool = new KeyPool(nodeEngine, 2048, { size: 2, making: 1 });
+  const channels = makeChannels({ records, replay, pool, cached: count + 100 });
+  const pair = keyPairOf(kind);
+  const plaintext = Buffer.from(jsonOf(200));
+  const sessionOf = (index) => ({ ...SESSION, id: `session ${index}` });
+  const join = async (index) => {
+    const channel = await shakeHands(channels, kind, sessionOf(index), pair);
+    await exchange(channels, seal(channel, 'dir', TARGET, plaintext), sessionOf(index).id);
+    return channel;
+  };
+  for (let index = 0; index < 50; index++) await join(`before ${index}`);
+  const before = memory();
+  for (let index = 0; index < count; index++) await join(index);
+  const after = memory();
+
+  const handshakes = [];
+  const requests = [];
+  if (kind !== 'RSA') {
+    for (let round = 0; round < 200; round++) {
+      const begin = performance.now();
+      const answer = await channels.handshake(sessionOf(`late ${round}`), parsePublicKey({ ...pair.jwk }));
+      handshakes.push((performance.now() - begin) * 1000);
+      const channel = channelOf(pair, answer);
+      for (let index = 0; index < 5; index++) {
+        const message = seal(channel, 'dir', TARGET, plaintext);
+        const sent = performance.now();
+        await exchange(channels, message, sessionOf(`late ${round}`).id);
+        if (index > 0) requests.push((performance.now() - sent) * 1000);
+      }
+    }
+  }
+  pool.stop();
+  return {
+    heap: spread([(after.heap - before.heap) / count / 1024]),
+    resident: spread([(after.resident - before.resident) / count / 1024]),
+    ...(handshakes.length > 0 && { handshake: spread(handshakes), request: spread(requests) }),
+  };
+}
+
+function memory() {
+  for (let index = 0; index < 3; index++) globalThis.gc();
+  const { heapUsed, external, rss } = process.memoryUsage();
+  return { heap: heapUsed + external, resident: rss };
+}
+
+/** Bytes of a channel's record, as it stands in a session store. */
+async function record(kind) {
+  const sizes = new Map();
+  const records = new MemoryRecords(10);
+  const set = records.set.bind(records);
+  records.set = (name, value, end) => {
+    sizes.set(name.split(':')[0], value.length);
+    return set(name, value, end);
+  };
+  await shakeHands(makeChannels({ records }), kind);
+  return { channel: spread([sizes.get('channel')]), session: spread([sizes.get('session')]) };
+}
+
+answerParent({ library, cold, live, record }, { kinds: KINDS });
