@@ -9,7 +9,7 @@ import { NoteController } from './notes/note.controller.js';
 import { NoteService } from './notes/note.service.js';
 import { MemoryNotes, NoteStore, RedisNotes } from './notes/note.store.js';
 import { PageController } from './page/page.controller.js';
-import { deviceBinding, identityKey, redisUrl, secret, sessionSecret, storeTimeout } from './settings.js';
+import { deviceBinding, identityKey, redisUrl, secret, sessionSecret } from './settings.js';
 
 // Without Redis everything is in memory, and its packages are not needed.
 const redis = redisUrl ? await (await import('./redis.js')).Redis.connect(redisUrl) : undefined;
@@ -23,8 +23,7 @@ const redis = redisUrl ? await (await import('./redis.js')).Redis.connect(redisU
       deviceBinding,
       // So that any JOSE library can talk to the sample; such messages do not prove who sent them.
       allowPlainJwe: true,
-      storeTimeout,
-      ...(redis && { replayGuard: redis.replayGuard(storeTimeout) }),
+      ...(redis && { replayGuard: redis.replayGuard }),
     }),
   ],
   // The page last: its one-segment paths would stand before /health.

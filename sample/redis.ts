@@ -13,9 +13,11 @@ const LOG_INTERVAL_MS = 5_000;
 @Injectable()
 export class Redis implements OnApplicationShutdown {
   readonly store: RedisStore;
+  readonly replayGuard: ReturnType<typeof redisReplayGuard>;
 
   private constructor(readonly client: ReturnType<typeof connectTo>) {
     this.store = new RedisStore({ client });
+    this.replayGuard = redisReplayGuard(client);
   }
 
   /** Waits until Redis is there. */
@@ -24,10 +26,6 @@ export class Redis implements OnApplicationShutdown {
     client.on('error', logNowAndThen());
     await client.connect();
     return new Redis(client);
-  }
-
-  replayGuard(timeout: number): ReturnType<typeof redisReplayGuard> {
-    return redisReplayGuard(this.client, { timeout });
   }
 
   /** After the last request was answered. */

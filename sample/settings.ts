@@ -1,6 +1,6 @@
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 
-const { E2E_SECRET, E2E_IDENTITY_KEY, SESSION_SECRET, REDIS_URL, E2E_STORE_TIMEOUT } = process.env;
+const { E2E_SECRET, E2E_IDENTITY_KEY, SESSION_SECRET, REDIS_URL } = process.env;
 
 if (REDIS_URL && !(E2E_SECRET && SESSION_SECRET)) {
   console.error(
@@ -22,5 +22,3 @@ export const deviceBinding = process.env.E2E_DEVICE_BINDING === 'required' ? 're
 
 /** With one, any number of servers is one application. */
 export const redisUrl = REDIS_URL || undefined;
-/** Milliseconds that Redis has for an answer. */
-export const storeTimeout = Number(E2E_STORE_TIMEOUT || 2_000);

@@ -39,7 +39,7 @@ end
 if ARGV[1] == 'close' then
   return redis.call('DEL', KEYS[1])
 end
-if redis.call('EXISTS', KEYS[1]) == 0 then
+if redis.call('STRLEN', KEYS[1]) ~= ${(2 * WINDOW_BITS) / 8} then
   return -1
 end
 local base = tonumber(ARGV[2]) * ${WINDOW_BITS}
