@@ -71,6 +71,7 @@ export class Balancer {
       }
     }
     passed.status = 502;
+    passed.took = performance.now() - from;
     response.writeHead(502, { 'content-type': 'text/html' }).end('<h1>Bad Gateway</h1>');
   }
 }
