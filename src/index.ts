@@ -17,9 +17,10 @@ export { E2eException } from './nest/e2e.exception.js';
 export { E2eProblem, type ProblemDetails, type ProblemName } from './protocol/problem.js';
 export type { KeyKind, PublicJwk, SigningJwk } from './protocol/keys.js';
 
+export { E2eEvents, type E2eCounters, type E2eEvent } from './channel/events.js';
 export { MemoryReplayGuard, ReplayGuard, type Claim } from './channel/replay.js';
 export type { Answer, OpenedMessage } from './channel/channel.js';
 export type { Binding } from './channel/channels.js';
 export type { HandshakeAnswer } from './channel/handshake.js';
 export type { IdentityKeyInput, PublishedIdentityKey } from './channel/identity.js';
-export type { KeyPoolOptions } from './channel/key-pool.js';
+export type { KeyPoolOptions, KeyPoolState } from './channel/key-pool.js';

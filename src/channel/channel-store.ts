@@ -9,7 +9,10 @@ import type { Records } from './records.js';
 import type { ReplayGuard } from './replay.js';
 import type { Vault } from './vault.js';
 
-/** A session as channels know it: its secret id, and the first second at which it can be gone. */
+/**
+ * A session as channels know it: its secret id, and the first second at which it can be gone. Where there are no
+ * cookies there is none (`undefined`), and a channel stands alone: its name finds it, and nothing lists it.
+ */
 export interface SessionRef {
   readonly id: string;
   /** Seconds since 1970. */
@@ -57,33 +60,39 @@ export class ChannelStore {
     private readonly records: Records,
     private readonly vault: Vault,
     private readonly replay: ReplayGuard,
-    private readonly options: { readonly channelsPerSession: number; readonly cached: number },
+    private readonly options: {
+      readonly channelsPerSession: number;
+      readonly cached: number;
+      /** Told of a record that is there and cannot be read: damaged, another session's, or its secret is gone. */
+      readonly onUnreadable: () => void;
+    },
   ) {
     this.#unwrapped = new LRUCache({ max: options.cached });
   }
 
-  /** The channel, where it is this session's and has not ended. */
-  async find(session: string, kid: string, now: number): Promise<Channel | undefined> {
+  /** The channel, where it is this session's and has not ended. What cannot be read counts as absent. */
+  async find(session: string | undefined, kid: string, now: number): Promise<Channel | undefined> {
     if (!KID.test(kid)) return undefined;
     const wrapped = await this.records.get(channelName(kid));
     if (wrapped === undefined) return undefined;
     const context = channelContext(session, kid);
     let held = this.#unwrapped.get(kid);
     if (held?.wrapped !== wrapped || held.context !== context) {
-      const bytes = this.vault.unwrap(context, wrapped);
-      if (!bytes) return undefined;
-      held = { wrapped, context, channel: decodeChannel(this.engine, kid, bytes), usedAt: 0 };
+      const channel = this.#unwrap(context, kid, wrapped);
+      if (!channel) return undefined;
+      held = { wrapped, context, channel, usedAt: 0 };
       this.#unwrapped.set(kid, held);
     }
     if (held.channel.expiresAt <= now) return undefined;
     held.usedAt = Date.now();
     // A session in use must not lose its device key to a flood of others.
-    if (this.records.touch) this.records.touch(this.#sessionName(session));
+    if (session !== undefined && this.records.touch) this.records.touch(this.#sessionName(session));
     return held.channel;
   }
 
   /** The session's record, or what it begins with. */
-  async session(id: string): Promise<SessionRecord> {
+  async session(id: string | undefined): Promise<SessionRecord> {
+    if (id === undefined) return { session: this.engine.encodeBase64url(this.engine.randomBytes(16)), channels: [] };
     return (await this.#readSession(id)) ?? { session: this.vault.name(id), channels: [] };
   }
 
@@ -91,9 +100,10 @@ export class ChannelStore {
    * Adds a channel to its session, the least recently used ones making room. Its windows are there before it is. The
    * handshake that creates a session may bind it to a device key.
    */
-  async add(session: SessionRef, channel: Channel, device?: SigningJwk): Promise<void> {
+  async add(session: SessionRef | undefined, channel: Channel, device?: SigningJwk): Promise<void> {
     await this.replay.open(channel.kid, channel.expiresAt);
-    await this.#write(session.id, channel);
+    await this.#write(session?.id, channel);
+    if (!session) return;
     await this.#mutex.run(session.id, async () => {
       const record = { ...(await this.session(session.id)), ...(device && { device }) };
       const entries = [...this.#alive(record.channels), entryOf(channel)];
@@ -105,8 +115,13 @@ export class ChannelStore {
   }
 
   /** Stores a channel anew, after it changed. */
-  async update(session: string, channel: Channel): Promise<void> {
+  async update(session: string | undefined, channel: Channel): Promise<void> {
     await this.#write(session, channel);
+  }
+
+  /** Ends one channel. */
+  async end(channel: Channel): Promise<void> {
+    await this.#end([entryOf(channel)]);
   }
 
   /** Ends all channels of a session, and forgets it. */
@@ -135,15 +150,22 @@ export class ChannelStore {
     await this.#writeSession(session, { ...old, channels: [...old.channels, entryOf(channel)] });
   }
 
-  async #write(session: string, channel: Channel): Promise<void> {
-    const wrapped = this.vault.wrap(channelContext(session, channel.kid), encodeChannel(this.engine, channel));
+  async #write(session: string | undefined, channel: Channel): Promise<void> {
+    const context = channelContext(session, channel.kid);
+    const wrapped = this.vault.wrap(context, encodeChannel(this.engine, channel));
     await this.records.set(channelName(channel.kid), wrapped, channel.expiresAt);
-    this.#unwrapped.set(channel.kid, {
-      wrapped,
-      context: channelContext(session, channel.kid),
-      channel,
-      usedAt: Date.now(),
-    });
+    this.#unwrapped.set(channel.kid, { wrapped, context, channel, usedAt: Date.now() });
+  }
+
+  #unwrap(context: string, kid: string, wrapped: string): Channel | undefined {
+    const bytes = this.vault.unwrap(context, wrapped);
+    try {
+      if (bytes) return decodeChannel(this.engine, kid, bytes);
+    } catch {
+      // What another version of this package wrote, perhaps. The cause may quote keys.
+    }
+    this.options.onUnreadable();
+    return undefined;
   }
 
   async #end(entries: readonly ChannelEntry[]): Promise<void> {
@@ -156,9 +178,10 @@ export class ChannelStore {
 
   async #readSession(id: string): Promise<SessionRecord | undefined> {
     const wrapped = await this.records.get(this.#sessionName(id));
-    return wrapped === undefined
-      ? undefined
-      : (this.vault.unwrapJson(sessionContext(id), wrapped) as SessionRecord | undefined);
+    if (wrapped === undefined) return undefined;
+    const record = this.vault.unwrapJson(sessionContext(id), wrapped) as SessionRecord | undefined;
+    if (!record) this.options.onUnreadable();
+    return record;
   }
 
   /** The record stays while the session can, and while a channel of it lives. */
@@ -194,8 +217,9 @@ function channelName(kid: string): string {
   return `channel:${kid}`;
 }
 
-function channelContext(session: string, kid: string): string {
-  return `channel\n${session}\n${kid}`;
+/** No session's id is empty. */
+function channelContext(session: string | undefined, kid: string): string {
+  return `channel\n${session ?? ''}\n${kid}`;
 }
 
 function sessionContext(id: string): string {

@@ -47,14 +47,14 @@ export class Channels {
    * @param bind the device key to bind the session to: only where this handshake creates the session.
    * @throws E2eProblem `key-rejected`, or `busy` where no key pair or store is at hand.
    */
-  async handshake(session: SessionRef, clientKey: PublicJwk, bind?: SigningJwk): Promise<HandshakeAnswer> {
+  async handshake(session: SessionRef | undefined, clientKey: PublicJwk, bind?: SigningJwk): Promise<HandshakeAnswer> {
     const kind = keyKind(clientKey);
     if (!this.options.keyKinds.includes(kind)) {
       throw new E2eProblem('key-rejected', {
         detail: `this server takes keys of kind ${this.options.keyKinds.join(', ')}`,
       });
     }
-    const { session: name, device = bind } = await this.store.session(session.id);
+    const { session: name, device = bind } = await this.store.session(session?.id);
     const keyPair = kind === 'RSA' ? await this.pool.take() : this.engine.generateKeyPair(kind);
     const issuedAt = nowInSeconds();
     const expiresAt = issuedAt + this.options.channelTtl;
@@ -71,17 +71,18 @@ export class Channels {
   }
 
   /** Thumbprint of the device key that a session is bound to, if it is to one. */
-  async deviceOf(session: SessionRef): Promise<string | undefined> {
-    const { device } = await this.store.session(session.id);
+  async deviceOf(session: SessionRef | undefined): Promise<string | undefined> {
+    const { device } = await this.store.session(session?.id);
     return device && thumbprint(this.engine, device);
   }
 
   /**
    * Steps 1 to 4: the message opens, on a channel of this session, and belongs to this very request.
    *
+   * @param session `undefined` where there are no cookies: the channel is found by its name alone.
    * @throws E2eProblem `message-rejected`, `handshake-required`, `too-large` or `busy`: in the clear, all of them.
    */
-  async open(session: string, message: string, binding: Binding): Promise<OpenedMessage> {
+  async open(session: string | undefined, message: string, binding: Binding): Promise<OpenedMessage> {
     const { jwe, header } = this.#read(message);
     const channel = await this.store.find(session, header.kid, nowInSeconds());
     if (!channel) throw new E2eProblem('handshake-required');

@@ -12,6 +12,13 @@ export interface KeyPoolOptions {
   waiting?: number;
 }
 
+export interface KeyPoolState {
+  /** Pairs at hand. */
+  readonly ready: number;
+  /** Handshakes that wait for one. */
+  readonly waiting: number;
+}
+
 interface Waiter {
   resolve: (pair: KeyPair) => void;
   reject: (error: Error) => void;
@@ -27,12 +34,19 @@ export class KeyPool {
   readonly #size: number;
   readonly #making: number;
   readonly #waiting: number;
+  readonly #onChange: ((state: KeyPoolState) => void) | undefined;
   readonly #ready: KeyPair[] = [];
   readonly #waiters: Waiter[] = [];
   #underWay = 0;
   #stopped = false;
 
-  constructor(engine: NodeEngine, modulusLength: number, { size = 8, making = 1, waiting = 32 }: KeyPoolOptions = {}) {
+  constructor(
+    engine: NodeEngine,
+    modulusLength: number,
+    { size = 8, making = 1, waiting = 32 }: KeyPoolOptions = {},
+    onChange?: (state: KeyPoolState) => void,
+  ) {
+    this.#onChange = onChange;
     this.#engine = engine;
     this.#modulusLength = modulusLength;
     this.#size = size;
@@ -40,8 +54,7 @@ export class KeyPool {
     this.#waiting = waiting;
   }
 
-  /** How many pairs are ready, and how many handshakes wait for one. */
-  get state(): { ready: number; waiting: number } {
+  get state(): KeyPoolState {
     return { ready: this.#ready.length, waiting: this.#waiters.length };
   }
 
@@ -61,6 +74,7 @@ export class KeyPool {
     const taken = pair
       ? Promise.resolve(pair)
       : new Promise<KeyPair>((resolve, reject) => this.#waiters.push({ resolve, reject }));
+    this.#onChange?.(this.state);
     this.fill();
     return taken;
   }
@@ -98,6 +112,7 @@ export class KeyPool {
     const waiter = this.#waiters.shift();
     if (waiter) waiter.resolve(pair);
     else this.#ready.push(pair);
+    this.#onChange?.(this.state);
     this.fill();
   }
 

@@ -96,8 +96,7 @@ export function askStore<T>(
     };
     const timer = setTimeout(refuse, timeout);
     const done = (error?: unknown, value?: T): void => {
-      // express-session's own stores say ENOENT for a session that is not there.
-      if (error && (error as { code?: unknown }).code !== 'ENOENT') return refuse();
+      if (error && !meansAbsent(error)) return refuse();
       clearTimeout(timer);
       resolve(value);
     };
@@ -108,4 +107,9 @@ export function askStore<T>(
       refuse();
     }
   });
+}
+
+/** express-session's own stores say ENOENT for what is not there; others, of half a record, that it is not JSON. */
+function meansAbsent(error: unknown): boolean {
+  return (error as { code?: unknown }).code === 'ENOENT' || (error as { name?: unknown }).name === 'SyntaxError';
 }

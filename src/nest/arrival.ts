@@ -1,4 +1,4 @@
-import type { IncomingMessage, Server } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { nowInSeconds } from '../channel/channels.js';
 
 /** What a request was when its head arrived, before any middleware could change it. */
@@ -21,8 +21,15 @@ export class Arrivals {
   /** @param handshakePath the end of the handshake's path: a global prefix may stand before it. */
   constructor(private readonly handshakePath: string) {}
 
-  listen(server: Pick<Server, 'prependListener'>): void {
-    server.prependListener('request', (request: IncomingMessage) => void this.of(request));
+  /** @param watch told of each request, once it is noted. */
+  listen(
+    server: Pick<Server, 'prependListener'>,
+    watch: (request: IncomingMessage, response: ServerResponse) => void,
+  ): void {
+    server.prependListener('request', (request: IncomingMessage, response: ServerResponse) => {
+      this.of(request);
+      watch(request, response);
+    });
   }
 
   /** Also for requests that came by another way than the server's event, as in serverless adapters. */

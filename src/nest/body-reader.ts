@@ -6,6 +6,7 @@ import { essence } from '../protocol/media-type.js';
 import { MESSAGE_MEDIA_TYPE } from '../protocol/message.js';
 import { E2eProblem } from '../protocol/problem.js';
 import { HANDSHAKE_MEDIA_TYPE } from './arrival.js';
+import { stateOf } from './exchange-state.js';
 
 /** The longest handshake, in bytes: two keys of 4,096 bits in PEM fit well. */
 export const MAX_HANDSHAKE_BYTES = 16_384;
@@ -19,7 +20,11 @@ const bodies = new WeakMap<IncomingMessage, Buffer | E2eProblem>();
 export class BodyReader {
   readonly #limits: ReadonlyMap<string, number>;
 
-  constructor(maxBodySize: number) {
+  /** @param guarded whether messages are opened before the application's guards, which may take their time. */
+  constructor(
+    maxBodySize: number,
+    readonly guarded: boolean,
+  ) {
     // Base64url of the plaintext; of the header, the encrypted key, the IV and the tag.
     const message = Math.ceil((maxBodySize * 4) / 3) + 2 * MAX_HEADER_BYTES;
     this.#limits = new Map([
@@ -37,6 +42,14 @@ export class BodyReader {
    * whoever asks for it; the length is counted, not believed. Rejects where the connection ends before the body does.
    */
   async read(request: IncomingMessage): Promise<void> {
+    const deadline = stateOf(request)?.deadline;
+    // A body takes as long as the client's line takes.
+    deadline?.hold();
+    await this.#read(request);
+    if (this.guarded) deadline?.resume();
+  }
+
+  async #read(request: IncomingMessage): Promise<void> {
     const limit = this.#limits.get(essence(request.headers['content-type'] ?? ''));
     if (limit === undefined || request.readableEnded || bodies.has(request)) return;
     const isTooLong = Number(request.headers['content-length'] ?? 0) > limit;

@@ -8,18 +8,22 @@ import {
   type OnModuleInit,
 } from '@nestjs/common';
 import { ApplicationConfig, DiscoveryModule, HttpAdapterHost } from '@nestjs/core';
+import type { Server } from 'node:http';
+import { E2eEvents } from '../channel/events.js';
 import { Arrivals } from './arrival.js';
 import { BodyReader } from './body-reader.js';
+import { missingSecret, UNSHARED_WINDOWS } from './channel-registry.js';
 import { E2eGuard } from './e2e.guard.js';
 import { E2eInterceptor } from './e2e.interceptor.js';
 import { ConfigurableModuleClass, type OPTIONS_TYPE } from './e2e.module-definition.js';
-import { E2E_PATH } from './e2e.options.js';
+import { E2E_OPTIONS, E2E_PATH, type E2eOptions } from './e2e.options.js';
 import { E2eRoutes } from './e2e.routes.js';
 import { EmbeddedSession } from './embedded-session.js';
 import { Exchange } from './exchange.js';
-import { KeyService, missingSecret } from './key.service.js';
+import { KeyService } from './key.service.js';
 import { platformOf } from './platform-of.js';
 import type { Platform } from './platform.js';
+import { QuietLog } from './quiet-log.js';
 import { SealingReader } from './sealing-reader.js';
 
 /**
@@ -30,6 +34,11 @@ import { SealingReader } from './sealing-reader.js';
   imports: [DiscoveryModule],
   providers: [
     { provide: Arrivals, useFactory: (path: string) => new Arrivals(`/${path}/handshake`), inject: [E2E_PATH] },
+    {
+      provide: E2eEvents,
+      useFactory: createEvents,
+      inject: [E2E_OPTIONS],
+    },
     EmbeddedSession,
     KeyService,
     Exchange,
@@ -38,7 +47,7 @@ import { SealingReader } from './sealing-reader.js';
     E2eGuard,
     E2eInterceptor,
   ],
-  exports: [KeyService, E2eRoutes],
+  exports: [KeyService, E2eRoutes, E2eEvents],
 })
 export class E2eModule extends ConfigurableModuleClass implements NestModule, OnModuleInit, OnApplicationBootstrap {
   readonly #logger = new Logger('E2eModule');
@@ -65,20 +74,29 @@ export class E2eModule extends ConfigurableModuleClass implements NestModule, On
 
   /** While the application initializes: after its own `app.use(…)`, before its routes. */
   async configure(): Promise<void> {
-    const platform = platformOf(this.adapterHost.httpAdapter, this.arrivals);
+    const { httpAdapter } = this.adapterHost;
+    const platform = platformOf(httpAdapter, this.arrivals);
     this.#platform = platform;
-    const { hasSecret, maxBodySize, maxBodyDepth, guard, deviceBinding } = this.keys.options;
-    const bringsOwn = this.embedded.isOff || platform.hasOwnSession();
-    if ((bringsOwn || this.embedded.hasForeignStore) && !hasSecret) throw new Error(missingSecret());
-    if (!bringsOwn) this.embedded.warn();
+    const server = httpAdapter.getHttpServer() as Server | undefined;
+    if (server) this.arrivals.listen(server, (request, response) => this.exchange.watch(request, response));
 
-    if (deviceBinding !== 'off' && !platform.makesSessionsBeside) {
+    const { hasSecret, hasReplayGuard, maxBodySize, maxBodyDepth, guard, deviceBinding } = this.keys.options;
+    const bringsOwn = !this.embedded.alone && (this.embedded.isOff || platform.hasOwnSession());
+    const isForeign = bringsOwn || this.embedded.hasForeignStore;
+    if (isForeign && !hasSecret) throw new Error(missingSecret());
+    // Of an application's own session the store shows only with the first request.
+    const mayBeShared = this.embedded.hasForeignStore || process.env.NODE_ENV === 'production';
+    if (isForeign && !hasReplayGuard && mayBeShared) this.#logger.warn(UNSHARED_WINDOWS);
+    if (!isForeign) this.embedded.warn();
+
+    if (deviceBinding !== 'off' && !platform.makesSessionsBeside && !this.embedded.alone) {
       throw new Error(
         'E2eModule: the option "deviceBinding" needs Express: @fastify/session has no public way to make a session ' +
           'beside the old one. Leave it "off", or run this application on Express.',
       );
     }
-    await platform.install(new BodyReader(maxBodySize), bringsOwn ? undefined : this.embedded);
+    const session = bringsOwn || this.embedded.isOff ? undefined : this.embedded;
+    await platform.install(new BodyReader(maxBodySize, guard), session);
     this.exchange.presentation = {
       maxBodyDepth,
       parseQuery: (query) => platform.parseQuery(query),
@@ -100,4 +118,9 @@ export class E2eModule extends ConfigurableModuleClass implements NestModule, On
       this.#logger.log(`Sealed {${path}, ${method}}: ${directions}`);
     }
   }
+}
+
+function createEvents({ onEvent }: E2eOptions): E2eEvents {
+  const log = new QuietLog(new Logger('E2eModule'));
+  return new E2eEvents(onEvent, () => log.say('error', 'The option "onEvent" threw. Requests go on without it.'));
 }

@@ -1,4 +1,5 @@
-import type { SessionOptions } from 'express-session';
+import type { SessionOptions, Store } from 'express-session';
+import type { E2eEvent } from '../channel/events.js';
 import type { IdentityKeyInput } from '../channel/identity.js';
 import type { KeyPoolOptions } from '../channel/key-pool.js';
 import type { ReplayGuard } from '../channel/replay.js';
@@ -13,8 +14,11 @@ export interface E2eOptions {
   /**
    * The session middleware that the module installs where the application has none: express-session's options (on
    * Fastify those that `@fastify/session` has too). `false`: the application brings its own; none is ever installed.
+   * `'channel'`: for clients without cookies; a message finds its channel by its name alone.
    */
-  session?: Partial<SessionOptions> | false;
+  session?: Partial<SessionOptions> | false | 'channel';
+  /** With `session: 'channel'`: the express-session store that keeps the channels. Default: this process's memory. */
+  channelStore?: Store;
   /**
    * What channel records are encrypted under in the session store: one text of at least 32 characters, or several, of
    * which the first encrypts and all decrypt. Default: random for each process, with the embedded store only.
@@ -63,6 +67,8 @@ export interface E2eOptions {
   maxChannels?: number;
   /** Where sequence windows are kept. Default: this process's memory. */
   replayGuard?: ReplayGuard;
+  /** Told of what happens, for metrics; called at once, so it must be quick. What it throws is not heard. */
+  onEvent?: (event: E2eEvent) => void;
 }
 
 /** What goes beside the options, also beside `useFactory`: needed before any factory has run. */
@@ -77,7 +83,7 @@ export interface E2eExtras {
 
 /** The options with their defaults, checked. */
 export interface ResolvedOptions extends Required<
-  Omit<E2eOptions, 'session' | 'secret' | 'identityKey' | 'keyPool' | 'replayGuard'>
+  Omit<E2eOptions, 'session' | 'channelStore' | 'secret' | 'identityKey' | 'keyPool' | 'replayGuard' | 'onEvent'>
 > {
   readonly secrets: readonly string[];
   readonly identityKeys: readonly IdentityKeyInput[];
@@ -85,9 +91,10 @@ export interface ResolvedOptions extends Required<
   readonly replayGuard: ReplayGuard | undefined;
 }
 
-/** Those of them that hold no secret and no key, and whether there is a secret. */
+/** Those of them that hold no secret and no key, and whether there is a secret, and a replay guard. */
 export interface ShownOptions extends Omit<ResolvedOptions, 'secrets' | 'identityKeys' | 'replayGuard'> {
   readonly hasSecret: boolean;
+  readonly hasReplayGuard: boolean;
 }
 
 const MIN_SECRET_LENGTH = 32;
@@ -120,12 +127,14 @@ export function resolveOptions(options: E2eOptions): ResolvedOptions {
   };
   refuseUnknown(options);
   check(resolved);
+  checkSession(options);
   return resolved;
 }
 
 /** A misspelt option would be one that is not set. */
 const KNOWN: Record<keyof E2eOptions, true> = {
   session: true,
+  channelStore: true,
   secret: true,
   keyKinds: true,
   rsaModulusLength: true,
@@ -144,6 +153,7 @@ const KNOWN: Record<keyof E2eOptions, true> = {
   storeTimeout: true,
   maxChannels: true,
   replayGuard: true,
+  onEvent: true,
 };
 
 function refuseUnknown(options: object): void {
@@ -178,6 +188,19 @@ function check(options: ResolvedOptions): void {
   if (options.publicPath !== '' && !/^\/[^?#]*[^/?#]$/.test(options.publicPath)) {
     throw wrong('publicPath', "a path such as '/api', with a leading slash and none at the end");
   }
+}
+
+function checkSession({ session, channelStore, allowPlainJwe, onEvent }: E2eOptions): void {
+  const given: unknown = session;
+  if (given === null || given === true || (typeof given === 'string' && given !== 'channel')) {
+    throw wrong('session', "express-session's options, false or 'channel'");
+  }
+  if (channelStore && session !== 'channel') {
+    throw wrong('channelStore', "a store only beside session: 'channel'; otherwise put it into session: { store }");
+  }
+  // Without a session only a `dir` message tells who sent it.
+  if (allowPlainJwe && session === 'channel') throw wrong('allowPlainJwe', "only false beside session: 'channel'");
+  if (onEvent !== undefined && typeof onEvent !== 'function') throw wrong('onEvent', 'a function');
 }
 
 export const MAKE_SECRET = `node -p "require('crypto').randomBytes(32).toString('base64url')"`;

@@ -3,6 +3,7 @@ import session, { type SessionOptions } from 'express-session';
 import createMemoryStore from 'memorystore';
 import { nodeEngine } from '../crypto/node.js';
 import type { SessionStore } from '../channel/records.js';
+import { channelAlone, type HttpSession } from './session.js';
 import { E2E_OPTIONS, type E2eOptions } from './e2e.options.js';
 
 const COOKIE_NAME = 'e2e.sid';
@@ -15,16 +16,21 @@ const PRUNE_INTERVAL_MS = 600_000;
  */
 @Injectable()
 export class EmbeddedSession implements OnModuleDestroy {
-  /** Whether the application brings its own session, and never gets this one. */
+  /** Whether the application brings its own session, or none is wanted, and so never gets this one. */
   readonly isOff: boolean;
+  /** `session: 'channel'`: no cookies; what stands for every request's session. */
+  readonly alone: HttpSession | undefined;
   readonly #given: Partial<SessionOptions>;
   readonly #memory: InstanceType<ReturnType<typeof createMemoryStore>> | undefined;
 
-  constructor(@Inject(E2E_OPTIONS) { session: given }: E2eOptions) {
-    this.isOff = given === false;
-    this.#given = given === false ? {} : (given ?? {});
-    if (this.isOff || this.#given.store) return;
-    this.#memory = new (createMemoryStore(session))({ checkPeriod: PRUNE_INTERVAL_MS, max: MAX_SESSIONS });
+  constructor(@Inject(E2E_OPTIONS) { session: given, channelStore }: E2eOptions) {
+    this.isOff = given === false || given === 'channel';
+    this.#given = typeof given === 'object' ? given : channelStore ? { store: channelStore } : {};
+    if (given === false) return;
+    if (!this.#given.store) {
+      this.#memory = new (createMemoryStore(session))({ checkPeriod: PRUNE_INTERVAL_MS, max: MAX_SESSIONS });
+    }
+    if (given === 'channel') this.alone = channelAlone((this.#given.store ?? this.#memory) as SessionStore);
   }
 
   /** Whether this is the store in memory, which no other process sees. */
@@ -56,7 +62,7 @@ export class EmbeddedSession implements OnModuleDestroy {
     new Logger('E2eModule').warn(
       'Sessions and channels are kept in the memory of this process: they end with it, and other servers do not see ' +
         'them. For production give E2eModule.forRoot({ session: { store, secret }, secret }) or an app.use(session(...)) ' +
-        'of your own, with a shared store.',
+        "of your own, with a shared store; with session: 'channel', { channelStore, secret }.",
     );
   }
 

@@ -1,10 +1,13 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { OpenedMessage } from '../channel/channel.js';
 import type { E2eProblem } from '../protocol/problem.js';
+import type { Deadline } from './deadline.js';
 import type { Outgoing } from './outgoing.js';
 
 /** What has become of a request so far. */
 export interface ExchangeState {
+  /** Until its message is opened. */
+  deadline?: Deadline;
   /** Its message, once that was opened and let in. */
   message?: OpenedMessage;
   /** Whether a plain body came beside that message. */

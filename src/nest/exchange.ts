@@ -1,14 +1,17 @@
 import { Inject, Injectable, Logger, MethodNotAllowedException } from '@nestjs/common';
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { OpenedMessage } from '../channel/channel.js';
 import { REQUEST_HEADER } from '../protocol/message.js';
 import { E2eProblem } from '../protocol/problem.js';
+import { E2eEvents } from '../channel/events.js';
 import { Arrivals } from './arrival.js';
+import { Deadline } from './deadline.js';
 import { E2eException } from './e2e.exception.js';
 import { PLAIN, type Sealing } from './encrypted.decorator.js';
 import { beginState, rawRequest, rawResponse, stateOf, type ExchangeState } from './exchange-state.js';
 import {
   findMessage,
+  isSealed,
   ignoreConditions,
   mayStandThere,
   posesAsSealedQuery,
@@ -19,7 +22,7 @@ import {
 import { KeyService } from './key.service.js';
 import { Outgoing, type PlainAnswer, type WireAnswer } from './outgoing.js';
 import { flawOf, NO_STORE, plainProblem, problemAnswer, sealAnswer } from './sealed-answer.js';
-import { sessionOf, type HttpSession } from './session.js';
+import type { HttpSession } from './session.js';
 
 const HEAD_REFUSED: WireAnswer = { status: 405, headers: { Allow: 'GET', ...NO_STORE }, body: '' };
 const WITHHELD: WireAnswer = { status: 500, headers: NO_STORE, body: '' };
@@ -39,7 +42,18 @@ export class Exchange {
   constructor(
     @Inject(KeyService) private readonly keys: KeyService,
     @Inject(Arrivals) private readonly arrivals: Arrivals,
+    @Inject(E2eEvents) private readonly events: E2eEvents,
   ) {}
+
+  /** First of all: what comes sealed, and a handshake, is answered in time, whatever hangs before its opening. */
+  watch(raw: IncomingMessage, response: ServerResponse): void {
+    if (!isSealed(raw) && this.arrivals.of(raw).handshakeType === undefined) return;
+    beginState(raw).deadline = new Deadline(this.keys.options.storeTimeout, () => {
+      if (response.headersSent) return;
+      this.refuse(raw, response, new E2eProblem('busy'));
+      response.end();
+    });
+  }
 
   /**
    * Opens the request's message, if it has one, in the order of PROTOCOL §5; refuses it where the route asks for more
@@ -50,6 +64,7 @@ export class Exchange {
   async enter(request: object, response: object, route: Sealing = PLAIN): Promise<void> {
     const raw = rawRequest(request);
     const state = stateOf(raw) ?? beginState(raw);
+    state.deadline?.hold();
     if (state.refusal) throw new E2eException(state.refusal);
     if (state.message) {
       this.#enterNext(request, response, state, state.message, route);
@@ -74,15 +89,20 @@ export class Exchange {
 
   /** Has this very answer leave, whoever ends the response, and however. On a sealed request it is sealed in turn. */
   settle(response: object, answer: WireAnswer): void {
-    new Outgoing(rawResponse(response), () => answer);
+    this.#takeOver(response, () => answer);
   }
 
   /** Has the problem leave: in the clear as long as nobody took over the response, sealed from then on. */
   refuse(request: object, response: object, problem: E2eProblem): E2eException {
     const state = stateOf(rawRequest(request)) ?? beginState(rawRequest(request));
     state.refusal = problem;
-    state.outgoing ??= new Outgoing(rawResponse(response), () => problemAnswer(problem));
+    state.outgoing ??= this.#takeOver(response, () => problemAnswer(problem));
+    this.events.emit({ type: 'refused', problem: problem.code });
     return new E2eException(problem);
+  }
+
+  #takeOver(response: object, transform: (answer: PlainAnswer) => WireAnswer): Outgoing {
+    return new Outgoing(rawResponse(response), transform, this.keys.options.storeTimeout);
   }
 
   async #open(request: object, response: object, found: FoundMessage, route: Sealing): Promise<void> {
@@ -90,8 +110,8 @@ export class Exchange {
     const state = stateOf(raw) ?? beginState(raw);
     // A plain body beside a message is a second way in, except where the route was declared to take one.
     if (found.besideBody && (route.request || !route.response)) throw new E2eProblem('message-rejected');
-    const session = sessionOf(request);
-    if (!session) throw this.keys.withoutSession();
+    const from = performance.now();
+    const session = this.keys.sessionOf(request);
     const message = await this.#openMessage(raw, session, found);
 
     // From here on every answer is sealed, the refusals of the next step among them.
@@ -99,6 +119,9 @@ export class Exchange {
     await this.keys.channelsOf(session).admit(message, this.arrivals.of(raw).at);
     state.message = message;
     state.besideBody = found.besideBody;
+    const { channel, header, plaintext } = message;
+    const ms = performance.now() - from;
+    this.events.emit({ type: 'opened', kind: channel.kind, way: header.alg, bytes: plaintext.length, ms });
     if (route.request && !route.response) outgoing.release();
     ignoreConditions(raw);
     if (this.presentation) present(request, found, message, this.presentation);
@@ -111,14 +134,14 @@ export class Exchange {
   }
 
   #sealing(response: object, state: ExchangeState, message: OpenedMessage): Outgoing {
-    return (state.outgoing = new Outgoing(rawResponse(response), (answer) =>
+    return (state.outgoing = this.#takeOver(response, (answer) =>
       this.#leave(message, state.refusal ? plainProblem(state.refusal) : answer),
     ));
   }
 
   async #openMessage(raw: IncomingMessage, session: HttpSession, found: FoundMessage): Promise<OpenedMessage> {
     const idem = raw.headers['idempotency-key'];
-    const message = await this.keys.channelsOf(session).open(session.ref.id, found.text, {
+    const message = await this.keys.channelsOf(session).open(session.ref?.id, found.text, {
       method: raw.method ?? '',
       target: this.keys.options.publicPath + this.arrivals.of(raw).target,
       idem: typeof idem === 'string' ? idem : undefined,
@@ -133,8 +156,12 @@ export class Exchange {
     if (flaw !== undefined) {
       this.#logger.error(`A sealed ${message.header.method} request was answered with 500. ${flaw}`);
     }
+    const from = performance.now();
     try {
-      return sealAnswer(message, answer, this.keys.options.padding);
+      const sealed = sealAnswer(message, answer, this.keys.options.padding);
+      const ms = performance.now() - from;
+      this.events.emit({ type: 'sealed', status: answer.status, bytes: answer.body.length, ms });
+      return sealed;
     } catch {
       // The cause may hold plaintext.
       this.#logger.error(

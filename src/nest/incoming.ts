@@ -36,6 +36,11 @@ export function findMessage(request: IncomingMessage): FoundMessage | undefined 
   return { text: header, in: 'header', besideBody };
 }
 
+/** Whether a request says that it carries a message. */
+export function isSealed({ headers }: IncomingMessage): boolean {
+  return headers[REQUEST_HEADER] !== undefined || essence(headers['content-type'] ?? '') === MESSAGE_MEDIA_TYPE;
+}
+
 /** Whether an opened message may stand where it stood (PROTOCOL §4, "Where it travels"). */
 export function mayStandThere(found: FoundMessage, { header, plaintext }: OpenedMessage): boolean {
   // A query and a form are both of the form media type: one must not become the other on the way.

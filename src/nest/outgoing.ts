@@ -1,4 +1,5 @@
 import type { OutgoingHttpHeader, OutgoingHttpHeaders, ServerResponse } from 'node:http';
+import { endWithin } from './deadline.js';
 
 /** An answer as the application means it. */
 export interface PlainAnswer {
@@ -48,6 +49,8 @@ export class Outgoing {
   constructor(
     private readonly response: ServerResponse,
     private readonly transform: (answer: PlainAnswer) => WireAnswer,
+    /** Milliseconds that a session's save may hold the end of the response back. */
+    private readonly timeout: number,
   ) {
     // eslint-disable-next-line @typescript-eslint/unbound-method -- taken off to be put back on the same object
     const { writeHead, write, end, flushHeaders, writeEarlyHints } = response;
@@ -121,6 +124,7 @@ export class Outgoing {
     response.setHeader('Content-Length', Buffer.byteLength(wire.body));
     // What stands on top of ours from here on (a session's save, a log) sees the answer that leaves.
     response.end(wire.body);
+    endWithin(this.timeout, response);
     // A session's save may hold back the end of it: until then the application could still write, in the clear.
     response.write = ((...args: unknown[]) => this.#write(args)) as ServerResponse['write'];
     response.end = ((...args: unknown[]) => this.#end(args)) as ServerResponse['end'];

@@ -1,5 +1,4 @@
 import type { HttpServer } from '@nestjs/common';
-import type { Server } from 'node:http';
 import type { Arrivals } from './arrival.js';
 import { ExpressPlatform } from './platform.express.js';
 import { FastifyPlatform } from './platform.fastify.js';
@@ -11,8 +10,6 @@ import type { Platform } from './platform.js';
  * @throws Error for one that is neither Express nor Fastify.
  */
 export function platformOf(adapter: HttpServer, arrivals: Arrivals): Platform {
-  const server = adapter.getHttpServer() as Server | undefined;
-  if (server) arrivals.listen(server);
   switch (adapter.getType()) {
     case 'express':
       return new ExpressPlatform(adapter, arrivals);

@@ -43,8 +43,10 @@ export class ExpressPlatform implements Platform {
 
   install(reader: BodyReader, embedded: EmbeddedSession | undefined): Promise<void> {
     if (embedded) this.adapter.use(this.#sessionWhereThereIsNone(embedded));
-    this.adapter.use((request: Request, _response: Response, next: NextFunction) => {
+    this.adapter.use((request: Request, response: Response, next: NextFunction) => {
       this.arrivals.of(request);
+      // The session's store took too long, and the deadline has answered.
+      if (response.writableEnded) return;
       reader.read(request).then(
         () => next(),
         () => request.destroy(),

@@ -4,6 +4,7 @@ import { parse } from 'node:querystring';
 import type { Arrivals } from './arrival.js';
 import type { BodyReader } from './body-reader.js';
 import type { EmbeddedSession } from './embedded-session.js';
+import { stateOf } from './exchange-state.js';
 import type { EnterUnmatched, Platform } from './platform.js';
 
 interface ParserOptions {
@@ -59,6 +60,7 @@ export class FastifyPlatform implements Platform {
       });
     }
     instance.addHook('preHandler', async (request, reply) => {
+      if (!reader.guarded) stateOf(request.raw)?.deadline?.hold();
       if (request.is404) await this.#enterUnmatched?.(request, reply);
     });
   }

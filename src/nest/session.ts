@@ -6,7 +6,8 @@ import { E2eProblem } from '../protocol/problem.js';
 
 /** A request's session, whichever middleware made it: express-session's, or `@fastify/session`'s. */
 export interface HttpSession {
-  readonly ref: SessionRef;
+  /** `undefined` where there are no cookies, and a channel stands alone. */
+  readonly ref: SessionRef | undefined;
   readonly store: SessionStore;
   /** Whether its store has it: not yet, where this very request began it. */
   exists(timeout: number): Promise<boolean>;
@@ -44,7 +45,7 @@ export function sessionOf(request: object): HttpSession | undefined {
     sessionStore?: SessionStore & { generate?(request: object): void };
   };
   const id = session?.sessionId ?? session?.id ?? sessionID;
-  if (!session || !sessionStore || typeof id !== 'string') return undefined;
+  if (!session || !sessionStore || typeof id !== 'string' || id === '') return undefined;
   const exists = async (timeout: number): Promise<boolean> =>
     (await askStore((done) => sessionStore.get(id, done), timeout)) != null;
   return {
@@ -66,6 +67,18 @@ export function sessionOf(request: object): HttpSession | undefined {
         sessionStore.generate?.(request);
         return sessionOf(request);
       }),
+  };
+}
+
+/** What stands for a session where there are no cookies: nothing to look up, to save or to make anew. */
+export function channelAlone(store: SessionStore): HttpSession {
+  return {
+    ref: undefined,
+    store,
+    exists: () => Promise.resolve(false),
+    keep: () => Promise.resolve(),
+    regenerate: () => Promise.resolve(),
+    beside: undefined,
   };
 }
 

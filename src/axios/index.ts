@@ -1,0 +1,1 @@
+export { sealAxios } from './seal-axios.js';

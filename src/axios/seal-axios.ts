@@ -1,0 +1,75 @@
+import type { AxiosAdapter, AxiosInstance, AxiosPromise, InternalAxiosRequestConfig } from 'axios';
+import type { E2eClient } from '../client/client.js';
+
+/** What an adapter's error is known to have, whichever copy of axios made it. */
+interface Rejection {
+  config?: unknown;
+  response?: { config: unknown };
+}
+
+/**
+ * Makes an axios instance send everything through the client. Interceptors, `transformRequest`, `validateStatus` and
+ * errors are as ever, and see what is plain. What the client refuses (another origin, an answer in the clear) is an
+ * `AxiosError` whose `cause` is the `E2eClientError`. What the client takes beside `fetch`'s own options goes into
+ * `fetchOptions`: `{ fetchOptions: { e2e: { request: false } } }`.
+ *
+ * Needs axios 1.12 or later, whose fetch adapter takes a `fetch`; with an earlier one every request fails, and nothing
+ * is sent. A request that names an `adapter` of its own is not sealed.
+ *
+ * @returns the same instance.
+ */
+export function sealAxios<Instance extends AxiosInstance>(instance: Instance, client: Pick<E2eClient, 'fetch'>): Instance {
+  // axios's own fetch adapter, in an instance without interceptors: so timeouts, signals, response types and errors are
+  // those of the caller's own copy of axios, none of which is imported here.
+  const inner = instance.create();
+  // What the caller's instance made of its defaults comes with each request; an interceptor may have taken some away.
+  inner.defaults.headers = { common: {}, get: {}, post: {}, put: {}, patch: {}, delete: {}, head: {} } as never;
+  const env = { fetch: sendBy(client), Request: null, Response: globalThis.Response };
+  const raw = { adapter: 'fetch', transformRequest: [], transformResponse: [] };
+  const send = (config: object) => inner.request({ ...config, ...raw, env } as never) as AxiosPromise;
+
+  let checked: Promise<void> | undefined;
+  const adapter: AxiosAdapter = async (config) => {
+    await (checked ??= checkThat(inner, raw));
+    try {
+      return Object.assign(await send({ ...config }), { config });
+    } catch (error) {
+      throw attribute(error, config);
+    }
+  };
+  instance.defaults.adapter = adapter;
+  return instance;
+}
+
+/** `Request: null` above has axios hand over URL and options, so that credentials and the like are the client's own. */
+function sendBy(client: Pick<E2eClient, 'fetch'>): typeof globalThis.fetch {
+  return (input, init) => client.fetch(input, { ...init });
+}
+
+/**
+ * That this axios gives requests to `env.fetch`: an earlier one gives them to the global one, in the clear. Asked with a
+ * URL that no `fetch` can send anything to.
+ */
+async function checkThat(inner: AxiosInstance, raw: object): Promise<void> {
+  let isAsked = false;
+  const env = {
+    fetch: () => {
+      isAsked = true;
+      return Promise.resolve(new Response());
+    },
+    Request: null,
+    Response: globalThis.Response,
+  };
+  const question = { ...raw, env, url: 'e2e-check:', baseURL: undefined, method: 'get', timeout: 0 };
+  await inner.request(question as never).catch(() => undefined);
+  if (!isAsked) throw new TypeError('sealAxios needs axios 1.12 or later: nothing was sent');
+}
+
+/** The error of the request that the caller made, not of the one inside. */
+function attribute(error: unknown, config: InternalAxiosRequestConfig): unknown {
+  if (typeof error !== 'object' || error === null) return error;
+  const rejection = error as Rejection;
+  if (rejection.config !== undefined) rejection.config = config;
+  if (rejection.response) rejection.response.config = config;
+  return error;
+}

@@ -1,0 +1,94 @@
+import type { KeyKind } from '../protocol/keys.js';
+import type { Way } from '../protocol/message.js';
+import type { ProblemName } from '../protocol/problem.js';
+import type { KeyPoolState } from './key-pool.js';
+import type { Claim } from './replay.js';
+
+/**
+ * What happened, for counting and for charts. Never a key, a body, a path or a name of a session; all durations in
+ * milliseconds.
+ * - `handshake`: a channel was made; `ms` with the wait for a key pair and for the store;
+ * - `opened`: a message was let in, with all checks; `bytes` of plaintext;
+ * - `sealed`: an answer was sealed; `bytes` of plaintext, and the true status;
+ * - `refused`: a problem was answered, whose name says why;
+ * - `window`: what became of a claim to a sequence number; `failed` where the window did not answer;
+ * - `key-pool`: how many RSA key pairs are ready, and how many handshakes wait for one.
+ */
+export type E2eEvent =
+  | { readonly type: 'handshake'; readonly kind: KeyKind; readonly ms: number }
+  | {
+      readonly type: 'opened';
+      readonly kind: KeyKind;
+      readonly way: Way;
+      readonly bytes: number;
+      readonly ms: number;
+    }
+  | { readonly type: 'sealed'; readonly status: number; readonly bytes: number; readonly ms: number }
+  | { readonly type: 'refused'; readonly problem: ProblemName }
+  | { readonly type: 'window'; readonly claim: Claim | 'failed'; readonly ms: number }
+  | ({ readonly type: 'key-pool' } & KeyPoolState);
+
+/** How often each thing happened since the start, and how the pool stands. */
+export interface E2eCounters {
+  readonly handshakes: number;
+  readonly opened: number;
+  readonly sealed: number;
+  readonly refused: Readonly<Partial<Record<ProblemName, number>>>;
+  readonly windows: Readonly<Partial<Record<Claim | 'failed', number>>>;
+  readonly keyPool: KeyPoolState;
+}
+
+/** Counts events and hands them to the application's hook, which can neither slow down nor break what it watches. */
+export class E2eEvents {
+  readonly #hook: ((event: E2eEvent) => void) | undefined;
+  readonly #onHookFailure: (() => void) | undefined;
+  readonly #refused: Partial<Record<ProblemName, number>> = {};
+  readonly #windows: Partial<Record<Claim | 'failed', number>> = {};
+  readonly #counts = { handshake: 0, opened: 0, sealed: 0 };
+  #keyPool: KeyPoolState = { ready: 0, waiting: 0 };
+
+  /** @param onHookFailure told each time that the hook throws. */
+  constructor(hook?: (event: E2eEvent) => void, onHookFailure?: () => void) {
+    this.#hook = hook;
+    this.#onHookFailure = onHookFailure;
+  }
+
+  get counters(): E2eCounters {
+    return {
+      handshakes: this.#counts.handshake,
+      opened: this.#counts.opened,
+      sealed: this.#counts.sealed,
+      refused: { ...this.#refused },
+      windows: { ...this.#windows },
+      keyPool: this.#keyPool,
+    };
+  }
+
+  emit(event: E2eEvent): void {
+    this.#count(event);
+    if (!this.#hook) return;
+    try {
+      this.#hook(event);
+    } catch {
+      this.#onHookFailure?.();
+    }
+  }
+
+  #count(event: E2eEvent): void {
+    switch (event.type) {
+      case 'refused':
+        this.#refused[event.problem] = (this.#refused[event.problem] ?? 0) + 1;
+        break;
+      case 'window':
+        this.#windows[event.claim] = (this.#windows[event.claim] ?? 0) + 1;
+        break;
+      case 'key-pool':
+        this.#keyPool = { ready: event.ready, waiting: event.waiting };
+        break;
+      case 'handshake':
+      case 'opened':
+      case 'sealed':
+        this.#counts[event.type]++;
+    }
+  }
+}

@@ -1,0 +1,31 @@
+import type { Way } from '../protocol/message.js';
+import { E2eProblem } from '../protocol/problem.js';
+import type { Awaitable } from '../protocol/crypto.js';
+import type { E2eEvents } from './events.js';
+import type { Claim, ReplayGuard } from './replay.js';
+
+/** The same windows, with an event for each claim. Whatever a guard of the application's own throws, it is `busy`. */
+export function observed(guard: ReplayGuard, events: E2eEvents): ReplayGuard {
+  return {
+    shared: guard.shared,
+    open: (kid, expiresAt) => orBusy(() => guard.open(kid, expiresAt)),
+    close: (kid) => orBusy(() => guard.close(kid)),
+    async claim(kid: string, way: Way, seq: number): Promise<Claim> {
+      const from = performance.now();
+      let claim: Claim | 'failed' = 'failed';
+      try {
+        return (claim = await orBusy(() => guard.claim(kid, way, seq)));
+      } finally {
+        events.emit({ type: 'window', claim, ms: performance.now() - from });
+      }
+    },
+  };
+}
+
+async function orBusy<T>(ask: () => Awaitable<T>): Promise<T> {
+  try {
+    return await ask();
+  } catch {
+    throw new E2eProblem('busy');
+  }
+}

@@ -1,0 +1,98 @@
+import { deepStrictEqual } from 'node:assert';
+import { showAnswer, type TestAnswer } from './answer.js';
+
+/** An expectation that the answer does not meet, or a route that is not sealed. Its stack begins at the test's line. */
+export class E2eExpectationError extends Error {
+  override readonly name = 'E2eExpectationError';
+  /** What was there, and what was expected: test runners show the difference. */
+  readonly actual?: unknown;
+  readonly expected?: unknown;
+
+  constructor(message: string, { actual, expected }: { actual?: unknown; expected?: unknown } = {}) {
+    super(message);
+    if (actual !== undefined) this.actual = actual;
+    if (expected !== undefined) this.expected = expected;
+  }
+}
+
+/** Where in a test something was written: the frames of the stack, below the method of ours that was called there. */
+export type Place = string;
+
+export function placeOf(below: (...args: never) => unknown): Place {
+  const holder = { stack: '' };
+  Error.captureStackTrace(holder, below);
+  return holder.stack.slice(holder.stack.indexOf('\n') + 1);
+}
+
+/** The error, saying that it happened at that place. */
+export function putAt<E extends Error>(error: E, place: Place): E {
+  error.stack = `${error.name}: ${error.message}\n${place}`;
+  return error;
+}
+
+export interface Expectation {
+  readonly place: Place;
+  /** Throws where the answer is not as expected. */
+  readonly check: (answer: TestAnswer) => unknown;
+}
+
+/** @throws E2eExpectationError for the first that is not met, or what an assertion of the test's own throws. */
+export async function meet(expectations: readonly Expectation[], answer: TestAnswer, call: string): Promise<void> {
+  for (const { place, check } of expectations) {
+    try {
+      const outcome = await check(answer);
+      if (outcome instanceof Error) throw outcome; // as supertest takes it
+    } catch (error) {
+      if (!(error instanceof Error)) throw error;
+      throw withAnswer(error, place, showAnswer(call, answer));
+    }
+  }
+}
+
+export function expectStatus(expected: number): Expectation['check'] {
+  return ({ status }) => {
+    if (status === expected) return;
+    throw new E2eExpectationError(`expected status ${expected}, got ${status}`, { actual: status, expected });
+  };
+}
+
+export function expectHeader(name: string, expected: string | number | RegExp): Expectation['check'] {
+  return (answer) => {
+    const actual = answer.get(name);
+    const fits = expected instanceof RegExp ? expected.test(actual ?? '') : actual === String(expected);
+    if (actual !== undefined && fits) return;
+    const got = actual === undefined ? 'none' : `"${actual}"`;
+    throw new E2eExpectationError(`expected the header ${name} to be ${show(expected)}, got ${got}`);
+  };
+}
+
+export function expectBody(expected: unknown): Expectation['check'] {
+  return ({ body, text }) => {
+    if (expected instanceof RegExp || typeof expected === 'string') {
+      const fits = expected instanceof RegExp ? expected.test(text) : text === expected;
+      if (!fits) throw new E2eExpectationError(`expected the body to be ${show(expected)}`);
+      return;
+    }
+    try {
+      deepStrictEqual(body, expected);
+    } catch (error) {
+      const difference = (error as Error).message.replace(/^.*\n/, '');
+      throw new E2eExpectationError(`the body is not as expected:\n${difference}`, { actual: body as unknown, expected });
+    }
+  };
+}
+
+function show(expected: string | number | RegExp): string {
+  return expected instanceof RegExp ? String(expected) : JSON.stringify(String(expected));
+}
+
+/** The error with the opened answer below its message; one of ours begins at the test's line too. */
+function withAnswer(error: Error, place: Place, answer: string): Error {
+  const { message, stack = '' } = error;
+  error.message = `${message}\n\n${answer}`;
+  if (error instanceof E2eExpectationError) return putAt(error, place);
+  // What an assertion library threw has a stack that leads into the test already.
+  const at = stack.indexOf(message);
+  if (at >= 0) error.stack = stack.slice(0, at) + error.message + stack.slice(at + message.length);
+  return error;
+}
