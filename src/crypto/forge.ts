@@ -12,7 +12,7 @@ import {
   type Sealed,
 } from '../protocol/crypto.js';
 import { IV_BYTES, TAG_BYTES } from '../protocol/jwe.js';
-import { keyKind, type KeyKind, type PublicJwk, type SigningJwk } from '../protocol/keys.js';
+import { keyKind, type KeyKind, type PublicJwk, type SigningJwk } from '../protocol/jwk.js';
 import { equal } from './bytes.js';
 import { Opaque } from './opaque.js';
 

@@ -1,8 +1,11 @@
 import type { Bytes } from '../protocol/crypto.js';
 import { UnsupportedByEngine } from '../protocol/crypto.js';
-import type { SigningJwk } from '../protocol/keys.js';
+import { publicMembers, type SigningJwk } from '../protocol/jwk.js';
+
+const SIGNATURE_BYTES = 64;
 
 const ECDSA = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
+const ED25519 = { name: 'Ed25519' };
 
 /** Signs with a WebCrypto key pair that can be kept in IndexedDB: P-256, or Ed25519 where the runtime has it. */
 export class WebSigner {
@@ -23,15 +26,32 @@ export class WebSigner {
   }
 
   static async of({ publicKey, privateKey }: CryptoKeyPair): Promise<WebSigner> {
-    const { kty, x = '', y = '' } = await globalThis.crypto.subtle.exportKey('jwk', publicKey);
-    const jwk: SigningJwk = kty === 'EC' ? { kty, crv: 'P-256', x, y } : { kty: 'OKP', crv: 'Ed25519', x };
-    return new WebSigner(jwk, privateKey);
+    const jwk = await globalThis.crypto.subtle.exportKey('jwk', publicKey);
+    return new WebSigner(publicMembers(jwk) as SigningJwk, privateKey);
   }
 
   /** ES256 as r ‖ s (RFC 7518 §3.4) or Ed25519 (RFC 8037): 64 bytes. */
   async sign(data: Bytes): Promise<Bytes> {
-    const algorithm = this.publicKey.kty === 'EC' ? ECDSA : { name: 'Ed25519' };
+    const algorithm = this.publicKey.kty === 'EC' ? ECDSA : ED25519;
     const signature = await globalThis.crypto.subtle.sign(algorithm, this.#privateKey, data as Uint8Array<ArrayBuffer>);
     return new Uint8Array(signature);
+  }
+}
+
+/** Ed25519, or ES256 as r ‖ s. Rejects with a `NotSupportedError` where the runtime has not the algorithm. */
+export async function verifySignature(
+  subtle: SubtleCrypto,
+  jwk: SigningJwk,
+  data: Bytes,
+  signature: Bytes,
+): Promise<boolean> {
+  if (signature.length !== SIGNATURE_BYTES) return false;
+  const algorithm = jwk.kty === 'EC' ? ECDSA : ED25519;
+  try {
+    const key = await subtle.importKey('jwk', { ...jwk }, algorithm, true, ['verify']);
+    return await subtle.verify(algorithm, key, signature as Uint8Array<ArrayBuffer>, data as Uint8Array<ArrayBuffer>);
+  } catch (error) {
+    if ((error as { name?: unknown }).name === 'NotSupportedError') throw error;
+    return false;
   }
 }

@@ -12,24 +12,22 @@ import {
 import { IV_BYTES, TAG_BYTES } from '../protocol/jwe.js';
 import {
   keyKind,
+  publicMembers,
   signatureAlgorithm,
   type KeyKind,
   type PublicJwk,
   type SignatureAlgorithm,
   type SigningJwk,
-} from '../protocol/keys.js';
+} from '../protocol/jwk.js';
 import { isZero } from './bytes.js';
 import { Opaque } from './opaque.js';
 
 const CONTENT_KEY_BYTES = 32;
-const SIGNATURE_BYTES = 64;
 
 const RSA = { name: 'RSA-OAEP', hash: 'SHA-256' };
-const ECDSA = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
-const ED25519 = { name: 'Ed25519' };
 const AGREEMENT = { 'P-256': { name: 'ECDH', namedCurve: 'P-256' }, X25519: { name: 'X25519' } };
 
-class WebPrivateKey extends Opaque<CryptoKey> implements PrivateKey {
+class WebChannelKey extends Opaque<CryptoKey> implements PrivateKey, PublicKey {
   constructor(
     readonly kind: KeyKind,
     key: CryptoKey,
@@ -37,14 +35,8 @@ class WebPrivateKey extends Opaque<CryptoKey> implements PrivateKey {
     super(key);
   }
 }
-class WebPublicKey extends Opaque<CryptoKey> implements PublicKey {
-  constructor(
-    readonly kind: KeyKind,
-    key: CryptoKey,
-  ) {
-    super(key);
-  }
-}
+class WebPrivateKey extends WebChannelKey {}
+class WebPublicKey extends WebChannelKey {}
 class WebContentKey extends Opaque<CryptoKey> implements ContentKey {
   readonly enc = 'A256GCM';
 }
@@ -60,6 +52,9 @@ export class WebEngine implements CryptoEngine {
   readonly kinds = ['RSA', 'P-256', 'X25519'] as const;
   readonly signatures = ['Ed25519', 'ES256'] as const;
 
+  readonly encodeBase64url = encodeBase64url;
+  readonly decodeBase64url = decodeBase64url;
+
   /** Whether this runtime has WebCrypto: pages on plain-HTTP origins have not. */
   static isAvailable(): boolean {
     const { crypto } = globalThis as { crypto?: Partial<Crypto> };
@@ -68,14 +63,6 @@ export class WebEngine implements CryptoEngine {
 
   randomBytes(length: number): Bytes {
     return globalThis.crypto.getRandomValues(new Uint8Array(length));
-  }
-
-  encodeBase64url(bytes: Bytes): string {
-    return encodeBase64url(bytes);
-  }
-
-  decodeBase64url(text: string): Bytes | undefined {
-    return decodeBase64url(text);
   }
 
   async sha256(data: Bytes): Promise<Bytes> {
@@ -91,9 +78,11 @@ export class WebEngine implements CryptoEngine {
   async generateKeyPair(kind: KeyKind, modulusLength = 2048): Promise<KeyPair> {
     const algorithm =
       kind === 'RSA' ? { ...RSA, modulusLength, publicExponent: new Uint8Array([1, 0, 1]) } : AGREEMENT[kind];
-    const pair = await supported(kind, generateKey(algorithm, usagesOf(kind, 'private'), usagesOf(kind, 'public')));
-    const { n = '', e = '', x = '', y = '' } = await subtle().exportKey('jwk', pair.publicKey);
-    return { publicKey: channelJwk(kind, { n, e, x, y }), privateKey: new WebPrivateKey(kind, pair.privateKey) };
+    const usages = [...usagesOf(kind, 'private'), ...usagesOf(kind, 'public')];
+    // Not extractable: of a pair, that is said of the private half alone.
+    const pair = (await supported(kind, subtle().generateKey(algorithm, false, usages))) as CryptoKeyPair;
+    const publicKey = publicMembers(await subtle().exportKey('jwk', pair.publicKey)) as PublicJwk;
+    return { publicKey, privateKey: new WebPrivateKey(kind, pair.privateKey) };
   }
 
   async importPublicKey(jwk: PublicJwk): Promise<PublicKey> {
@@ -161,17 +150,10 @@ export class WebEngine implements CryptoEngine {
       );
   }
 
+  /** Loaded only where an identity is pinned. */
   async verify(jwk: SigningJwk, data: Bytes, signature: Bytes): Promise<boolean> {
-    if (signature.length !== SIGNATURE_BYTES) return false;
-    const alg = signatureAlgorithm(jwk);
-    const algorithm = alg === 'ES256' ? ECDSA : ED25519;
-    try {
-      const key = await supported(alg, subtle().importKey('jwk', { ...jwk }, algorithm, true, ['verify']));
-      return await subtle().verify(algorithm, key, own(signature), own(data));
-    } catch (error) {
-      if (error instanceof UnsupportedByEngine) throw error;
-      return false;
-    }
+    const { verifySignature } = await import('./web-signer.js');
+    return supported(signatureAlgorithm(jwk), verifySignature(subtle(), jwk, data, signature));
   }
 }
 
@@ -189,15 +171,6 @@ function gcm(iv: Bytes, aad: Bytes): AesGcmParams {
   return { name: 'AES-GCM', iv: own(iv), additionalData: own(aad), tagLength: TAG_BYTES * 8 };
 }
 
-async function generateKey(
-  algorithm: AlgorithmIdentifier | RsaHashedKeyGenParams | EcKeyGenParams,
-  privateUsages: readonly KeyUsage[],
-  publicUsages: readonly KeyUsage[],
-): Promise<CryptoKeyPair> {
-  // Not extractable: of a pair, that is said of the private half alone.
-  return (await subtle().generateKey(algorithm, false, [...privateUsages, ...publicUsages])) as CryptoKeyPair;
-}
-
 function importChannelKey(kind: KeyKind, jwk: PublicJwk, half: 'public' | 'private'): Promise<CryptoKey> {
   const algorithm = kind === 'RSA' ? RSA : AGREEMENT[kind];
   return supported(kind, subtle().importKey('jwk', { ...jwk }, algorithm, half === 'public', usagesOf(kind, half)));
@@ -206,17 +179,6 @@ function importChannelKey(kind: KeyKind, jwk: PublicJwk, half: 'public' | 'priva
 function usagesOf(kind: KeyKind, half: 'public' | 'private'): KeyUsage[] {
   if (kind === 'RSA') return half === 'public' ? ['encrypt'] : ['decrypt'];
   return half === 'public' ? [] : ['deriveBits'];
-}
-
-function channelJwk(kind: KeyKind, { n, e, x, y }: Record<'n' | 'e' | 'x' | 'y', string>): PublicJwk {
-  switch (kind) {
-    case 'RSA':
-      return { kty: 'RSA', n, e };
-    case 'P-256':
-      return { kty: 'EC', crv: 'P-256', x, y };
-    case 'X25519':
-      return { kty: 'OKP', crv: 'X25519', x };
-  }
 }
 
 async function supported<T>(what: KeyKind | SignatureAlgorithm, operation: Promise<T>): Promise<T> {

@@ -18,24 +18,16 @@ const ascii = new TextDecoder();
 export function encodeBase64url(bytes: Uint8Array): string {
   const text = new Uint8Array(Math.ceil((bytes.length * 4) / 3));
   let written = 0;
-  let index = 0;
-  for (; index + 2 < bytes.length; index += 3) {
-    const triple = (bytes[index]! << 16) | (bytes[index + 1]! << 8) | bytes[index + 2]!;
-    text[written++] = CODES[triple >> 18]!;
-    text[written++] = CODES[(triple >> 12) & 63]!;
-    text[written++] = CODES[(triple >> 6) & 63]!;
-    text[written++] = CODES[triple & 63]!;
+  let bits = 0;
+  let held = 0;
+  for (const byte of bytes) {
+    bits = (bits << 8) | byte;
+    for (held += 8; held >= 6;) {
+      held -= 6;
+      text[written++] = CODES[(bits >> held) & 63]!;
+    }
   }
-  if (bytes.length - index === 1) {
-    const single = bytes[index]!;
-    text[written++] = CODES[single >> 2]!;
-    text[written] = CODES[(single & 3) << 4]!;
-  } else if (bytes.length - index === 2) {
-    const pair = (bytes[index]! << 8) | bytes[index + 1]!;
-    text[written++] = CODES[pair >> 10]!;
-    text[written++] = CODES[(pair >> 4) & 63]!;
-    text[written] = CODES[(pair & 15) << 2]!;
-  }
+  if (held > 0) text[written] = CODES[(bits << (6 - held)) & 63]!;
   return ascii.decode(text);
 }
 
@@ -44,24 +36,21 @@ export function encodeBase64url(bytes: Uint8Array): string {
  * and white space among them), a length of 1 mod 4, or unused bits that are not zero.
  */
 export function decodeBase64url(text: string): Uint8Array<ArrayBuffer> | undefined {
-  const tail = text.length % 4;
-  if (tail === 1 || !hasZeroTail(text)) return undefined;
   const bytes = new Uint8Array(base64urlByteLength(text));
   let written = 0;
   let bits = 0;
   let held = 0;
   for (let index = 0; index < text.length; index++) {
-    const code = text.charCodeAt(index);
-    const value = code < 128 ? VALUES[code]! : INVALID;
+    const value = VALUES[text.charCodeAt(index)] ?? INVALID;
     if (value === INVALID) return undefined;
-    bits = ((bits << 6) | value) & 0xffff;
+    bits = (bits << 6) | value;
     held += 6;
     if (held >= 8) {
       held -= 8;
       bytes[written++] = bits >> held;
     }
   }
-  return bytes;
+  return held < 6 && (bits & ((1 << held) - 1)) === 0 ? bytes : undefined;
 }
 
 /** How many bytes a base64url text of this length stands for. */

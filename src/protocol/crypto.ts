@@ -1,4 +1,4 @@
-import type { KeyKind, PublicJwk, RsaPublicJwk, SignatureAlgorithm, SigningJwk } from './keys.js';
+import type { KeyKind, PublicJwk, RsaPublicJwk, SignatureAlgorithm, SigningJwk } from './jwk.js';
 
 /** A value now, or later: node:crypto answers at once, WebCrypto does not. */
 export type Awaitable<T> = T | Promise<T>;

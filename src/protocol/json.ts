@@ -4,6 +4,13 @@
  */
 export type JsonObject = Readonly<Record<string, unknown>>;
 
+const OPENING_BRACE = 0x7b;
+const CLOSING_BRACE = 0x7d;
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+/** After a string, where it is sought: that the string was a name. */
+const COLON = /\s*:/y;
+
 const encoder = new TextEncoder();
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
@@ -33,53 +40,28 @@ export function isJsonObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** Walks a text that is known to be valid JSON: strings are skipped whole, and a string before a colon is a name. */
+/** Walks a text that is known to be valid JSON: strings are skipped whole, and one before a colon is a name. */
 function namesAMemberTwice(json: string): boolean {
-  const open: (Set<string> | undefined)[] = [];
-  let nameExpected = false;
+  const open: Set<string>[] = [];
   for (let index = 0; index < json.length; index++) {
-    switch (json.charCodeAt(index)) {
-      case 0x7b: // {
-        open.push(new Set());
-        nameExpected = true;
-        break;
-      case 0x5b: // [
-        open.push(undefined);
-        nameExpected = false;
-        break;
-      case 0x7d: // }
-      case 0x5d: // ]
-        open.pop();
-        nameExpected = false;
-        break;
-      case 0x2c: // ,
-        nameExpected = open[open.length - 1] !== undefined;
-        break;
-      case 0x22: {
-        // "
-        const end = endOfString(json, index);
-        if (nameExpected) {
-          const names = open[open.length - 1]!;
-          const name = JSON.parse(json.slice(index, end + 1)) as string;
-          if (names.has(name)) return true;
-          names.add(name);
-          nameExpected = false;
-        }
-        index = end;
+    const code = json.charCodeAt(index);
+    if (code === OPENING_BRACE) {
+      open.push(new Set());
+    } else if (code === CLOSING_BRACE) {
+      open.pop();
+    } else if (code === QUOTE) {
+      const start = index;
+      while (json.charCodeAt(++index) !== QUOTE) {
+        if (json.charCodeAt(index) === BACKSLASH) index++;
+      }
+      COLON.lastIndex = index + 1;
+      if (COLON.test(json)) {
+        const names = open.at(-1)!;
+        const name = JSON.parse(json.slice(start, index + 1)) as string;
+        if (names.has(name)) return true;
+        names.add(name);
       }
     }
   }
   return false;
-}
-
-function endOfString(json: string, start: number): number {
-  let end = json.indexOf('"', start + 1);
-  while (isEscaped(json, end)) end = json.indexOf('"', end + 1);
-  return end;
-}
-
-function isEscaped(json: string, index: number): boolean {
-  let backslashes = 0;
-  while (json.charCodeAt(index - 1 - backslashes) === 0x5c) backslashes++;
-  return backslashes % 2 === 1;
 }

@@ -1,8 +1,9 @@
 import { parseJsonObject, type JsonObject } from './json.js';
 import { isMediaType } from './media-type.js';
 
+export { MAX_REQUEST_HEADER_BYTES, MESSAGE_MEDIA_TYPE, REQUEST_HEADER } from './media-type.js';
+
 /** What the protected header of a message says, and its checks (PROTOCOL §4). */
-export const MESSAGE_MEDIA_TYPE = 'application/jose';
 export const REQUEST_TYP = 'e2e-req+jwe';
 export const RESPONSE_TYP = 'e2e-res+jwe';
 export const ENC = 'A256GCM';
@@ -10,10 +11,6 @@ export const ENC = 'A256GCM';
 /** The two ways to a message's content key: the channel's own, or one of its own under the receiver's RSA key. */
 export const WAYS = ['dir', 'RSA-OAEP-256'] as const;
 export type Way = (typeof WAYS)[number];
-
-/** The header in which a request without a body carries its message, and the longest message that fits there. */
-export const REQUEST_HEADER = 'e2e-request';
-export const MAX_REQUEST_HEADER_BYTES = 6144;
 
 export const MAX_SEQ = 2 ** 32;
 /** How many messages a client sends on one channel at most. */

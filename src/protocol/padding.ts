@@ -1,5 +1,4 @@
-import { essence, JSON_MEDIA_TYPE } from './media-type.js';
-import { PROBLEM_MEDIA_TYPE } from './problem.js';
+import { essence, JSON_MEDIA_TYPE, PROBLEM_MEDIA_TYPE } from './media-type.js';
 
 const SPACE = 0x20;
 

@@ -1,3 +1,8 @@
+import { PROBLEM_TYPE_PREFIX, type ProblemName } from './problem-name.js';
+
+export { PROBLEM_MEDIA_TYPE } from './media-type.js';
+export { PROBLEM_TYPE_PREFIX, problemName, type ProblemName } from './problem-name.js';
+
 /**
  * Problems (RFC 9457) that the protocol knows, their statuses, and the error that carries one.
  * In the clear up to and including the check of a message's binding; sealed from then on.
@@ -11,12 +16,7 @@ export const PROBLEMS = {
   'key-rejected': { status: 422, title: 'The key was rejected.' },
   'too-large': { status: 413, title: 'Too large.' },
   busy: { status: 503, title: 'Busy: try again later.' },
-} as const satisfies Record<string, { status: number; title: string }>;
-
-export type ProblemName = keyof typeof PROBLEMS;
-
-export const PROBLEM_TYPE_PREFIX = 'urn:e2e:problem:';
-export const PROBLEM_MEDIA_TYPE = 'application/problem+json';
+} as const satisfies Record<ProblemName, { status: number; title: string }>;
 
 /** The JSON body of a problem. */
 export interface ProblemDetails {
@@ -53,12 +53,4 @@ export class E2eProblem extends Error {
       ...(this.detail === undefined ? {} : { detail: this.detail }),
     };
   }
-}
-
-/** The name of the problem in a parsed body, where it is one of the protocol's own. */
-export function problemName(body: unknown): ProblemName | undefined {
-  const type: unknown = typeof body === 'object' && body !== null ? (body as { type?: unknown }).type : undefined;
-  if (typeof type !== 'string' || !type.startsWith(PROBLEM_TYPE_PREFIX)) return undefined;
-  const name = type.slice(PROBLEM_TYPE_PREFIX.length);
-  return Object.hasOwn(PROBLEMS, name) ? (name as ProblemName) : undefined;
 }

@@ -1,0 +1,98 @@
+import { base64urlByteLength, decodeBase64url } from './base64url.js';
+import { utf8, type JsonObject } from './json.js';
+import type { KeyKind } from './key-kind.js';
+
+export type { KeyKind } from './key-kind.js';
+
+export interface RsaPublicJwk {
+  readonly kty: 'RSA';
+  readonly n: string;
+  readonly e: string;
+}
+export interface EcPublicJwk {
+  readonly kty: 'EC';
+  readonly crv: 'P-256';
+  readonly x: string;
+  readonly y: string;
+}
+export interface X25519PublicJwk {
+  readonly kty: 'OKP';
+  readonly crv: 'X25519';
+  readonly x: string;
+}
+export interface Ed25519PublicJwk {
+  readonly kty: 'OKP';
+  readonly crv: 'Ed25519';
+  readonly x: string;
+}
+/** A public key that makes a channel, with exactly the members that RFC 7638 hashes. */
+export type PublicJwk = RsaPublicJwk | EcPublicJwk | X25519PublicJwk;
+/** A public key that verifies signatures: an identity key or a device key. */
+export type SigningJwk = EcPublicJwk | Ed25519PublicJwk;
+export type SignatureAlgorithm = 'Ed25519' | 'ES256';
+
+export const RSA_MODULUS_BITS = { min: 2048, max: 4096 } as const;
+
+/** Every member that a thumbprint hashes, of whatever kind of key, in the order in which it does (RFC 7638 §3.3). */
+const THUMBPRINT_MEMBERS = ['crv', 'e', 'kty', 'n', 'x', 'y'];
+const PRIVATE_MEMBERS = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k'];
+
+/**
+ * Which rule of PROTOCOL §1 a key breaks, in short: the server has a sentence for each (keys.ts), while the client, whose
+ * size counts, only refuses.
+ */
+export type KeyFlaw =
+  | 'kind'
+  | 'private'
+  | 'members'
+  | 'n missing'
+  | 'exponent'
+  | 'size'
+  | 'leading zeros'
+  | 'even'
+  | 'small factor'
+  | 'roca'
+  | 'top bit'
+  | 'off the curve'
+  | 'ec crv'
+  | 'signing kind'
+  | 'n'
+  | 'x'
+  | 'y';
+
+export function keyKind(jwk: PublicJwk): KeyKind {
+  return jwk.kty === 'RSA' ? 'RSA' : jwk.crv;
+}
+
+export function signatureAlgorithm(jwk: SigningJwk): SignatureAlgorithm {
+  return jwk.kty === 'EC' ? 'ES256' : 'Ed25519';
+}
+
+/** The bytes whose SHA-256 is the key's thumbprint (RFC 7638 §3): its required members, in order, without spaces. */
+export function thumbprintInput(jwk: PublicJwk | SigningJwk): Uint8Array<ArrayBuffer> {
+  return utf8(JSON.stringify(jwk, THUMBPRINT_MEMBERS));
+}
+
+/** A key that was checked, with the members of its thumbprint alone: `alg`, `use` and the like are not the protocol's. */
+export function publicMembers(jwk: object): unknown {
+  return JSON.parse(JSON.stringify(jwk, THUMBPRINT_MEMBERS));
+}
+
+/** A key that carries a private member, or a member of another kind, is not what its sender thinks it is. */
+export function memberFlaw(jwk: JsonObject, expected: readonly string[]): KeyFlaw | undefined {
+  if (PRIVATE_MEMBERS.some((member) => Object.hasOwn(jwk, member))) return 'private';
+  const isForeign = (member: string) => member !== 'kty' && !expected.includes(member) && Object.hasOwn(jwk, member);
+  return THUMBPRINT_MEMBERS.some(isForeign) ? 'members' : undefined;
+}
+
+/** A member of that many bytes, or `undefined`. The length is looked at first, so that a huge key costs nothing. */
+export function octets(jwk: JsonObject, member: string, length: number): Uint8Array | undefined {
+  const text = jwk[member];
+  return typeof text === 'string' && base64urlByteLength(text) === length ? decodeBase64url(text) : undefined;
+}
+
+export function toBigInt(bytes: Uint8Array): bigint {
+  let hex = '0x';
+  for (const byte of bytes) hex += byte.toString(16).padStart(2, '0');
+  return BigInt(hex);
+}

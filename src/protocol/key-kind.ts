@@ -1,0 +1,3 @@
+/** The kinds of key pair, and so of channel (PROTOCOL §1). */
+export const KEY_KINDS = ['RSA', 'P-256', 'X25519'] as const;
+export type KeyKind = (typeof KEY_KINDS)[number];

@@ -1,0 +1,20 @@
+/** How the protocol's problems (RFC 9457) are told from others: all that a client needs of them. */
+const NAMES = [
+  'handshake-required',
+  'message-required',
+  'message-rejected',
+  'message-stale',
+  'message-replayed',
+  'key-rejected',
+  'too-large',
+  'busy',
+] as const;
+
+export type ProblemName = (typeof NAMES)[number];
+
+export const PROBLEM_TYPE_PREFIX = 'urn:e2e:problem:';
+
+/** The name of the problem in a parsed body, where it is one of the protocol's own. */
+export function problemName(body: { readonly type?: unknown } | undefined): ProblemName | undefined {
+  return NAMES.find((name) => body?.type === PROBLEM_TYPE_PREFIX + name);
+}
