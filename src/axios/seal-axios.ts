@@ -18,11 +18,15 @@ interface Rejection {
  *
  * @returns the same instance.
  */
-export function sealAxios<Instance extends AxiosInstance>(instance: Instance, client: Pick<E2eClient, 'fetch'>): Instance {
+export function sealAxios<Instance extends AxiosInstance>(
+  instance: Instance,
+  client: Pick<E2eClient, 'fetch'>,
+): Instance {
   // axios's own fetch adapter, in an instance without interceptors: so timeouts, signals, response types and errors are
   // those of the caller's own copy of axios, none of which is imported here.
   const inner = instance.create();
-  // What the caller's instance made of its defaults comes with each request; an interceptor may have taken some away.
+  // The defaults of the caller's instance come with each request; an interceptor may have taken some away.
+  for (const name of Object.keys(inner.defaults)) delete (inner.defaults as Record<string, unknown>)[name];
   inner.defaults.headers = { common: {}, get: {}, post: {}, put: {}, patch: {}, delete: {}, head: {} } as never;
   const env = { fetch: sendBy(client), Request: null, Response: globalThis.Response };
   const raw = { adapter: 'fetch', transformRequest: [], transformResponse: [] };
@@ -51,10 +55,10 @@ function sendBy(client: Pick<E2eClient, 'fetch'>): typeof globalThis.fetch {
  * URL that no `fetch` can send anything to.
  */
 async function checkThat(inner: AxiosInstance, raw: object): Promise<void> {
-  let isAsked = false;
+  const asked: string[] = [];
   const env = {
-    fetch: () => {
-      isAsked = true;
+    fetch: (url: string) => {
+      asked.push(url);
       return Promise.resolve(new Response());
     },
     Request: null,
@@ -62,7 +66,7 @@ async function checkThat(inner: AxiosInstance, raw: object): Promise<void> {
   };
   const question = { ...raw, env, url: 'e2e-check:', baseURL: undefined, method: 'get', timeout: 0 };
   await inner.request(question as never).catch(() => undefined);
-  if (!isAsked) throw new TypeError('sealAxios needs axios 1.12 or later: nothing was sent');
+  if (asked.length === 0) throw new TypeError('sealAxios needs axios 1.12 or later: nothing was sent');
 }
 
 /** The error of the request that the caller made, not of the one inside. */

@@ -1,3 +1,4 @@
+/* eslint-disable @typescript-eslint/unbound-method -- the methods are only looked for in the stack, to find who called them */
 import { createE2eClient, type ChannelFacts, type E2eClient } from '../client/client.js';
 import type { E2eClientOptions } from '../client/options.js';
 import { E2eCall } from './call.js';

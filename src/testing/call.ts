@@ -47,8 +47,8 @@ export class E2eCall implements PromiseLike<TestAnswer> {
 
   /** `auth(user, password)` or `auth(token, { type: 'bearer' })`. */
   auth(user: string, password: string | { readonly type: 'bearer' }): this {
-    const basic = () => `Basic ${Buffer.from(`${user}:${String(password)}`).toString('base64')}`;
-    return this.set('authorization', typeof password === 'object' ? `Bearer ${user}` : basic());
+    if (typeof password === 'object') return this.set('authorization', `Bearer ${user}`);
+    return this.set('authorization', `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`);
   }
 
   /** Adds to the query: an object or a query string. Without a body it travels sealed. */
@@ -85,8 +85,7 @@ export class E2eCall implements PromiseLike<TestAnswer> {
   /** A status, with or without a body; a header; a body (deeply equal JSON, a text, a pattern); or a look of one's own. */
   expect(status: number, body?: unknown): this;
   expect(header: string, value: string | number | RegExp): this;
-  expect(look: Assertion): this;
-  expect(body: object | string): this;
+  expect(lookOrBody: Assertion | object | string): this;
   expect(first: unknown, second?: unknown): this {
     // eslint-disable-next-line @typescript-eslint/unbound-method -- only its name is looked at, in the stack
     const place = placeOf(this.expect);

@@ -77,7 +77,10 @@ export function expectBody(expected: unknown): Expectation['check'] {
       deepStrictEqual(body, expected);
     } catch (error) {
       const difference = (error as Error).message.replace(/^.*\n/, '');
-      throw new E2eExpectationError(`the body is not as expected:\n${difference}`, { actual: body as unknown, expected });
+      throw new E2eExpectationError(`the body is not as expected:\n${difference}`, {
+        actual: body as unknown,
+        expected,
+      });
     }
   };
 }

@@ -51,7 +51,9 @@ export function addQuery(query: URLSearchParams, more: string | object): void {
       : Object.entries(more).flatMap(([name, value]: [string, unknown]) =>
           (Array.isArray(value) ? (value as unknown[]) : [value]).map((each): [string, unknown] => [name, each]),
         );
-  for (const [name, value] of pairs) if (value !== undefined) query.append(name, String(value));
+  for (const [name, value] of pairs) {
+    if (value !== undefined) query.append(name, `${value as string | number | boolean}`);
+  }
 }
 
 /** The body as it goes out, its media type set where the test has not: objects as JSON, texts as a form (superagent). */

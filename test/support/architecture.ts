@@ -18,6 +18,8 @@ const ROOMS: Readonly<Record<string, Room>> = {
   client: { rooms: ['protocol', 'crypto', 'client'], packages: [] },
   cli: { rooms: ['protocol', 'crypto', 'client', 'cli'], packages: [/^node:/] },
   redis: { rooms: ['protocol', 'channel', 'redis'], packages: [/^node:crypto$/] },
+  testing: { rooms: ['protocol', 'client', 'testing'], packages: [/^node:(assert|async_hooks)$/] },
+  axios: { rooms: ['protocol', 'client', 'axios'], packages: [/^axios$/] },
 };
 
 /** Packages and names that only some files may use; a path that ends in `/` stands for a folder. */
@@ -28,7 +30,7 @@ const CONFINED: readonly { readonly use: RegExp; readonly to: readonly string[] 
   },
   { use: /^node-forge$/, to: ['crypto/forge.ts', 'crypto/node-forge.d.ts'] },
   { use: /^subtle$/, to: ['crypto/web.ts', 'crypto/web-signer.ts'] },
-  { use: /^fetch$/, to: ['client/'] },
+  { use: /^fetch$/, to: ['client/', 'testing/', 'axios/', 'cli/'] },
   { use: /^(HttpStatus|HttpException|IncomingMessage|ServerResponse|statusCode)$/, to: ['nest/'] },
 ];
 
