@@ -1,7 +1,7 @@
 import type { Bytes, ContentKey, CryptoEngine, PrivateKey, PublicKey } from '../protocol/crypto.js';
 import { utf8 } from '../protocol/json.js';
-import { IV_BYTES, joinJwe, MAX_HEADER_BYTES } from '../protocol/jwe.js';
-import type { KeyKind } from '../protocol/keys.js';
+import { IV_BYTES, MAX_HEADER_BYTES } from '../protocol/jwe.js';
+import type { KeyKind } from '../protocol/jwk.js';
 import {
   ENC,
   MAX_MESSAGES_PER_CHANNEL,
@@ -135,13 +135,10 @@ export class Channel {
     const protectedHeader = engine.encodeBase64url(json);
     const iv = engine.randomBytes(IV_BYTES);
     const { ciphertext, tag } = await engine.seal(request, iv, utf8(protectedHeader), plaintext);
-    return joinJwe({
-      protected: protectedHeader,
-      encryptedKey: '',
-      iv: engine.encodeBase64url(iv),
-      ciphertext: engine.encodeBase64url(ciphertext),
-      tag: engine.encodeBase64url(tag),
-    });
+    const [encodedIv, encodedCiphertext, encodedTag] = [iv, ciphertext, tag].map((part) =>
+      engine.encodeBase64url(part),
+    );
+    return `${protectedHeader}..${encodedIv}.${encodedCiphertext}.${encodedTag}`;
   }
 
   /** The answer to the message with this number, or `undefined` for any failure at all. */

@@ -1,10 +1,6 @@
-import { UnsupportedByEngine, type CryptoEngine } from '../protocol/crypto.js';
 import type { Channel } from './channel.js';
-import type { Device, DeviceKeyOption } from './device.js';
-import { loadEngine } from './engine.js';
-import { E2eClientError } from './errors.js';
-import { shakeHands } from './handshake.js';
-import { PinnedIdentity } from './identity.js';
+import { E2eClientError, failure } from './errors.js';
+import type { Opener } from './opener.js';
 import type { Settings } from './options.js';
 import type { Wire } from './wire.js';
 
@@ -17,11 +13,9 @@ const MAX_TRIES = 3;
 export class Channels {
   readonly #settings: Settings;
   readonly #wire: Wire;
-  readonly #identity: PinnedIdentity;
   /** The server's keys that there were: none comes twice. */
   readonly #seen = new Set<string>();
-  #engine: Promise<CryptoEngine> | undefined;
-  #device: Device | undefined;
+  #opener: Opener | undefined;
   #current: Promise<Channel> | undefined;
   /** What `#current` resolved to last. */
   #latest: Channel | undefined;
@@ -30,9 +24,6 @@ export class Channels {
   constructor(settings: Settings, wire: Wire) {
     this.#settings = settings;
     this.#wire = wire;
-    this.#identity = new PinnedIdentity(settings.identityKeys, () =>
-      wire.exchange(settings.identityUrl, undefined, this.#closing.signal),
-    );
   }
 
   /**
@@ -48,7 +39,7 @@ export class Channels {
       if (seq !== undefined) return { channel, seq };
       this.drop(channel);
     }
-    throw new E2eClientError('handshake-rejected', 'The channels that the server gives end before they can be used.');
+    throw await failure('handshake-rejected', 'ended');
   }
 
   /** No new message on this channel. */
@@ -73,25 +64,18 @@ export class Channels {
     return opening;
   }
 
+  /** What opens channels is imported for the first, so that a page has it when it wants one, not when it starts. */
   async #shakeHands(signal: AbortSignal): Promise<Channel> {
-    const settings = this.#settings;
     const make = async () => {
-      this.#engine ??= loadEngine(settings);
-      const post = (body: string) => this.#wire.exchange(settings.handshakeUrl, body, signal);
-      const { deviceKey, handshakeUrl } = settings;
-      const device = deviceKey ? (this.#device ??= await loadDevice(deviceKey, handshakeUrl)) : undefined;
-      return shakeHands(await this.#engine, settings, this.#identity, this.#seen, device, post);
+      const { Opener } = await import('./opener.js');
+      this.#opener ??= new Opener(this.#settings, this.#wire, this.#seen);
+      return this.#opener.open(signal);
     };
-    try {
-      // The first handshake may be the one that makes the session: of ten tabs that each make one, nine lose theirs.
-      const first = this.#seen.size === 0 && this.#wire.sharesCookies;
-      const channel = await (first ? oneAtATime(`e2e ${settings.handshakeUrl}`, make) : make());
-      signal.throwIfAborted();
-      return channel;
-    } catch (error) {
-      if (!(error instanceof UnsupportedByEngine)) throw error;
-      throw new E2eClientError('engine-unsupported', `${error.message}. Choose another keyKind or engine.`);
-    }
+    // The first handshake may be the one that makes the session: of ten tabs that each make one, nine lose theirs.
+    const first = this.#seen.size === 0 && this.#wire.sharesCookies;
+    const channel = await (first ? oneAtATime(`e2e ${this.#settings.at('handshake')}`, make) : make());
+    signal.throwIfAborted();
+    return channel;
   }
 }
 
@@ -106,12 +90,6 @@ async function oneAtATime<T>(name: string, run: () => Promise<T>): Promise<T> {
     // Either `run` failed, which is told below, or the lock was not to be had: it is a courtesy, not a condition.
   }
   return running ?? start();
-}
-
-/** Imported only where one is used, so that bundlers can leave it out of what every page loads. */
-async function loadDevice(key: Exclude<DeviceKeyOption, false>, scope: string): Promise<Device> {
-  const { Device } = await import('./device.js');
-  return Device.load(key, scope);
 }
 
 function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {

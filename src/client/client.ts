@@ -1,20 +1,11 @@
-import type { KeyKind } from '../protocol/keys.js';
+import type { KeyKind } from '../protocol/jwk.js';
+import type { Answer } from './answer.js';
 import { Channels } from './channels.js';
-import { E2eClientError } from './errors.js';
+import { failure } from './errors.js';
 import { resolveOptions, type E2eClientOptions } from './options.js';
-import {
-  isResendable,
-  readRequest,
-  redirectRequest,
-  sealRequest,
-  type E2eRequestInit,
-  type OutgoingRequest,
-} from './request.js';
-import { present, readAnswer, type Answer } from './response.js';
+import { isResendable, readRequest, sealRequest, type E2eRequestInit, type OutgoingRequest } from './request.js';
+import { present, readAnswer } from './response.js';
 import { Wire } from './wire.js';
-
-/** How many redirects are followed, as by `fetch`. */
-const MAX_REDIRECTS = 20;
 
 /** What is known of a channel. */
 export interface ChannelFacts {
@@ -56,7 +47,9 @@ export function createE2eClient(options: E2eClientOptions = {}): E2eClient {
     for (let again = isResendable(request, settings); ; again = false) {
       const { channel, seq } = await channels.claim(request.signal);
       const { session } = channel.terms;
-      if (settings.deviceKey && session !== (meantFor ??= session)) throw sessionChanged();
+      if (settings.deviceKey && session !== (meantFor ??= session)) {
+        throw await failure('session-changed', 'changed');
+      }
       const sealed = await sealRequest(request, channel, seq, settings);
       const answer = await readAnswer(await wire.send(sealed), channel, seq, request, settings.maxResponseSize);
       const isOver = answer.problem === 'handshake-required' || answer.problem === 'message-stale';
@@ -75,11 +68,8 @@ export function createE2eClient(options: E2eClientOptions = {}): E2eClient {
           request.url.hash = '';
           return present(response, request.url.href, redirects > 0);
         }
-        if (request.redirect === 'error') throw refused('the call refuses redirects');
-        const next = readLocation(location, request.url);
-        if (next?.origin !== settings.base.origin) throw refused('it leads to another origin');
-        if (redirects === MAX_REDIRECTS) throw refused(`it is the ${MAX_REDIRECTS + 1}st in a row`);
-        request = redirectRequest(request, response.status, next);
+        const { follow } = await import('./redirects.js');
+        request = follow(request, response.status, location, redirects);
       }
     },
     async handshake({ signal } = {}) {
@@ -91,23 +81,4 @@ export function createE2eClient(options: E2eClientOptions = {}): E2eClient {
       wire.forget();
     },
   };
-}
-
-function readLocation(location: string, from: URL): URL | undefined {
-  try {
-    return new URL(location, from);
-  } catch {
-    return undefined;
-  }
-}
-
-function sessionChanged(): E2eClientError {
-  return new E2eClientError(
-    'session-changed',
-    'The session that the request was meant for is gone, and it was not sent again: begin anew, with a login perhaps.',
-  );
-}
-
-function refused(reason: string): E2eClientError {
-  return new E2eClientError('redirect-refused', `The redirect was not followed: ${reason}.`);
 }

@@ -11,14 +11,6 @@ interface Cookie {
   readonly expires: number;
 }
 
-/**
- * Whether this platform leaves cookies to its callers: browsers keep them, and drop a `Cookie` header that a script sets
- * (it is a forbidden request header); where it stays, nobody else is at it.
- */
-export function leavesCookiesToUs(base: URL): boolean {
-  return 'getSetCookie' in Headers.prototype && new Request(base, { headers: { cookie: 'a=b' } }).headers.has('cookie');
-}
-
 export class CookieJar {
   readonly #cookies = new Map<string, Cookie>();
 
@@ -40,10 +32,6 @@ export class CookieJar {
       .sort((a, b) => b.path.length - a.path.length)
       .map(({ name, value }) => `${name}=${value}`)
       .join('; ');
-  }
-
-  clear(): void {
-    this.#cookies.clear();
   }
 }
 

@@ -3,8 +3,10 @@ import type { Bytes } from '../protocol/crypto.js';
 import { encodeBase64url } from '../protocol/base64url.js';
 import { utf8 } from '../protocol/json.js';
 import { DEVICE_TYP, signingInput } from '../protocol/jws.js';
-import { parseSigningKey, signatureAlgorithm, type SigningJwk } from '../protocol/keys.js';
+import { signatureAlgorithm, type SigningJwk } from '../protocol/jwk.js';
 import { indexedDbStorage, memoryStorage, type DeviceStorage } from './device-storage.js';
+import { E2eClientError } from './errors.js';
+import { readSigningKey } from './signing-key.js';
 
 /** A long-lived signing key that proves which device a session belongs to (PROTOCOL §2). */
 export interface DeviceKey {
@@ -39,11 +41,11 @@ export class Device {
   /** @param scope what the key belongs to: one server, as this origin sees it. */
   static async load(option: Exclude<DeviceKeyOption, false>, scope: string): Promise<Device> {
     if (typeof option === 'object' && 'sign' in option) {
-      return new Device(
-        { publicKey: parseSigningKey(option.publicKey), sign: (data) => option.sign(data) },
-        forget,
-        undefined,
-      );
+      const publicKey = readSigningKey(option.publicKey);
+      if (!publicKey) {
+        throw new E2eClientError('invalid-option', "deviceKey's publicKey is a public JWK, Ed25519 or P-256");
+      }
+      return new Device({ publicKey, sign: (data) => option.sign(data) }, forget, undefined);
     }
     if (typeof option === 'object' && 'privateKey' in option) {
       return new Device(await WebSigner.of(option), forget, undefined);

@@ -1,7 +1,7 @@
 import type { Bytes, CryptoEngine } from '../protocol/crypto.js';
 import { fromUtf8, utf8 } from '../protocol/json.js';
-import { splitJwe } from '../protocol/jwe.js';
-import { thumbprintInput, type PublicJwk, type SigningJwk } from '../protocol/keys.js';
+import { IV_BYTES, MAX_HEADER_BYTES, TAG_BYTES } from '../protocol/jwe.js';
+import { thumbprintInput, type PublicJwk, type SigningJwk } from '../protocol/jwk.js';
 
 /** A compact JWE with its parts decoded; nothing of it is checked yet. */
 export interface DecodedJwe {
@@ -15,16 +15,17 @@ export interface DecodedJwe {
   readonly tag: Bytes;
 }
 
-/** `undefined` where the text is not five parts in canonical base64url with a header in UTF-8. */
+/** `undefined` where the text is not five parts in canonical base64url, of the right lengths, with a header in UTF-8. */
 export function decodeJwe(engine: CryptoEngine, text: string): DecodedJwe | undefined {
-  const jwe = splitJwe(text);
-  const header = jwe && decodeText(engine, jwe.protected);
-  const encryptedKey = jwe && engine.decodeBase64url(jwe.encryptedKey);
-  const iv = jwe && engine.decodeBase64url(jwe.iv);
-  const ciphertext = jwe && engine.decodeBase64url(jwe.ciphertext);
-  const tag = jwe && engine.decodeBase64url(jwe.tag);
-  if (!header || !encryptedKey || !iv || !ciphertext || !tag) return undefined;
-  return { header, aad: utf8(jwe.protected), encryptedKey, iv, ciphertext, tag };
+  const parts = text.split('.', 6);
+  const [encoded = ''] = parts;
+  const header = decodeText(engine, encoded);
+  const [bytes, encryptedKey, iv, ciphertext, tag] = parts.map((part) => engine.decodeBase64url(part));
+  const isWhole = parts.length === 5 && header && bytes && encryptedKey && ciphertext;
+  if (!isWhole || bytes.length > MAX_HEADER_BYTES || iv?.length !== IV_BYTES || tag?.length !== TAG_BYTES) {
+    return undefined;
+  }
+  return { header, aad: utf8(encoded), encryptedKey, iv, ciphertext, tag };
 }
 
 /** Base64url of UTF-8 → text, or `undefined` where it is not that. */

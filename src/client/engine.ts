@@ -1,6 +1,6 @@
 import { WebEngine } from '../crypto/web.js';
 import type { CryptoEngine } from '../protocol/crypto.js';
-import { E2eClientError } from './errors.js';
+import { failure } from './errors.js';
 import type { Settings } from './options.js';
 
 /**
@@ -12,23 +12,14 @@ import type { Settings } from './options.js';
 export async function loadEngine({ engine: wanted, keyKind }: Settings): Promise<CryptoEngine> {
   const engine = typeof wanted === 'object' ? wanted : await loadByName(wanted);
   if (!engine.kinds.includes(keyKind)) {
-    throw new E2eClientError(
-      'engine-unsupported',
-      `The ${engine.name} engine has no ${keyKind} keys, only ${engine.kinds.join(', ')}. Choose another keyKind` +
-        (engine.name === 'forge' ? ', or serve the page over HTTPS, where browsers have WebCrypto.' : ' or engine.'),
-    );
+    throw await failure('engine-unsupported', 'kinds', { engine, keyKind });
   }
   return engine;
 }
 
 async function loadByName(name: 'auto' | 'web' | 'forge'): Promise<CryptoEngine> {
   if (name !== 'forge' && WebEngine.isAvailable()) return new WebEngine();
-  if (name === 'web') {
-    throw new E2eClientError(
-      'engine-unsupported',
-      'There is no WebCrypto here (browsers hide it on plain HTTP): serve the page over HTTPS, or leave `engine` at auto.',
-    );
-  }
+  if (name === 'web') throw await failure('engine-unsupported', 'noWebCrypto');
   const { ForgeEngine } = await import('../crypto/forge.js');
   return new ForgeEngine();
 }

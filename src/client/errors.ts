@@ -1,4 +1,5 @@
-import type { ProblemName } from '../protocol/problem.js';
+import type { ProblemName } from '../protocol/problem-name.js';
+import type { MESSAGES } from './messages.js';
 
 /**
  * What went wrong at the client's end:
@@ -54,4 +55,19 @@ export class E2eClientError extends Error {
     this.status = status;
     this.retryAfter = retryAfter;
   }
+}
+
+type Facts<Reason extends keyof typeof MESSAGES> = Parameters<(typeof MESSAGES)[Reason]>;
+
+/** An error with its sentence, which is loaded only now; where it is not to be had, the code and the reason say it. */
+export async function failure<Reason extends keyof typeof MESSAGES>(
+  code: E2eClientErrorCode,
+  reason: Reason,
+  ...facts: Facts<Reason> extends [infer Given] ? [Given & AnswerFacts] : []
+): Promise<E2eClientError> {
+  const message = await import('./messages.js').then(
+    ({ MESSAGES }) => (MESSAGES[reason] as (...given: unknown[]) => string)(...facts),
+    () => `${code}: ${reason}`,
+  );
+  return new E2eClientError(code, message, facts[0]);
 }

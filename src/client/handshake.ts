@@ -1,12 +1,13 @@
 import type { Bytes, CryptoEngine, PrivateKey } from '../protocol/crypto.js';
 import { isJsonObject, parseJsonObject, type JsonObject } from '../protocol/json.js';
-import { keyKind, parsePublicKey, type PublicJwk } from '../protocol/keys.js';
+import { publicMembers, type KeyKind, type PublicJwk } from '../protocol/jwk.js';
 import { ENC } from '../protocol/message.js';
+import { rsaKeyFlaw } from '../protocol/rsa-key.js';
 import { SECRET_BYTES, transcriptInput } from '../protocol/schedule.js';
 import { Channel } from './channel.js';
 import type { Device } from './device.js';
 import { decodeJwe, thumbprint } from './encoding.js';
-import { E2eClientError } from './errors.js';
+import { failure, type E2eClientError } from './errors.js';
 import type { PinnedIdentity } from './identity.js';
 import type { Settings } from './options.js';
 
@@ -25,7 +26,7 @@ export type PostHandshake = (body: string) => Promise<JsonObject>;
 export async function shakeHands(
   engine: CryptoEngine,
   settings: Pick<Settings, 'keyKind' | 'rsaModulusLength'>,
-  identity: PinnedIdentity,
+  identity: Pick<PinnedIdentity, 'verify'> | undefined,
   seen: Set<string>,
   device: Device | undefined,
   post: PostHandshake,
@@ -34,50 +35,49 @@ export async function shakeHands(
   const answer = await post(JSON.stringify({ publicKey, device: device?.publicKey }));
   const receivedAt = Date.now() / 1000;
 
-  const serverKey = readServerKey(answer.publicKey);
-  if (keyKind(serverKey) !== settings.keyKind) throw rejected("the server's key is of another kind");
+  const serverKey = await readServerKey(answer.publicKey, settings.keyKind);
   const kid = await thumbprint(engine, serverKey);
-  if (kid !== answer.kid) throw rejected('"kid" is not the thumbprint of the key');
-  if (seen.has(kid)) throw rejected("the server's key was used before");
+  if (kid !== answer.kid) throw await rejected('kid');
+  if (seen.has(kid)) throw await rejected('seen');
   seen.add(kid);
 
   const { issuedAt, expiresAt, secret, session, device: bound } = answer;
-  if (!isTime(issuedAt) || !isTime(expiresAt) || expiresAt <= issuedAt) throw rejected('the times make no sense');
-  if (!isEncoded(engine, session, SESSION_BYTES)) throw rejected('"session" is not 16 bytes in base64url');
-  if (bound !== undefined && !isEncoded(engine, bound, THUMBPRINT_BYTES)) throw rejected('"device" is no thumbprint');
+  if (!isTime(issuedAt) || !isTime(expiresAt) || expiresAt <= issuedAt) throw await rejected('times');
+  if (!isEncoded(engine, session, SESSION_BYTES)) throw await rejected('session');
+  if (bound !== undefined && !isEncoded(engine, bound, THUMBPRINT_BYTES)) throw await rejected('device');
   if (device && bound !== (await thumbprint(engine, device.publicKey))) {
-    throw rejected('the session is not bound to this device key (has the server deviceBinding: "required"?)');
+    throw await rejected('unbound');
   }
   if (
     (typeof secret === 'string') !== (settings.keyKind === 'RSA') ||
     (secret !== undefined && typeof secret !== 'string')
   ) {
-    throw rejected('"secret" belongs to RSA channels, and only there');
+    throw await rejected('secret');
   }
 
   const jkt = await thumbprint(engine, publicKey);
   const th = await engine.sha256(transcriptInput({ jkt, kid, secret, issuedAt, expiresAt, session, device: bound }));
-  await identity.verify(engine, th, answer.proof);
+  await identity?.verify(engine, th, answer.proof);
   const ss = secret === undefined ? undefined : await openSecret(engine, privateKey, secret);
-  if (secret !== undefined && !ss) throw rejected('"secret" does not open');
+  if (secret !== undefined && !ss) throw await rejected('unreadable');
 
   const channel = await Channel.derive(
     engine,
     { kid, kind: settings.keyKind, session, issuedAt, expiresAt, clockOffset: issuedAt - receivedAt },
     { th, ss, privateKey, serverKey: await engine.importPublicKey(serverKey), dev: await device?.prove(th) },
   );
-  if (!channel) throw rejected('the shared secret would be all zeros');
+  if (!channel) throw await rejected('zeros');
   if (device) await device.bindTo(session);
   return channel;
 }
 
-function readServerKey(value: unknown): PublicJwk {
-  try {
-    if (isJsonObject(value)) return parsePublicKey(value);
-  } catch {
-    // An E2eProblem, which is the server's word for it; here the server is the one at fault.
-  }
-  throw rejected("the server's key breaks a rule of PROTOCOL §1");
+/** The server's key, which is of the client's own kind, and follows that kind's rules (PROTOCOL §1). */
+async function readServerKey(jwk: unknown, kind: KeyKind): Promise<PublicJwk> {
+  if (!isJsonObject(jwk)) throw await rejected('rule');
+  if ((jwk.kty === 'RSA' ? 'RSA' : jwk.crv) !== kind) throw await rejected('kind');
+  const flaw = kind === 'RSA' ? rsaKeyFlaw(jwk) : (await import('../protocol/curve-keys.js')).channelKeyFlaw(jwk);
+  if (flaw) throw await rejected('rule');
+  return publicMembers(jwk) as PublicJwk;
 }
 
 /** `ss` from its compact JWE to the client's key, or `undefined`. */
@@ -99,6 +99,9 @@ function isEncoded(engine: CryptoEngine, value: unknown, length: number): value 
   return typeof value === 'string' && engine.decodeBase64url(value)?.length === length;
 }
 
-function rejected(reason: string): E2eClientError {
-  return new E2eClientError('handshake-rejected', `The server's answer to the handshake was refused: ${reason}.`);
+function rejected(
+  reason:
+    'rule' | 'kind' | 'kid' | 'seen' | 'times' | 'session' | 'device' | 'unbound' | 'secret' | 'unreadable' | 'zeros',
+): Promise<E2eClientError> {
+  return failure('handshake-rejected', reason);
 }

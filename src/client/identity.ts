@@ -1,23 +1,23 @@
 import type { Bytes, CryptoEngine } from '../protocol/crypto.js';
 import { parseJsonObject, utf8, type JsonObject } from '../protocol/json.js';
 import { PROOF_TYP, splitJws, transcriptPayload } from '../protocol/jws.js';
-import { parseSigningKey, signatureAlgorithm, type SigningJwk } from '../protocol/keys.js';
+import { signatureAlgorithm, type SigningJwk } from '../protocol/jwk.js';
 import { decodeText, thumbprint } from './encoding.js';
 import { E2eClientError } from './errors.js';
-import type { Settings } from './options.js';
+import { readSigningKey } from './signing-key.js';
 
 /**
  * The server's identity as the caller pinned it (PROTOCOL §2). Where only a thumbprint is pinned, the key itself comes
  * from the server's list, and counts because its thumbprint is the pinned one.
  */
 export class PinnedIdentity {
-  readonly #pins: Settings['identityKeys'];
+  readonly #pins: readonly (SigningJwk | string)[];
   readonly #list: () => Promise<JsonObject>;
   /** By thumbprint; `undefined` where the key is still to be had from the list. */
   #keys: Map<string, SigningJwk | undefined> | undefined;
 
   /** @throws E2eClientError `invalid-option` where a pin is neither a public signing key nor a thumbprint. */
-  constructor(pins: Settings['identityKeys'], list: () => Promise<JsonObject>) {
+  constructor(pins: readonly (SigningJwk | string)[], list: () => Promise<JsonObject>) {
     this.#pins = pins.map(readPin);
     this.#list = list;
   }
@@ -78,14 +78,6 @@ function readPin(pin: SigningJwk | string): SigningJwk | string {
     'invalid-option',
     'identityKeys holds public JWKs (Ed25519 or P-256) and their SHA-256 thumbprints in base64url',
   );
-}
-
-function readSigningKey(value: unknown): SigningJwk | undefined {
-  try {
-    return parseSigningKey(value);
-  } catch {
-    return undefined; // a key of a later protocol in the list, perhaps: not one to verify with
-  }
 }
 
 function rejected(reason: string): E2eClientError {

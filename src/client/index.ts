@@ -4,6 +4,6 @@ export type { DeviceKey, DeviceKeyOption } from './device.js';
 export type { DeviceStorage, StoredDevice } from './device-storage.js';
 export type { E2eClientOptions, ResendRequest } from './options.js';
 export type { E2eRequestInit } from './request.js';
-export type { KeyKind, SigningJwk } from '../protocol/keys.js';
-export type { ProblemName } from '../protocol/problem.js';
+export type { KeyKind, SigningJwk } from '../protocol/jwk.js';
+export type { ProblemName } from '../protocol/problem-name.js';
 export type { CryptoEngine } from '../protocol/crypto.js';

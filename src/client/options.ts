@@ -1,5 +1,6 @@
 import type { CryptoEngine } from '../protocol/crypto.js';
-import { KEY_KINDS, RSA_MODULUS_BITS, type KeyKind, type SigningJwk } from '../protocol/keys.js';
+import { KEY_KINDS, type KeyKind } from '../protocol/key-kind.js';
+import type { SigningJwk } from '../protocol/jwk.js';
 import type { DeviceKeyOption } from './device.js';
 import { E2eClientError } from './errors.js';
 
@@ -57,66 +58,71 @@ export interface E2eClientOptions {
   readonly fetch?: typeof globalThis.fetch;
 }
 
+/** The options that have no default of their own. */
+type Unset = 'baseUrl' | 'identityKeys' | 'resend' | 'credentials' | 'fetch';
+type Complete = Required<Omit<E2eClientOptions, Unset>> & { readonly [Name in Unset]: E2eClientOptions[Name] };
+
 /** The options with their defaults, checked. */
-export interface Settings extends Required<Omit<E2eClientOptions, 'baseUrl' | 'path' | 'resend' | 'credentials'>> {
+export interface Settings extends Omit<Complete, 'baseUrl' | 'path' | 'credentials' | 'fetch'> {
   readonly base: URL;
-  readonly handshakeUrl: string;
-  readonly identityUrl: string;
-  readonly resend: E2eClientOptions['resend'];
+  /** Where the handshake (`handshake`) and the identity keys (`identity`) are. */
+  readonly at: (name: string) => string;
   readonly credentials: RequestCredentials;
+  readonly fetch: typeof globalThis.fetch;
 }
 
-/** A misspelt option would be one that is not set, `identityKeys` among them. */
-const KNOWN: Record<keyof E2eClientOptions, true> = {
-  baseUrl: true,
-  path: true,
-  keyKind: true,
-  rsaModulusLength: true,
-  identityKeys: true,
-  engine: true,
+/** Every option there is: a misspelt one would be one that is not set, `identityKeys` among them. */
+const DEFAULTS: Complete = {
+  baseUrl: undefined,
+  path: 'e2e',
+  keyKind: 'RSA',
+  rsaModulusLength: 2048,
+  identityKeys: undefined,
+  engine: 'auto',
   sealQuery: true,
-  resend: true,
-  deviceKey: true,
-  padding: true,
-  maxResponseSize: true,
-  credentials: true,
+  resend: undefined,
+  deviceKey: false,
+  padding: false,
+  maxResponseSize: 16 * 2 ** 20,
+  credentials: undefined,
   cookies: true,
-  fetch: true,
+  fetch: undefined,
 };
-
-const MEBIBYTE = 2 ** 20;
 
 /** @throws E2eClientError `invalid-option`. */
 export function resolveOptions(options: E2eClientOptions): Settings {
-  const unknown = Object.keys(options).find((name) => !Object.hasOwn(KNOWN, name));
-  if (unknown !== undefined) throw invalid(unknown, 'is no option of createE2eClient');
-  if (options.identityKeys?.length === 0) throw invalid('identityKeys', 'holds at least one key, where it is given');
-  const { keyKind = 'RSA', rsaModulusLength = RSA_MODULUS_BITS.min, maxResponseSize = 16 * MEBIBYTE } = options;
+  const given = { ...DEFAULTS };
+  for (const [name, value] of Object.entries(options) as [string, unknown][]) {
+    if (!Object.hasOwn(DEFAULTS, name)) throw invalid(name, 'is no option of createE2eClient');
+    if (value != null) Object.assign(given, { [name]: value });
+  }
+  const { baseUrl, path, keyKind, rsaModulusLength, identityKeys, maxResponseSize, credentials } = given;
   if (!KEY_KINDS.includes(keyKind)) throw invalid('keyKind', `is one of ${KEY_KINDS.join(', ')}`);
   if (![2048, 3072, 4096].includes(rsaModulusLength)) throw invalid('rsaModulusLength', 'is 2048, 3072 or 4096 (bits)');
   if (!(maxResponseSize > 0)) throw invalid('maxResponseSize', 'is a positive number of bytes');
+  if (identityKeys?.length === 0) throw invalid('identityKeys', 'holds at least one key, where it is given');
+  // The rest of what a key must be is seen before the first handshake: a page without pins need not load those checks.
+  if (identityKeys?.every(looksLikePin) === false) {
+    throw invalid('identityKeys', 'holds public JWKs (Ed25519 or P-256) and their SHA-256 thumbprints in base64url');
+  }
 
   const ownOrigin = (globalThis as { location?: { origin?: string } }).location?.origin;
-  const base = readBase(options.baseUrl ?? ownOrigin);
-  const at = (name: string) => new URL(`${(options.path ?? 'e2e').replace(/^\/+|\/+$/g, '')}/${name}`, base).href;
+  const base = readBase(baseUrl ?? ownOrigin);
+  // The one of this moment: the caller may put the client in its place.
+  const { fetch } = globalThis;
   return {
+    ...given,
     base,
-    handshakeUrl: at('handshake'),
-    identityUrl: at('identity'),
-    keyKind,
-    rsaModulusLength,
-    identityKeys: options.identityKeys ?? [],
-    engine: options.engine ?? 'auto',
-    sealQuery: options.sealQuery ?? true,
-    resend: options.resend,
-    deviceKey: options.deviceKey ?? false,
-    padding: options.padding ?? false,
-    maxResponseSize,
-    credentials: options.credentials ?? (base.origin === ownOrigin ? 'same-origin' : 'include'),
-    cookies: options.cookies ?? true,
+    identityKeys: identityKeys && [...identityKeys],
+    at: (name) => new URL(`${path.replace(/^\/+|\/+$/g, '')}/${name}`, base).href,
+    credentials: credentials ?? (base.origin === ownOrigin ? 'same-origin' : 'include'),
     // Not the function itself: browsers refuse a `fetch` that is called as another object's method.
-    fetch: options.fetch ?? ((input, init) => fetch(input, init)),
+    fetch: given.fetch ?? ((...request) => fetch(...request)),
   };
+}
+
+function looksLikePin(pin: SigningJwk | string | null): boolean {
+  return typeof pin === 'string' ? /^[\w-]{43}$/.test(pin) : pin?.crv === 'Ed25519' || pin?.crv === 'P-256';
 }
 
 function readBase(baseUrl: string | URL | undefined): URL {

@@ -1,9 +1,13 @@
-import { FORM_MEDIA_TYPE, isMediaType, OCTETS_MEDIA_TYPE } from '../protocol/media-type.js';
-import { MAX_REQUEST_HEADER_BYTES, MESSAGE_MEDIA_TYPE, REQUEST_HEADER } from '../protocol/message.js';
-import { pad } from '../protocol/padding.js';
-import { utf8 } from '../protocol/json.js';
+import {
+  FORM_MEDIA_TYPE,
+  isMediaType,
+  MAX_REQUEST_HEADER_BYTES,
+  MESSAGE_MEDIA_TYPE,
+  OCTETS_MEDIA_TYPE,
+  REQUEST_HEADER,
+} from '../protocol/media-type.js';
 import type { Channel, MessageBinding } from './channel.js';
-import { E2eClientError } from './errors.js';
+import { failure, type E2eClientError } from './errors.js';
 import type { Settings } from './options.js';
 
 /** What `client.fetch` takes beside `fetch`'s own `init`. */
@@ -45,24 +49,25 @@ export async function readRequest(
   settings: Settings,
 ): Promise<OutgoingRequest> {
   const sealed = e2e.request !== false;
-  if (sealed) refuseUnsealable(init.body);
+  if (sealed && init.body instanceof FormData) throw await unsupported('form');
+  if (sealed && init.body instanceof ReadableStream) throw await unsupported('stream');
   const given = typeof input === 'string' || input instanceof URL ? undefined : input;
   // Request does what fetch does: defaults of media type, forbidden headers, which methods take a body. The signal is
   // looked after here, so that a long-lived one does not gather a listener for each call.
   const request = new Request(given ?? new URL(input as string | URL, settings.base), { ...init, signal: null });
   const url = new URL(request.url);
   if (url.origin !== settings.base.origin) {
-    throw unsupported(`the client of ${settings.base.origin} sends nothing to ${url.origin}`);
+    throw await failure('request-unsupported', 'origin', { base: settings.base.origin, origin: url.origin });
   }
   const method = request.method.toUpperCase();
-  if (method === 'HEAD') throw unsupported('a sealed route answers no HEAD, which has no body to seal: use GET');
+  if (method === 'HEAD') throw await unsupported('head');
 
   const bytes = new Uint8Array(await request.arrayBuffer());
   const headers = new Headers(request.headers);
   const mediaType = headers.get('content-type') ?? (sealed ? OCTETS_MEDIA_TYPE : undefined);
   const body = bytes.length > 0 ? bytes : undefined;
   if (body && sealed && !isMediaType(mediaType!)) {
-    throw unsupported('a sealed body has a media type whose only parameter is charset=utf-8; multipart is none');
+    throw await unsupported('mediaType');
   }
   const credentials = init.credentials ?? (given?.credentials === 'same-origin' ? undefined : given?.credentials);
   return {
@@ -87,17 +92,6 @@ export function isResendable({ method, url, headers, resend }: OutgoingRequest, 
   return answer ?? (RESENDABLE_METHODS.includes(method) || headers.has('idempotency-key'));
 }
 
-/** The request that `fetch` would follow a redirect with (Fetch §4.4). */
-export function redirectRequest(from: OutgoingRequest, status: number, location: URL): OutgoingRequest {
-  const toGet = status === 303 ? from.method !== 'GET' : status < 303 && from.method === 'POST';
-  if (!location.hash) location.hash = from.url.hash;
-  if (!toGet) return { ...from, url: location };
-  const headers = new Headers(from.headers);
-  for (const name of ['content-encoding', 'content-language', 'content-location', 'content-type']) headers.delete(name);
-  // Without the body that went in the clear, there is no reason to let the query go so.
-  return { ...from, url: location, method: 'GET', headers, body: undefined, mediaType: undefined, sealed: true };
-}
-
 /** Where the request goes on the wire, and as what: one message, in the body or in its header (PROTOCOL §4). */
 export interface WireRequest {
   readonly url: URL;
@@ -117,10 +111,10 @@ export async function sealRequest(
   let plaintext: Uint8Array = new Uint8Array();
   let cty: string | undefined;
   if (body && sealed) {
-    plaintext = padding ? pad(body, mediaType) : body;
+    plaintext = padding ? (await import('../protocol/padding.js')).pad(body, mediaType) : body;
     cty = mediaType;
   } else if (!body && sealed && sealQuery && url.search) {
-    plaintext = utf8(url.search.slice(1));
+    plaintext = new TextEncoder().encode(url.search.slice(1));
     cty = FORM_MEDIA_TYPE;
     url.search = '';
   }
@@ -143,22 +137,13 @@ export async function sealRequest(
     return { url, init: { ...init, body: message } };
   }
   if (message === undefined || message.length > MAX_REQUEST_HEADER_BYTES) {
-    throw unsupported('its URL is too long to be sealed in a header: send the query as the body of a POST');
+    throw await unsupported('long');
   }
   headers.set(REQUEST_HEADER, message);
   if (!body) headers.delete('content-type');
   return { url, init };
 }
 
-function refuseUnsealable(body: BodyInit | null | undefined): void {
-  if (body instanceof FormData) {
-    throw unsupported('FormData is not sealed: send a URLSearchParams, JSON, or a file alone as a Blob');
-  }
-  if (body instanceof ReadableStream) {
-    throw unsupported('a stream is not sealed: read it first, as by `await new Response(stream).arrayBuffer()`');
-  }
-}
-
-function unsupported(reason: string): E2eClientError {
-  return new E2eClientError('request-unsupported', `The request cannot be sealed: ${reason}.`);
+function unsupported(reason: 'form' | 'stream' | 'head' | 'mediaType' | 'long'): Promise<E2eClientError> {
+  return failure('request-unsupported', reason);
 }

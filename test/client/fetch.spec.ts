@@ -274,6 +274,19 @@ describe('what is refused before anything is sent', () => {
     await expect(setup.client().fetch('/x', { body: 'a' })).rejects.toMatchObject({ name: 'TypeError' });
   });
 
+  it('an identity key that only looks like one, before it sends anything', async () => {
+    const [x, y] = ['A'.repeat(43), 'A'.repeat(43)];
+    for (const pin of [
+      { kty: 'EC', crv: 'P-256', x, y },
+      { kty: 'OKP', crv: 'Ed25519', x, d: x },
+      { crv: 'Ed25519' },
+    ]) {
+      const client = setup.client({ identityKeys: [pin as never] });
+      expect((await errorOf(client.fetch('/x'))).code).toBe('invalid-option');
+    }
+    expect(setup.server.handshakes).toBe(0);
+  });
+
   it('options that are not what they must be', () => {
     for (const options of [
       { baseUrl: 'ftp://x' },
@@ -286,8 +299,22 @@ describe('what is refused before anything is sent', () => {
       { identitykeys: ['short'] },
       { identityKeys: ['short'] },
       { identityKeys: [{ kty: 'RSA' }] },
+      { identityKeys: [null] },
     ]) {
       expect(() => setup.client(options as never)).toThrow(expect.objectContaining({ code: 'invalid-option' }));
     }
+  });
+});
+
+describe('a client in the place of fetch', () => {
+  it('sends by the fetch that was there before', async () => {
+    const { fetch } = globalThis;
+    globalThis.fetch = setup.client().fetch;
+    try {
+      expect((await globalThis.fetch('/x')).status).toBe(200);
+    } finally {
+      globalThis.fetch = fetch;
+    }
+    expect(setup.server.arrivals).toHaveLength(1);
   });
 });

@@ -183,10 +183,28 @@ describe('a pinned identity', () => {
     expect((await setup.client({ identityKeys: [thumbprint(jwk)] }).fetch('/x')).status).toBe(200);
   });
 
+  it('stays pinned, whatever becomes of the list that it was given in', async () => {
+    const identityKeys = [setup.server.useIdentity('P-256')];
+    setup.server.useIdentity('P-256');
+    const client = setup.client({ identityKeys });
+    identityKeys.length = 0;
+    expect((await errorOf(client.fetch('/x'))).code).toBe('identity-rejected');
+  });
+
   it('may be one of several', async () => {
     const old = setup.server.useIdentity('P-256');
     const jwk = setup.server.useIdentity('Ed25519');
     expect((await setup.client({ identityKeys: [old, thumbprint(jwk)] }).fetch('/x')).status).toBe(200);
+  });
+
+  it('is looked up in the list anew after the client was closed meanwhile', async () => {
+    const identityKeys = [thumbprint(setup.server.useIdentity('Ed25519'))];
+    const client = setup.client({ identityKeys });
+    const first = errorOf(client.fetch('/x'));
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    client.close();
+    expect((await first).code).toBe('closed');
+    expect((await client.fetch('/x')).status).toBe(200);
   });
 
   it('works on RSA channels over forge with Ed25519, and says what it cannot do', async () => {
