@@ -62,11 +62,12 @@ export class SessionStoreRecords implements Records {
     private readonly timeout: number,
   ) {}
 
+  /** The empty text for what is there and is no record: it does not unwrap, and so counts as absent. */
   async get(name: string): Promise<string | undefined> {
-    const record = await askStore<unknown>((done) => this.store.get(PREFIX + name, done), this.timeout);
-    const value: unknown =
-      typeof record === 'object' && record !== null ? (record as { e2e?: unknown }).e2e : undefined;
-    return typeof value === 'string' ? value : undefined;
+    const record = await askStore<unknown>((done) => this.store.get(PREFIX + name, done), this.timeout, {});
+    if (record === undefined || record === null) return undefined;
+    const { e2e: value } = Object(record) as { e2e?: unknown };
+    return typeof value === 'string' ? value : '';
   }
 
   async set(name: string, value: string, expiresAt: number): Promise<void> {
@@ -83,33 +84,32 @@ export class SessionStoreRecords implements Records {
 
 /**
  * One question to a session store, by callback as every store has it; some also return a promise that must not go
- * unheard. Rejects with `busy` where the store fails, or does not answer within `timeout` milliseconds.
+ * unheard. Rejects with `busy` where the store fails, or does not answer within `timeout` milliseconds; what is there
+ * but is not JSON, as after half a write, is `unreadable`.
  */
 export function askStore<T>(
   question: (done: (error?: unknown, value?: T) => void) => unknown,
   timeout: number,
+  unreadable?: T,
 ): Promise<T | undefined> {
   return new Promise((resolve, reject) => {
-    const refuse = () => {
-      clearTimeout(timer);
-      reject(new E2eProblem('busy'));
-    };
-    const timer = setTimeout(refuse, timeout);
-    const done = (error?: unknown, value?: T): void => {
-      if (error && !meansAbsent(error)) return refuse();
+    const answer = (value: T | undefined): void => {
       clearTimeout(timer);
       resolve(value);
     };
+    const fail = (error?: unknown): void => {
+      // express-session's own stores say ENOENT for a session that is not there.
+      if ((error as { code?: unknown } | undefined)?.code === 'ENOENT') return answer(undefined);
+      if ((error as { name?: unknown } | undefined)?.name === 'SyntaxError') return answer(unreadable);
+      clearTimeout(timer);
+      reject(new E2eProblem('busy'));
+    };
+    const timer = setTimeout(fail, timeout);
     try {
-      const returned = question(done);
-      if (returned instanceof Promise) returned.catch(refuse);
-    } catch {
-      refuse();
+      const returned = question((error, value) => (error ? fail(error) : answer(value)));
+      if (returned instanceof Promise) returned.catch(fail);
+    } catch (error) {
+      fail(error);
     }
   });
-}
-
-/** express-session's own stores say ENOENT for what is not there; others, of half a record, that it is not JSON. */
-function meansAbsent(error: unknown): boolean {
-  return (error as { code?: unknown }).code === 'ENOENT' || (error as { name?: unknown }).name === 'SyntaxError';
 }

@@ -71,9 +71,9 @@ export class ChannelRegistry {
   }
 }
 
-/** Whether it is by its name one that keeps sessions in this process, as those of express-session and memorystore are. */
+/** By its name: those of express-session and memorystore, and the one that @fastify/session brings. */
 function isInMemory(store: SessionStore): boolean {
-  return /^MemoryStore$/i.test(store.constructor.name);
+  return ['MemoryStore', 'Store'].includes(store.constructor.name);
 }
 
 /** A session that is destroyed or regenerated takes its channels with it, even if a late save of it brings it back. */

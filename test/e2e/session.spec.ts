@@ -3,6 +3,7 @@ import session, { MemoryStore, type Store } from 'express-session';
 import createMemoryStore from 'memorystore';
 import { json, Visitor, type Channel } from '../conformance/channel.js';
 import { keyPair, KINDS } from '../conformance/peer.js';
+import { MemoryReplayGuard, type E2eOptions } from '../../src/index.js';
 import { onEachPlatform, PLATFORMS, TestApp, useApp, type PlatformName, type Setup } from './support/apps.js';
 import { expectPlainProblem, postJson } from './support/raw.js';
 import { clientOf, SECRET, SessionController, useOwnSession } from './support/sessions.js';
@@ -137,21 +138,40 @@ onEachPlatform('The session that the module brings', (platform) => {
   });
 });
 
-onEachPlatform('In production', (platform) => {
-  it.each([
-    ['the session that the module brings is warned of, loudly', 'production', {}, true],
-    ['a session of the application is not', 'production', ownSession(platform, undefined), false],
-    ['elsewhere neither is', 'development', {}, false],
-  ])('%s', async (_, environment, setup: Setup, isWarned) => {
+onEachPlatform('Where sessions and windows are kept', (platform) => {
+  /** A store by its name, as one that several servers share. */
+  class SharedStore extends MemoryStore {}
+  const inMemory = 'kept in the memory of this process';
+  const unshared = 'SEVERAL SERVERS WILL NOT SHARE CHANNELS';
+  const embedded = (options: E2eOptions = {}): Setup => ({
+    controllers,
+    e2e: { session: { store: new SharedStore() }, secret: SECRET, ...options },
+  });
+
+  it.each<[string, string, Setup, string[]]>([
+    ['the session that the module brings is warned of, loudly', 'production', { controllers }, [inMemory]],
+    ['but not while developing', 'development', { controllers }, []],
+    ['a store of the application beside windows in memory is', 'development', embedded(), [unshared]],
+    ['not if that was said', 'production', embedded({ replayGuard: new MemoryReplayGuard() }), []],
+    [
+      'a session of the application may be shared, in production',
+      'production',
+      ownSession(platform, undefined),
+      [unshared],
+    ],
+    ['and is not, on a store in memory, while developing', 'development', ownSession(platform, undefined), []],
+    ['but shows to be, with the first request', 'development', ownSession(platform, new SharedStore()), [unshared]],
+  ])('%s', async (_, environment, setup, expected) => {
     const before = process.env.NODE_ENV;
     process.env.NODE_ENV = environment;
     try {
       const app = await TestApp.start(platform, setup);
+      await app.visitor().handshake('X25519');
       await app.close();
       const warnings = app.log.ofModule.filter((line) => line.startsWith('warn'));
-      expect(warnings.map((line) => line.includes('kept in the memory of this process'))).toEqual(
-        isWarned ? [true] : [],
-      );
+      // Said at the start and, of a store that shows late, with the first request; never with each.
+      expect(warnings.length).toBeLessThanOrEqual(2);
+      expect([inMemory, unshared].filter((text) => warnings.some((line) => line.includes(text)))).toEqual(expected);
     } finally {
       process.env.NODE_ENV = before;
     }

@@ -167,4 +167,30 @@ onEachPlatform('Records in the session store', (platform) => {
       await app.close();
     }
   });
+
+  it.each([
+    ['cut in half', (record: string) => record.slice(0, record.length / 2)],
+    ['of another make', () => JSON.stringify({ cookie: {}, e2e: 'bm90IG91cnM' })],
+    ['no record at all', () => '{}'],
+  ])('that are %s count as absent, with one log line that holds nothing of them', async (_, spoil) => {
+    const store = new FickleStore();
+    const app = await serve(platform, store);
+    try {
+      const visitor = app.visitor();
+      const client = clientOf(app, visitor);
+      const { kid } = await client.handshake();
+      const { sessions } = store as unknown as { sessions: Record<string, string> };
+      const names = Object.keys(sessions).filter((name) => name.startsWith('e2e:'));
+      expect(names).toHaveLength(2);
+      for (const name of names) sessions[name] = spoil(sessions[name]!);
+
+      expect((await client.fetch('/session/notes')).status).toBe(200);
+      expect((await client.handshake()).kid).not.toBe(kid);
+      const lines = app.log.ofModule.filter((line) => line.includes('could not be read'));
+      expect(lines).toHaveLength(1);
+      expect(app.log.text).not.toContain(kid);
+    } finally {
+      await app.close();
+    }
+  });
 });
