@@ -1,0 +1,143 @@
+// What the client costs a page: dist/esm/client bundled and minified by esbuild, each chunk as it is and under brotli 11.
+import { basename, relative } from 'node:path';
+import { pathToFileURL, fileURLToPath } from 'node:url';
+import { brotliCompressSync, constants } from 'node:zlib';
+import { build } from 'esbuild';
+
+const ROOT = fileURLToPath(new URL('../', import.meta.url));
+const CLIENT = 'dist/esm/client/index.js';
+const FORGE = 'node-forge';
+
+const SETTINGS = {
+  absWorkingDir: ROOT,
+  outdir: 'bundle',
+  bundle: true,
+  write: false,
+  minify: true,
+  format: 'esm',
+  platform: 'browser',
+  legalComments: 'none',
+  logLevel: 'error',
+};
+
+/** Every dynamic import of the client: which page loads it, and whether one that changes no option ever does. */
+const ON_DEMAND = {
+  'client/opener.js': ['the first call of any page: crypto engine, key checks, handshake, channel', true],
+  'client/messages.js': ['an error: its sentence', false],
+  'client/plain.js': ['an answer in the clear, a problem', false],
+  'client/redirects.js': ['a sealed redirect', false],
+  'client/identity.js': ['identityKeys: the pins', false],
+  'client/device.js': ['deviceKey', false],
+  'client/cookies.js': ['platforms without cookies, no browser', false],
+  'protocol/curve-keys.js': ['keyKind P-256 or X25519', false],
+  'protocol/padding.js': ['padding', false],
+  'crypto/web-signer.js': ['identityKeys: signatures by WebCrypto', false],
+  'crypto/forge.js': ['no WebCrypto (plain HTTP): what makes an engine of node-forge', false],
+};
+
+/**
+ * - `initial`: everything that loads with the client's entry, dynamic imports left out;
+ * - `default`: `initial`, and what the first call of a page that changes no option imports beside;
+ * - `chunks`: what is imported on demand, each with what it is for, and what it adds to what is there by then. Where two
+ *   of them share a file, both are charged for it. `default` of a chunk: whether every page loads it.
+ */
+export async function measureBundle() {
+  const { outputs, contents } = await bundle();
+  const entryOf = (source) => Object.keys(outputs).find((path) => isFrom(outputs[path].entryPoint, source));
+  const initial = closure(outputs, entryOf(CLIENT));
+  const unknown = dynamicImports(outputs).filter((path) => !nameOf(outputs[path].entryPoint));
+  if (unknown.length > 0) throw new Error(`scripts/bundle.mjs does not know what ${unknown.join(', ')} is for`);
+
+  const sizeOf = (paths) => {
+    const sizes = [...paths].map((path) => contents.get(path));
+    const total = (size) => sizes.reduce((sum, bytes) => sum + size(bytes), 0);
+    return { raw: total((bytes) => bytes.length), brotli: total(brotli), files: sizes.length };
+  };
+  const pathsOf = (name) => {
+    const path = entryOf(name);
+    if (!path) throw new Error(`${name} is no chunk of the client any more`);
+    return closure(outputs, path);
+  };
+  const everyPage = new Set(initial);
+  for (const [name, [, isDefault]] of Object.entries(ON_DEMAND)) {
+    if (isDefault) pathsOf(name).forEach((path) => everyPage.add(path));
+  }
+  const chunks = Object.entries(ON_DEMAND).map(([name, [entry, isDefault]]) => {
+    const loaded = isDefault ? initial : everyPage;
+    const paths = [...pathsOf(name)].filter((path) => !loaded.has(path));
+    return { name, ...sizeOf(paths), entry, default: isDefault };
+  });
+  chunks.push({
+    name: FORGE,
+    ...(await forgeSize()),
+    files: 1,
+    entry: 'no WebCrypto (plain HTTP): node-forge itself',
+    default: false,
+  });
+  return { initial: sizeOf(initial), default: sizeOf(everyPage), chunks };
+}
+
+async function bundle() {
+  const { outputFiles, metafile } = await build({
+    ...SETTINGS,
+    entryPoints: [CLIENT],
+    metafile: true,
+    splitting: true,
+    external: [FORGE],
+  });
+  const contents = new Map(outputFiles.map(({ path, contents }) => [posix(relative(ROOT, path)), contents]));
+  return { outputs: metafile.outputs, contents };
+}
+
+/** By itself, since it is CommonJS: what esbuild adds to load that would count as the client's. */
+async function forgeSize() {
+  const { outputFiles } = await build({ ...SETTINGS, entryPoints: [FORGE] });
+  const [{ contents }] = outputFiles;
+  return { raw: contents.length, brotli: brotli(contents) };
+}
+
+/** A chunk and all that it imports statically. */
+function closure(outputs, path, found = new Set()) {
+  if (found.has(path)) return found;
+  found.add(path);
+  for (const { path: next, kind, external } of outputs[path].imports) {
+    if (kind === 'import-statement' && !external) closure(outputs, next, found);
+  }
+  return found;
+}
+
+function dynamicImports(outputs) {
+  return Object.values(outputs).flatMap(({ imports }) =>
+    imports.filter(({ kind }) => kind === 'dynamic-import').map(({ path }) => path),
+  );
+}
+
+function nameOf(entryPoint) {
+  return Object.keys(ON_DEMAND).find((name) => isFrom(entryPoint, name));
+}
+
+function isFrom(entryPoint, name) {
+  return entryPoint?.endsWith(name) ?? false;
+}
+
+function brotli(bytes) {
+  return brotliCompressSync(bytes, { params: { [constants.BROTLI_PARAM_QUALITY]: 11 } }).length;
+}
+
+function posix(path) {
+  return path.replaceAll('\\', '/');
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
+  const report = await measureBundle();
+  if (process.argv.includes('--json')) {
+    console.log(JSON.stringify(report, null, 2));
+  } else {
+    const line = (name, { raw, brotli }, note) =>
+      console.log(`${name.padEnd(24)}${String(raw).padStart(9)}${String(brotli).padStart(9)}  ${note}`);
+    line('', { raw: 'raw', brotli: 'brotli' }, '');
+    line('initial', report.initial, 'what the entry loads');
+    for (const chunk of report.chunks) line(`+ ${basename(chunk.name)}`, chunk, chunk.entry);
+    line('default page', report.default, 'initial, and what the first call of every page loads beside');
+  }
+}
