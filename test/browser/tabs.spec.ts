@@ -2,6 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { Body, Controller, Post, Req } from '@nestjs/common';
 import type { BrowserContext } from 'playwright-core';
 import { Encrypted } from '../../src/index.js';
+import { startSample } from '../conformance/server.js';
 import { useApp } from '../e2e/support/apps.js';
 import { useChromium } from './support/chromium.js';
 import { eventually } from './support/eventually.js';
@@ -81,6 +82,74 @@ describe('tabs of a new profile, opened at once', () => {
     expect(await context.cookies()).toHaveLength(1);
     const notes = [...app().get(NoteController).notes.values()];
     expect(notes.map((each) => each.sort())).toEqual([tabs.map((_tab, index) => `by tab ${index}`)]);
+  });
+
+  it('write ten notes at once on the sample’s page, and ten more at once after the server was restarted', async () => {
+    let server = await startSample();
+    try {
+      const { port } = server;
+      const context = await chromium.profile();
+      const tabs = await Promise.all(Array.from({ length: 10 }, () => SamplePage.tab(context)));
+      await Promise.all(tabs.map((tab) => tab.goto(`http://localhost:${port}`)));
+      const writeAll = async (when: string) => {
+        const titles = tabs.map((_tab, index) => `${when} by tab ${index}`);
+        await Promise.all(tabs.map((tab, index) => tab.write(titles[index]!, 'all at once')));
+        await tabs[0]!.page.reload();
+        await eventually(async () => expect((await tabs[0]!.titles()).sort()).toEqual(titles));
+      };
+      await writeAll('before');
+
+      // In memory: every session is gone with its channels, and the tabs notice it at the same moment.
+      await server.stop();
+      server = await startSample({}, port);
+      await writeAll('after');
+
+      // Nothing that a person would have read as an error.
+      const errors = await Promise.all(tabs.map((tab) => tab.page.locator('.problem').allInnerTexts()));
+      expect(errors.flat().filter(Boolean)).toEqual([]);
+      expect(tabs.flatMap(({ complaints }) => complaints)).toEqual([]);
+    } finally {
+      await server.stop();
+    }
+  });
+
+  it('all get through at the same moment after a restart that ended their session, and share one again', async () => {
+    let server = await startSample();
+    try {
+      const { base, port } = server;
+      const context = await chromium.profile();
+      const tabs = await Promise.all(Array.from({ length: 10 }, () => context.newPage()));
+      // Any page of the origin: the clients are the tabs' own.
+      await Promise.all(tabs.map((tab) => tab.goto(`${base}/e2e/identity`)));
+      const writeAll = () =>
+        Promise.all(
+          tabs.map((tab, index) =>
+            tab.evaluate(async (title) => {
+              const page = globalThis as { client?: ReturnType<typeof e2e.createE2eClient> };
+              const library = '/lib/client/index.js';
+              page.client ??= ((await import(library)) as typeof e2e).createE2eClient({
+                keyKind: 'X25519',
+                resend: true,
+              });
+              const headers = { 'content-type': 'application/json' };
+              const body = JSON.stringify({ title, body: '' });
+              return page.client.fetch('/notes', { method: 'POST', headers, body }).then(
+                ({ status }) => status,
+                (error: unknown) => String(error),
+              );
+            }, `by tab ${index}`),
+          ),
+        );
+      expect(await writeAll()).toEqual(tabs.map(() => 201));
+      await server.stop();
+      server = await startSample({}, port);
+      // Each takes its while, so that they would overtake each other.
+      const handshakes = await countHandshakes(context, () => new Promise((resolve) => setTimeout(resolve, 200)));
+      expect(await writeAll()).toEqual(tabs.map(() => 201));
+      await eventually(() => expect(handshakes).toMatchObject({ made: 10, underWay: 0, cookies: 1 }));
+    } finally {
+      await server.stop();
+    }
   });
 
   it('end up on one session where there are no locks, at the price of a few more handshakes', async () => {
