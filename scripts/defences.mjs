@@ -127,12 +127,12 @@ export const defences = [
   ]),
   row('a channel belongs to its session', ROWS, 'express.*another session', [
     'src/channel/channel-store.ts',
-    'return `channel\\n${session}\\n${kid}`;',
+    "return `channel\\n${session ?? ''}\\n${kid}`;",
     'return `channel\\n${kid || session}`;',
   ]),
   row('a record belongs to its kid', AT_REST, 'another name', [
     'src/channel/channel-store.ts',
-    'return `channel\\n${session}\\n${kid}`;',
+    "return `channel\\n${session ?? ''}\\n${kid}`;",
     'return `channel\\n${session || kid}`;',
   ]),
   row('a channel ends at its time', AT_REST, 'ends at its time', [
@@ -156,9 +156,19 @@ export const defences = [
     'void cameWith;',
   ]),
   row('a session takes its channels with it', ROWS, 'express.*late save', [
-    'src/nest/key.service.ts',
+    'src/nest/channel-registry.ts',
     'endChannelsWithSessions(store, channelStore);',
     'void endChannelsWithSessions;',
+  ]),
+  row('a hanging session is answered in time', 'test/e2e/deadline.spec.ts', 'express.*what comes late', [
+    'src/nest/exchange.ts',
+    'if (!isSealed(raw) &&',
+    'if (isSealed(raw) ||',
+  ]),
+  row('what comes after the deadline runs nothing', 'test/e2e/deadline.spec.ts', 'fastify.*what comes late', [
+    'src/nest/exchange.ts',
+    'if (state.refusal) throw new E2eException(state.refusal);',
+    '',
   ]),
   row('a sealed route takes no plain request', ROWS, 'express.*in place of a message', [
     'src/nest/exchange.ts',
