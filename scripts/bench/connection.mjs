@@ -38,6 +38,7 @@ export class Connection {
   /** The answer's status, head and body as bytes. */
   send(request) {
     return new Promise((resolve, reject) => {
+      if (this.#socket.destroyed) throw new Error('the server closed the connection');
       this.#settle = { resolve, reject };
       this.#socket.write(request);
     });

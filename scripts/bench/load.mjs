@@ -7,10 +7,17 @@ import { ascending, pause, quantile } from './stats.mjs';
 
 // The load: a process of its own with a few kept-alive connections, each a visitor with a cookie and a channel.
 
-const { port, keys, connections = 8 } = optionsOfChild();
+const { port, keys, connections = 8, isSealing = true } = optionsOfChild();
 const rivals = rivalPeers(keys);
+const JSON_BODY = { 'Content-Type': 'application/json' };
+const HELLO = rawRequest({ target: '/plain/echo', headers: JSON_BODY, body: '{}' });
+const handshakeOf = ({ jwk }) =>
+  rawRequest({ target: '/e2e/handshake', headers: JSON_BODY, body: JSON.stringify({ publicKey: jwk }) });
+
 /** By the kind of channel. */
 const visitors = {};
+const pairs = {};
+let strangers;
 let ready = [];
 
 const WAYS = {
@@ -20,21 +27,15 @@ const WAYS = {
   'plain JWE': ['RSA', 'RSA-OAEP-256'],
 };
 
-/** A handshake on a connection of its own; again where the server is busy. */
+/** A handshake on a connection of its own; again where the server is busy. Where there is none, only the cookie. */
 async function visit(kind) {
   const connection = await Connection.open(port);
-  const pair = keyPairOf(kind);
+  const pair = isSealing && keyPairOf(kind);
   for (;;) {
-    const { status, head, body } = await connection.send(
-      rawRequest({
-        target: '/e2e/handshake',
-        headers: { 'Content-Type': 'application/json' },
-        body: JSON.stringify({ publicKey: pair.jwk }),
-      }),
-    );
+    const { status, head, body } = await connection.send(isSealing ? handshakeOf(pair) : HELLO);
     if (status === 201) {
       const cookie = /\r\nset-cookie: ([^;]*)/i.exec(head)[1];
-      return { connection, cookie, channel: channelOf(pair, JSON.parse(body)) };
+      return { connection, cookie, channel: pair && channelOf(pair, JSON.parse(body)) };
     }
     if (status !== 503) throw new Error(`handshake: ${status} ${body}`);
     await pause(500);
@@ -60,7 +61,7 @@ function prepare(way, size, visitor) {
       make: () =>
         rawRequest({
           target,
-          headers: { 'Content-Type': 'application/json', Cookie: cookie },
+          headers: { 'Content-Type': rival?.mediaType ?? 'application/json', Cookie: cookie },
           body: rival ? rival.seal(plaintext) : plaintext,
         }),
       check: (body) => check(rival ? rival.open(body.toString()) : body.toString()),
@@ -90,14 +91,29 @@ answerParent({
     const [request] = ready[0].requests;
     return request.length - request.indexOf('\r\n\r\n') - 4;
   },
-  /** Sends them, each connection one after the other. The last answer on each is opened and compared. */
-  async run() {
+  /** Strangers shaking hands, as many at a time as there are connections, all with one key. Their times with them. */
+  async prepareHandshakes(kind, count) {
+    const request = handshakeOf((pairs[kind] ??= keyPairOf(kind)));
+    const check = (body) => JSON.parse(body);
+    strangers ??= await Promise.all(Array.from({ length: connections }, () => Connection.open(port)));
+    ready = strangers.map((connection) => ({
+      connection,
+      check,
+      requests: Array.from({ length: count / connections }, () => request),
+    }));
+  },
+  /**
+   * Sends them, each connection one after the other, with so much of a pause between. The last answer on each is opened
+   * and compared.
+   */
+  async run({ pauseMs = 0, withTimes = false } = {}) {
     const times = [];
     const begin = performance.now();
     const last = await Promise.all(
       ready.map(async ({ connection, requests }) => {
         let answer;
         for (const request of requests) {
+          if (pauseMs) await pause(pauseMs * 2 * Math.random());
           const sent = performance.now();
           answer = await connection.send(request);
           times.push(performance.now() - sent);
@@ -108,14 +124,14 @@ answerParent({
     );
     const seconds = (performance.now() - begin) / 1000;
     ready.forEach(({ check }, index) => last[index] && check(last[index].body));
-    const sorted = ascending(times);
     ready = [];
+    const sorted = ascending(times);
     return {
       throughput: sorted.length / seconds,
       p50: quantile(sorted, 0.5),
       p99: quantile(sorted, 0.99),
       count: sorted.length,
-      answerBytes: last[0].body.length,
+      ...(withTimes && { times }),
     };
   },
 });

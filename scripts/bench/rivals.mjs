@@ -19,6 +19,9 @@ import { from, map, switchMap } from 'rxjs';
 const JOSE = { alg: 'RSA-OAEP-256', enc: 'A256GCM' };
 const FORGE_OAEP = { md: forge.md.sha256.create(), mgf1: { md: forge.md.sha256.create() } };
 
+/** nestia's: AES-256-CBC under one key that every client has, and one IV for everything. */
+export const nestiaPassword = { key: 'k'.repeat(32), iv: 'i'.repeat(16) };
+
 /** Both ends' keys in PEM. */
 export function rivalKeys() {
   const pem = () => {
@@ -114,6 +117,17 @@ export function rivalPeers({ server, client }) {
         const [head, ...parts] = JSON.parse(answer).data.split('.');
         const [key, iv, data, tag] = parts.map((part) => Buffer.from(part, 'base64url'));
         return open(key, iv, Buffer.from(head), data, tag);
+      },
+    },
+    nestia: {
+      mediaType: 'text/plain',
+      seal(plaintext) {
+        const cipher = createCipheriv('aes-256-cbc', nestiaPassword.key, nestiaPassword.iv);
+        return Buffer.concat([cipher.update(plaintext), cipher.final()]).toString('base64');
+      },
+      open(answer) {
+        const decipher = createDecipheriv('aes-256-cbc', nestiaPassword.key, nestiaPassword.iv);
+        return decipher.update(answer, 'base64', 'utf8') + decipher.final('utf8');
       },
     },
     forge: {

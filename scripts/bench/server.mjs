@@ -38,6 +38,8 @@ Module({
 const app = await NestFactory.create(AppModule, { logger: ['error'] });
 app.useBodyParser('json', { limit: '4mb' });
 await app.listen(0, '127.0.0.1');
+// Between two batches a connection may wait for key pairs longer than Node's five seconds.
+app.getHttpServer().keepAliveTimeout = 600_000;
 
 answerParent(
   {

@@ -19,19 +19,23 @@ export function measure({ sizes, ways, rounds, profile, log }) {
 
 export async function measureWays(prefix, sizes, ways, rounds, profile, log) {
   const pair = await startPair({ profile });
-  const figures = {};
   try {
-    for (const size of sizes) {
-      const names = ['plain', ...ways];
-      const count = (way) => Math.max(8, Math.round(COUNTS[size] * (SHARES[way] ?? 1)));
-      log(`${SIZE_NAMES[size]}: ${names.join(', ')}`);
-      // Once without a record: the compiler has not seen this yet.
-      for (const way of names) await pair.batch(way, size, count(way));
-      const taken = await alternate(rounds, names, (way) => pair.batch(way, size, count(way)));
-      Object.assign(figures, compare(prefix, size, taken));
-    }
+    return await takeRounds(pair, prefix, sizes, ways, rounds, log);
   } finally {
     await pair.stop();
+  }
+}
+
+export async function takeRounds(pair, prefix, sizes, ways, rounds, log) {
+  const figures = {};
+  for (const size of sizes) {
+    const names = ['plain', ...ways];
+    const count = (way) => Math.max(8, Math.round(COUNTS[size] * (SHARES[way] ?? 1)));
+    log(`${SIZE_NAMES[size]}: ${names.join(', ')}`);
+    // Once without a record: the compiler has not seen this yet.
+    for (const way of names) await pair.batch(way, size, count(way));
+    const taken = await alternate(rounds, names, (way) => pair.batch(way, size, count(way)));
+    Object.assign(figures, compare(prefix, size, taken));
   }
   return figures;
 }

@@ -1,13 +1,17 @@
 import * as bundle from './bundle.mjs';
 import * as cold from './cold.mjs';
+import * as handshakes from './handshakes.mjs';
 import * as http from './http.mjs';
 import * as library from './library.mjs';
 import * as memory from './memory.mjs';
+import * as rivals from './rivals.mjs';
 
 /** All there is to measure, with what the full bench asks of it. */
 export const rows = {
   1: { ...http, defaults: { ways: ['RSA', 'P-256', 'X25519', 'plain JWE'], rounds: 9 } },
+  2: { ...rivals, defaults: { sizes: [1024, 65536], rounds: 5 } },
   3: { ...library, defaults: { sizes: [1024, 65536, 1048576], rounds: 31 } },
+  4: { ...handshakes, defaults: { rounds: 7 } },
   5: { ...cold, defaults: { rounds: 200 } },
   7: { ...bundle, defaults: {} },
   8: { ...memory, defaults: { counts: { X25519: [1000, 10_000, 100_000], RSA: [1000] } } },
