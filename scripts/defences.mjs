@@ -165,11 +165,6 @@ export const defences = [
     'if (!isSealed(raw) &&',
     'if (isSealed(raw) ||',
   ]),
-  row('what comes after the deadline runs nothing', 'test/e2e/deadline.spec.ts', 'fastify.*what comes late', [
-    'src/nest/exchange.ts',
-    'if (state.refusal) throw new E2eException(state.refusal);',
-    '',
-  ]),
   row('a sealed route takes no plain request', ROWS, 'express.*in place of a message', [
     'src/nest/exchange.ts',
     "else if (isSealedRoute) throw new E2eProblem('message-required');",
