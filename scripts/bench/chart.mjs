@@ -23,8 +23,9 @@ export function chart(figures, caption) {
   for (const { size, bars } of groups) {
     const height = bars.length * BAR;
     parts.push(text(LEFT - 8, y + height / 2 + 4, SIZE_NAMES[size], 'end'));
-    for (const [index, way] of bars.entries())
+    for (const [index, way] of bars.entries()) {
       parts.push(bar(y + index * BAR, way, figures[`http.${size}.${way}.cpuRatio`]));
+    }
     const goal = GOALS.find(({ figure }) => figure === `http.${size}.RSA.cpuRatio`)?.least;
     if (goal) parts.push(line(goal, y - 4, y + height + 4, 'stroke="#dc2626" stroke-width="2" stroke-dasharray="4 3"'));
     y += height + GAP;

@@ -31,7 +31,8 @@ export const GOALS = [
   { name: '99 % of RSA ÷ X25519 handshakes, pool warm', figure: 'handshake.RSA.p99Ratio', most: 3 },
   { name: '99 % of sealed requests, RSA flood ÷ without', figure: 'flood.p99Ratio', most: 2 },
   { name: "a channel's first message ÷ later ones, library", figure: 'cold.RSA.ratio', most: 10 },
-  { name: 'client without forge, brotli, kB', figure: 'bundle.initial.brotli', most: 5 },
+  { name: 'client without forge, brotli, kB: loaded at once', figure: 'bundle.initial.brotli', most: 5 },
+  { name: 'client without forge, brotli, kB: by the first call, in all', figure: 'bundle.default.brotli', most: 5 },
   { name: 'bytes of a 1 KiB body, sealed ÷ plain, RSA', figure: 'http.1024.RSA.bytesRatio', most: 2.1 },
   { name: 'bytes of a 1 KiB body, sealed ÷ plain, X25519', figure: 'http.1024.X25519.bytesRatio', most: 1.65 },
   { name: 'memory of a live channel, KiB', figure: 'memory.X25519.1000', most: 2 },
@@ -42,7 +43,7 @@ export const GOALS = [
 export const FLOORS = [
   { name: 'server CPU a request, plain ÷ sealed, 1 KiB', figure: 'http.1024.RSA.cpuRatio', least: 0.7 },
   { name: 'server CPU a request, plain ÷ sealed, 64 KiB', figure: 'http.65536.RSA.cpuRatio', least: 0.55 },
-  { name: 'client without forge, brotli, kB', figure: 'bundle.initial.brotli', most: 6 },
+  { name: 'client without forge, brotli, kB: loaded at once', figure: 'bundle.initial.brotli', most: 6 },
 ];
 
 /** Whether the median is where it is to be; `undefined` where it was not measured. */

@@ -43,7 +43,6 @@ const app = await NestFactory.create(AppModule, { logger: ['error'] });
 const store = new (createMemoryStore(session))({ max: 50_000 });
 app.use(session({ secret: 'of no use to anyone', resave: false, saveUninitialized: true, store }));
 app.useBodyParser('json', { limit: '4mb' });
-app.useBodyParser('text', { limit: '4mb' });
 await app.listen(0, '127.0.0.1');
 app.getHttpServer().keepAliveTimeout = 600_000;
 

@@ -13,15 +13,21 @@ export async function measure({ log }) {
     return {};
   }
   const { measureBundle } = await import(script);
-  const { initial, chunks } = await measureBundle();
+  const { initial, default: needed, chunks } = await measureBundle();
   const kB = (bytes) => spread([bytes / 1000]);
-  const figures = { 'bundle.initial.raw': kB(initial.raw), 'bundle.initial.brotli': kB(initial.brotli) };
-  for (const [index, { name = `chunk ${index + 1}`, raw, brotli }] of chunks.entries()) {
-    figures[`bundle.${name.replaceAll('.', '-')}.raw`] = kB(raw);
-    figures[`bundle.${name.replaceAll('.', '-')}.brotli`] = kB(brotli);
-  }
+  const figures = {};
+  const put = (name, { raw, brotli }) => {
+    figures[`bundle.${name}.raw`] = kB(raw);
+    figures[`bundle.${name}.brotli`] = kB(brotli);
+  };
+  put('initial', initial);
+  // What is loaded at once is not all: the first call imports the rest of what every page needs.
+  if (needed) put('default', needed);
+  for (const [index, chunk] of chunks.entries()) put((chunk.name ?? `chunk ${index + 1}`).replace(/\.js$/, ''), chunk);
   return figures;
 }
+
+const NAMES = { initial: 'loaded at once', default: 'and by the first call, in all' };
 
 export function print(figures) {
   const names = Object.keys(figures).filter((key) => /^bundle\..*\.raw$/.test(key));
@@ -29,11 +35,7 @@ export function print(figures) {
     ['', 'kB', 'kB in brotli'],
     names.map((key) => {
       const name = key.split('.')[1];
-      return [
-        name === 'initial' ? 'loaded at once' : name,
-        show(figures[key], 1),
-        show(figures[`bundle.${name}.brotli`], 1),
-      ];
+      return [NAMES[name] ?? name, show(figures[key], 1), show(figures[`bundle.${name}.brotli`], 1)];
     }),
   );
 }

@@ -1,3 +1,4 @@
+import * as browser from './browser.mjs';
 import * as bundle from './bundle.mjs';
 import * as cold from './cold.mjs';
 import * as handshakes from './handshakes.mjs';
@@ -13,6 +14,7 @@ export const rows = {
   3: { ...library, defaults: { sizes: [1024, 65536, 1048576], rounds: 31 } },
   4: { ...handshakes, defaults: { rounds: 7 } },
   5: { ...cold, defaults: { rounds: 200 } },
+  6: { ...browser, defaults: { rounds: 8, calls: 100 } },
   7: { ...bundle, defaults: {} },
   8: { ...memory, defaults: { counts: { X25519: [1000, 10_000, 100_000], RSA: [1000] } } },
 };
