@@ -37,7 +37,6 @@ const facts = circumstances(['npm run bench', process.argv.slice(2).join(' ')].f
 console.log(`${facts.machine}, ${facts.date}`);
 
 const figures = {};
-const measuredRows = {};
 for (const number of chosen) {
   const row = rows[number];
   if (!row) throw new Error(`there is no row ${number}: ${Object.keys(rows).join(', ')}`);
@@ -51,14 +50,13 @@ for (const number of chosen) {
     log: (line) => console.log(`   ${line}`),
   });
   Object.assign(figures, measured);
-  measuredRows[number] = measured;
+  if (given.write) await writeDocs(facts, { [number]: measured });
   console.log(`   ${((performance.now() - began) / 1000).toFixed(0)} s\n`);
   if (Object.keys(measured).length > 0) console.log(row.print(measured));
 }
 
 console.log(`\nGoals\n\n${goalTable(GOALS, figures)}`);
 if (given.json) writeFileSync(given.json, `${JSON.stringify({ ...facts, figures }, null, 2)}\n`);
-if (given.write) await writeDocs(facts, measuredRows);
 if (given.floors) {
   console.log(`\nFloors\n\n${goalTable(FLOORS, figures)}`);
   if (FLOORS.some((floor) => isMet(floor, figures) !== true)) {
