@@ -1,34 +1,43 @@
 import { parseArgs } from 'node:util';
+import { call } from './call.js';
+import { helpOf, isCall } from './help.js';
+import { inspect } from './inspect.js';
 import { explainKeys, generateKeys } from './keygen.js';
+import { EXIT, UsageError, type Terminal } from './terminal.js';
 
-const HELP = `nestjs-e2e-encryption <command>
-
-  keygen [--alg Ed25519|ES256] [--json]
-      Makes a secret and an identity key, and says what to put where.
-      --alg   the identity key's signature algorithm (default Ed25519; ES256 where clients lack Ed25519)
-      --json  the same as one JSON object, for scripts
-
-  help
-      Prints this.
-`;
-
-/** Runs a command line (without node and script) and gives the exit code: 0, or 2 where it was not understood. */
-export function run(args: readonly string[], print: (text: string) => void, complain: (text: string) => void): number {
+/** Runs a command line (without node and script) and gives the exit code. */
+export async function run(args: readonly string[], terminal: Terminal): Promise<number> {
   const [command = 'help', ...rest] = args;
-  if (command === 'help' || command === '--help' || command === '-h') {
-    print(HELP);
-    return 0;
-  }
   try {
-    if (command !== 'keygen') throw new Error(`there is no command "${command}"`);
-    const options = { alg: { type: 'string', default: 'Ed25519' }, json: { type: 'boolean', default: false } } as const;
-    const { alg, json } = parseArgs({ args: rest, options }).values;
-    if (alg !== 'Ed25519' && alg !== 'ES256') throw new Error('--alg takes Ed25519 or ES256');
-    const keys = generateKeys(alg);
-    print(json ? `${JSON.stringify(keys)}\n` : explainKeys(keys));
-    return 0;
+    if (['help', '--help', '-h'].includes(command)) return print(terminal, helpOf(rest[0]));
+    if (rest.includes('--help') || rest.includes('-h')) return print(terminal, helpOf(command));
+    if (isCall(command)) return await call(command.toUpperCase(), rest, terminal);
+    if (command === 'inspect') return await inspect(rest, terminal);
+    if (command === 'keygen') return keygen(rest, terminal);
+    throw new UsageError(`there is no command "${command}"`);
   } catch (error) {
-    complain(`nestjs-e2e-encryption: ${(error as Error).message}\n\n${HELP}`);
-    return 2;
+    if (!isUsage(error)) throw error;
+    terminal.err(`nestjs-e2e-encryption: ${error.message}\n\n${helpOf(command)}`);
+    return EXIT.usage;
   }
+}
+
+function keygen(args: string[], terminal: Terminal): number {
+  const options = { alg: { type: 'string', default: 'Ed25519' }, json: { type: 'boolean', default: false } } as const;
+  const { alg, json } = parseArgs({ args, options }).values;
+  if (alg !== 'Ed25519' && alg !== 'ES256') throw new UsageError('--alg takes Ed25519 or ES256');
+  const keys = generateKeys(alg);
+  return print(terminal, json ? `${JSON.stringify(keys)}\n` : explainKeys(keys));
+}
+
+function print(terminal: Terminal, text: string): number {
+  terminal.out(text);
+  return EXIT.ok;
+}
+
+/** `parseArgs` has errors of its own for what it does not know. */
+function isUsage(error: unknown): error is Error {
+  if (error instanceof UsageError) return true;
+  const { code } = error as { code?: unknown };
+  return typeof code === 'string' && code.startsWith('ERR_PARSE_ARGS');
 }

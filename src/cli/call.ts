@@ -1,0 +1,120 @@
+import { createE2eClient, type ChannelFacts } from '../client/client.js';
+import { E2eClientError } from '../client/errors.js';
+import { CookieFile } from './cookie-file.js';
+import { readCall, type CallRequest } from './request.js';
+import { presentBody, sideBySide } from './show.js';
+import { EXIT, harmless, painter, UsageError, type Terminal } from './terminal.js';
+import { recordingFetch, type WireExchange } from './wire.js';
+
+interface Answered {
+  readonly channel: ChannelFacts;
+  readonly response: Response;
+  readonly bytes: Uint8Array;
+}
+
+/** `get URL` and its like: one sealed call, and the exit code that its answer's status stands for. */
+export async function call(method: string, args: string[], terminal: Terminal): Promise<number> {
+  const request = await readCall(method, args, terminal);
+  const cookies = request.cookieJar === undefined ? undefined : CookieFile.open(request.cookieJar);
+  const wire: WireExchange[] = [];
+  try {
+    const answered = await send(request, cookies, wire);
+    cookies?.save();
+    if (request.verbose) terminal.err(explain(request, answered, wire, cookies, terminal));
+    if (request.json) terminal.out(`${JSON.stringify({ ...report(request, answered), wire })}\n`);
+    else terminal.out(presentBody(answered.bytes, typeOf(answered.response), terminal));
+    const { status } = answered.response;
+    return status < 400 ? EXIT.ok : status < 500 ? EXIT.refused : EXIT.broken;
+  } catch (error) {
+    if (error instanceof UsageError) throw error;
+    if (error instanceof E2eClientError && error.code === 'invalid-option') throw new UsageError(error.message);
+    const failure = readFailure(error, request);
+    if (request.json) terminal.out(`${JSON.stringify({ error: failure, wire })}\n`);
+    terminal.err(`${painter(terminal, 'err')('red', failure.code)}: ${harmless(failure.message)}\n`);
+    return EXIT.failed;
+  }
+}
+
+async function send(request: CallRequest, cookies: CookieFile | undefined, wire: WireExchange[]): Promise<Answered> {
+  const { url, method, headers, body, path, keyKind, identityKeys, sealing } = request;
+  const client = createE2eClient({
+    baseUrl: url.origin,
+    path,
+    keyKind,
+    ...(identityKeys.length > 0 && { identityKeys }),
+    cookies: !cookies,
+    fetch: recordingFetch(wire, cookies),
+  });
+  try {
+    const signal = AbortSignal.timeout(request.timeout);
+    const channel = await client.handshake({ signal });
+    const redirect = request.follow ? 'follow' : 'manual';
+    const init = { method, headers, signal, redirect, body: body ?? null, e2e: sealing } as const;
+    const response = await client.fetch(url, init);
+    return { channel, response, bytes: new Uint8Array(await response.arrayBuffer()) };
+  } finally {
+    client.close();
+  }
+}
+
+function explain(
+  { method, url, headers, body, cookieJar }: CallRequest,
+  { channel, response, bytes }: Answered,
+  wire: readonly WireExchange[],
+  cookies: CookieFile | undefined,
+  terminal: Terminal,
+): string {
+  const paint = painter(terminal, 'err');
+  const last = wire.at(-1)!;
+  const meant = {
+    request: { start: `${method} ${url.pathname}${url.search}`, headers, body: body ?? '' },
+    response: { start: String(response.status), headers: response.headers, body: new TextDecoder().decode(bytes) },
+  };
+  const kept = `${paint('dim', `Cookies are kept in ${cookieJar}. They name the session; channel keys are not kept, and are made anew for each run.`)}\n`;
+  return [
+    `Channel ${paint('cyan', channel.kid)}, ${channel.kind}, until ${channel.expiresAt.toISOString()}\n`,
+    cookies ? kept : '',
+    sideBySide(last, meant, terminal),
+    '\n',
+  ].join('');
+}
+
+/** The call for scripts, its body as JSON where it is JSON. */
+function report({ method, url, headers, body }: CallRequest, { channel, response, bytes }: Answered): object {
+  const text = new TextDecoder().decode(bytes);
+  return {
+    channel,
+    request: { method, url: url.href, headers: Object.fromEntries(headers), body: body ?? null },
+    response: {
+      status: response.status,
+      headers: Object.fromEntries(response.headers),
+      body: /^application\/([\w.+-]+\+)?json/.test(typeOf(response)) ? parsed(text) : text,
+    },
+  };
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}
+
+function typeOf(response: Response): string {
+  return response.headers.get('content-type') ?? '';
+}
+
+function readFailure(
+  error: unknown,
+  { url, timeout }: CallRequest,
+): Record<string, unknown> & { code: string; message: string } {
+  if (error instanceof E2eClientError) {
+    const { code, message, problem, status, retryAfter } = error;
+    return { code, message, problem, status, retryAfter };
+  }
+  const { name, message, cause } = error as Error & { cause?: { code?: string; message?: string } };
+  if (name === 'TimeoutError') return { code: 'timeout', message: `no answer within ${timeout / 1000} s` };
+  const why = [cause?.code, cause?.message].filter(Boolean).join(', ');
+  return { code: 'no-connection', message: `${url.origin} is not to be reached: ${why || message}` };
+}

@@ -1,0 +1,80 @@
+export const HELP = `nestjs-e2e-encryption <command>
+
+  get|post|put|patch|delete URL [name=value ...]   calls a sealed route
+  inspect [MESSAGE|-]                              shows what is to be seen of a message, without keys
+  keygen                                           makes a secret and an identity key
+  help [command]                                   says more
+
+Exit codes: 0 for an answer with 2xx or 3xx, 4 for 4xx, 5 for 5xx, 1 where the command line was not understood, 2 where
+there was no answer: no connection, no handshake, or an answer that the client refuses.
+`;
+
+const CALL = `nestjs-e2e-encryption get|post|put|patch|delete URL [name=value ...]
+
+Calls a sealed route over a channel of its own, and prints the opened answer. URL may leave out http:// and, as in :3000/notes,
+localhost.
+
+What to send
+  name=value           a member of a JSON body, a text; with get, of the query, which travels sealed
+  name:=json           a member of a JSON body, any JSON: count:=3 tags:='["a","b"]'
+  name==value          a member of the query
+  -d, --data DATA      the whole body, as JSON unless -H says otherwise; @FILE for a file's, - for standard input's
+  -H, --header 'name: value'
+                       a header, which travels in the clear
+  --plain-request      sends the body in the clear, for @Encrypted({ request: false })
+  --plain-answer       takes an answer in the clear, for @Encrypted({ response: false })
+
+How to reach the server
+  --path PATH          the module's path, with the global prefix if there is one (default e2e)
+  --key-kind KIND      RSA (default), P-256 or X25519
+  --identity-key THUMBPRINT
+                       the server's identity key that is trusted; may be given several times
+  --cookie-jar FILE    keeps the session's cookies in FILE (as curl does), from run to run. Channel keys are made anew for
+                       each run and never written down: a run opens its own channel on the session that it finds.
+  -L, --location       follows redirects
+  --timeout SECONDS    how long it may take (default 30)
+
+What to see
+  -v, --verbose        what went over the wire beside what was meant, on standard error
+  --json               everything as one JSON object, for scripts
+
+Examples
+  npx nestjs-e2e-encryption get localhost:3000/notes search=hello
+  npx nestjs-e2e-encryption post :3000/notes title=Hello stars:=5 -v
+  npx nestjs-e2e-encryption post :3000/auth/login name=ada password=x --cookie-jar ada.txt
+  npx nestjs-e2e-encryption get :3000/auth/me --cookie-jar ada.txt
+  npx nestjs-e2e-encryption put https://api.example.com/notes/7 -d @note.json --identity-key NzbLsXh8uDCcd-6MNw...
+
+Exit codes: 0 for an answer with 2xx or 3xx, 4 for 4xx, 5 for 5xx, 1 where the command line was not understood, 2 where
+there was no answer: no connection, no handshake, or an answer that the client refuses.
+`;
+
+const INSPECT = `nestjs-e2e-encryption inspect [MESSAGE|-] [--json]
+
+Shows what anyone sees of a message who has no keys: its protected header, and its sizes. MESSAGE is a compact JWE, as it
+stands in a body of type application/jose or in the header E2e-Request; without it, or with -, it is read from standard
+input.
+
+Examples
+  npx nestjs-e2e-encryption inspect eyJhbGciOiJkaXIi...
+  pbpaste | npx nestjs-e2e-encryption inspect
+`;
+
+const KEYGEN = `nestjs-e2e-encryption keygen [--alg Ed25519|ES256] [--json]
+
+Makes a secret and an identity key, and says what to put where.
+
+  --alg   the identity key's signature algorithm (default Ed25519; ES256 where clients lack Ed25519)
+  --json  the same as one JSON object, for scripts
+`;
+
+/** What `help` says of a command. */
+export function helpOf(command: string | undefined): string {
+  if (command === 'keygen') return KEYGEN;
+  if (command === 'inspect') return INSPECT;
+  return command && isCall(command) ? CALL : HELP;
+}
+
+export function isCall(command: string): boolean {
+  return ['get', 'post', 'put', 'patch', 'delete'].includes(command.toLowerCase());
+}

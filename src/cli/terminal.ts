@@ -1,0 +1,35 @@
+/** What a command talks to: two outputs, one input. */
+export interface Terminal {
+  readonly out: (text: string | Uint8Array) => void;
+  readonly err: (text: string) => void;
+  /** Standard input, to its end. */
+  readonly input: () => Promise<string>;
+  /** Whether an output is a terminal: then it may be coloured and laid out, and holds no control characters. */
+  readonly isTerminal: { readonly out: boolean; readonly err: boolean };
+  readonly colours: boolean;
+  readonly columns: number;
+}
+
+/** What the command line ends with. */
+export const EXIT = { ok: 0, usage: 1, failed: 2, refused: 4, broken: 5 } as const;
+
+/** The command was not understood. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError';
+}
+
+const CODES = { bold: 1, dim: 2, red: 31, green: 32, yellow: 33, cyan: 36 } as const;
+export type Colour = keyof typeof CODES;
+export type Paint = (colour: Colour, text: string) => string;
+
+/** Colours on a terminal alone, and where nobody has asked for none (https://no-color.org). */
+export function painter(terminal: Terminal, output: 'out' | 'err'): Paint {
+  if (!terminal.colours || !terminal.isTerminal[output]) return (_colour, text) => text;
+  return (colour, text) => `\u001b[${CODES[colour]}m${text}\u001b[0m`;
+}
+
+/** Text from elsewhere, unable to steer a terminal. */
+export function harmless(text: string): string {
+  // eslint-disable-next-line no-control-regex -- these are what is looked for
+  return text.replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, '\ufffd');
+}
