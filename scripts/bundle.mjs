@@ -24,7 +24,6 @@ const SETTINGS = {
 const ON_DEMAND = {
   'client/opener.js': ['the first call of any page: crypto engine, key checks, handshake, channel', true],
   'client/messages.js': ['an error: its sentence', false],
-  'client/plain.js': ['an answer in the clear, a problem', false],
   'client/redirects.js': ['a sealed redirect', false],
   'client/identity.js': ['identityKeys: the pins', false],
   'client/device.js': ['deviceKey', false],

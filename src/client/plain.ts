@@ -5,8 +5,8 @@ import { failure, type E2eClientError } from './errors.js';
 import type { OutgoingRequest } from './request.js';
 
 /**
- * What is not the sealed answer that was due: answers in the clear, and the protocol's problems. Imported where there is
- * one.
+ * What is not the sealed answer that was due: answers in the clear, and the protocol's problems. Not imported on demand:
+ * a tab that has been open since before a deployment recovers from its lost channel without a file of the old version.
  */
 
 // Bytes to characters one by one: what is not ASCII is not a problem's name.

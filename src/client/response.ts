@@ -2,6 +2,7 @@ import { essence, MESSAGE_MEDIA_TYPE, PROBLEM_MEDIA_TYPE } from '../protocol/med
 import type { Answer } from './answer.js';
 import type { Channel } from './channel.js';
 import { failure } from './errors.js';
+import { readPlainAnswer, readProblem } from './plain.js';
 import type { OutgoingRequest } from './request.js';
 
 // Bytes to characters one by one: what is not ASCII is refused where it is read as base64url.
@@ -40,7 +41,6 @@ export async function readAnswer(
   if (type !== MESSAGE_MEDIA_TYPE) {
     const isProblem = type === PROBLEM_MEDIA_TYPE;
     const body = isProblem ? await readBytes(wire, limit) : undefined;
-    const { readPlainAnswer } = await import('./plain.js');
     return readPlainAnswer(wire, isProblem, body, request);
   }
 
@@ -63,10 +63,7 @@ export async function readAnswer(
       statusText: wire.status === status ? wire.statusText : '',
       headers,
     }),
-    problem:
-      essence(cty ?? '') === PROBLEM_MEDIA_TYPE
-        ? (await import('./plain.js')).readProblem(opened.plaintext)
-        : undefined,
+    problem: essence(cty ?? '') === PROBLEM_MEDIA_TYPE ? readProblem(opened.plaintext) : undefined,
     location: REDIRECTS.includes(status) ? location : undefined,
   };
 }

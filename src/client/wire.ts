@@ -1,6 +1,7 @@
 import { essence, JSON_MEDIA_TYPE, PROBLEM_MEDIA_TYPE } from '../protocol/media-type.js';
 import type { CookieJar } from './cookies.js';
 import type { Settings } from './options.js';
+import { refusal } from './plain.js';
 import type { WireRequest } from './request.js';
 import { readBytes } from './response.js';
 
@@ -50,7 +51,6 @@ export class Wire {
     const fits = response.status === expected && [JSON_MEDIA_TYPE, ...types].includes(type);
     const bytes = await readBytes(response, fits || type === PROBLEM_MEDIA_TYPE ? MAX_HANDSHAKE_BYTES : 0);
     if (fits) return new TextDecoder().decode(bytes);
-    const { refusal } = await import('./plain.js');
     throw await refusal(response, bytes, request.method, url);
   }
 
