@@ -71,9 +71,11 @@ export class Channels {
       this.#opener ??= new Opener(this.#settings, this.#wire, this.#seen);
       return this.#opener.open(signal);
     };
-    // The first handshake may be the one that makes the session: of ten tabs that each make one, nine lose theirs.
-    const first = this.#seen.size === 0 && this.#wire.sharesCookies;
-    const channel = await (first ? oneAtATime(`e2e ${this.#settings.at('handshake')}`, make) : make());
+    // A handshake may make the session, the first one or the one after its loss: of ten tabs that each make one at the
+    // same moment, nine lose theirs.
+    const channel = await (this.#wire.sharesCookies
+      ? oneAtATime(`e2e ${this.#settings.at('handshake')}`, make)
+      : make());
     signal.throwIfAborted();
     return channel;
   }
