@@ -40,6 +40,8 @@ interface Unwrapped {
   readonly wrapped: string;
   readonly context: string;
   readonly channel: Channel;
+  /** The name of its session's record. */
+  readonly sessionName: string | undefined;
   usedAt: number;
 }
 
@@ -80,13 +82,12 @@ export class ChannelStore {
     if (held?.wrapped !== wrapped || held.context !== context) {
       const channel = this.#unwrap(context, kid, wrapped);
       if (!channel) return undefined;
-      held = { wrapped, context, channel, usedAt: 0 };
-      this.#unwrapped.set(kid, held);
+      held = this.#keep(session, wrapped, channel);
     }
     if (held.channel.expiresAt <= now) return undefined;
     held.usedAt = Date.now();
     // A session in use must not lose its device key to a flood of others.
-    if (session !== undefined && this.records.touch) this.records.touch(this.#sessionName(session));
+    if (held.sessionName !== undefined) this.records.touch?.(held.sessionName);
     return held.channel;
   }
 
@@ -154,7 +155,19 @@ export class ChannelStore {
     const context = channelContext(session, channel.kid);
     const wrapped = this.vault.wrap(context, encodeChannel(this.engine, channel));
     await this.records.set(channelName(channel.kid), wrapped, channel.expiresAt);
-    this.#unwrapped.set(channel.kid, { wrapped, context, channel, usedAt: Date.now() });
+    this.#keep(session, wrapped, channel);
+  }
+
+  #keep(session: string | undefined, wrapped: string, channel: Channel): Unwrapped {
+    const held: Unwrapped = {
+      wrapped,
+      context: channelContext(session, channel.kid),
+      channel,
+      sessionName: session === undefined ? undefined : this.#sessionName(session),
+      usedAt: Date.now(),
+    };
+    this.#unwrapped.set(channel.kid, held);
+    return held;
   }
 
   #unwrap(context: string, kid: string, wrapped: string): Channel | undefined {

@@ -1,23 +1,12 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { nowInSeconds } from '../channel/channels.js';
-
-/** What a request was when its head arrived, before any middleware could change it. */
-export interface Arrival {
-  /** Seconds since 1970. */
-  readonly at: number;
-  /** Path and query as they were sent. */
-  readonly target: string;
-  /** A handshake's own media type; its header was changed, so that no other parser takes its body. */
-  readonly handshakeType?: string;
-}
+import { stateOf, type Arrival } from './exchange-state.js';
 
 /** The media type under which a handshake's bytes reach our reader untouched: duplicate members show in them alone. */
 export const HANDSHAKE_MEDIA_TYPE = 'application/x-e2e-handshake';
 
 /** Notes each request's arrival, first of all who listen to the HTTP server. */
 export class Arrivals {
-  readonly #noted = new WeakMap<IncomingMessage, Arrival>();
-
   /** @param handshakePath the end of the handshake's path: a global prefix may stand before it. */
   constructor(private readonly handshakePath: string) {}
 
@@ -34,19 +23,17 @@ export class Arrivals {
 
   /** Also for requests that came by another way than the server's event, as in serverless adapters. */
   of(request: IncomingMessage): Arrival {
-    let arrival = this.#noted.get(request);
-    if (!arrival) {
-      const target = (request as { originalUrl?: string }).originalUrl ?? request.url ?? '';
-      arrival = { at: nowInSeconds(), target, ...this.#handshake(request, target) };
-      this.#noted.set(request, arrival);
-    }
-    return arrival;
+    const state = stateOf(request);
+    if (state.arrival) return state.arrival;
+    const target = (request as { originalUrl?: string }).originalUrl ?? request.url ?? '';
+    return (state.arrival = { at: nowInSeconds(), target, ...this.#handshake(request, target) });
   }
 
   #handshake(request: IncomingMessage, target: string): { handshakeType: string } | undefined {
+    if (request.method !== 'POST') return undefined;
     // As leniently as Express routes: without case, and with a slash at the end.
     const path = target.split('?', 1)[0]!.replace(/\/$/, '').toLowerCase();
-    if (request.method !== 'POST' || !path.endsWith(this.handshakePath.toLowerCase())) return undefined;
+    if (!path.endsWith(this.handshakePath.toLowerCase())) return undefined;
     const handshakeType = request.headers['content-type'] ?? '';
     request.headers['content-type'] = HANDSHAKE_MEDIA_TYPE;
     return { handshakeType };

@@ -14,8 +14,6 @@ export const MAX_HANDSHAKE_BYTES = 16_384;
 /** What a body is given room for at first. */
 const INITIAL_BYTES = 4096;
 
-const bodies = new WeakMap<IncomingMessage, Buffer | E2eProblem>();
-
 /** Reads the two kinds of body that are ours, as bytes, whatever parsers the application has. */
 export class BodyReader {
   readonly #limits: ReadonlyMap<string, number>;
@@ -42,7 +40,7 @@ export class BodyReader {
    * whoever asks for it; the length is counted, not believed. Rejects where the connection ends before the body does.
    */
   async read(request: IncomingMessage): Promise<void> {
-    const deadline = stateOf(request)?.deadline;
+    const { deadline } = stateOf(request);
     // A body takes as long as the client's line takes.
     deadline?.hold();
     await this.#read(request);
@@ -51,9 +49,10 @@ export class BodyReader {
 
   async #read(request: IncomingMessage): Promise<void> {
     const limit = this.#limits.get(essence(request.headers['content-type'] ?? ''));
-    if (limit === undefined || request.readableEnded || bodies.has(request)) return;
+    const state = stateOf(request);
+    if (limit === undefined || request.readableEnded || state.body) return;
     const isTooLong = Number(request.headers['content-length'] ?? 0) > limit;
-    bodies.set(request, isTooLong ? tooLarge(limit) : await collect(request, limit));
+    state.body = isTooLong ? tooLarge(limit) : await collect(request, limit);
   }
 }
 
@@ -63,7 +62,7 @@ export class BodyReader {
  * @throws E2eProblem `too-large`.
  */
 export function readBodyOf(request: IncomingMessage): Buffer | undefined {
-  const body = bodies.get(request);
+  const { body } = stateOf(request);
   if (body instanceof E2eProblem) throw body;
   return body;
 }

@@ -31,7 +31,7 @@ export class E2eInterceptor implements NestInterceptor {
     const http = context.switchToHttp();
     const [request, response] = [http.getRequest<object>(), http.getResponse<object>()];
     await this.exchange.enter(request, response, this.sealing.of(context.getHandler(), context.getClass()));
-    const outgoing = stateOf(rawRequest(request))?.outgoing;
+    const outgoing = stateOf(rawRequest(request)).outgoing;
     if (!outgoing) return next.handle();
     return next
       .handle()

@@ -4,10 +4,23 @@ import type { E2eProblem } from '../protocol/problem.js';
 import type { Deadline } from './deadline.js';
 import type { Outgoing } from './outgoing.js';
 
-/** What has become of a request so far. */
+/** What a request was when its head arrived, before any middleware could change it. */
+export interface Arrival {
+  /** Seconds since 1970. */
+  readonly at: number;
+  /** Path and query as they were sent. */
+  readonly target: string;
+  /** A handshake's own media type; its header was changed, so that no other parser takes its body. */
+  readonly handshakeType?: string;
+}
+
+/** What is known of a request, and what has become of it so far. */
 export interface ExchangeState {
+  arrival?: Arrival;
   /** Until its message is opened. */
   deadline?: Deadline;
+  /** Its body, where that is one of ours and was read; or that it was too long. */
+  body?: Buffer | E2eProblem;
   /** Its message, once that was opened and let in. */
   message?: OpenedMessage;
   /** Whether a plain body came beside that message. */
@@ -18,7 +31,11 @@ export interface ExchangeState {
   refusal?: E2eProblem;
 }
 
-const states = new WeakMap<IncomingMessage, ExchangeState>();
+/**
+ * Where a request's state hangs: on itself, since a WeakMap with an entry for each request costs the garbage collector
+ * more than all else that is done for one; and out of sight of whoever prints the request.
+ */
+const STATE = Symbol('e2e');
 
 /** Node's own request, whatever the platform wraps it in. */
 export function rawRequest(request: object): IncomingMessage {
@@ -30,18 +47,16 @@ export function rawResponse(response: object): ServerResponse {
   return (response as { raw?: ServerResponse }).raw ?? (response as ServerResponse);
 }
 
-/** The request's state; `undefined` before anyone looked at it. */
-export function stateOf(raw: IncomingMessage): ExchangeState | undefined {
-  return states.get(raw);
-}
-
-export function beginState(raw: IncomingMessage): ExchangeState {
+/** The request's state, empty before anyone looked at it. */
+export function stateOf(raw: IncomingMessage): ExchangeState {
+  const known = (raw as { [STATE]?: ExchangeState })[STATE];
+  if (known) return known;
   const state: ExchangeState = {};
-  states.set(raw, state);
+  Object.defineProperty(raw, STATE, { value: state });
   return state;
 }
 
 /** The message that a request came as, where it came sealed. Takes the platform's request or Node's. */
 export function openedMessageOf(request: object): OpenedMessage | undefined {
-  return states.get(rawRequest(request))?.message;
+  return stateOf(rawRequest(request)).message;
 }

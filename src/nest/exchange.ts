@@ -8,7 +8,7 @@ import { Arrivals } from './arrival.js';
 import { Deadline } from './deadline.js';
 import { E2eException } from './e2e.exception.js';
 import { PLAIN, type Sealing } from './encrypted.decorator.js';
-import { beginState, rawRequest, rawResponse, stateOf, type ExchangeState } from './exchange-state.js';
+import { rawRequest, rawResponse, stateOf, type ExchangeState } from './exchange-state.js';
 import {
   findMessage,
   isSealed,
@@ -48,7 +48,7 @@ export class Exchange {
   /** First of all: what comes sealed, and a handshake, is answered in time, whatever hangs before its opening. */
   watch(raw: IncomingMessage, response: ServerResponse): void {
     if (!isSealed(raw) && this.arrivals.of(raw).handshakeType === undefined) return;
-    beginState(raw).deadline = new Deadline(this.keys.options.storeTimeout, () => {
+    stateOf(raw).deadline = new Deadline(this.keys.options.storeTimeout, () => {
       if (response.headersSent) return;
       this.refuse(raw, response, new E2eProblem('busy'));
       response.end();
@@ -63,7 +63,7 @@ export class Exchange {
    */
   async enter(request: object, response: object, route: Sealing = PLAIN): Promise<void> {
     const raw = rawRequest(request);
-    const state = stateOf(raw) ?? beginState(raw);
+    const state = stateOf(raw);
     state.deadline?.hold();
     if (state.refusal) throw new E2eException(state.refusal);
     if (state.message) {
@@ -94,7 +94,7 @@ export class Exchange {
 
   /** Has the problem leave: in the clear as long as nobody took over the response, sealed from then on. */
   refuse(request: object, response: object, problem: E2eProblem): E2eException {
-    const state = stateOf(rawRequest(request)) ?? beginState(rawRequest(request));
+    const state = stateOf(rawRequest(request));
     state.refusal = problem;
     state.outgoing ??= this.#takeOver(response, () => problemAnswer(problem));
     this.events.emit({ type: 'refused', problem: problem.code });
@@ -107,7 +107,7 @@ export class Exchange {
 
   async #open(request: object, response: object, found: FoundMessage, route: Sealing): Promise<void> {
     const raw = rawRequest(request);
-    const state = stateOf(raw) ?? beginState(raw);
+    const state = stateOf(raw);
     // A plain body beside a message is a second way in, except where the route was declared to take one.
     if (found.besideBody && (route.request || !route.response)) throw new E2eProblem('message-rejected');
     const from = performance.now();

@@ -60,7 +60,7 @@ export class FastifyPlatform implements Platform {
       });
     }
     instance.addHook('preHandler', async (request, reply) => {
-      if (!reader.guarded) stateOf(request.raw)?.deadline?.hold();
+      if (!reader.guarded) stateOf(request.raw).deadline?.hold();
       if (request.is404) await this.#enterUnmatched?.(request, reply);
     });
   }

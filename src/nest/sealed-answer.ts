@@ -9,6 +9,7 @@ import { PROBLEM_MEDIA_TYPE, type E2eProblem } from '../protocol/problem.js';
 import type { PlainAnswer, WireAnswer } from './outgoing.js';
 
 export const NO_STORE = { 'Cache-Control': 'no-store, no-transform' } as const;
+const SEALED_HEADERS = { 'Content-Type': MESSAGE_MEDIA_TYPE, ...NO_STORE };
 
 /** A problem in the clear: the same bytes and headers for the same problem, whatever its cause. */
 export function problemAnswer(problem: E2eProblem): WireAnswer {
@@ -39,7 +40,8 @@ export function sealAnswer(message: OpenedMessage, answer: PlainAnswer, padding:
     iat: nowInSeconds(),
     plaintext: padding ? pad(body, cty) : body,
   });
-  return { status: wireStatus(status), headers: { 'Content-Type': MESSAGE_MEDIA_TYPE, ...NO_STORE }, body: sealed };
+  // As bytes, since a compact JWE is ASCII: whoever takes it for text measures and encodes it as UTF-8, twice.
+  return { status: wireStatus(status), headers: SEALED_HEADERS, body: Buffer.from(sealed, 'latin1') };
 }
 
 /** Why an answer cannot be sealed, in a sentence for whoever wrote the route; `undefined` where it can. */

@@ -9,6 +9,8 @@ const SEALED: Sealing = { request: true, response: true };
 @Injectable()
 export class SealingReader {
   readonly #default: Sealing;
+  /** What was read, by handler: it stands in the code, and is asked for with every request. */
+  readonly #known = new WeakMap<object, { readonly controller: Type; readonly sealing: Sealing }>();
 
   constructor(
     @Inject(Reflector) private readonly reflector: Reflector,
@@ -19,7 +21,12 @@ export class SealingReader {
 
   /** Handler and class as Nest's `ExecutionContext` names them. */
   of(handler: ReturnType<ExecutionContext['getHandler']>, controller: Type): Sealing {
+    const known = this.#known.get(handler);
+    // A handler that is inherited belongs to several controllers.
+    if (known?.controller === controller) return known.sealing;
     const targets = [handler, controller];
-    return this.reflector.getAllAndOverride<Sealing | undefined>(SEALING_METADATA, targets) ?? this.#default;
+    const sealing = this.reflector.getAllAndOverride<Sealing | undefined>(SEALING_METADATA, targets) ?? this.#default;
+    this.#known.set(handler, { controller, sealing });
+    return sealing;
   }
 }

@@ -26,7 +26,13 @@ const ROOMS: Readonly<Record<string, Room>> = {
 const CONFINED: readonly { readonly use: RegExp; readonly to: readonly string[] }[] = [
   {
     use: /^node:crypto$/,
-    to: ['crypto/node.ts', 'crypto/node-keys.ts', 'channel/key-pool.ts', 'redis/replay-guard.ts'],
+    to: [
+      'crypto/node.ts',
+      'crypto/node-keys.ts',
+      'crypto/iv-supply.ts',
+      'channel/key-pool.ts',
+      'redis/replay-guard.ts',
+    ],
   },
   { use: /^node-forge$/, to: ['crypto/forge.ts', 'crypto/node-forge.d.ts'] },
   { use: /^subtle$/, to: ['crypto/web.ts', 'crypto/web-signer.ts'] },
