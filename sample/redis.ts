@@ -7,8 +7,8 @@ import { createClient } from 'redis';
 const LOG_INTERVAL_MS = 5_000;
 
 /**
- * What the servers of one application share: sessions and channels, windows, and notes. Where Redis does not answer,
- * nothing waits for it without end: requests are refused, and served again once it is back.
+ * What the servers of one application share: sessions and channels, windows, and notes. While Redis does not answer,
+ * requests are refused; they are served again once it is back, and nothing has to be restarted for that.
  */
 @Injectable()
 export class Redis implements OnApplicationShutdown {

@@ -114,15 +114,18 @@ describe('three servers whose Redis has a bad day', () => {
     expect(await expectHealed('lost its data', clients)).toBe(CLIENTS);
   });
 
-  it('refuse everything as busy while it takes no writes, and run no handler', async () => {
+  it.each<[string, Parameters<typeof redis.configSet>[0] & string]>([
+    ['takes no writes', 'min-replicas-to-write'],
+    ['is full', 'maxmemory'],
+  ])('refuse everything as busy while it %s, and run no handler', async (state, setting) => {
     const clients = await fresh();
-    await redis.configSet('min-replicas-to-write', '1');
+    await redis.configSet(setting, '1');
     try {
       expectBusy(await ask(clients));
     } finally {
-      await redis.configSet('min-replicas-to-write', '0');
+      await redis.configSet(setting, '0');
     }
-    expect(await expectHealed('took no writes', clients)).toBe(0);
+    expect(await expectHealed(`(${state})`, clients)).toBe(0);
   });
 
   it('are slow while it is slow, and refuse nothing as long as it answers in time', async () => {

@@ -40,7 +40,9 @@ export class SamplePage {
   }
 
   async ready(): Promise<void> {
-    await eventually(async () => expect(await this.page.locator('#notes-count').innerText()).not.toBe(''));
+    const count = this.page.locator('#notes-count');
+    // node-forge makes its keys in script: three tabs at once take their time where the machine has other things to do.
+    await eventually(async () => expect(await count.innerText()).not.toBe(''), 45_000);
   }
 
   get(testId: string): Locator {
