@@ -177,8 +177,8 @@ export const defences = [
   ]),
   row('an own `__proto__` is refused', FIELD, '__proto__', [
     'src/nest/json-body.ts',
-    "if (Object.hasOwn(object, '__proto__')) return true;",
-    '',
+    "if (name === '__proto__' || (",
+    'if ((',
   ]),
   row('a sealed query is in no log', 'test/attack/canary.spec.ts', '', [
     'src/nest/key.service.ts',
