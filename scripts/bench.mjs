@@ -55,7 +55,7 @@ for (const number of chosen) {
   if (Object.keys(measured).length > 0) console.log(row.print(measured));
 }
 
-console.log(`\nGoals\n\n${goalTable(GOALS, figures)}`);
+if (GOALS.some((goal) => isMet(goal, figures) !== undefined)) console.log(`\nGoals\n\n${goalTable(GOALS, figures)}`);
 if (given.json) writeFileSync(given.json, `${JSON.stringify({ ...facts, figures }, null, 2)}\n`);
 if (given.floors) {
   console.log(`\nFloors\n\n${goalTable(FLOORS, figures)}`);
