@@ -11,8 +11,7 @@ import { stateOf } from './exchange-state.js';
 /** The longest handshake, in bytes: two keys of 4,096 bits in PEM fit well. */
 export const MAX_HANDSHAKE_BYTES = 16_384;
 
-/** What a body is given room for at first. */
-const INITIAL_BYTES = 4096;
+const EMPTY = Buffer.alloc(0);
 
 /** Reads the two kinds of body that are ours, as bytes, whatever parsers the application has. */
 export class BodyReader {
@@ -69,8 +68,9 @@ export function readBodyOf(request: IncomingMessage): Buffer | undefined {
 
 function collect(request: IncomingMessage, limit: number): Promise<Buffer | E2eProblem> {
   return new Promise((resolve, reject) => {
-    // One buffer that grows: a chunk of one byte would cost hundreds as a Buffer of its own.
-    let body = Buffer.allocUnsafe(INITIAL_BYTES);
+    // Most come as one chunk, which is taken as it is. More are put into one buffer that grows: a chunk of one byte would
+    // cost hundreds as a Buffer of its own.
+    let body = EMPTY;
     let length = 0;
     const settle = (outcome: () => void): void => {
       request.off('data', onData).off('end', onEnd).off('error', onError).off('close', onError);
@@ -82,16 +82,23 @@ function collect(request: IncomingMessage, limit: number): Promise<Buffer | E2eP
         settle(() => resolve(tooLarge(limit)));
         return;
       }
-      if (needed > body.length) {
-        const grown = Buffer.allocUnsafe(Math.min(limit, 2 * needed));
-        body.copy(grown, 0, 0, length);
-        body = grown;
+      if (length === 0) {
+        body = chunk;
+      } else {
+        if (needed > body.length) body = grown(body, length, Math.min(limit, 2 * needed));
+        chunk.copy(body, length);
       }
-      length += chunk.copy(body, length);
+      length = needed;
     };
     const onEnd = (): void => settle(() => resolve(body.subarray(0, length)));
     // Of the client's making: nothing for an application's log of what it did wrong itself.
     const onError = (): void => settle(() => reject(new BadRequestException('The request ended before its body did.')));
     request.on('data', onData).on('end', onEnd).on('error', onError).on('close', onError);
   });
+}
+
+function grown(body: Buffer, length: number, size: number): Buffer {
+  const larger = Buffer.allocUnsafe(size);
+  body.copy(larger, 0, 0, length);
+  return larger;
 }
