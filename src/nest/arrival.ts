@@ -12,11 +12,16 @@ export class Arrivals {
 
   /** @param watch told of each request, once it is noted. */
   listen(
-    server: Pick<Server, 'prependListener'>,
+    server: Pick<Server, 'prependListener' | 'listening'>,
     watch: (request: IncomingMessage, response: ServerResponse) => void,
   ): void {
+    let hasListened = false;
     server.prependListener('request', (request: IncomingMessage, response: ServerResponse) => {
       this.of(request);
+      // A server that is told to end answers what it has begun, and each answer then ends its connection: a balancer
+      // that keeps its connections busy would keep the server, too.
+      if (server.listening) hasListened = true;
+      else if (hasListened) response.shouldKeepAlive = false;
       watch(request, response);
     });
   }

@@ -70,7 +70,7 @@ function collect(request: IncomingMessage, limit: number): Promise<Buffer | E2eP
   return new Promise((resolve, reject) => {
     // Most come as one chunk, which is taken as it is. More are put into one buffer that grows: a chunk of one byte would
     // cost hundreds as a Buffer of its own.
-    let body = EMPTY;
+    let body: Buffer = EMPTY;
     let length = 0;
     const settle = (outcome: () => void): void => {
       request.off('data', onData).off('end', onEnd).off('error', onError).off('close', onError);

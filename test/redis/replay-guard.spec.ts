@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { Redis } from 'ioredis';
-import { createClient } from 'redis';
+import { Cluster, Redis } from 'ioredis';
+import { createClient, createCluster } from 'redis';
 import { MemoryReplayGuard, type ReplayGuard } from '../../src/channel/replay.js';
 import { redisReplayGuard } from '../../src/redis/index.js';
-import { startRedis, type RedisServer } from './support/redis.js';
+import { freePort, startRedis, type RedisServer } from './support/redis.js';
 
 let server: RedisServer;
 let nodeRedis: ReturnType<typeof createClient>;
@@ -119,5 +119,42 @@ describe('The window in Redis', () => {
     await other.stop();
     await expect((async () => guard.claim(kid, 'dir', 1))()).rejects.toMatchObject({ code: 'busy' });
     client.disconnect();
+  });
+});
+
+describe('The window in a Redis Cluster', () => {
+  it('is one key a script, by either client', async () => {
+    const bus = await freePort();
+    const node = await startRedis(undefined, {
+      'cluster-enabled': 'yes',
+      'cluster-port': String(bus),
+      'cluster-announce-ip': '127.0.0.1',
+    });
+    const direct = new Redis(node.url);
+    await direct.cluster('ADDSLOTSRANGE', 0, 16383);
+    while (!(await direct.cluster('INFO')).includes('cluster_state:ok')) {
+      await new Promise((done) => setTimeout(done, 50));
+    }
+
+    const io = new Cluster([{ host: '127.0.0.1', port: node.port }]);
+    const cluster = createCluster({ rootNodes: [{ url: node.url }] });
+    await cluster.connect();
+    try {
+      for (const client of [io, cluster]) {
+        const guard = redisReplayGuard(client);
+        const kid = await opened(guard);
+        const claims = [
+          await guard.claim(kid, 'dir', 1),
+          await guard.claim(kid, 'dir', 1),
+          await guard.claim('no', 'dir', 1),
+        ];
+        expect(claims).toEqual(['new', 'replayed', 'lost']);
+      }
+    } finally {
+      cluster.destroy();
+      io.disconnect();
+      direct.disconnect();
+      await node.stop();
+    }
   });
 });

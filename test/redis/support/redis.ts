@@ -10,7 +10,10 @@ export class RedisServer {
   #process: ChildProcess | undefined;
   #folder: string | undefined;
 
-  constructor(readonly port: number) {}
+  constructor(
+    readonly port: number,
+    private readonly more: Readonly<Record<string, string>> = {},
+  ) {}
 
   get url(): string {
     return `redis://127.0.0.1:${this.port}`;
@@ -19,7 +22,14 @@ export class RedisServer {
   /** Every write is on disk before it is answered, so that a killed server has its data when it comes back. */
   async start(): Promise<void> {
     this.#folder ??= mkdtempSync(join(tmpdir(), 'e2e-redis-'));
-    const options = { port: this.port, bind: '127.0.0.1', dir: this.#folder, save: '', appendonly: 'yes' };
+    const options = {
+      port: this.port,
+      bind: '127.0.0.1',
+      dir: this.#folder,
+      save: '',
+      appendonly: 'yes',
+      ...this.more,
+    };
     const args = Object.entries(options).flatMap(([name, value]) => [`--${name}`, String(value)]);
     const child = spawn('redis-server', [...args, '--appendfsync', 'always'], { stdio: ['ignore', 'pipe', 'inherit'] });
     this.#process = child;
@@ -59,11 +69,12 @@ export class RedisServer {
   }
 }
 
-export async function startRedis(port?: number): Promise<RedisServer> {
+/** @param more of the server's configuration. */
+export async function startRedis(port?: number, more?: Record<string, string>): Promise<RedisServer> {
   if (spawnSync('redis-server', ['--version']).error) {
     throw new Error('These tests need redis-server, which is not installed: apt-get install redis-server');
   }
-  const server = new RedisServer(port ?? (await freePort()));
+  const server = new RedisServer(port ?? (await freePort()), more);
   await server.start();
   return server;
 }
