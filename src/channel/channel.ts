@@ -5,6 +5,7 @@ import { utf8 } from '../protocol/json.js';
 import { keyKind, type KeyKind, type PublicJwk, type SigningJwk } from '../protocol/keys.js';
 import type { RequestHeader, ResponseHeader, Way } from '../protocol/message.js';
 import { REQUEST_KEY_INFO, RESPONSE_KEY_INFO, rsaKeyMaterial, SECRET_BYTES } from '../protocol/schedule.js';
+import { ascii } from './ascii.js';
 import { provesDevice } from './device.js';
 
 /** What makes a channel, all of it: this is what the record in the store holds. */
@@ -81,7 +82,7 @@ export class Channel {
   open(jwe: DecodedJwe, header: RequestHeader): OpenedMessage | undefined {
     const engine = this.#engine;
     const { encryptedKey, iv, ciphertext, tag } = jwe;
-    const aad = utf8(jwe.protected);
+    const aad = ascii(jwe.protected);
     if (header.alg === 'dir') {
       const keys = this.#keysFor(header.ek);
       const plaintext = keys && engine.open(keys.request, iv, aad, ciphertext, tag);
@@ -196,7 +197,7 @@ export class Channel {
   #sealWith(key: ContentKey, encryptedKey: string, protectedHeader: string, { plaintext }: Answer): string {
     const engine = this.#engine;
     const iv = engine.randomBytes(IV_BYTES);
-    const { ciphertext, tag } = engine.seal(key, iv, utf8(protectedHeader), plaintext);
+    const { ciphertext, tag } = engine.seal(key, iv, ascii(protectedHeader), plaintext);
     return joinJwe({
       protected: protectedHeader,
       encryptedKey,

@@ -51,17 +51,25 @@ function namesAMemberTwice(json: string): boolean {
       open.pop();
     } else if (code === QUOTE) {
       const start = index;
-      while (json.charCodeAt(++index) !== QUOTE) {
-        if (json.charCodeAt(index) === BACKSLASH) index++;
-      }
+      index = endOfString(json, start);
       COLON.lastIndex = index + 1;
       if (COLON.test(json)) {
         const names = open.at(-1)!;
-        const name = JSON.parse(json.slice(start, index + 1)) as string;
+        const text = json.slice(start, index + 1);
+        const name = text.includes('\\') ? (JSON.parse(text) as string) : text.slice(1, -1);
         if (names.has(name)) return true;
         names.add(name);
       }
     }
   }
   return false;
+}
+
+/** Where the string ends that begins at `start`: at a quotation mark with an even number of backslashes before it. */
+function endOfString(json: string, start: number): number {
+  for (let end = json.indexOf('"', start + 1); ; end = json.indexOf('"', end + 1)) {
+    let escapes = end;
+    while (json.charCodeAt(escapes - 1) === BACKSLASH) escapes--;
+    if ((end - escapes) % 2 === 0) return end;
+  }
 }
