@@ -36,14 +36,20 @@ const BODY_HEADERS = [
 
 type EndArguments = [chunk?: unknown, encoding?: unknown, callback?: unknown];
 
+/** The ways in which a response leaves. */
+type Method = 'writeHead' | 'write' | 'end' | 'flushHeaders' | 'writeEarlyHints';
+
+/** What becomes of what the application writes: it is held back, or goes on as it is, or is dropped after the answer. */
+type Phase = 'holding' | 'passing' | 'dropping';
+
 /**
  * Takes over a response at the last place before the socket. Until the application ends it nothing leaves: what it
  * writes is held back, and when it is whole, `transform` decides what leaves instead. So it makes no difference who
  * answers: a handler, `@Res()`, a guard, a filter, the platform itself.
  */
 export class Outgoing {
-  readonly #original: Pick<ServerResponse, 'writeHead' | 'write' | 'end' | 'flushHeaders' | 'writeEarlyHints'>;
-  #finished = false;
+  readonly #original: Pick<ServerResponse, Method>;
+  #phase: Phase = 'holding';
   #released = false;
 
   constructor(
@@ -52,20 +58,21 @@ export class Outgoing {
     /** Milliseconds that a session's save may hold the end of the response back. */
     private readonly timeout: number,
   ) {
-    // eslint-disable-next-line @typescript-eslint/unbound-method -- taken off to be put back on the same object
+    // eslint-disable-next-line @typescript-eslint/unbound-method -- taken off to be called on the same object
     const { writeHead, write, end, flushHeaders, writeEarlyHints } = response;
     this.#original = { writeHead, write, end, flushHeaders, writeEarlyHints };
+    // Put there once and for all: each change of a response's members costs more than a kilobyte's encryption.
     response.writeHead = (...args: unknown[]) => this.#writeHead(args);
     response.write = ((...args: unknown[]) => this.#write(args)) as ServerResponse['write'];
     response.end = ((...args: unknown[]) => this.#end(args)) as ServerResponse['end'];
-    response.flushHeaders = () => undefined;
-    response.writeEarlyHints = () => undefined;
+    response.flushHeaders = () => this.#unlessHeld('flushHeaders', []);
+    response.writeEarlyHints = (...args: unknown[]) => this.#unlessHeld('writeEarlyHints', args);
     // Express hashes each body for an ETag unless there is one; this one is taken off again.
     response.setHeader('ETag', '"sealed"');
   }
 
   get finished(): boolean {
-    return this.#finished;
+    return this.#phase !== 'holding';
   }
 
   /** Whether it lets the response go as the application writes it. */
@@ -76,16 +83,22 @@ export class Outgoing {
   /** Lets the response go: what the application writes from here on leaves as it is. */
   release(): void {
     this.#released = true;
-    this.#restore();
-  }
-
-  #restore(): void {
-    this.#finished = true;
+    this.#phase = 'passing';
     this.response.removeHeader('ETag');
-    Object.assign(this.response, this.#original);
   }
 
-  #writeHead([status, ...rest]: unknown[]): ServerResponse {
+  #unlessHeld(name: 'flushHeaders' | 'writeEarlyHints', args: unknown[]): void {
+    if (this.#phase !== 'holding') this.#call(name, args);
+  }
+
+  #call(name: Method, args: unknown[]): unknown {
+    return (this.#original[name] as (...args: unknown[]) => unknown).apply(this.response, args);
+  }
+
+  /** Node itself calls it, when the answer leaves. */
+  #writeHead(args: unknown[]): ServerResponse {
+    if (this.#phase !== 'holding') return this.#call('writeHead', args) as ServerResponse;
+    const [status, ...rest] = args;
     const headers = rest.find((argument) => typeof argument === 'object' && argument !== null);
     this.response.statusCode = status as number;
     for (const [name, value] of headerEntries(headers)) if (value !== undefined) this.response.setHeader(name, value);
@@ -94,14 +107,16 @@ export class Outgoing {
 
   /** A first write means that the body comes in pieces, of which none may leave: neither this one nor those after it. */
   #write(args: unknown[]): boolean {
-    if (!this.#finished) this.#finish(new Uint8Array(0), true);
+    if (this.#phase === 'passing') return this.#call('write', args) as boolean;
+    if (this.#phase === 'holding') this.#finish(new Uint8Array(0), true);
     callLast(args);
     return true;
   }
 
   #end(args: unknown[]): ServerResponse {
+    if (this.#phase === 'passing') return this.#call('end', args) as ServerResponse;
     const [chunk, encoding] = args as EndArguments;
-    if (!this.#finished) this.#finish(toBytes(chunk, encoding), false);
+    if (this.#phase === 'holding') this.#finish(toBytes(chunk, encoding), false);
     callLast(args);
     return this.response;
   }
@@ -116,18 +131,16 @@ export class Outgoing {
       body,
       streamed,
     });
-    this.#restore();
     for (const name of BODY_HEADERS) response.removeHeader(name);
     response.statusCode = wire.status;
     response.statusMessage = '';
     for (const [name, value] of Object.entries(wire.headers)) response.setHeader(name, value);
     response.setHeader('Content-Length', Buffer.byteLength(wire.body));
-    // What stands on top of ours from here on (a session's save, a log) sees the answer that leaves.
-    response.end(wire.body);
-    endWithin(this.timeout, response);
+    this.#phase = 'passing';
+    this.#call('end', [wire.body]);
     // A session's save may hold back the end of it: until then the application could still write, in the clear.
-    response.write = ((...args: unknown[]) => this.#write(args)) as ServerResponse['write'];
-    response.end = ((...args: unknown[]) => this.#end(args)) as ServerResponse['end'];
+    this.#phase = 'dropping';
+    endWithin(this.timeout, response);
   }
 }
 
