@@ -32,6 +32,9 @@ export class Deadline {
  */
 export function endWithin(milliseconds: number, response: ServerResponse): void {
   if (response.writableEnded) return;
-  const timer = setTimeout(() => response.destroy(), milliseconds);
+  const timer = setTimeout(() => {
+    // Ended by now, it may still be on its way: a client's line takes as long as it takes.
+    if (!response.writableEnded) response.destroy();
+  }, milliseconds);
   response.once('close', () => clearTimeout(timer));
 }

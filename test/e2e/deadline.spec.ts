@@ -1,5 +1,7 @@
 import { expect, it } from '@jest/globals';
 import { MemoryStore, type SessionData } from 'express-session';
+import { once } from 'node:events';
+import { connect, type AddressInfo, type Server } from 'node:net';
 import { json } from '../conformance/channel.js';
 import { onEachPlatform, TestApp, type PlatformName } from './support/apps.js';
 import { expectPlainProblem } from './support/raw.js';
@@ -135,6 +137,35 @@ it('On Express, a store that hangs when the session is to be kept breaks the ans
     expect((await channel.request('GET', '/session/notes')).status).toBe(200);
   } finally {
     store.wake();
+    await app.close();
+  }
+});
+
+it('On Express, an answer that is kept in time takes as long as the client’s line takes', async () => {
+  const app = await serve('express', new HangingStore());
+  try {
+    const channel = await app.visitor().handshake('X25519');
+    const note = 'x'.repeat(1_000_000);
+    for (let count = 0; count < 12; count++) await channel.request('POST', '/session/notes', json({ note }));
+    const message = channel.message('GET', '/session/notes');
+    const { port } = (app.nest.getHttpServer() as Server).address() as AddressInfo;
+    const socket = connect(port, '127.0.0.1');
+    const head = [
+      `GET /session/notes HTTP/1.1`,
+      'host: x',
+      `cookie: ${String(channel.visitor.jar)}`,
+      'connection: close',
+    ];
+    socket.write([...head, `e2e-request: ${message.jwe}`, '', ''].join('\r\n'));
+    const first = (await once(socket, 'data')) as [Buffer];
+    socket.pause();
+    await new Promise((resolve) => setTimeout(resolve, 3 * TIMEOUT));
+    let length = first[0].length;
+    socket.on('data', (chunk: Buffer) => (length += chunk.length));
+    socket.resume();
+    await once(socket, 'close');
+    expect(length).toBeGreaterThan((4 / 3) * 12_000_000);
+  } finally {
     await app.close();
   }
 });
