@@ -65,8 +65,8 @@ export class Outgoing {
     response.writeHead = (...args: unknown[]) => this.#writeHead(args);
     response.write = ((...args: unknown[]) => this.#write(args)) as ServerResponse['write'];
     response.end = ((...args: unknown[]) => this.#end(args)) as ServerResponse['end'];
-    response.flushHeaders = () => this.#unlessHeld('flushHeaders', []);
-    response.writeEarlyHints = (...args: unknown[]) => this.#unlessHeld('writeEarlyHints', args);
+    response.flushHeaders = () => this.#ifPassing('flushHeaders', []);
+    response.writeEarlyHints = (...args: unknown[]) => this.#ifPassing('writeEarlyHints', args);
     // Express hashes each body for an ETag unless there is one; this one is taken off again.
     response.setHeader('ETag', '"sealed"');
   }
@@ -87,8 +87,8 @@ export class Outgoing {
     this.response.removeHeader('ETag');
   }
 
-  #unlessHeld(name: 'flushHeaders' | 'writeEarlyHints', args: unknown[]): void {
-    if (this.#phase !== 'holding') this.#call(name, args);
+  #ifPassing(name: 'flushHeaders' | 'writeEarlyHints', args: unknown[]): void {
+    if (this.#phase === 'passing') this.#call(name, args);
   }
 
   #call(name: Method, args: unknown[]): unknown {
