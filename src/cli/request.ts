@@ -37,7 +37,7 @@ const OPTIONS = {
 
 /** @throws UsageError, or what `parseArgs` throws. */
 export async function readCall(method: string, args: string[], terminal: Terminal): Promise<CallRequest> {
-  const { values, positionals } = parseArgs({ args, options: OPTIONS, allowPositionals: true });
+  const { values, positionals } = parseArgs({ args: withValues(args), options: OPTIONS, allowPositionals: true });
   const [address, ...items] = positionals;
   if (address === undefined) throw new UsageError(`${method.toLowerCase()} takes a URL`);
   const keyKind = KEY_KINDS.find((kind) => kind.toLowerCase() === values['key-kind'].toLowerCase());
@@ -69,6 +69,24 @@ export async function readCall(method: string, args: string[], terminal: Termina
     json: values.json,
     sealing: { request: !values['plain-request'], response: !values['plain-answer'] },
   };
+}
+
+/**
+ * Ties each option to its value. As with curl, an option that takes one takes whatever comes next: a thumbprint or a JSON
+ * number may begin with `-`, and `parseArgs` would call that ambiguous.
+ */
+function withValues(args: readonly string[]): string[] {
+  const tied: string[] = [];
+  for (let index = 0; index < args.length; index++) {
+    const arg = args[index]!;
+    if (arg === '--') return [...tied, ...args.slice(index)];
+    const option = Object.entries(OPTIONS).find(
+      ([name, each]) => arg === `--${name}` || ('short' in each && arg === `-${each.short}`),
+    );
+    const takesNext = option?.[1].type === 'string' && index + 1 < args.length;
+    tied.push(takesNext ? `--${option[0]}=${args[++index]}` : arg);
+  }
+  return tied;
 }
 
 /** `:3000/notes`, `localhost:3000/notes` and `https://…` */

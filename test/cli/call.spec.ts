@@ -169,6 +169,13 @@ onEachPlatform('get, post, put, patch and delete', (platform) => {
     expect(wrong).toMatchObject({ code: 2, out: '', err: expect.stringMatching(/^identity-rejected: /) });
   });
 
+  it('takes what follows an option for its value, even where that begins with a dash', async () => {
+    const dashed = `-${generateKeys('Ed25519').thumbprint.slice(1)}`;
+    const wrong = await call('get', '/notes', '--identity-key', dashed);
+    expect(wrong).toMatchObject({ code: 2, err: expect.stringMatching(/^identity-rejected: /) });
+    expect(await answer('post', '/notes', '-d', '-5')).toMatchObject({ body: -5 });
+  });
+
   it('keeps cookies in a file from run to run, and never keys', async () => {
     const jar = join(cli.folder, `${platform}.txt`);
     expect(await answer('post', '/notes/visits', '--cookie-jar', jar)).toEqual({ visits: 1 });
