@@ -26,6 +26,12 @@ describe('the architecture', () => {
     ['a re-export', 'client/a.ts', "export * from '../nest/b.js';", 'imports nest/b.ts'],
     ['a dynamic import', 'client/a.ts', "await import('../nest/b.js');", 'imports nest/b.ts'],
     ['Nest outside nest/', 'channel/a.ts', "import { Injectable } from '@nestjs/common';", 'imports @nestjs/common'],
+    [
+      "Nest's insides",
+      'nest/a.ts',
+      "import { X } from '@nestjs/core/router/x.js';",
+      'imports @nestjs/core/router/x.js',
+    ],
     ['express outside nest/', 'channel/a.ts', "import type { Request } from 'express';", 'imports express'],
     ['Node in the client', 'client/a.ts', "import { readFileSync } from 'node:fs';", 'imports node:fs'],
     ['a package in an entry', 'index.ts', "export { Module } from '@nestjs/common';", 'imports @nestjs/common'],

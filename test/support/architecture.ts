@@ -7,7 +7,16 @@ interface Room {
   readonly packages: readonly RegExp[];
 }
 
-const PLATFORM = [/^@nestjs\//, /^@?fastify/, /^express/, /^memorystore$/, /^rxjs/, /^reflect-metadata$/, /^node:/];
+// Of Nest only what each package exports by its name: what lies deeper may move with any version.
+const PLATFORM = [
+  /^@nestjs\/[\w-]+$/,
+  /^@?fastify/,
+  /^express/,
+  /^memorystore$/,
+  /^rxjs/,
+  /^reflect-metadata$/,
+  /^node:/,
+];
 
 /** Imports go one way: protocol ← crypto ← channel ← nest, and the client takes protocol and crypto alone. */
 const ROOMS: Readonly<Record<string, Room>> = {
