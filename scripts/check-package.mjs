@@ -1,4 +1,5 @@
-// Packs the package as npm would publish it, and has publint and "are the types wrong" look at the tarball.
+// Packs the package as npm would publish it, and has publint and "are the types wrong" look at the tarball; then makes
+// the API reference, which fails with any warning, such as a link to nowhere.
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -12,6 +13,7 @@ try {
   const tarball = join(folder, output.trimEnd().split('\n').pop());
   run('npx', 'publint', 'run', tarball, '--strict');
   run('npx', 'attw', tarball, '--profile', 'strict');
+  run('npx', 'typedoc', '--out', join(folder, 'reference'));
 } finally {
   rmSync(folder, { recursive: true });
 }
