@@ -1,4 +1,4 @@
-import { BadRequestException } from '@nestjs/common';
+import { BadRequestException, Logger } from '@nestjs/common';
 import type { IncomingMessage } from 'node:http';
 import { tooLarge } from '../channel/channels.js';
 import { MAX_HEADER_BYTES } from '../protocol/jwe.js';
@@ -7,15 +7,22 @@ import { MESSAGE_MEDIA_TYPE } from '../protocol/message.js';
 import { E2eProblem } from '../protocol/problem.js';
 import { HANDSHAKE_MEDIA_TYPE } from './arrival.js';
 import { stateOf } from './exchange-state.js';
+import { QuietLog } from './quiet-log.js';
 
 /** The longest handshake, in bytes: two keys of 4,096 bits in PEM fit well. */
 export const MAX_HANDSHAKE_BYTES = 16_384;
+
+const BODY_TAKEN =
+  'A handshake or a sealed message was refused: its body had been read by another parser, before this application got ' +
+  'the request. Mount the application before that parser, or have the parser keep the bytes: ' +
+  'express.json({ verify: (request, _, bytes) => { request.rawBody = bytes } }).';
 
 const EMPTY = Buffer.alloc(0);
 
 /** Reads the two kinds of body that are ours, as bytes, whatever parsers the application has. */
 export class BodyReader {
   readonly #limits: ReadonlyMap<string, number>;
+  readonly #log = new QuietLog(new Logger('E2eModule'));
 
   /** @param guarded whether messages are opened before the application's guards, which may take their time. */
   constructor(
@@ -49,9 +56,21 @@ export class BodyReader {
   async #read(request: IncomingMessage): Promise<void> {
     const limit = this.#limits.get(essence(request.headers['content-type'] ?? ''));
     const state = stateOf(request);
-    if (limit === undefined || request.readableEnded || state.body) return;
+    if (limit === undefined || state.body) return;
+    if (request.readableEnded) {
+      state.body = this.#alreadyRead(request, limit);
+      return;
+    }
     const isTooLong = Number(request.headers['content-length'] ?? 0) > limit;
     state.body = isTooLong ? tooLarge(limit) : await collect(request, limit);
+  }
+
+  /** A parent application, or a serverless platform, that reads bodies itself mostly keeps the bytes under this name. */
+  #alreadyRead(request: IncomingMessage, limit: number): Buffer | E2eProblem | undefined {
+    const { rawBody } = request as { rawBody?: unknown };
+    if (Buffer.isBuffer(rawBody)) return rawBody.length > limit ? tooLarge(limit) : rawBody;
+    this.#log.say('error', BODY_TAKEN);
+    return undefined;
   }
 }
 

@@ -12,6 +12,8 @@ export interface Arrival {
   readonly target: string;
   /** A handshake's own media type; its header was changed, so that no other parser takes its body. */
   readonly handshakeType?: string;
+  /** Whose handshakes it was compared with: an application may be mounted in another one. */
+  readonly notedBy: object;
 }
 
 /** What is known of a request, and what has become of it so far. */

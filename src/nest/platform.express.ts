@@ -15,6 +15,8 @@ interface ExpressApp {
   readonly router?: { readonly stack?: readonly Layer[] };
   /** Express 4. */
   readonly _router?: { readonly stack?: readonly Layer[] };
+  /** What the application itself, a function, calls for each request; and a parent that it is mounted in. */
+  handle(request: Request, response: Response, next?: NextFunction): void;
   get(setting: string): unknown;
   use(handler: (error: unknown, request: Request, response: Response, next: NextFunction) => void): unknown;
 }
@@ -42,9 +44,9 @@ export class ExpressPlatform implements Platform {
   }
 
   install(reader: BodyReader, embedded: EmbeddedSession | undefined): Promise<void> {
+    this.#noteAtTheDoor();
     if (embedded) this.adapter.use(this.#sessionWhereThereIsNone(embedded));
     this.adapter.use((request: Request, response: Response, next: NextFunction) => {
-      this.arrivals.of(request);
       // The session's store took too long, and the deadline has answered.
       if (response.writableEnded) return;
       reader.read(request).then(
@@ -69,6 +71,16 @@ export class ExpressPlatform implements Platform {
   parseQuery(query: string): unknown {
     const parser = this.#app.get('query parser fn') as ((query: string) => unknown) | undefined;
     return (parser ?? parse)(query);
+  }
+
+  /** Before every middleware, those among them that were there before this module: a parser takes a handshake's bytes. */
+  #noteAtTheDoor(): void {
+    const app = this.#app;
+    const handle = app.handle.bind(app);
+    app.handle = (request, response, next) => {
+      this.arrivals.note(request, response);
+      handle(request, response, next);
+    };
   }
 
   /**

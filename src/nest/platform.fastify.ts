@@ -17,6 +17,7 @@ interface FastifyInstance {
   after(): PromiseLike<unknown>;
   register(plugin: unknown, options?: object): PromiseLike<unknown>;
   hasRequestDecorator(name: string): boolean;
+  addHook(name: 'onRequest', hook: (request: FastifyRequest, reply: FastifyReply, done: () => void) => void): unknown;
   addHook(name: 'preHandler', hook: (request: FastifyRequest, reply: FastifyReply) => Promise<unknown>): unknown;
   addContentTypeParser(
     type: string,
@@ -51,10 +52,14 @@ export class FastifyPlatform implements Platform {
     const instance = this.#instance;
     // What the application registered is there only now, and what comes twice would stop it.
     await instance.after();
+    // What is injected never passes the server.
+    instance.addHook('onRequest', (request, reply, done) => {
+      this.arrivals.note(request.raw, reply.raw);
+      done();
+    });
     if (embedded && !this.hasOwnSession()) await this.#installSession(embedded);
     for (const type of reader.mediaTypes) {
-      instance.addContentTypeParser(type, async (request, payload) => {
-        this.arrivals.of(request.raw);
+      instance.addContentTypeParser(type, async (_request, payload) => {
         await reader.read(payload);
         return undefined;
       });

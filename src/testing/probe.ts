@@ -23,7 +23,7 @@ export async function probe(line: Line, request: PreparedRequest): Promise<TestA
   if (request.init.body != null) await refusesPlainBody(line, request);
   const { answer, exchanges } = await callSealed(line, request);
 
-  const route = new URL(request.path, line.url).pathname;
+  const route = urlOf(line, request).pathname;
   const own = exchanges.filter(({ url }) => new URL(url).pathname === route);
   for (const exchange of own) checkForm(request, exchange);
   const { body, query } = request.says;
@@ -41,12 +41,17 @@ export async function probe(line: Line, request: PreparedRequest): Promise<TestA
   return answer;
 }
 
+/** As the client resolves it: a path of the target's counts as a folder. */
+function urlOf({ url }: Line, { path }: PreparedRequest): URL {
+  return new URL(path, url.endsWith('/') ? url : `${url}/`);
+}
+
 function label<T>(whose: string, secrets: readonly T[]): [string, T][] {
   return secrets.map((secret) => [whose, secret]);
 }
 
-async function refusesPlain({ url }: Line, request: PreparedRequest): Promise<void> {
-  const response = await globalThis.fetch(new URL(request.path, url), request.init);
+async function refusesPlain(line: Line, request: PreparedRequest): Promise<void> {
+  const response = await globalThis.fetch(urlOf(line, request), request.init);
   const problem = problemName(parseJsonObject(await response.text()));
   if (problem === 'message-required') return;
   const hint =
