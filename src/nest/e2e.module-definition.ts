@@ -1,23 +1,35 @@
-import { ConfigurableModuleBuilder } from '@nestjs/common';
-import { E2E_OPTIONS, E2E_PATH, wrong, type E2eExtras, type E2eOptions } from './e2e.options.js';
+import { ConfigurableModuleBuilder, type Provider } from '@nestjs/common';
+import { E2E_GIVEN, E2E_PATH, type E2eExtras, type E2eOptions } from './e2e.options.js';
 import { createHandshakeController } from './handshake.controller.js';
+import { checkExtras } from './option-check.js';
 
 /** `forRoot` and `forRootAsync`; the path is not among the options since a controller's path is fixed before any factory runs. */
 export const { ConfigurableModuleClass, OPTIONS_TYPE, ASYNC_OPTIONS_TYPE } = new ConfigurableModuleBuilder<E2eOptions>({
-  optionsInjectionToken: E2E_OPTIONS,
+  optionsInjectionToken: E2E_GIVEN,
 })
   .setClassMethodName('forRoot')
-  .setExtras<E2eExtras>(
-    { path: 'e2e', decorators: [], isGlobal: true },
-    (definition, { path: given = 'e2e', decorators = [], isGlobal = true }) => {
-      const path = given.replace(/^\/+|\/+$/g, '');
-      if (path === '') throw wrong('path', "a path such as 'e2e'");
-      return {
-        ...definition,
-        global: isGlobal,
-        controllers: [createHandshakeController(path, decorators)],
-        providers: [...(definition.providers ?? []), { provide: E2E_PATH, useValue: path }],
-      };
-    },
-  )
+  .setExtras<E2eExtras>({ path: 'e2e', decorators: [], isGlobal: true }, (definition, extras) => {
+    const { path, decorators, isGlobal } = checkExtras(extras);
+    return {
+      ...definition,
+      global: isGlobal,
+      controllers: [createHandshakeController(path, decorators)],
+      providers: [...(definition.providers ?? []).map(explained), { provide: E2E_PATH, useValue: path }],
+    };
+  })
   .build();
+
+/** What a factory throws is of the application's making: it would stop the start without a word of where it came from. */
+function explained(provider: Provider): Provider {
+  if (typeof provider === 'function' || provider.provide !== E2E_GIVEN || !('useFactory' in provider)) return provider;
+  const { useFactory } = provider;
+  const explain = async (...args: unknown[]): Promise<unknown> => {
+    try {
+      return (await useFactory(...args)) as unknown;
+    } catch (cause) {
+      const message = cause instanceof Error ? cause.message : 'it threw what is no Error';
+      throw new Error(`E2eModule: what gives the options of forRootAsync() failed: ${message}`, { cause });
+    }
+  };
+  return { ...provider, useFactory: explain };
+}

@@ -7,7 +7,7 @@ import {
   type OnApplicationBootstrap,
   type OnModuleInit,
 } from '@nestjs/common';
-import { ApplicationConfig, DiscoveryModule, HttpAdapterHost } from '@nestjs/core';
+import { ApplicationConfig, DiscoveryModule, HttpAdapterHost, ModulesContainer } from '@nestjs/core';
 import type { Server } from 'node:http';
 import { E2eEvents } from '../channel/events.js';
 import { Arrivals } from './arrival.js';
@@ -15,12 +15,14 @@ import { BodyReader } from './body-reader.js';
 import { missingSecret, UNSHARED_WINDOWS } from './channel-registry.js';
 import { E2eGuard } from './e2e.guard.js';
 import { E2eInterceptor } from './e2e.interceptor.js';
-import { ConfigurableModuleClass, type OPTIONS_TYPE } from './e2e.module-definition.js';
-import { E2E_OPTIONS, E2E_PATH, type E2eOptions } from './e2e.options.js';
+import { ConfigurableModuleClass, type ASYNC_OPTIONS_TYPE, type OPTIONS_TYPE } from './e2e.module-definition.js';
+import { E2E_EVENTS, E2E_GIVEN, E2E_KEYS, E2E_OPTIONS, E2E_PATH, E2E_ROUTES, type E2eOptions } from './e2e.options.js';
 import { E2eRoutes } from './e2e.routes.js';
 import { EmbeddedSession } from './embedded-session.js';
 import { Exchange } from './exchange.js';
 import { KeyService } from './key.service.js';
+import { asOptions, checkAsync, checkOptions } from './option-check.js';
+import { Placement } from './placement.js';
 import { platformOf } from './platform-of.js';
 import type { Platform } from './platform.js';
 import { QuietLog } from './quiet-log.js';
@@ -33,17 +35,21 @@ import { SealingReader } from './sealing-reader.js';
 @Module({
   imports: [DiscoveryModule],
   providers: [
+    // forRoot() puts its own in their place.
+    { provide: E2E_GIVEN, useFactory: refuseBareImport },
+    { provide: E2E_PATH, useFactory: refuseBareImport },
+    { provide: E2E_OPTIONS, useFactory: checkOptions, inject: [E2E_GIVEN] },
     { provide: Arrivals, useFactory: (path: string) => new Arrivals(`/${path}/handshake`), inject: [E2E_PATH] },
-    {
-      provide: E2eEvents,
-      useFactory: createEvents,
-      inject: [E2E_OPTIONS],
-    },
+    { provide: E2E_EVENTS, useFactory: createEvents, inject: [E2E_OPTIONS] },
+    { provide: E2E_KEYS, useClass: KeyService },
+    { provide: E2E_ROUTES, useClass: E2eRoutes },
+    { provide: E2eEvents, useExisting: E2E_EVENTS },
+    { provide: KeyService, useExisting: E2E_KEYS },
+    { provide: E2eRoutes, useExisting: E2E_ROUTES },
     EmbeddedSession,
-    KeyService,
     Exchange,
     SealingReader,
-    E2eRoutes,
+    Placement,
     E2eGuard,
     E2eInterceptor,
   ],
@@ -56,20 +62,29 @@ export class E2eModule extends ConfigurableModuleClass implements NestModule, On
   constructor(
     @Inject(HttpAdapterHost) private readonly adapterHost: HttpAdapterHost,
     @Inject(ApplicationConfig) private readonly config: ApplicationConfig,
+    @Inject(ModulesContainer) modules: ModulesContainer,
     @Inject(Arrivals) private readonly arrivals: Arrivals,
     @Inject(EmbeddedSession) private readonly embedded: EmbeddedSession,
-    @Inject(KeyService) private readonly keys: KeyService,
+    @Inject(E2E_KEYS) private readonly keys: KeyService,
     @Inject(Exchange) private readonly exchange: Exchange,
-    @Inject(E2eRoutes) private readonly routes: E2eRoutes,
+    @Inject(E2E_ROUTES) private readonly routes: E2eRoutes,
+    @Inject(Placement) private readonly placement: Placement,
     @Inject(E2eGuard) private readonly guard: E2eGuard,
     @Inject(E2eInterceptor) private readonly interceptor: E2eInterceptor,
   ) {
     super();
+    if ([...modules.values()].filter(({ metatype }) => metatype === E2eModule).length > 1) throw new Error(TWICE);
   }
 
   /** Without options everything has a default. */
   static override forRoot(options: typeof OPTIONS_TYPE = {}): DynamicModule {
-    return super.forRoot(options);
+    return super.forRoot(asOptions(options));
+  }
+
+  /** Options from `useFactory`, `useClass` or `useExisting`; `path`, `decorators` and `isGlobal` stand beside it. */
+  static override forRootAsync(options: typeof ASYNC_OPTIONS_TYPE): DynamicModule {
+    checkAsync(options);
+    return super.forRootAsync(options);
   }
 
   /** While the application initializes: after its own `app.use(…)`, before its routes. */
@@ -108,16 +123,41 @@ export class E2eModule extends ConfigurableModuleClass implements NestModule, On
   }
 
   onModuleInit(): void {
-    this.routes.check();
+    this.placement.check();
     this.#platform?.installTail((request, response) => this.exchange.enter(request, response));
   }
 
   onApplicationBootstrap(): void {
+    // A microservice, or a command: nothing comes by HTTP.
+    if (!this.#platform) return;
+    this.keys.prepare();
+    if (this.keys.options.encryptByDefault) this.#warnOfPlain();
     for (const { method, path, request, response } of this.routes.list()) {
       const directions = [request && 'request', response && 'response'].filter(Boolean).join(' and ');
       this.#logger.log(`Sealed {${path}, ${method}}: ${directions}`);
     }
   }
+
+  #warnOfPlain(): void {
+    const names = [...this.placement.beside()];
+    if (names.length === 0) return;
+    this.#logger.warn(
+      `The option "encryptByDefault" seals HTTP routes alone. What these answer leaves in the clear: ${names.join(', ')}. ` +
+        'Mark them @Plain() where that is meant.',
+    );
+  }
+}
+
+const TWICE =
+  'E2eModule is imported twice, by two calls of forRoot() or forRootAsync(): each would have keys and a handshake of its ' +
+  'own, and take no message of the other. Call it once, in the root module; KeyService, E2eRoutes and E2eEvents can then ' +
+  'be injected everywhere. With isGlobal: false, keep what forRoot() gave in a const, and import that where they are needed.';
+
+function refuseBareImport(): never {
+  throw new Error(
+    'E2eModule: import E2eModule.forRoot() or forRootAsync(), once, in the root module, and not the class E2eModule. Other ' +
+      'modules need no import; with isGlobal: false they import what that one call gave, kept in a const.',
+  );
 }
 
 function createEvents({ onEvent }: E2eOptions): E2eEvents {

@@ -5,9 +5,18 @@ import type { KeyPoolOptions } from '../channel/key-pool.js';
 import type { ReplayGuard } from '../channel/replay.js';
 import { KEY_KINDS, type KeyKind } from '../protocol/keys.js';
 
-/** Injection tokens: the options as the application gave them, and the handshake controller's path. */
+/** Injection tokens: the options as the application gave them; those, checked; and the handshake controller's path. */
+export const E2E_GIVEN = Symbol('E2E_GIVEN');
 export const E2E_OPTIONS = Symbol('E2E_OPTIONS');
 export const E2E_PATH = Symbol('E2E_PATH');
+
+/**
+ * Under these tokens the module has what it also exports under the names of their classes. A test that overrides
+ * `KeyService` replaces what the application's own code is given, and sealing goes on.
+ */
+export const E2E_KEYS = Symbol('E2E_KEYS');
+export const E2E_EVENTS = Symbol('E2E_EVENTS');
+export const E2E_ROUTES = Symbol('E2E_ROUTES');
 
 /** Options of `E2eModule`. All of them may be left out. */
 export interface E2eOptions {
@@ -97,15 +106,11 @@ export interface ShownOptions extends Omit<ResolvedOptions, 'secrets' | 'identit
   readonly hasReplayGuard: boolean;
 }
 
-const MIN_SECRET_LENGTH = 32;
+export const MAKE_SECRET = `node -p "require('crypto').randomBytes(32).toString('base64url')"`;
 
-/**
- * Checks the options and fills in the defaults.
- *
- * @throws TypeError that names the option, what it takes, and what to do.
- */
+/** Fills in the defaults of options that were checked. */
 export function resolveOptions(options: E2eOptions): ResolvedOptions {
-  const resolved: ResolvedOptions = {
+  return {
     secrets: list(options.secret),
     keyKinds: options.keyKinds ?? KEY_KINDS,
     rsaModulusLength: options.rsaModulusLength ?? 2048,
@@ -125,93 +130,6 @@ export function resolveOptions(options: E2eOptions): ResolvedOptions {
     maxChannels: options.maxChannels ?? 50_000,
     replayGuard: options.replayGuard,
   };
-  refuseUnknown(options);
-  check(resolved);
-  checkSession(options);
-  return resolved;
-}
-
-/** A misspelt option would be one that is not set. */
-const KNOWN: Record<keyof E2eOptions, true> = {
-  session: true,
-  channelStore: true,
-  secret: true,
-  keyKinds: true,
-  rsaModulusLength: true,
-  allowPlainJwe: true,
-  channelTtl: true,
-  channelsPerSession: true,
-  maxBodySize: true,
-  maxBodyDepth: true,
-  encryptByDefault: true,
-  padding: true,
-  publicPath: true,
-  identityKey: true,
-  deviceBinding: true,
-  guard: true,
-  keyPool: true,
-  storeTimeout: true,
-  maxChannels: true,
-  replayGuard: true,
-  onEvent: true,
-};
-
-function refuseUnknown(options: object): void {
-  const unknown = Object.keys(options).find((name) => !Object.hasOwn(KNOWN, name));
-  if (unknown !== undefined) throw new TypeError(`E2eModule: there is no option "${unknown}".`);
-}
-
-function check(options: ResolvedOptions): void {
-  for (const secret of options.secrets) {
-    if (typeof secret !== 'string' || secret.length < MIN_SECRET_LENGTH) {
-      throw wrong('secret', `texts of at least ${MIN_SECRET_LENGTH} characters; make one with: ${MAKE_SECRET}`);
-    }
-  }
-  const keyKinds: unknown = options.keyKinds;
-  const isKind = (kind: unknown): boolean => KEY_KINDS.includes(kind as KeyKind);
-  if (!Array.isArray(keyKinds) || keyKinds.length === 0 || !keyKinds.every(isKind)) {
-    throw wrong('keyKinds', `one or more of ${KEY_KINDS.map((kind) => `'${kind}'`).join(', ')}`);
-  }
-  if (![2048, 3072, 4096].includes(options.rsaModulusLength)) throw wrong('rsaModulusLength', '2048, 3072 or 4096');
-  if (!['off', 'required'].includes(options.deviceBinding)) {
-    throw wrong('deviceBinding', "'off' or 'required'");
-  }
-  wholeNumber('channelTtl', options.channelTtl, 'seconds');
-  wholeNumber('channelsPerSession', options.channelsPerSession, 'channels');
-  wholeNumber('maxBodySize', options.maxBodySize, 'bytes');
-  wholeNumber('maxBodyDepth', options.maxBodyDepth, 'levels');
-  wholeNumber('storeTimeout', options.storeTimeout, 'milliseconds');
-  wholeNumber('maxChannels', options.maxChannels, 'channels');
-  for (const [name, bound] of Object.entries(options.keyPool)) {
-    wholeNumber(`keyPool.${name}`, bound as number, 'key pairs');
-  }
-  if (options.publicPath !== '' && !/^\/[^?#]*[^/?#]$/.test(options.publicPath)) {
-    throw wrong('publicPath', "a path such as '/api', with a leading slash and none at the end");
-  }
-}
-
-function checkSession({ session, channelStore, allowPlainJwe, onEvent }: E2eOptions): void {
-  const given: unknown = session;
-  if (given === null || given === true || (typeof given === 'string' && given !== 'channel')) {
-    throw wrong('session', "express-session's options, false or 'channel'");
-  }
-  if (channelStore && session !== 'channel') {
-    throw wrong('channelStore', "a store only beside session: 'channel'; otherwise put it into session: { store }");
-  }
-  // Without a session only a `dir` message tells who sent it.
-  if (allowPlainJwe && session === 'channel') throw wrong('allowPlainJwe', "only false beside session: 'channel'");
-  if (onEvent !== undefined && typeof onEvent !== 'function') throw wrong('onEvent', 'a function');
-}
-
-export const MAKE_SECRET = `node -p "require('crypto').randomBytes(32).toString('base64url')"`;
-
-function wholeNumber(name: string, value: number, unit: string): void {
-  if (!Number.isSafeInteger(value) || value < 1) throw wrong(name, `a whole number of ${unit}, 1 or more`);
-}
-
-/** The error for an option that is not what it must be. */
-export function wrong(option: string, expected: string): TypeError {
-  return new TypeError(`E2eModule: the option "${option}" takes ${expected}.`);
 }
 
 function list<T>(value: T | readonly T[] | undefined): readonly T[] {

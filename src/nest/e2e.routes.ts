@@ -1,25 +1,18 @@
 import { Inject, Injectable, RequestMethod, type Type } from '@nestjs/common';
-import { ApplicationConfig, DiscoveryService, MetadataScanner } from '@nestjs/core';
-import { SEALING_METADATA, type Sealing } from './encrypted.decorator.js';
+import { ApplicationConfig, DiscoveryService, MetadataScanner, ModulesContainer } from '@nestjs/core';
+import type { Sealing } from './encrypted.decorator.js';
+import { METHOD, MODULE_PATH, methodsOf, PATH, type Handler } from './nest-metadata.js';
 import { SealingReader } from './sealing-reader.js';
 
 /** A route with at least one sealed direction. */
 export interface SealedRoute extends Sealing {
   /** Upper case; `ALL` for `@All()`. */
   readonly method: string;
-  /** With the global prefix, without a version. */
+  /** With the global prefix and the paths of `RouterModule`, without a version. */
   readonly path: string;
   readonly controller: string;
   readonly handler: string;
 }
-
-// Nest's own metadata keys: what its decorators write, and its documentation shows.
-const PATH = 'path';
-const METHOD = 'method';
-const SSE = '__sse__';
-const MESSAGE_HANDLER = 'microservices:handler_type';
-
-type Handler = (...args: never) => unknown;
 
 /** The list of what is sealed. */
 @Injectable()
@@ -29,93 +22,48 @@ export class E2eRoutes {
     @Inject(MetadataScanner) private readonly scanner: MetadataScanner,
     @Inject(SealingReader) private readonly sealing: SealingReader,
     @Inject(ApplicationConfig) private readonly config: ApplicationConfig,
+    @Inject(ModulesContainer) private readonly modules: ModulesContainer,
   ) {}
 
   /** Every sealed route, in the order of the controllers. */
   list(): SealedRoute[] {
-    return this.#handlers()
-      .filter(({ sealing }) => sealing.request || sealing.response)
-      .flatMap(({ controller, handler, sealing }) =>
-        this.#paths(controller, handler).map((path) => ({
-          method: RequestMethod[Reflect.getMetadata(METHOD, handler) as number] ?? 'GET',
-          path,
-          ...sealing,
-          controller: controller.name,
-          handler: handler.name,
-        })),
-      );
-  }
-
-  /**
-   * Refuses at start what can never work.
-   *
-   * @throws Error that names the handler and says what to do.
-   */
-  check(): void {
-    for (const name of this.#misplaced()) {
-      throw new Error(
-        `E2eModule: @Encrypted() stands on ${name}, which is no HTTP route: gateways, resolvers and message handlers ` +
-          'are not sealed. Take it off, and seal what travels there by KeyService if you need to.',
-      );
-    }
-    for (const { controller, handler, sealing } of this.#handlers()) {
-      const name = `${controller.name}.${handler.name}()`;
-      if (sealing.response && Reflect.getMetadata(SSE, handler) !== undefined) {
-        throw new Error(
-          `E2eModule: ${name} is an @Sse() stream, which cannot be sealed yet. Mark it @Plain(), or send plain values by another route.`,
-        );
-      }
-    }
-  }
-
-  /** What is declared sealed where no HTTP route is, and so would go in the clear. */
-  *#misplaced(): Generator<string> {
-    for (const { metatype } of this.discovery.getProviders()) {
-      if (typeof metatype !== 'function' || !metatype.prototype) continue;
-      if (isDeclaredSealed(metatype)) yield metatype.name;
-      for (const handler of this.#methodsOf(metatype as Type<unknown>)) {
-        if (isDeclaredSealed(handler)) yield `${metatype.name}.${handler.name}()`;
-      }
-    }
-    for (const { metatype } of this.discovery.getControllers()) {
-      if (typeof metatype !== 'function') continue;
-      for (const handler of this.#methodsOf(metatype as Type<unknown>)) {
-        const declaration = isDeclaredSealed(handler) ?? (isMessageHandler(handler) && isDeclaredSealed(metatype));
-        if (declaration && !Reflect.hasMetadata(PATH, handler)) yield `${metatype.name}.${handler.name}()`;
-      }
-    }
-  }
-
-  #methodsOf({ prototype }: Type<unknown>): Handler[] {
-    const methods = prototype as Record<string, Handler>;
-    return this.scanner.getAllMethodNames(methods).map((name) => methods[name]!);
-  }
-
-  #handlers(): { controller: Type<unknown>; handler: Handler; sealing: Sealing }[] {
-    return this.discovery.getControllers().flatMap(({ metatype }) => {
+    return this.discovery.getControllers().flatMap(({ metatype, host }) => {
       if (typeof metatype !== 'function') return [];
       const controller = metatype as Type<unknown>;
-      return this.#methodsOf(controller)
+      return methodsOf(this.scanner, controller)
         .filter((handler) => Reflect.hasMetadata(PATH, handler))
-        .map((handler) => ({ controller, handler, sealing: this.sealing.of(handler, controller) }));
+        .flatMap((handler) => this.#routesOf(host?.metatype, controller, handler));
     });
   }
 
-  #paths(controller: Type<unknown>, handler: Handler): string[] {
+  #routesOf(module: object | undefined, controller: Type<unknown>, handler: Handler): SealedRoute[] {
+    const sealing = this.sealing.of(handler, controller);
+    if (!sealing.request && !sealing.response) return [];
+    const method = (Reflect.getMetadata(METHOD, handler) as RequestMethod | undefined) ?? RequestMethod.GET;
+    const folders = module ? texts(Reflect.getMetadata(MODULE_PATH + this.modules.applicationId, module)) : [''];
     const prefixes = texts(Reflect.getMetadata(PATH, controller));
     const paths = texts(Reflect.getMetadata(PATH, handler));
-    return prefixes.flatMap((prefix) => paths.map((path) => joinPaths(this.config.getGlobalPrefix(), prefix, path)));
+    return folders
+      .flatMap((folder) => prefixes.flatMap((prefix) => paths.map((path) => joinPaths(folder, prefix, path))))
+      .map((path) => ({
+        method: RequestMethod[method],
+        path: this.#hasNoPrefix(path, method) ? path : joinPaths(this.config.getGlobalPrefix(), path),
+        ...sealing,
+        controller: controller.name,
+        handler: handler.name,
+      }));
   }
-}
 
-/** `undefined` where nothing is declared, `false` for `@Plain()`. */
-function isDeclaredSealed(target: object): boolean | undefined {
-  const sealing = Reflect.getMetadata(SEALING_METADATA, target) as Sealing | undefined;
-  return sealing && (sealing.request || sealing.response);
-}
-
-function isMessageHandler(handler: Handler): boolean {
-  return Reflect.hasMetadata(MESSAGE_HANDLER, handler);
+  /** Whether `setGlobalPrefix(…, { exclude })` leaves the route out. */
+  #hasNoPrefix(path: string, method: RequestMethod): boolean {
+    const { exclude = [] } = this.config.getGlobalPrefixOptions();
+    return exclude.some(
+      ({ requestMethod, pathRegex }) =>
+        // All of them, by its number: Nest's way of saying it has changed its name.
+        (requestMethod === RequestMethod.ALL || (requestMethod as number) === -1 || requestMethod === method) &&
+        pathRegex.test(path),
+    );
+  }
 }
 
 function texts(metadata: unknown): string[] {

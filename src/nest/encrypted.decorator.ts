@@ -1,6 +1,14 @@
-import { createParamDecorator, SetMetadata, type CustomDecorator, type ExecutionContext } from '@nestjs/common';
+import {
+  applyDecorators,
+  createParamDecorator,
+  SetMetadata,
+  UseGuards,
+  type CustomDecorator,
+  type ExecutionContext,
+} from '@nestjs/common';
 import type { KeyKind } from '../protocol/keys.js';
 import { openedMessageOf } from './exchange-state.js';
+import { ModulePresence } from './module-presence.js';
 
 /** Which directions of a route are sealed. */
 export interface Sealing {
@@ -24,10 +32,13 @@ export const PLAIN: Sealing = { request: false, response: false };
 /**
  * Seals a route, or all routes of a controller: plain requests are refused with `message-required`, and whatever
  * leaves is encrypted to the client: results, validation errors, exceptions. On a method it counts before the class's.
+ * An application that does not import `E2eModule` does not start.
  */
-export function Encrypted({ request = true, response = true }: EncryptedOptions = {}): CustomDecorator {
+export function Encrypted({ request = true, response = true }: EncryptedOptions = {}): ClassDecorator &
+  MethodDecorator {
   if (!request && !response) throw new TypeError('@Encrypted() with neither direction seals nothing: use @Plain().');
-  return SetMetadata(SEALING_METADATA, { request, response } satisfies Sealing);
+  const sealing: Sealing = { request, response };
+  return applyDecorators(SetMetadata(SEALING_METADATA, sealing), UseGuards(ModulePresence));
 }
 
 /** Takes a route, or a controller, out of what `@Encrypted()` on its class or `encryptByDefault` seals. */

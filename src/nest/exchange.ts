@@ -3,10 +3,11 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { OpenedMessage } from '../channel/channel.js';
 import { REQUEST_HEADER } from '../protocol/message.js';
 import { E2eProblem } from '../protocol/problem.js';
-import { E2eEvents } from '../channel/events.js';
+import type { E2eEvents } from '../channel/events.js';
 import { Arrivals } from './arrival.js';
 import { Deadline } from './deadline.js';
 import { E2eException } from './e2e.exception.js';
+import { E2E_EVENTS, E2E_KEYS } from './e2e.options.js';
 import { PLAIN, type Sealing } from './encrypted.decorator.js';
 import { rawRequest, rawResponse, stateOf, type ExchangeState } from './exchange-state.js';
 import {
@@ -19,7 +20,7 @@ import {
   type FoundMessage,
   type Presentation,
 } from './incoming.js';
-import { KeyService } from './key.service.js';
+import type { KeyService } from './key.service.js';
 import { Outgoing, type PlainAnswer, type WireAnswer } from './outgoing.js';
 import { flawOf, NO_STORE, plainProblem, problemAnswer, sealAnswer } from './sealed-answer.js';
 import type { HttpSession } from './session.js';
@@ -40,9 +41,9 @@ export class Exchange {
   presentation: Presentation | undefined;
 
   constructor(
-    @Inject(KeyService) private readonly keys: KeyService,
+    @Inject(E2E_KEYS) private readonly keys: KeyService,
     @Inject(Arrivals) private readonly arrivals: Arrivals,
-    @Inject(E2eEvents) private readonly events: E2eEvents,
+    @Inject(E2E_EVENTS) private readonly events: E2eEvents,
   ) {}
 
   /** First of all: what comes sealed, and a handshake, is answered in time, whatever hangs before its opening. */

@@ -4,10 +4,11 @@ import { JSON_MEDIA_TYPE } from '../protocol/media-type.js';
 import { E2eProblem } from '../protocol/problem.js';
 import { Arrivals } from './arrival.js';
 import { readBodyOf } from './body-reader.js';
+import { E2E_KEYS } from './e2e.options.js';
 import { Plain } from './encrypted.decorator.js';
 import { Exchange } from './exchange.js';
 import { rawRequest } from './exchange-state.js';
-import { KeyService } from './key.service.js';
+import type { KeyService } from './key.service.js';
 import type { WireAnswer } from './outgoing.js';
 import { NO_STORE } from './sealed-answer.js';
 
@@ -34,7 +35,7 @@ export function createHandshakeController(path: string, decorators: readonly Cla
   @applyDecorators(...decorators)
   class HandshakeController {
     constructor(
-      @Inject(KeyService) private readonly keys: KeyService,
+      @Inject(E2E_KEYS) private readonly keys: KeyService,
       @Inject(Exchange) private readonly exchange: Exchange,
       @Inject(Arrivals) private readonly arrivals: Arrivals,
     ) {}

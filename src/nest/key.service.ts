@@ -1,7 +1,7 @@
-import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import { Inject, Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
 import { nowInSeconds, type Binding, type Channels } from '../channel/channels.js';
 import type { Answer, OpenedMessage } from '../channel/channel.js';
-import { E2eEvents } from '../channel/events.js';
+import type { E2eEvents } from '../channel/events.js';
 import type { HandshakeAnswer } from '../channel/handshake.js';
 import { IdentityKeys, type IdentityKeyInput, type PublishedIdentityKey } from '../channel/identity.js';
 import { KeyPool } from '../channel/key-pool.js';
@@ -14,10 +14,11 @@ import { nodeEngine } from '../crypto/node.js';
 import { keyKind, parsePublicKey, parseSigningKey, type SigningJwk } from '../protocol/keys.js';
 import { E2eProblem } from '../protocol/problem.js';
 import { ChannelRegistry } from './channel-registry.js';
-import { E2E_OPTIONS, resolveOptions, wrong, type E2eOptions, type ShownOptions } from './e2e.options.js';
+import { E2E_EVENTS, E2E_OPTIONS, resolveOptions, type E2eOptions, type ShownOptions } from './e2e.options.js';
 import { E2eException } from './e2e.exception.js';
 import { EmbeddedSession } from './embedded-session.js';
 import { openedMessageOf } from './exchange-state.js';
+import { wrongIdentityKey } from './option-check.js';
 import { QuietLog } from './quiet-log.js';
 import { sessionOf, type HttpSession } from './session.js';
 
@@ -26,7 +27,7 @@ import { sessionOf, type HttpSession } from './session.js';
  * Requests are the platform's own (Express' or Fastify's), with their session.
  */
 @Injectable()
-export class KeyService implements OnApplicationBootstrap, OnApplicationShutdown {
+export class KeyService implements OnApplicationShutdown {
   /** @internal What this was set up with, but for secrets and keys: whoever prints this object sees them. */
   readonly options: ShownOptions;
   readonly #log: QuietLog;
@@ -39,7 +40,7 @@ export class KeyService implements OnApplicationBootstrap, OnApplicationShutdown
   constructor(
     @Inject(E2E_OPTIONS) options: E2eOptions,
     @Inject(EmbeddedSession) private readonly embedded: EmbeddedSession,
-    @Inject(E2eEvents) private readonly events: E2eEvents,
+    @Inject(E2E_EVENTS) private readonly events: E2eEvents,
   ) {
     const { secrets, identityKeys, replayGuard, ...shown } = resolveOptions(options);
     this.options = { ...shown, hasSecret: secrets.length > 0, hasReplayGuard: replayGuard !== undefined };
@@ -62,7 +63,8 @@ export class KeyService implements OnApplicationBootstrap, OnApplicationShutdown
     });
   }
 
-  onApplicationBootstrap(): void {
+  /** @internal Makes the first key pairs: not in an application that answers no HTTP. */
+  prepare(): void {
     if (this.options.keyKinds.includes('RSA')) this.#pool.fill();
   }
 
@@ -228,6 +230,6 @@ function readIdentityKeys(keys: readonly IdentityKeyInput[]): IdentityKeys {
     return new IdentityKeys(nodeEngine, keys);
   } catch {
     // The cause may quote its input.
-    throw wrong('identityKey', 'Ed25519 or P-256 private keys, as PEM (PKCS#8, not encrypted) or KeyObject');
+    throw wrongIdentityKey(keys);
   }
 }
