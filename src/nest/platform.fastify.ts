@@ -1,4 +1,5 @@
 import type { HttpServer } from '@nestjs/common';
+import type { SessionOptions } from 'express-session';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { parse } from 'node:querystring';
 import type { Arrivals } from './arrival.js';
@@ -17,6 +18,7 @@ interface FastifyInstance {
   after(): PromiseLike<unknown>;
   register(plugin: unknown, options?: object): PromiseLike<unknown>;
   hasRequestDecorator(name: string): boolean;
+  hasContentTypeParser(type: string): boolean;
   addHook(name: 'onRequest', hook: (request: FastifyRequest, reply: FastifyReply, done: () => void) => void): unknown;
   addHook(name: 'preHandler', hook: (request: FastifyRequest, reply: FastifyReply) => Promise<unknown>): unknown;
   addContentTypeParser(
@@ -59,6 +61,7 @@ export class FastifyPlatform implements Platform {
     });
     if (embedded && !this.hasOwnSession()) await this.#installSession(embedded);
     for (const type of reader.mediaTypes) {
+      if (instance.hasContentTypeParser(type)) throw new Error(parserThere(type));
       instance.addContentTypeParser(type, async (_request, payload) => {
         await reader.read(payload);
         return undefined;
@@ -80,7 +83,9 @@ export class FastifyPlatform implements Platform {
   }
 
   async #installSession(embedded: EmbeddedSession): Promise<void> {
-    const { name, secret, store, cookie, rolling = false, saveUninitialized } = embedded.completeOptions();
+    const options = embedded.completeOptions();
+    refuseWithoutLike(options);
+    const { name, secret, store, cookie, rolling = false, saveUninitialized } = options;
     const { default: cookiePlugin } = await optional(import('@fastify/cookie'));
     const { default: sessionPlugin } = await optional(import('@fastify/session'));
     if (!this.#instance.hasRequestDecorator('cookies')) await this.#instance.register(cookiePlugin);
@@ -99,6 +104,25 @@ export class FastifyPlatform implements Platform {
 function deprecatedParserOf(instance: FastifyInstance): ParserOptions['querystringParser'] {
   const symbol = Object.getOwnPropertySymbols(instance).find(({ description }) => description === 'fastify.options');
   return symbol && (instance as unknown as Record<symbol, ParserOptions | undefined>)[symbol]?.querystringParser;
+}
+
+/** Refuses what @fastify/session has no like of: an option that is dropped in silence is believed to be there. */
+function refuseWithoutLike(options: SessionOptions): void {
+  const { proxy, resave } = options;
+  const genid = options.genid !== undefined;
+  const lost = Object.entries({ genid, proxy, resave, unset: options.unset === 'destroy' }).find(([, value]) => value);
+  if (!lost) return;
+  const instead = lost[0] === 'proxy' ? 'give FastifyAdapter the option trustProxy instead' : 'leave it out';
+  throw new Error(
+    `E2eModule: on Fastify the option "session" has no "${lost[0]}": ${instead}, or register a session of your own.`,
+  );
+}
+
+function parserThere(type: string): string {
+  return (
+    `E2eModule: this application has a content type parser for ${type}, which is the module's own to read. Take it ` +
+    'away: a catch-all parser ("*") may stay, and leaves these bodies alone.'
+  );
 }
 
 async function optional<T>(plugin: Promise<T>): Promise<T> {

@@ -245,3 +245,10 @@ onEachPlatform('A session store that outlives the process', (platform) => {
     await expect(TestApp.start(platform, setup)).rejects.toThrow(howTo);
   });
 });
+
+onEachPlatform('A session cookie whose options are a function', (platform) => {
+  it('is refused at start: it would go without the module’s defaults', async () => {
+    const e2e = { session: { cookie: () => ({ secure: true }) } };
+    await expect(TestApp.start(platform, { e2e })).rejects.toThrow('"cookie" that is an object');
+  });
+});
