@@ -1,4 +1,4 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import { IncomingMessage, ServerResponse } from 'node:http';
 import type { OpenedMessage } from '../channel/channel.js';
 import type { E2eProblem } from '../protocol/problem.js';
 import type { Deadline } from './deadline.js';
@@ -41,11 +41,14 @@ const STATE = Symbol('e2e');
 
 /** Node's own request, whatever the platform wraps it in. */
 export function rawRequest(request: object): IncomingMessage {
+  // Asked first: to look in vain for a member of Express' request costs a walk over all of its prototypes.
+  if (request instanceof IncomingMessage) return request;
   return (request as { raw?: IncomingMessage }).raw ?? (request as IncomingMessage);
 }
 
 /** Node's own response, likewise. */
 export function rawResponse(response: object): ServerResponse {
+  if (response instanceof ServerResponse) return response as ServerResponse;
   return (response as { raw?: ServerResponse }).raw ?? (response as ServerResponse);
 }
 

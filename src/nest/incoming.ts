@@ -78,8 +78,8 @@ const IGNORED_HEADERS = [
 ];
 
 /** What a request may ask of its answer's form, taken away before anyone reads it. */
-export function ignoreConditions(request: IncomingMessage): void {
-  for (const name of IGNORED_HEADERS) delete request.headers[name];
+export function ignoreConditions({ headers }: IncomingMessage): void {
+  for (const name of IGNORED_HEADERS) if (headers[name] !== undefined) delete headers[name];
 }
 
 /**
@@ -95,17 +95,18 @@ export function present(
 ): void {
   const raw = rawRequest(request);
   if (found.besideBody) return;
-  delete raw.headers['transfer-encoding'];
+  const { headers } = raw;
+  if (headers['transfer-encoding'] !== undefined) delete headers['transfer-encoding'];
   if (found.in === 'header') {
-    delete raw.headers['content-type'];
-    delete raw.headers['content-length'];
+    delete headers['content-type'];
+    delete headers['content-length'];
     setBody(request, undefined);
     if (plaintext.length > 0) setQuery(request, raw, text(plaintext), how);
     return;
   }
-  if (header.cty === undefined) delete raw.headers['content-type'];
-  else raw.headers['content-type'] = header.cty;
-  raw.headers['content-length'] = String(plaintext.length);
+  if (header.cty === undefined) delete headers['content-type'];
+  else headers['content-type'] = header.cty;
+  headers['content-length'] = String(plaintext.length);
   setBody(request, plaintext.length === 0 ? undefined : parseBody(plaintext, header.cty ?? '', how));
 }
 

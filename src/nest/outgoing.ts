@@ -20,7 +20,7 @@ export interface WireAnswer {
 }
 
 /** What describes the plain body, and so must not stand beside the sealed one. */
-const BODY_HEADERS = [
+const BODY_HEADERS: ReadonlySet<string> = new Set([
   'content-type',
   'content-length',
   'content-encoding',
@@ -32,7 +32,7 @@ const BODY_HEADERS = [
   'last-modified',
   'location',
   'expires',
-];
+]);
 
 type EndArguments = [chunk?: unknown, encoding?: unknown, callback?: unknown];
 
@@ -123,18 +123,19 @@ export class Outgoing {
 
   #finish(body: Uint8Array, streamed: boolean): void {
     const { response } = this;
+    const headers = response.getHeaders();
     const wire = this.transform({
       status: response.statusCode,
-      contentType: headerText(response, 'content-type'),
-      contentEncoding: headerText(response, 'content-encoding'),
-      location: headerText(response, 'location'),
+      contentType: headerText(headers['content-type']),
+      contentEncoding: headerText(headers['content-encoding']),
+      location: headerText(headers.location),
       body,
       streamed,
     });
-    for (const name of BODY_HEADERS) response.removeHeader(name);
+    for (const name in headers) if (BODY_HEADERS.has(name)) response.removeHeader(name);
     response.statusCode = wire.status;
-    response.statusMessage = '';
-    for (const [name, value] of Object.entries(wire.headers)) response.setHeader(name, value);
+    if (response.statusMessage) response.statusMessage = '';
+    for (const name in wire.headers) response.setHeader(name, wire.headers[name]!);
     response.setHeader('Content-Length', Buffer.byteLength(wire.body));
     this.#phase = 'passing';
     this.#call('end', [wire.body]);
@@ -144,8 +145,7 @@ export class Outgoing {
   }
 }
 
-function headerText(response: ServerResponse, name: string): string | undefined {
-  const value = response.getHeader(name);
+function headerText(value: OutgoingHttpHeader | undefined): string | undefined {
   return value === undefined ? undefined : String(value);
 }
 

@@ -27,13 +27,17 @@ export function fromUtf8(bytes: Uint8Array): string {
 /** The JSON object in this text, or `undefined` where it is not JSON, not an object, or names a member twice. */
 export function parseJsonObject(text: string): JsonObject | undefined {
   let value: unknown;
+  let again: string;
   try {
     value = JSON.parse(text);
+    again = JSON.stringify(value);
   } catch {
     // The cause quotes the input, which may be a secret: it ends here.
     return undefined;
   }
-  return isJsonObject(value) && !namesAMemberTwice(text) ? value : undefined;
+  if (!isJsonObject(value)) return undefined;
+  // Most are written as JavaScript writes them: what is the same when written again has lost no member.
+  return again !== text && namesAMemberTwice(text) ? undefined : value;
 }
 
 export function isJsonObject(value: unknown): value is JsonObject {
