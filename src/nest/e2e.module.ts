@@ -124,6 +124,8 @@ export class E2eModule extends ConfigurableModuleClass implements NestModule, On
 
   onModuleInit(): void {
     this.placement.check();
+    const flaw = this.embedded.alone ? undefined : this.#platform?.sessionFlaw();
+    if (flaw !== undefined) throw new Error(flaw);
     this.#platform?.installTail((request, response) => this.exchange.enter(request, response));
   }
 

@@ -1,7 +1,16 @@
 import { Inject, Injectable, type Type } from '@nestjs/common';
 import { MetadataScanner, ModulesContainer } from '@nestjs/core';
 import { SEALING_METADATA, type Sealing } from './encrypted.decorator.js';
-import { GATEWAY, MESSAGE_HANDLER, methodsOf, PATH, RESOLVER, SSE, type Handler } from './nest-metadata.js';
+import {
+  FASTIFY_SCHEMA,
+  GATEWAY,
+  MESSAGE_HANDLER,
+  methodsOf,
+  PATH,
+  RESOLVER,
+  SSE,
+  type Handler,
+} from './nest-metadata.js';
 import { SealingReader } from './sealing-reader.js';
 
 const ELSEWHERE =
@@ -61,6 +70,14 @@ export class Placement {
     if (Reflect.getMetadata(SSE, handler) !== undefined && this.sealing.of(handler, controller).response) {
       throw new Error(
         `E2eModule: ${name} is an @Sse() stream, which cannot be sealed yet. Mark it @Plain(), or send plain values by another route.`,
+      );
+    }
+    const schema = Reflect.getMetadata(FASTIFY_SCHEMA, handler) as object | undefined;
+    const checked = ['body', 'querystring', 'query'].find((part) => schema && part in schema);
+    if (checked !== undefined && this.sealing.of(handler, controller).request) {
+      throw new Error(
+        `E2eModule: ${name} has a @RouteSchema() for its ${checked}, which Fastify checks before the message is opened, ` +
+          'and so would refuse every request. Check it by a pipe, such as ValidationPipe; schemas for answers may stay.',
       );
     }
     if (isMessageHandler(handler) && (declaredOn(handler) ?? declaredOn(controller))) {

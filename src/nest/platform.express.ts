@@ -43,6 +43,11 @@ export class ExpressPlatform implements Platform {
     return layers.some(({ handle }) => handle?.name === SESSION_MIDDLEWARE);
   }
 
+  /** Middleware shows what it brings with the first request only. */
+  sessionFlaw(): undefined {
+    return undefined;
+  }
+
   install(reader: BodyReader, embedded: EmbeddedSession | undefined): Promise<void> {
     this.#noteAtTheDoor();
     if (embedded) this.adapter.use(this.#sessionWhereThereIsNone(embedded));

@@ -34,6 +34,13 @@ interface FastifyReply {
   readonly raw: ServerResponse;
 }
 
+const NO_SESSION =
+  'E2eModule: with session: false the application brings its session, and this one has none. Register @fastify/cookie and ' +
+  "@fastify/session, leave the option out, or give session: 'channel' for clients without cookies.";
+const NO_STORE =
+  'E2eModule: the session of this application has no store, which channels are kept in (@fastify/secure-session keeps ' +
+  "everything in the cookie). Use @fastify/session, or give session: 'channel'.";
+
 export class FastifyPlatform implements Platform {
   readonly makesSessionsBeside = false;
   readonly #instance: FastifyInstance;
@@ -48,6 +55,11 @@ export class FastifyPlatform implements Platform {
 
   hasOwnSession(): boolean {
     return this.#instance.hasRequestDecorator('session');
+  }
+
+  sessionFlaw(): string | undefined {
+    if (!this.hasOwnSession()) return NO_SESSION;
+    return this.#instance.hasRequestDecorator('sessionStore') ? undefined : NO_STORE;
   }
 
   async install(reader: BodyReader, embedded: EmbeddedSession | undefined): Promise<void> {

@@ -1,12 +1,13 @@
 import { describe, expect, it } from '@jest/globals';
 import { Body, Controller, Get, Post, Query, Res } from '@nestjs/common';
-import { FastifyAdapter } from '@nestjs/platform-fastify';
+import { FastifyAdapter, RouteSchema } from '@nestjs/platform-fastify';
 import { connect } from 'node:http2';
 import { Encrypted } from '../../src/index.js';
 import { createE2eClient } from '../../src/client/index.js';
 import { form, json } from '../conformance/channel.js';
 import { TestApp, useApp, type Setup } from '../e2e/support/apps.js';
 import { CANARY, postJson } from '../e2e/support/raw.js';
+import { SECRET } from '../e2e/support/sessions.js';
 
 interface Reply {
   hijack(): void;
@@ -21,6 +22,11 @@ class NoteController {
   create(@Body() note: unknown): object {
     return { note };
   }
+  @Post('schema')
+  @RouteSchema({ response: { 201: { type: 'object', properties: { shown: { type: 'string' } } } } })
+  withSchema(): object {
+    return { shown: CANARY, hidden: CANARY };
+  }
   @Get()
   find(@Query() query: object): object {
     return query;
@@ -32,6 +38,23 @@ class NoteController {
   }
 }
 const controllers = [NoteController];
+
+@Controller('schema')
+@Encrypted()
+class SchemaController {
+  @Post()
+  @RouteSchema({ body: { type: 'object', required: ['text'] } })
+  create(@Body() note: unknown): unknown {
+    return note;
+  }
+}
+
+/** As @fastify/secure-session leaves a request: with a session, and no store. */
+function withStorelessSession(): FastifyAdapter {
+  const adapter = new FastifyAdapter();
+  adapter.getInstance().decorateRequest('session');
+  return adapter;
+}
 
 describe('On Fastify', () => {
   const app = useApp('fastify', { controllers });
@@ -55,6 +78,13 @@ describe('On Fastify', () => {
     const response = await fetch(`${app().url}/notes`, { method: 'POST', body });
     expect(response.status).toBe(415);
     expect(await response.json()).toEqual({ statusCode: 415, message: 'Unsupported Media Type' });
+  });
+
+  it('a schema for answers has its say before they are sealed', async () => {
+    app().tap.clear();
+    const response = await app().client().fetch('/notes/schema', { method: 'POST' });
+    expect(await response.json()).toEqual({ shown: CANARY });
+    expect(app().tap.text).not.toContain(CANARY);
   });
 
   it('an answer with trailers is a sealed 500: it would leave in pieces', async () => {
@@ -106,6 +136,9 @@ describe('On Fastify the start is refused', () => {
       { e2e: { session: { proxy: true } } },
       'give FastifyAdapter the option trustProxy',
     ],
+    ['no session at all', { e2e: { session: false, secret: SECRET } }, 'brings its session, and this one has none'],
+    ['a session without a store', { e2e: { secret: SECRET }, fastify: withStorelessSession }, 'has no store'],
+    ['a schema for what is sealed', { controllers: [SchemaController] }, 'create() has a @RouteSchema() for its body'],
     ['resave', { e2e: { session: { resave: true } } }, 'the option "session" has no "resave"'],
     ['unset', { e2e: { session: { unset: 'destroy' } } }, 'the option "session" has no "unset"'],
     [
