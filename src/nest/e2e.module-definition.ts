@@ -28,7 +28,9 @@ function explained(provider: Provider): Provider {
       return (await useFactory(...args)) as unknown;
     } catch (cause) {
       const message = cause instanceof Error ? cause.message : 'it threw what is no Error';
-      throw new Error(`E2eModule: what gives the options of forRootAsync() failed: ${message}`, { cause });
+      throw new Error(`E2eModule: useFactory, or create() of useClass or useExisting, gave no options: ${message}`, {
+        cause,
+      });
     }
   };
   return { ...provider, useFactory: explain };

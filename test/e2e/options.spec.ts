@@ -1,4 +1,4 @@
-import { describe, expect, it } from '@jest/globals';
+import { expect, it } from '@jest/globals';
 import {
   Controller,
   ForbiddenException,
@@ -11,7 +11,6 @@ import {
   type ExecutionContext,
 } from '@nestjs/common';
 import { APP_GUARD, Reflector } from '@nestjs/core';
-import { generateKeyPairSync } from 'node:crypto';
 import { E2eModule, Encrypted, KeyService, type E2eOptions } from '../../src/index.js';
 import { onEachPlatform, TestApp, useApp, type Setup } from './support/apps.js';
 import { errorOf, expectPlainProblem } from './support/raw.js';
@@ -26,49 +25,6 @@ class ReadController {
 }
 
 const controllers = [ReadController];
-
-describe('A wrong option stops the start, by its name', () => {
-  it.each<[keyof E2eOptions | `keyPool.${string}`, unknown]>([
-    ['secret', 'too short'],
-    ['secret', ''],
-    ['secret', ['long enough to be a secret of a deployment', 'short']],
-    ['secret', [42]],
-    ['keyKinds', []],
-    ['keyKinds', ['P-384']],
-    ['keyKinds', 'RSA'],
-    ['rsaModulusLength', 1024],
-    ['rsaModulusLength', '2048'],
-    ['channelTtl', 0],
-    ['channelTtl', 1.5],
-    ['channelTtl', '3600'],
-    ['channelsPerSession', -1],
-    ['maxBodySize', Number.NaN],
-    ['maxBodyDepth', Infinity],
-    ['storeTimeout', 0],
-    ['maxChannels', 0],
-    ['keyPool.size', 0],
-    ['keyPool.waiting', -1],
-    ['publicPath', 'api'],
-    ['publicPath', '/api/'],
-    ['publicPath', '/api?x'],
-    ['identityKey', 'no PEM'],
-    ['identityKey', generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey],
-    ['identityKey', generateKeyPairSync('ed25519').publicKey],
-  ])('%s: %s', async (name, value) => {
-    const [option = '', inner] = name.split('.');
-    const e2e = { [option]: inner ? { [inner]: value } : value } as E2eOptions;
-    await expect(TestApp.start('express', { e2e })).rejects.toThrow(new RegExp(`option "${name.replace('.', '\\.')}"`));
-  });
-
-  it('path, where the module is written', () => {
-    expect(() => E2eModule.forRoot({ path: '/' })).toThrow('option "path"');
-  });
-
-  it('where a factory gives it, too', async () => {
-    const e2e = E2eModule.forRootAsync({ useFactory: () => ({ channelTtl: -1 }) });
-    await expect(TestApp.start('express', { e2e })).rejects.toThrow('"channelTtl"');
-  });
-});
 
 @Injectable()
 class Config {
@@ -179,15 +135,6 @@ onEachPlatform('An application-wide guard', (platform) => {
     const error = await errorOf(shut().client().handshake());
     expect(error).toMatchObject({ code: 'handshake-failed', status: 403 });
     expect(error.message).toContain('does a guard stand before it?');
-  });
-});
-
-onEachPlatform('An option that nobody knows', (platform) => {
-  it('is refused at start by its name, also from a factory', async () => {
-    const misspelt = { sercet: 'x' } as object;
-    for (const e2e of [misspelt, E2eModule.forRootAsync({ useFactory: () => misspelt })]) {
-      await expect(TestApp.start(platform, { e2e })).rejects.toThrow('E2eModule: there is no option "sercet".');
-    }
   });
 });
 
