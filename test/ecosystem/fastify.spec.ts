@@ -6,8 +6,8 @@ import { Encrypted } from '../../src/index.js';
 import { createE2eClient } from '../../src/client/index.js';
 import { form, json } from '../conformance/channel.js';
 import { TestApp, useApp, type Setup } from '../e2e/support/apps.js';
-import { CANARY, postJson } from '../e2e/support/raw.js';
-import { SECRET } from '../e2e/support/sessions.js';
+import { CANARY, expectPlainProblem, postJson } from '../e2e/support/raw.js';
+import { SECRET, SessionController } from '../e2e/support/sessions.js';
 
 interface Reply {
   hijack(): void;
@@ -56,8 +56,23 @@ function withStorelessSession(): FastifyAdapter {
   return adapter;
 }
 
+/** What hooks of an application saw last. */
+const seen = new Map<string, string>();
+
+function withHooks(): FastifyAdapter {
+  const adapter = new FastifyAdapter();
+  const fastify = adapter.getInstance();
+  fastify.addHook('preHandler', async ({ body, query }) => {
+    seen.set('preHandler', JSON.stringify([body, query]));
+  });
+  fastify.addHook('onSend', async (_request, _reply, payload) => {
+    seen.set('onSend', String(payload));
+  });
+  return adapter;
+}
+
 describe('On Fastify', () => {
-  const app = useApp('fastify', { controllers });
+  const app = useApp('fastify', { controllers, fastify: withHooks });
 
   it('a path that does not decode is refused by the router, with nothing of the message', async () => {
     const channel = await app().visitor().handshake('X25519');
@@ -87,10 +102,32 @@ describe('On Fastify', () => {
     expect(app().tap.text).not.toContain(CANARY);
   });
 
+  it('hooks see ciphertext until the handler runs, and its plain answer after it', async () => {
+    seen.clear();
+    await app().client().fetch('/notes', postJson(CANARY));
+    const { preHandler, onSend } = Object.fromEntries(seen);
+    expect(preHandler).not.toContain(CANARY);
+    expect(onSend).toContain(CANARY);
+  });
+
   it('an answer with trailers is a sealed 500: it would leave in pieces', async () => {
     app().tap.clear();
     expect((await app().client().fetch('/notes/trailer')).status).toBe(500);
     expect(app().tap.text).not.toContain(CANARY);
+  });
+});
+
+describe('On Fastify a request that comes on a session which a login has ended', () => {
+  const app = useApp('fastify', { controllers: [SessionController] });
+
+  it('has its answer clear the cookie, as @fastify/session does: the browser forgets the new one with it', async () => {
+    const visitor = app().visitor();
+    const channel = await visitor.handshake('X25519');
+    const before = { cookie: String(visitor.jar) };
+    await channel.request('POST', '/session/login');
+    const late = await channel.post(channel.message('GET', '/session/notes'), { headers: before });
+    expectPlainProblem(late, 'handshake-required');
+    expect(late.headers['set-cookie']).toEqual([expect.stringMatching(/^e2e\.sid=;/)]);
   });
 });
 
