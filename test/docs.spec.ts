@@ -48,10 +48,13 @@ function typeCheck(sources: ReadonlyMap<string, string>): string[] {
   });
 }
 
-/** Each block as a module of its own, beside its page, so that a line of a complaint is a line of the page. */
+/**
+ * Each block as a module of its own, beside its page, so that a line of a complaint is a line of the page. What a page
+ * names a file of an application is left out: test/package/walk.spec.ts builds and runs the application.
+ */
 function modulesOf(path: string, markdown: string): [string, string][] {
   return codeBlocks(markdown)
-    .filter(({ language }) => language === 'ts')
+    .filter(({ language, file }) => language === 'ts' && file === undefined)
     .map(({ code, prelude, line }) => [
       join(ROOT, dirname(path), `${path.replace(/\W/g, '_')}_${line}.ts`),
       // The prelude and what makes it a module stand on the fence's own line.

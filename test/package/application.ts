@@ -1,4 +1,4 @@
-import { execFile, spawn } from 'node:child_process';
+import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -141,12 +141,17 @@ export async function whileRunning<T>(app: string, use: (url: string) => Promise
   server.stderr.on('data', (chunk: Buffer) => (output += chunk.toString()));
   try {
     const url = `http://localhost:${port}`;
-    for (const end = Date.now() + 20_000; !(await answers(url)); await new Promise((done) => setTimeout(done, 100))) {
-      if (server.exitCode !== null || Date.now() > end) throw new Error(`the application does not listen:\n${output}`);
-    }
+    await listens(url, server, () => output);
     return await use(url);
   } finally {
     server.kill();
+  }
+}
+
+/** Waits until something answers at `url`. @throws Error with the server's output, where it ends or takes too long */
+export async function listens(url: string, server: ChildProcess, output: () => string): Promise<void> {
+  for (const end = Date.now() + 30_000; !(await answers(url)); await new Promise((done) => setTimeout(done, 100))) {
+    if (server.exitCode !== null || Date.now() > end) throw new Error(`the application does not listen:\n${output()}`);
   }
 }
 
@@ -157,7 +162,7 @@ async function answers(url: string): Promise<boolean> {
   );
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0);
   await new Promise((listening) => server.once('listening', listening));
   const { port } = server.address() as AddressInfo;

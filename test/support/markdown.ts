@@ -5,16 +5,25 @@ export interface CodeBlock {
   /** What a comment `<!-- ts: … -->` right above the fence adds for the compiler alone. */
   readonly prelude: string;
   readonly line: number;
+  /** The file that the block is to become, where the line above ends with its name: "`src/main.ts`:". */
+  readonly file: string | undefined;
+  /** The heading that the block is under. */
+  readonly heading: string;
 }
 
 export function codeBlocks(markdown: string): CodeBlock[] {
   const fence = /(?:<!-- ts:([^]*?)-->\s*\n)?^```(\w*)[^\n]*\n([^]*?)^```$/gm;
-  return [...markdown.matchAll(fence)].map(([whole, prelude = '', language = '', code = ''], index, all) => ({
-    language,
-    code,
-    prelude: prelude.trim(),
-    line: markdown.slice(0, all[index]!.index + whole.indexOf('```')).split('\n').length,
-  }));
+  return [...markdown.matchAll(fence)].map(([whole, prelude = '', language = '', code = ''], index, all) => {
+    const before = markdown.slice(0, all[index]!.index);
+    return {
+      language,
+      code,
+      prelude: prelude.trim(),
+      line: (before + whole.slice(0, whole.indexOf('```'))).split('\n').length,
+      file: /`([\w./-]+\.(?:m?[jt]s|json|html))`[^`\n]*:\s*$/.exec(before)?.[1],
+      heading: [...withoutFences(before).matchAll(/^#+ +(.+)$/gm)].pop()?.[1] ?? '',
+    };
+  });
 }
 
 /** The targets of all links and images, code left out. */

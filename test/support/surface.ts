@@ -84,7 +84,9 @@ class Listing {
   /** Takes an export in; what it stands for. */
   add(exported: ts.Symbol): ts.Symbol {
     const symbol = this.resolve(exported);
-    if (symbol.name !== exported.name) throw new Error(`${symbol.name} is exported as ${exported.name}: list that, too`);
+    if (symbol.name !== exported.name) {
+      throw new Error(`${symbol.name} is exported as ${exported.name}: list that, too`);
+    }
     this.#exported.add(symbol);
     return symbol;
   }
