@@ -29,6 +29,8 @@ const ROOMS: Readonly<Record<string, Room>> = {
   redis: { rooms: ['protocol', 'channel', 'redis'], packages: [/^node:crypto$/] },
   testing: { rooms: ['protocol', 'client', 'testing'], packages: [/^node:(assert|async_hooks)$/] },
   axios: { rooms: ['protocol', 'client', 'axios'], packages: [/^axios$/] },
+  'swagger-ui': { rooms: ['protocol', 'client', 'swagger-ui'], packages: [] },
+  swagger: { rooms: ['protocol', 'client', 'nest', 'swagger-ui', 'swagger'], packages: [/^@nestjs\/\w+$/, /^node:/] },
 };
 
 /** Packages and names that only some files may use; a path that ends in `/` stands for a folder. */
@@ -45,7 +47,7 @@ const CONFINED: readonly { readonly use: RegExp; readonly to: readonly string[] 
   },
   { use: /^node-forge$/, to: ['crypto/forge.ts', 'crypto/node-forge.d.ts'] },
   { use: /^subtle$/, to: ['crypto/web.ts', 'crypto/web-signer.ts'] },
-  { use: /^fetch$/, to: ['client/', 'testing/', 'axios/', 'cli/'] },
+  { use: /^fetch$/, to: ['client/', 'testing/', 'axios/', 'cli/', 'swagger-ui/'] },
   { use: /^(HttpStatus|HttpException|IncomingMessage|ServerResponse|statusCode)$/, to: ['nest/'] },
 ];
 

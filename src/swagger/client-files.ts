@@ -1,0 +1,63 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { HERE } from './here.js';
+
+/** What the plug-in is made of: folders of the built package, as browsers load them. */
+const FOLDERS = ['client', 'crypto', 'protocol', 'swagger-ui'];
+const NAME = /^[a-z][a-z\d-]*\.js$/;
+
+const FORGE = 'vendor/node-forge.js';
+
+/** The first of them, as Swagger UI's page names it. */
+export const LOADER = 'swagger-ui/load.js';
+
+/**
+ * Swagger UI's page takes classic scripts and begins with its `load` event, which waits for what is put in before. The
+ * plug-in is a module. A file, since a strict policy forbids scripts that stand in the page.
+ */
+const LOADER_SCRIPT = `document.head.append(
+  Object.assign(document.createElement('script'), {
+    type: 'module',
+    src: new URL('plugin.js', document.currentScript.src).href,
+  }),
+);
+`;
+
+const read = new Map<string, string>();
+
+/** A file of the plug-in, or `undefined` where there is none of this name. */
+export function clientFile(folder: string, name: string): string | undefined {
+  const path = `${folder}/${name}`;
+  if (path === LOADER) return LOADER_SCRIPT;
+  const known = read.get(path);
+  if (known !== undefined) return known;
+  const text =
+    path === FORGE ? forgeModule() : FOLDERS.includes(folder) && NAME.test(name) ? readBuilt(path) : undefined;
+  if (text !== undefined) read.set(path, text);
+  return text;
+}
+
+function readBuilt(path: string): string | undefined {
+  const file = new URL(`dist/esm/${path}`, packageFolder());
+  if (!existsSync(file)) return undefined;
+  // Browsers know no packages, and an import map would have to stand in the page.
+  return readFileSync(file, 'utf8').replace("from 'node-forge'", `from '../${FORGE}'`);
+}
+
+/** The folder that this package is installed in, whichever build this is. */
+function packageFolder(): URL {
+  for (let folder = new URL('./', HERE); ; folder = new URL('../', folder)) {
+    if (existsSync(new URL('dist/esm/client/index.js', folder))) return folder;
+    if (folder.pathname === new URL('../', folder).pathname) {
+      throw new Error('setupSealedSwagger: the files of nestjs-e2e-encryption are not where its build put them.');
+    }
+  }
+}
+
+/** node-forge, for pages on plain HTTP. It is published as a CommonJS bundle; browsers load modules. */
+function forgeModule(): string {
+  const path = createRequire(HERE).resolve('node-forge/dist/forge.min.js');
+  // Its bundler's way to the global object compiles text, which a strict policy forbids.
+  const bundle = readFileSync(path, 'utf8').replace('new Function("return this")()', 'globalThis');
+  return `const module = { exports: {} }, exports = module.exports;\n${bundle}\nexport default module.exports;\n`;
+}

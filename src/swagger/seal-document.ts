@@ -1,0 +1,96 @@
+import { Logger, type INestApplication } from '@nestjs/common';
+import type { OpenAPIObject } from '@nestjs/swagger';
+import type { Sealing } from '../nest/encrypted.decorator.js';
+import { SEALING_EXTENSION, type DocumentSealing } from '../swagger-ui/extension.js';
+import { describeChannelRoute } from './channel-routes.js';
+import { sealContent } from './content.js';
+import { mapOperations, type Operation } from './operations.js';
+import { PROBLEM_COMPONENTS, problemReference, ROUTE_PROBLEMS, withProblem, type ResponseObject } from './problems.js';
+import { routesOf } from './routes.js';
+
+interface Reference {
+  readonly $ref: string;
+}
+
+/** Statuses whose answers have no body, sealed or not. */
+const BODILESS = ['204', '205', '304'];
+
+/**
+ * The document with its sealed operations marked: their bodies are `application/jose`, with the schemas of what is inside;
+ * an extension says which directions are sealed; the problems of the protocol are among the responses. Sealed is what the
+ * application seals, by `@Encrypted()` or by `encryptByDefault`. The document that is given stays as it is.
+ *
+ * @throws Error where the application has no E2eModule.
+ */
+export function sealDocument(app: INestApplication, document: OpenAPIObject): OpenAPIObject {
+  if (SEALING_EXTENSION in document) return document;
+  const routes = routesOf(app, document);
+  const unknown: string[] = [];
+  const paths = mapOperations(document, ({ method, path, operation }) => {
+    if (SEALING_EXTENSION in operation) return operation;
+    const route = routes.find(method, path);
+    if (!route) unknown.push(`${method.toUpperCase()} ${path}`);
+    if (route?.channelRoute) return describeChannelRoute(route.channelRoute, operation);
+    return route && (route.sealing.request || route.sealing.response)
+      ? sealOperation(document, operation, route.sealing)
+      : operation;
+  });
+  if (unknown.length > 0) {
+    new Logger('E2eModule').warn(
+      `The OpenAPI document has operations that are no routes of this application, or not by these paths: ` +
+        `${unknown.join(', ')}. They are documented as not sealed. Where that is wrong, give them the extension ` +
+        `"${SEALING_EXTENSION}": { "request": true, "response": true }.`,
+    );
+  }
+  return {
+    ...document,
+    [SEALING_EXTENSION]: { path: routes.path } satisfies DocumentSealing,
+    paths,
+    components: {
+      ...document.components,
+      schemas: { ...document.components?.schemas, ...PROBLEM_COMPONENTS.schemas },
+      responses: { ...document.components?.responses, ...PROBLEM_COMPONENTS.responses },
+    },
+  } as OpenAPIObject;
+}
+
+function sealOperation(document: OpenAPIObject, operation: Operation, sealing: Sealing): Operation {
+  const { requestBody } = operation;
+  const responses = Object.entries(operation.responses).map(([status, response]) => [
+    status,
+    response && sealing.response ? sealResponse(status, resolve(document, 'responses', response)) : response,
+  ]);
+  const sealed = {
+    ...operation,
+    [SEALING_EXTENSION]: { request: sealing.request, response: sealing.response },
+    responses: withProblems(document, Object.fromEntries(responses) as Operation['responses']),
+  };
+  if (!requestBody || !sealing.request) return sealed;
+  const body = resolve(document, 'requestBodies', requestBody);
+  return { ...sealed, requestBody: { ...body, content: sealContent(body.content) } };
+}
+
+function sealResponse(status: string, response: ResponseObject): ResponseObject {
+  return BODILESS.includes(status) ? response : { ...response, content: sealContent(response.content ?? {}) };
+}
+
+function withProblems(document: OpenAPIObject, responses: Operation['responses']): Operation['responses'] {
+  const problems = [...ROUTE_PROBLEMS].map(([status, names]) => {
+    const own = responses[status];
+    return [status, own ? withProblem(resolve(document, 'responses', own), names) : problemReference(status)];
+  });
+  return { ...responses, ...Object.fromEntries(problems) } as Operation['responses'];
+}
+
+/** What a reference to a component means, so that the operation's own can be told apart from others'. */
+function resolve<T extends object>(
+  document: OpenAPIObject,
+  kind: 'responses' | 'requestBodies',
+  value: T,
+): Exclude<T, Reference> {
+  if (!('$ref' in value)) return value as Exclude<T, Reference>;
+  const [, name = ''] = new RegExp(`^#/components/${kind}/(.+)$`).exec(value.$ref as string) ?? [];
+  const found = document.components?.[kind]?.[name];
+  if (!found) throw new Error(`sealDocument: this reference leads nowhere: ${value.$ref as string}`);
+  return resolve(document, kind, found as T);
+}

@@ -1,0 +1,98 @@
+import type { INestApplication } from '@nestjs/common';
+import { ApplicationConfig } from '@nestjs/core';
+import { SwaggerModule, type OpenAPIObject, type SwaggerCustomOptions } from '@nestjs/swagger';
+import type { E2eClientOptions } from '../client/options.js';
+import { clientFile, LOADER } from './client-files.js';
+import { sealDocument } from './seal-document.js';
+
+/** The client's options that can be written into a page. */
+export type SealedSwaggerClientOptions = Pick<
+  E2eClientOptions,
+  'baseUrl' | 'path' | 'keyKind' | 'rsaModulusLength' | 'identityKeys' | 'sealQuery' | 'padding' | 'maxResponseSize'
+> & {
+  readonly credentials?: RequestCredentials;
+  /** A device key that the page makes and keeps, for servers that require one. */
+  readonly deviceKey?: boolean;
+};
+
+/** Those of `SwaggerModule.setup`, and two. */
+export interface SealedSwaggerOptions extends SwaggerCustomOptions {
+  /** Where Swagger UI is; `'api'` unless said. */
+  readonly path?: string;
+  /** For the client in the page. Where the handshake is, it knows from the document. */
+  readonly client?: SealedSwaggerClientOptions;
+}
+
+/** What is used of Express' response and of Fastify's reply. */
+interface Reply {
+  status(code: number): Reply;
+  type(mediaType: string): Reply;
+  send(body: string): unknown;
+}
+
+const FOLDER = 'e2e-client';
+
+/**
+ * `SwaggerModule.setup` for an application with sealed routes: the document is marked by `sealDocument`, and Swagger UI's
+ * "Try it out" seals requests and opens answers through the client, which this application then serves. Without the
+ * plug-in that does it, Swagger UI does not start: nothing is sent in the clear for want of it.
+ *
+ * @param document the document, or a function that makes it when it is first asked for.
+ * @throws Error where the application has no E2eModule.
+ */
+export function setupSealedSwagger(
+  app: INestApplication,
+  document: OpenAPIObject | (() => OpenAPIObject),
+  { path = 'api', client = {}, ...options }: SealedSwaggerOptions = {},
+): void {
+  const sealed = typeof document === 'function' ? () => sealDocument(app, document()) : sealDocument(app, document);
+  const place = placeOf(app, path, options.useGlobalPrefix);
+  // The page is at `place` and at `place/`. As SwaggerModule does, its files are served for either.
+  const name = place.slice(place.lastIndexOf('/') + 1);
+  const isShown = options.ui ?? options.swaggerUiEnabled ?? true;
+  if (isShown) serveClient(app, [...new Set([place, `${place}/${name}`])]);
+
+  const { plugins = [downloadUrl], ...swaggerOptions } = (options.swaggerOptions ?? {}) as Record<string, unknown>;
+  SwaggerModule.setup(path, app, sealed, {
+    ...options,
+    customJs: [`./${name && `${name}/`}${FOLDER}/${LOADER}`, ...[options.customJs ?? []].flat()],
+    swaggerOptions: { ...swaggerOptions, e2e: client, plugins: [plugins, sealing].flat() },
+  });
+}
+
+function placeOf(app: INestApplication, path: string, useGlobalPrefix = false): string {
+  const prefix = useGlobalPrefix ? app.get(ApplicationConfig, { strict: false }).getGlobalPrefix() : '';
+  const parts = `${prefix}/${path}`.split('/').filter((part) => part !== '');
+  return parts.map((part) => `/${part}`).join('');
+}
+
+function serveClient(app: INestApplication, places: readonly string[]): void {
+  const adapter = app.getHttpAdapter();
+  for (const place of places) {
+    adapter.get(
+      `${place}/${FOLDER}/:folder/:file`,
+      ({ params }: { params: { folder: string; file: string } }, reply: Reply) => {
+        const text = clientFile(params.folder, params.file);
+        reply.status(text === undefined ? 404 : 200);
+        reply.type('text/javascript').send(text ?? '');
+      },
+    );
+  }
+}
+
+// Both travel as their text, into a script of Swagger UI's page: they know nothing of what stands around them here.
+
+interface SwaggerUiPage {
+  SwaggerUIBundle: { plugins: { DownloadUrl: (...given: unknown[]) => unknown } };
+  /** Of swagger-ui/plugin.ts. */
+  sealedSwaggerUi: (...given: unknown[]) => unknown;
+}
+
+/** The one that `SwaggerModule.setup` gives where no plug-ins are named. */
+const downloadUrl = function (...given: unknown[]): unknown {
+  return (globalThis as unknown as SwaggerUiPage).SwaggerUIBundle.plugins.DownloadUrl(...given);
+};
+
+const sealing = function (...given: unknown[]): unknown {
+  return (globalThis as unknown as SwaggerUiPage).sealedSwaggerUi(...given);
+};
