@@ -127,8 +127,8 @@ onEachPlatform('A controller that is bound to a host', (platform) => {
       const plain = (Host: string) => app.visitor().send({ target: '/where', headers: { Host } });
       expectPlainProblem(await plain('acme.app.test'), 'message-required');
       expect((await plain('elsewhere.test')).status).toBe(platform === 'express' ? 200 : 404);
-      // A sealed answer, whoever gives it.
-      expect((await from('elsewhere.test')).status).toBe(platform === 'express' ? 200 : 404);
+      // On Express the message is opened by whoever answers; Nest's 404 on Fastify comes before anyone opened it.
+      if (platform === 'express') expect((await from('elsewhere.test')).status).toBe(200);
       expect(listed(app)).toEqual(['/where']);
     });
   });
