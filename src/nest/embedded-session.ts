@@ -28,7 +28,7 @@ export class EmbeddedSession implements OnModuleDestroy {
 
   constructor(@Inject(E2E_OPTIONS) { session: given, channelStore }: E2eOptions) {
     this.isOff = given === false || given === 'channel';
-    this.#given = typeof given === 'object' ? given : channelStore ? { store: channelStore } : {};
+    this.#given = typeof given === 'object' ? present(given) : channelStore ? { store: channelStore } : {};
     if (given === false) return;
     if (!this.#given.store) {
       this.#memory = new (createMemoryStore(session))({ checkPeriod: PRUNE_INTERVAL_MS, max: MAX_SESSIONS });
@@ -74,4 +74,9 @@ export class EmbeddedSession implements OnModuleDestroy {
   onModuleDestroy(): void {
     this.#memory?.stopInterval();
   }
+}
+
+/** Without what is `undefined`, which would stand before the default: a store that only some deployments have. */
+function present<T extends object>(options: T): Partial<T> {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as Partial<T>;
 }

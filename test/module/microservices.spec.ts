@@ -119,6 +119,20 @@ describe('A pure microservice that imports E2eModule', () => {
   });
 });
 
+describe('A standalone application that imports E2eModule', () => {
+  it('starts, and makes no RSA keys that nobody would use', async () => {
+    const events: unknown[] = [];
+    const imports = [E2eModule.forRoot({ encryptByDefault: true, onEvent: (event) => events.push(event) })];
+    const module = moduleOf({ imports, controllers: [SumController] });
+    // eslint-disable-next-line @typescript-eslint/no-unsafe-class-instance-assignment -- Nest types its options as a class, and takes literals
+    const context = await NestFactory.createApplicationContext(module, { logger: new Log(), abortOnError: false });
+    expect(context.get(KeyService).identityKeys()).toEqual([]);
+    await new Promise((done) => setTimeout(done, 500));
+    expect(events).toEqual([]);
+    await context.close();
+  });
+});
+
 describe('@Encrypted() on a message handler is refused at start', () => {
   @Controller()
   @Encrypted()

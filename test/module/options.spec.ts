@@ -1,7 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
+import { Controller, Get } from '@nestjs/common';
 import { generateKeyPairSync } from 'node:crypto';
 import session from 'express-session';
-import { E2eModule, MemoryReplayGuard, type E2eExtras, type E2eOptions } from '../../src/index.js';
+import { E2eModule, Encrypted, MemoryReplayGuard, type E2eExtras, type E2eOptions } from '../../src/index.js';
+import { e2eAgent } from '../../src/testing/index.js';
 import { createNest, moduleOf } from './support/nest.js';
 
 /** A value that is in no message, whatever option it is given to. */
@@ -10,6 +12,15 @@ const LONG_SECRET = `${SECRET}-and-more-of-it-to-be-long-enough`;
 
 const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey;
 const ed25519 = generateKeyPairSync('ed25519');
+
+@Controller('notes')
+@Encrypted()
+class NoteController {
+  @Get()
+  list(): object {
+    return { notes: [] };
+  }
+}
 
 class RedisClient {
   readonly password = SECRET;
@@ -203,6 +214,18 @@ describe('What is right starts', () => {
     [{ replayGuard: new MemoryReplayGuard(), onEvent: () => undefined, keyPool: { size: 1, making: 2, waiting: 3 } }],
   ])('%p', async (options) => {
     const { nest } = await createNest(moduleOf({ imports: [E2eModule.forRoot(options)] }));
+    await nest.close();
+  });
+});
+
+describe('What is undefined is as if it were not there', () => {
+  it('in session, too: a store that only some deployments have', async () => {
+    const session = { store: undefined, name: undefined, cookie: undefined };
+    const controllers = [NoteController];
+    const { nest } = await createNest(moduleOf({ imports: [E2eModule.forRoot({ session })], controllers }));
+    const agent = await e2eAgent(nest);
+    await agent.get('/notes').expectSealed().expect(200, { notes: [] });
+    await agent.close();
     await nest.close();
   });
 });
