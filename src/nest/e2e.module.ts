@@ -124,8 +124,7 @@ export class E2eModule extends ConfigurableModuleClass implements NestModule, On
 
   onModuleInit(): void {
     this.placement.check();
-    const flaw = this.embedded.alone ? undefined : this.#platform?.sessionFlaw();
-    if (flaw !== undefined) throw new Error(flaw);
+    if (!this.embedded.alone) this.#platform?.requireSession();
     this.#platform?.installTail((request, response) => this.exchange.enter(request, response));
   }
 

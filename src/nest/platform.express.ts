@@ -43,9 +43,8 @@ export class ExpressPlatform implements Platform {
     return layers.some(({ handle }) => handle?.name === SESSION_MIDDLEWARE);
   }
 
-  /** Middleware shows what it brings with the first request only. */
-  sessionFlaw(): undefined {
-    return undefined;
+  requireSession(): void {
+    // Middleware shows what it brings with the first request only.
   }
 
   install(reader: BodyReader, embedded: EmbeddedSession | undefined): Promise<void> {

@@ -7,6 +7,7 @@ import type { BodyReader } from './body-reader.js';
 import type { EmbeddedSession } from './embedded-session.js';
 import { stateOf } from './exchange-state.js';
 import type { EnterUnmatched, Platform } from './platform.js';
+import { sessionOf } from './session.js';
 
 interface ParserOptions {
   readonly querystringParser?: (query: string) => unknown;
@@ -19,8 +20,12 @@ interface FastifyInstance {
   register(plugin: unknown, options?: object): PromiseLike<unknown>;
   hasRequestDecorator(name: string): boolean;
   hasContentTypeParser(type: string): boolean;
+  addHook(name: 'onReady', hook: () => Promise<void>): unknown;
   addHook(name: 'onRequest', hook: (request: FastifyRequest, reply: FastifyReply, done: () => void) => void): unknown;
-  addHook(name: 'preHandler', hook: (request: FastifyRequest, reply: FastifyReply) => Promise<unknown>): unknown;
+  addHook(
+    name: 'preHandler' | 'onSend',
+    hook: (request: FastifyRequest, reply: FastifyReply) => Promise<unknown>,
+  ): unknown;
   addContentTypeParser(
     type: string,
     parser: (request: FastifyRequest, payload: IncomingMessage) => Promise<unknown>,
@@ -32,6 +37,7 @@ interface FastifyRequest {
 }
 interface FastifyReply {
   readonly raw: ServerResponse;
+  readonly statusCode: number;
 }
 
 const NO_SESSION =
@@ -57,9 +63,12 @@ export class FastifyPlatform implements Platform {
     return this.#instance.hasRequestDecorator('session');
   }
 
-  sessionFlaw(): string | undefined {
-    if (!this.hasOwnSession()) return NO_SESSION;
-    return this.#instance.hasRequestDecorator('sessionStore') ? undefined : NO_STORE;
+  requireSession(): void {
+    // What the application registers is there only now, be it after the modules.
+    this.#instance.addHook('onReady', async () => {
+      if (!this.hasOwnSession()) throw new Error(NO_SESSION);
+      if (!this.#instance.hasRequestDecorator('sessionStore')) throw new Error(NO_STORE);
+    });
   }
 
   async install(reader: BodyReader, embedded: EmbeddedSession | undefined): Promise<void> {
@@ -82,6 +91,11 @@ export class FastifyPlatform implements Platform {
     instance.addHook('preHandler', async (request, reply) => {
       if (!reader.guarded) stateOf(request.raw).deadline?.hold();
       if (request.is404) await this.#enterUnmatched?.(request, reply);
+    });
+    instance.addHook('onSend', async (request, reply) => {
+      // A session's store that fails ends the request before any of the hooks above: without a session it is busy.
+      if (reply.statusCode < 500 || !this.hasOwnSession() || sessionOf(request)) return;
+      await this.#enterUnmatched?.(request, reply).catch(() => undefined);
     });
   }
 

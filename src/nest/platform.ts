@@ -8,8 +8,8 @@ export type EnterUnmatched = (request: object, response: object) => Promise<void
 export interface Platform {
   /** Whether the application has a session middleware of its own, as far as can be seen at start. */
   readonly hasOwnSession: () => boolean;
-  /** Why sealed requests would never find their session, as far as can be seen once all modules are there. */
-  readonly sessionFlaw: () => string | undefined;
+  /** Stops the start where requests would have no session to find channels in, as far as the platform can tell. */
+  readonly requireSession: () => void;
   /** Whether a new session can be made beside a request's own, which device keys need. */
   readonly makesSessionsBeside: boolean;
   /** Puts the session (where the application has none) and the body reader in place, before any route. */

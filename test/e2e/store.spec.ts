@@ -9,12 +9,12 @@ import { clientOf, COOKIE_SECRET, SECRET, SessionController } from './support/se
 
 const NEW_SECRET = 'another secret, which comes to replace the first one';
 
-/** A store that can be made to answer nothing, or an error, for records of channels. */
+/** A store that can be made to answer nothing, or an error, for records of channels; or an error for sessions, too. */
 class FickleStore extends MemoryStore {
-  mood: 'good' | 'silent' | 'failing' = 'good';
+  mood: 'good' | 'silent' | 'failing' | 'down' = 'good';
   override get(id: string, done: (error: unknown, session?: SessionData | null) => void): void {
-    if (this.mood === 'good' || !id.startsWith('e2e:')) super.get(id, done);
-    else if (this.mood === 'failing') done(new Error('the store is down'));
+    if (this.mood === 'good' || (this.mood !== 'down' && !id.startsWith('e2e:'))) super.get(id, done);
+    else if (this.mood !== 'silent') done(new Error('the store is down'));
   }
   /** Every record, as it stands. */
   get records(): [name: string, record: { e2e?: unknown }][] {
@@ -163,6 +163,28 @@ onEachPlatform('Records in the session store', (platform) => {
       expectPlainProblem(handshake, 'busy');
       store.mood = 'good';
       expect((await channel.request('GET', '/session/notes')).status).toBe(200);
+    } finally {
+      await app.close();
+    }
+  });
+
+  it('in a store that is down, for sessions too: busy', async () => {
+    const store = new FickleStore();
+    const app = await serve(platform, store);
+    try {
+      const channel = await app.visitor().handshake('X25519');
+      store.mood = 'down';
+      const body = json({ note: 'lost' });
+      for (const message of [
+        channel.message('GET', '/session/notes'),
+        channel.message('POST', '/session/notes', body),
+      ]) {
+        const reply = await channel.post(message);
+        expectPlainProblem(reply, 'busy');
+        expect(reply.headers['retry-after']).toBe('1');
+      }
+      store.mood = 'good';
+      expect(JSON.parse((await channel.request('GET', '/session/notes')).text)).toEqual([]);
     } finally {
       await app.close();
     }

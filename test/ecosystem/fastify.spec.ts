@@ -7,7 +7,7 @@ import { createE2eClient } from '../../src/client/index.js';
 import { form, json } from '../conformance/channel.js';
 import { TestApp, useApp, type Setup } from '../e2e/support/apps.js';
 import { CANARY, expectPlainProblem, postJson } from '../e2e/support/raw.js';
-import { SECRET, SessionController } from '../e2e/support/sessions.js';
+import { SECRET, SessionController, useOwnSession } from '../e2e/support/sessions.js';
 
 interface Reply {
   hijack(): void;
@@ -185,6 +185,22 @@ describe('On Fastify the start is refused', () => {
     ],
   ])('%s', async (_, setup, says) => {
     await expect(TestApp.start('fastify', { controllers, ...setup })).rejects.toThrow(says);
+  });
+
+  it('not of a session that comes after the modules', async () => {
+    const app = await TestApp.start('fastify', {
+      controllers,
+      e2e: { session: false, secret: SECRET },
+      configure: async (nest) => {
+        await nest.init();
+        await useOwnSession(nest, 'fastify');
+      },
+    });
+    try {
+      expect(await (await app.client().fetch('/notes', postJson(CANARY))).json()).toEqual({ note: CANARY });
+    } finally {
+      await app.close();
+    }
   });
 
   it('not of a parser for every type: it leaves messages alone', async () => {
