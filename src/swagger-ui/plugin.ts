@@ -3,35 +3,40 @@ import type { E2eClientOptions } from '../client/options.js';
 import { SEALING_EXTENSION, type DocumentSealing, type OperationSealing } from './extension.js';
 import { showInside } from './inside.js';
 import { sealedParts, type ShownDocument } from './parts.js';
-import type { SwaggerUi, TryOut, WireRequest } from './swagger-ui.js';
+import type { Http, SwaggerUi, TryOut, WireRequest } from './swagger-ui.js';
+
+/** An operation, and what of it is sealed. */
+interface Target {
+  readonly pathName: string;
+  readonly sealing: OperationSealing;
+}
 
 /**
- * Swagger UI's plug-in: what "Try it out" sends to a sealed operation goes through the client, and what comes back is shown
- * opened. Whatever goes wrong on the way is shown as the call's error, and nothing is sent in its place.
+ * Swagger UI's plug-in: what "Try it out" and "Authorize" send to a sealed operation goes through the client, and what
+ * comes back is shown opened. Whatever goes wrong on the way is shown as the call's error, and nothing is sent in its place.
  */
 function sealedSwaggerUi(ui: SwaggerUi): object {
+  const { fetch: http } = ui.fn;
   const clients = new Map<string, E2eClient>();
-  const extensionAt = (...place: string[]) =>
-    ui.specSelectors
-      .specJson()
-      .getIn([...place, SEALING_EXTENSION])
-      ?.toJS();
+  const valueAt = (...place: string[]) => ui.specSelectors.specJson().getIn(place)?.toJS();
   const shown: ShownDocument = {
-    path: () => (extensionAt() as DocumentSealing | undefined)?.path ?? 'e2e',
-    sealingAt: (pathName, method) => extensionAt('paths', pathName, method) as OperationSealing | undefined,
+    path: () => (valueAt(SEALING_EXTENSION) as DocumentSealing | undefined)?.path ?? 'e2e',
+    sealingAt: (pathName, method) =>
+      valueAt('paths', pathName, method, SEALING_EXTENSION) as OperationSealing | undefined,
   };
 
-  /** One for each server that the document names: its channel serves all calls to it. */
-  function clientFor(base: string): E2eClient {
-    const options: E2eClientOptions = { baseUrl: base, path: shown.path(), ...ui.getConfigs().e2e };
-    const client = clients.get(base) ?? createE2eClient(options);
-    clients.set(base, client);
+  /** One for each server that a document names: its channel serves all calls to it. */
+  function clientFor(baseUrl: string): E2eClient {
+    const options: E2eClientOptions = { baseUrl, path: shown.path(), ...ui.getConfigs().e2e };
+    const key = JSON.stringify(options);
+    const client = clients.get(key) ?? createE2eClient(options);
+    clients.set(key, client);
     return client;
   }
 
-  function send(tryOut: TryOut, sealing: OperationSealing, url: string, request: WireRequest): Promise<Response> {
+  function send({ pathName, sealing }: Target, url: string, request: WireRequest): Promise<Response> {
     const { method, headers, body, credentials, signal } = request;
-    return clientFor(serverOf(url, tryOut.pathName)).fetch(url, {
+    return clientFor(serverOf(url, pathName)).fetch(url, {
       method,
       headers,
       body,
@@ -42,25 +47,47 @@ function sealedSwaggerUi(ui: SwaggerUi): object {
     });
   }
 
+  function sealed(target: Target, request: WireRequest): Promise<unknown> {
+    return http({
+      ...request,
+      // After whatever the page's own interceptor has made of it, so that none can take it away.
+      requestInterceptor: async (given) => ({
+        ...((await request.requestInterceptor?.(given)) ?? given),
+        userFetch: (url, last) => send(target, url, last),
+      }),
+    });
+  }
+
+  /** The sealed operation that such a request is for, where Swagger UI asks by itself: for a token, with a password. */
+  function targetOf({ url, method = 'get' }: WireRequest): Target | undefined {
+    const { origin, pathname } = new URL(url, location.href);
+    const servers = (valueAt('servers') ?? []) as { url: string }[];
+    if (![location.href, ...servers.map((each) => each.url)].some((each) => originOf(each) === origin)) {
+      return undefined;
+    }
+    const names = Object.keys(valueAt('paths') ?? {}).filter((name) => pathname.endsWith(name));
+    const targets = names.map((pathName) => ({ pathName, sealing: shown.sealingAt(pathName, method.toLowerCase()) }));
+    return targets.find((target): target is Target => target.sealing !== undefined);
+  }
+
   return {
+    fn: {
+      fetch: (request: WireRequest | string) => {
+        const target = typeof request === 'string' ? undefined : targetOf(request);
+        return target ? sealed(target, request as WireRequest) : http(request);
+      },
+    },
     statePlugins: {
       spec: {
         wrapActions: {
           updateJsonSpec: (original: (document: object) => unknown) => (document: object) =>
             original(showInside(document)),
           executeRequest: (original: (tryOut: TryOut) => unknown) => (tryOut: TryOut) => {
-            const sealing = shown.sealingAt(tryOut.pathName, tryOut.method);
-            if (!sealing) return original(tryOut);
-            const http = (request: WireRequest) =>
-              tryOut.fetch({
-                ...request,
-                // After whatever the page's own interceptor has made of it, so that none can take it away.
-                requestInterceptor: async (given) => ({
-                  ...((await request.requestInterceptor?.(given)) ?? given),
-                  userFetch: (url, last) => send(tryOut, sealing, url, last),
-                }),
-              });
-            return original({ ...tryOut, fetch: http });
+            const { pathName, method } = tryOut;
+            const sealing = shown.sealingAt(pathName, method);
+            const send: Http = sealing ? (request) => sealed({ pathName, sealing }, request as WireRequest) : http;
+            // It has `withCredentials` on it.
+            return original({ ...tryOut, fetch: Object.assign((request: WireRequest) => send(request), tryOut.fetch) });
           },
         },
       },
@@ -77,6 +104,10 @@ function serverOf(url: string, pathName: string): string {
   server.search = '';
   server.hash = '';
   return server.href;
+}
+
+function originOf(url: string): string | undefined {
+  return URL.canParse(url, location.href) ? new URL(url, location.href).origin : undefined;
 }
 
 Object.assign(globalThis, { sealedSwaggerUi });

@@ -29,6 +29,7 @@ export interface React {
 /** The "system" that plug-ins are given. */
 export interface SwaggerUi {
   readonly React: React;
+  readonly fn: { readonly fetch: Http };
   readonly specSelectors: { specJson(): ImmutableMap };
   getConfigs(): { readonly e2e?: object };
   getComponent(name: string, container?: boolean): unknown;
@@ -36,7 +37,8 @@ export interface SwaggerUi {
 
 /** A request on its way to the wire. */
 export interface WireRequest {
-  readonly method: string;
+  readonly url: string;
+  readonly method?: string;
   readonly headers: Record<string, string>;
   readonly body?: BodyInit;
   readonly credentials?: RequestCredentials;
@@ -45,11 +47,13 @@ export interface WireRequest {
   readonly userFetch?: (url: string, request: WireRequest) => Promise<Response>;
 }
 
+/** Swagger UI's own way to the wire. */
+export type Http = (request: WireRequest | string) => Promise<unknown>;
+
 /** What the button "Execute" asks for. */
 export interface TryOut {
   /** As the document has it: `/notes/{id}` */
   readonly pathName: string;
   readonly method: string;
-  /** Swagger UI's own way to the wire. */
-  readonly fetch: (request: WireRequest) => Promise<unknown>;
+  readonly fetch: Http;
 }

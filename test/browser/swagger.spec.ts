@@ -63,6 +63,33 @@ onEachPlatform('Swagger UI', (platform) => {
     expect(swagger.complaints).toEqual([]);
   });
 
+  it.each(platform === 'express' ? ['', '/', '/index.html'] : [''])(
+    'behind a prefix, with versions and a path, on the page that ends in "%s"',
+    async (end) => {
+      const swagger = await open(`${url('Prefixed')}/v/docs/things${end}`);
+      const canary = makeCanary();
+      const tap = listen('Prefixed');
+      const { status, answer, command } = await swagger.call('_create_v3', { body: `{"name":"${canary}"}` });
+      expect([status, answer]).toEqual(['201', expect.stringContaining(canary)]);
+      expect(command).toContain(`'${url('Prefixed')}/v/v3/things'`);
+      expect(command).toContain("--path 'v/secure/channel'");
+      expect(tap.text).toContain('POST /v/secure/channel/handshake');
+      expect(holds(tap.text, canary)).toBe(false);
+      expect(swagger.complaints).toEqual([]);
+    },
+  );
+
+  it('serves of this package nothing but what the page needs', async () => {
+    const status = async (path: string) => (await fetch(`${url('Bare')}/api/e2e-client/${path}`)).status;
+    expect(await status('client/index.js')).toBe(200);
+    for (const path of ['nest/key.service.js', 'client/none.js', 'client/..%2f..%2f..%2fpackage.json', 'x/y.js']) {
+      expect([path, await status(path)]).toEqual([path, 404]);
+    }
+  });
+
+  // The rest is the page's own, whatever the server is.
+  if (platform === 'fastify') return;
+
   it('shows the DTO in the editor, as the JSON that it is, and what is sealed', async () => {
     const swagger = await open(`${url('Usual')}/api`);
     const badges = (name: string) => swagger.operation(name).locator('.opblock-summary-path ~ span').allInnerTexts();
@@ -98,21 +125,29 @@ onEachPlatform('Swagger UI', (platform) => {
     }
   });
 
-  it.each(['', '/', '/index.html'])(
-    'behind a prefix, with versions and a path, on the page that ends in "%s"',
-    async (end) => {
-      const swagger = await open(`${url('Prefixed')}/v/docs/things${end}`);
-      const canary = makeCanary();
-      const tap = listen('Prefixed');
-      const { status, answer, command } = await swagger.call('_create_v3', { body: `{"name":"${canary}"}` });
-      expect([status, answer]).toEqual(['201', expect.stringContaining(canary)]);
-      expect(command).toContain(`'${url('Prefixed')}/v/v3/things'`);
-      expect(command).toContain("--path 'v/secure/channel'");
-      expect(tap.text).toContain('POST /v/secure/channel/handshake');
-      expect(holds(tap.text, canary)).toBe(false);
-      expect(swagger.complaints).toEqual([]);
-    },
-  );
+  it('behind a prefix that the document leaves to its servers', async () => {
+    const swagger = await open(`${url('Servers')}/api`);
+    const tap = listen('Servers');
+    const { status, answer } = await swagger.call('_create', { body: '{"name":"x"}' });
+    expect([status, answer]).toEqual(['201', expect.stringContaining('"name": "x"')]);
+    expect(tap.text).toContain('POST /v/e2e/handshake');
+  });
+
+  it('seals the password that "Authorize" sends to a sealed route', async () => {
+    const swagger = await open(`${url('Servers')}/api`);
+    const { page } = swagger;
+    const [user, password] = [makeCanary(), makeCanary()];
+    const tap = listen('Servers');
+    await page.locator('button.authorize').first().click();
+    await page.locator('#oauth_username').fill(user);
+    await page.locator('#oauth_password').fill(password);
+    await page.locator('.auth-btn-wrapper button.authorize').click();
+    await page.locator('.auth-btn-wrapper').getByText('Logout').waitFor();
+    expect(tap.text).toContain('POST /v/token');
+    expect(holds(tap.text, user)).toBe(false);
+    expect(holds(tap.text, password)).toBe(false);
+    expect(swagger.complaints).toEqual([]);
+  });
 
   it('gives pins to the client, which sends nothing where the server does not prove who it is', async () => {
     const right = await open(`${url('Pages')}/right`);
@@ -127,12 +162,7 @@ onEachPlatform('Swagger UI', (platform) => {
   it('makes device keys where it is told to', async () => {
     const swagger = await open(`${url('Device')}/api`);
     const { status, answer } = await swagger.call('_create', { body: '{"name":"x"}' });
-    // On Fastify no server requires them, and the client refuses a session that is not bound to its key.
-    expect([status, answer]).toEqual(
-      platform === 'express'
-        ? ['201', expect.anything()]
-        : [expect.anything(), expect.stringContaining('bound to this device key')],
-    );
+    expect([status, answer]).toEqual(['201', expect.stringContaining('"name": "x"')]);
   });
 
   it('seals whatever an interceptor of the page makes of a request', async () => {
@@ -163,13 +193,5 @@ onEachPlatform('Swagger UI', (platform) => {
     expect([status, answer]).toEqual(['201', expect.stringContaining(canary)]);
     expect(holds(tap.text, canary)).toBe(false);
     expect(swagger.complaints).toEqual([]);
-  });
-
-  it('serves of this package nothing but what the page needs', async () => {
-    const status = async (path: string) => (await fetch(`${url('Bare')}/api/e2e-client/${path}`)).status;
-    expect(await status('client/index.js')).toBe(200);
-    for (const path of ['nest/key.service.js', 'client/none.js', 'client/..%2f..%2f..%2fpackage.json', 'x/y.js']) {
-      expect([path, await status(path)]).toEqual([path, 404]);
-    }
   });
 });

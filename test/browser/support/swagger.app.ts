@@ -1,15 +1,27 @@
 import fastifyHelmet from '@fastify/helmet';
-import { Module, VersioningType, type INestApplication } from '@nestjs/common';
+import { Body, Controller, Module, Post, VersioningType, type INestApplication } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
 import helmet from 'helmet';
 import { generateKeyPairSync, type KeyPairKeyObjectResult } from 'node:crypto';
-import { E2eModule, type E2eExtras, type E2eOptions, type SigningJwk } from '../../../src/index.js';
+import { E2eModule, Encrypted, type E2eExtras, type E2eOptions, type SigningJwk } from '../../../src/index.js';
 import { setupSealedSwagger, type SealedSwaggerOptions } from '../../../src/swagger/index.js';
 import { ThingController } from '../../swagger/support/things.js';
 
+@Encrypted()
+@Controller('token')
+class TokenController {
+  @Post()
+  give(@Body() { username }: { username: string }): object {
+    return { access_token: `token-of-${username}`, token_type: 'bearer' };
+  }
+}
+
 function application(configure: (app: INestApplication) => void, e2e: E2eOptions & E2eExtras = {}) {
-  @Module({ imports: [E2eModule.forRoot({ keyPool: { size: 1 }, ...e2e })], controllers: [ThingController] })
+  @Module({
+    imports: [E2eModule.forRoot({ keyPool: { size: 1 }, ...e2e })],
+    controllers: [ThingController, TokenController],
+  })
   class AppModule {
     static configure = configure;
   }
@@ -46,6 +58,17 @@ const identity = generateKeyPairSync('ed25519');
 function pinsOf({ publicKey }: KeyPairKeyObjectResult): SigningJwk[] {
   return [publicKey.export({ format: 'jwk' }) as SigningJwk];
 }
+
+/** Paths without the prefix, which the server's URL has; and a sealed route that gives tokens for passwords. */
+export const Servers = application((app) => {
+  app.setGlobalPrefix('v');
+  const config = new DocumentBuilder()
+    .addServer('/v')
+    .addOAuth2({ type: 'oauth2', flows: { password: { tokenUrl: '/v/token', scopes: {} } } })
+    .build();
+  const document = SwaggerModule.createDocument(app, config, { ignoreGlobalPrefix: true });
+  setupSealedSwagger(app, document, { client });
+});
 
 /** Three pages: with the right pin and with another, and with an interceptor. */
 export const Pages = application(
