@@ -84,8 +84,9 @@ class Newcomer {
   }
 
   #terminal() {
-    // With the answer to npx, which asks whether to install what it is to run.
-    return { cwd: this.#folder, env: { ...environment(), npm_config_yes: 'true', PORT: String(this.port) } };
+    // With the answer to npx, which asks whether to install what it is to run; and sparing with the registry.
+    const npm = { npm_config_yes: 'true', npm_config_prefer_offline: 'true', npm_config_audit: 'false' };
+    return { cwd: this.#folder, env: { ...environment(), ...npm, PORT: String(this.port) } };
   }
 }
 
