@@ -95,6 +95,14 @@ describe('On Fastify', () => {
     expect(await response.json()).toEqual({ statusCode: 415, message: 'Unsupported Media Type' });
   });
 
+  it('a plain body that does not parse, beside a message, is Fastify’s own 400', async () => {
+    const channel = await app().visitor().handshake('X25519');
+    const beside = { at: 'header', headers: { 'content-type': 'application/json' }, body: '{bad' } as const;
+    const reply = await channel.post(channel.message('POST', '/notes'), beside);
+    expect(reply.status).toBe(400);
+    expect(reply.headers['content-type']).toMatch(/^application\/json/);
+  });
+
   it('a schema for answers has its say before they are sealed', async () => {
     app().tap.clear();
     const response = await app().client().fetch('/notes/schema', { method: 'POST' });

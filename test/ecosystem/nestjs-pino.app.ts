@@ -1,6 +1,6 @@
 import { Body, Controller, Get, Module, Post, Query, type INestApplication } from '@nestjs/common';
 import type { IncomingMessage } from 'node:http';
-import { InjectPinoLogger, Logger, LoggerModule, PinoLogger, type Params } from 'nestjs-pino';
+import { InjectPinoLogger, Logger, LoggerErrorInterceptor, LoggerModule, PinoLogger, type Params } from 'nestjs-pino';
 import { E2eModule, Encrypted } from '../../src/index.js';
 
 @Controller('notes')
@@ -28,6 +28,7 @@ function application(pinoHttp: Params['pinoHttp']) {
   class AppModule {
     static configure(app: INestApplication): void {
       app.useLogger(app.get(Logger));
+      app.useGlobalInterceptors(new LoggerErrorInterceptor());
     }
   }
   return AppModule;

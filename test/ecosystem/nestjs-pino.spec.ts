@@ -22,7 +22,7 @@ onEachPlatform('nestjs-pino', (platform) => {
     const log = await logOf('Default');
     expect(log).toMatch(/"url":"\/notes".*"msg":"a handler logs"/);
     expect(log).toMatch(/"url":"\/notes".*"statusCode":201.*"msg":"request completed"/);
-    expect(log).toMatch(/"url":"\/notes\/fail".*"message":"a handler fails"/);
+    expect(log).toMatch(/"url":"\/notes\/fail".*"message":"a handler fails".*"msg":"request errored"/);
     expect(log).not.toContain(CANARY);
   });
 
