@@ -42,14 +42,17 @@ export function describeStacks(stacks: readonly Stack[]): void {
         MINUTES,
       );
 
-      (canTest ? it : it.skip)(
-        'passes its own tests, and those of a sealed controller, under its own test runner',
-        async () => {
-          await run(appOf(stack), 'npm', 'test');
-          await run(appOf(stack), 'npm', 'run', 'test:e2e');
-        },
-        MINUTES,
-      );
+      // Elsewhere not even the tests that `nest new` makes run; Node's own test runner, below, loads both kinds.
+      if (canTest) {
+        it(
+          'passes its own tests, and those of a sealed controller, under its own test runner',
+          async () => {
+            await run(appOf(stack), 'npm', 'test');
+            await run(appOf(stack), 'npm', 'run', 'test:e2e');
+          },
+          MINUTES,
+        );
+      }
 
       it(
         'runs, and gets one set of classes by import and by require',
