@@ -1,5 +1,6 @@
 import { Inject, Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import { Exchange } from './exchange.js';
+import { isRoute } from './nest-metadata.js';
 import { SealingReader } from './sealing-reader.js';
 
 /** Opens the message before the application's guards run, so that they see the plain DTO. First of all guards. */
@@ -11,7 +12,7 @@ export class E2eGuard implements CanActivate {
   ) {}
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
-    if (context.getType() === 'http') {
+    if (isRoute(context)) {
       const http = context.switchToHttp();
       await this.exchange.enter(
         http.getRequest(),

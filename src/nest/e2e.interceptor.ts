@@ -12,6 +12,7 @@ import { HttpAdapterHost } from '@nestjs/core';
 import { map, type Observable } from 'rxjs';
 import { Exchange } from './exchange.js';
 import { rawRequest, stateOf } from './exchange-state.js';
+import { isRoute } from './nest-metadata.js';
 import { SealingReader } from './sealing-reader.js';
 
 /**
@@ -27,7 +28,7 @@ export class E2eInterceptor implements NestInterceptor {
   ) {}
 
   async intercept(context: ExecutionContext, next: CallHandler): Promise<Observable<unknown>> {
-    if (context.getType() !== 'http') return next.handle();
+    if (!isRoute(context)) return next.handle();
     const http = context.switchToHttp();
     const [request, response] = [http.getRequest<object>(), http.getResponse<object>()];
     await this.exchange.enter(request, response, this.sealing.of(context.getHandler(), context.getClass()));

@@ -59,9 +59,7 @@ export class E2eRoutes {
     const { exclude = [] } = this.config.getGlobalPrefixOptions();
     return exclude.some(
       ({ requestMethod, pathRegex }) =>
-        // All of them, by its number: Nest's way of saying it has changed its name.
-        (requestMethod === RequestMethod.ALL || (requestMethod as number) === -1 || requestMethod === method) &&
-        pathRegex.test(path),
+        (requestMethod === RequestMethod.ALL || requestMethod === method) && pathRegex.test(path),
     );
   }
 }

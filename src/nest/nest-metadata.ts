@@ -1,4 +1,4 @@
-import type { Type } from '@nestjs/common';
+import type { ExecutionContext, Type } from '@nestjs/common';
 import type { MetadataScanner } from '@nestjs/core';
 
 // The keys under which decorators of Nest's write what they declare, as its documentation shows; literals, since its
@@ -19,4 +19,12 @@ export type Handler = (...args: never) => unknown;
 export function methodsOf(scanner: MetadataScanner, { prototype }: Type<unknown>): Handler[] {
   const methods = prototype as Record<string, Handler>;
   return scanner.getAllMethodNames(methods).map((name) => methods[name]!);
+}
+
+/**
+ * Whether what is called is a route: queues' consumers, bots and the like, which libraries call through Nest, are 'http'
+ * as well unless the library says otherwise.
+ */
+export function isRoute(context: ExecutionContext): boolean {
+  return context.getType() === 'http' && Reflect.hasMetadata(PATH, context.getHandler());
 }

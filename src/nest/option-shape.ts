@@ -1,10 +1,14 @@
 /** What a value is, in words that tell nothing of what is in it: no text, and of a secret not even a number. */
 export function shapeOf(value: unknown, isSecret = false): string {
-  if (typeof value === 'string') return value === '' ? 'an empty text' : `a text of ${value.length} characters`;
+  if (typeof value === 'string') return shapeOfText(value);
   if (typeof value === 'number') return isSecret ? 'a number' : `the number ${value}`;
   if (typeof value === 'object' && value !== null) return shapeOfObject(value, isSecret);
   const isShown = value === undefined || value === null || typeof value === 'boolean';
   return isShown ? String(value) : `a ${typeof value}`;
+}
+
+function shapeOfText({ length }: string): string {
+  return length === 0 ? 'an empty text' : `a text of ${length} ${length === 1 ? 'character' : 'characters'}`;
 }
 
 function shapeOfObject(value: object, isSecret: boolean): string {

@@ -155,7 +155,7 @@ describe('What stands beside the options is checked where the module is written'
   it.each<[E2eExtras, string]>([
     [
       { path: '/' },
-      '"path" takes a path such as \'e2e\', without parameters or wildcards, and got a text of 1 characters',
+      '"path" takes a path such as \'e2e\', without parameters or wildcards, and got a text of 1 character',
     ],
     [{ path: 'e2e/:tenant' }, '"path"'],
     [{ path: '' }, '"path" takes a path such as \'e2e\', without parameters or wildcards, and got an empty text'],
