@@ -23,6 +23,7 @@ import {
 import type { KeyService } from './key.service.js';
 import { Outgoing, type PlainAnswer, type WireAnswer } from './outgoing.js';
 import { flawOf, NO_STORE, plainProblem, problemAnswer, sealAnswer } from './sealed-answer.js';
+import { makeRoom } from './room.js';
 import type { HttpSession } from './session.js';
 
 const HEAD_REFUSED: WireAnswer = { status: 405, headers: { Allow: 'GET', ...NO_STORE }, body: '' };
@@ -49,6 +50,7 @@ export class Exchange {
   /** First of all: what comes sealed, and a handshake, is answered in time, whatever hangs before its opening. */
   watch(raw: IncomingMessage, response: ServerResponse): void {
     if (!isSealed(raw) && this.arrivals.of(raw).handshakeType === undefined) return;
+    makeRoom(raw, response);
     stateOf(raw).deadline = new Deadline(this.keys.options.storeTimeout, () => {
       if (response.headersSent) return;
       this.refuse(raw, response, new E2eProblem('busy'));

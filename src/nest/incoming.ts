@@ -1,7 +1,7 @@
 import { BadRequestException } from '@nestjs/common';
+import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage } from 'node:http';
 import type { OpenedMessage } from '../channel/channel.js';
-import { fromUtf8 } from '../protocol/json.js';
 import { essence, FORM_MEDIA_TYPE, isJson } from '../protocol/media-type.js';
 import { MAX_REQUEST_HEADER_BYTES, MESSAGE_MEDIA_TYPE, REQUEST_HEADER, type Place } from '../protocol/message.js';
 import { E2eProblem } from '../protocol/problem.js';
@@ -119,15 +119,16 @@ function parseBody(plaintext: Uint8Array, cty: string, how: Presentation): unkno
   const type = essence(cty);
   if (type === FORM_MEDIA_TYPE) return how.parseQuery(text(plaintext));
   if (type.startsWith('text/')) return text(plaintext);
-  return Buffer.from(plaintext.buffer, plaintext.byteOffset, plaintext.byteLength);
+  return asBuffer(plaintext);
 }
 
 function text(plaintext: Uint8Array): string {
-  try {
-    return fromUtf8(plaintext);
-  } catch {
-    throw new BadRequestException('The sealed body was refused: not UTF-8.');
-  }
+  if (!isUtf8(plaintext)) throw new BadRequestException('The sealed body was refused: not UTF-8.');
+  return asBuffer(plaintext).toString('utf8');
+}
+
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
 function setBody(request: object, body: unknown): void {
