@@ -134,10 +134,11 @@ describe('the documentation', () => {
       name: string;
       exports: Record<string, unknown>;
     };
+    // Wherever it stands: in code, in a command, in a sentence.
     const named = [...pages.values()].flatMap((page) => [
-      ...page.matchAll(/['"`]nestjs-e2e-encryption(\/[\w/.-]+)?['"`]/g),
+      ...page.matchAll(/nestjs-e2e-encryption((?:\/[\w-]+(?:\.[\w-]+)*)*)/g),
     ]);
-    const paths = new Set(named.map(([, path]) => (path === undefined ? '.' : `.${path}`)));
+    const paths = new Set(named.map(([, path]) => `.${path!}`));
     expect(name).toBe('nestjs-e2e-encryption');
     expect([...paths].sort()).toEqual(
       Object.keys(exports)

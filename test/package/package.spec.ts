@@ -1,6 +1,7 @@
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { build } from 'esbuild';
 import { makeFolder, MINUTES, pack, run } from './application.js';
 
 let folder: string;
@@ -63,5 +64,27 @@ describe('the tarball', () => {
     const modules = (build: string) =>
       files.filter((path) => path.startsWith(`dist/${build}/`) && path.endsWith('.js')).map((path) => path.slice(9));
     expect(modules('cjs')).toEqual(modules('esm'));
+  });
+
+  it('names of Nest only what its packages export by their own names', async () => {
+    const files = (await packedFiles()).filter((path) => /^dist\/.*\.(js|d\.ts)$/.test(path));
+    const modules = files.flatMap((path) => [
+      ...readFileSync(join(folder, 'package', path), 'utf8').matchAll(/['"](@nestjs\/[^'"]+)['"]/g),
+    ]);
+    const named = new Set(modules.map(([, module]) => module!));
+    expect(named).toContain('@nestjs/common');
+    expect([...named].filter((module) => module.split('/').length > 2)).toEqual([]);
+  });
+
+  it('costs a bundle nothing where nothing of it is used', async () => {
+    const bundle = async (used: string) => {
+      const contents = `import { createE2eClient } from './package/dist/esm/client/index.js';\n${used}`;
+      const stdin = { contents, resolveDir: folder };
+      const external = ['node-forge'];
+      const { outputFiles } = await build({ stdin, bundle: true, minify: true, format: 'esm', external, write: false });
+      return outputFiles[0]!.text.trim();
+    };
+    expect(await bundle('createE2eClient();')).not.toBe('');
+    expect(await bundle('')).toBe('');
   });
 });
