@@ -1,6 +1,6 @@
 import type { INestApplication, Type } from '@nestjs/common';
 import { ApplicationConfig, DiscoveryService, MetadataScanner, ModulesContainer } from '@nestjs/core';
-import { DECORATORS, SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
+import { SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
 import { E2E_PATH } from '../nest/e2e.options.js';
 import type { Sealing } from '../nest/encrypted.decorator.js';
 import { SealingReader } from '../nest/sealing-reader.js';
@@ -62,8 +62,9 @@ function finish({ paths, path }: { paths: Paths; path: string }): DocumentRoutes
   };
 }
 
-/** Nest's own metadata key: what its decorators write, and its documentation shows. */
+/** Metadata keys: of Nest's decorators, and of @ApiExtension(), which early versions do not export. */
 const PATH = 'path';
+const API_EXTENSION = 'swagger/apiExtension';
 
 function handlersOf(app: INestApplication): Handler[] {
   // Asked first: what `get` does not find ends the process, and says nothing of a module.
@@ -110,6 +111,12 @@ function scan(app: INestApplication, handlers: readonly Handler[], ignoreGlobalP
     operationsOf(document).map(({ method, path, operation }) => {
       const { [TAG]: tag, operationId = '' } = operation as { [TAG]?: number; operationId?: string };
       const served = handlers.filter(({ handler }) => handler === handlers[tag ?? -1]?.handler);
+      if (served.length === 0) {
+        // It would be documented as not sealed, and Swagger UI would send what is meant for it in the clear.
+        throw new Error(
+          `sealDocument: the handler of ${method.toUpperCase()} ${path} is not found among the controllers.`,
+        );
+      }
       // One that is inherited serves several classes. Where @ApiOperation() names the operation, any of them may be meant:
       // what is sealed for one of them is then called sealed.
       const controller = OWN_ID.exec(operationId)?.[1];
@@ -134,16 +141,16 @@ function tagged<Result>(handlers: readonly Handler[], run: () => Result): Result
   const before = new Map<Handler['handler'], unknown>();
   for (const [index, { handler }] of handlers.entries()) {
     if (before.has(handler)) continue;
-    const own: unknown = Reflect.getMetadata(DECORATORS.API_EXTENSION, handler);
+    const own: unknown = Reflect.getMetadata(API_EXTENSION, handler);
     before.set(handler, own);
-    Reflect.defineMetadata(DECORATORS.API_EXTENSION, { ...(own as object | undefined), [TAG]: index }, handler);
+    Reflect.defineMetadata(API_EXTENSION, { ...(own as object | undefined), [TAG]: index }, handler);
   }
   try {
     return run();
   } finally {
     for (const [handler, own] of before) {
-      if (own === undefined) Reflect.deleteMetadata(DECORATORS.API_EXTENSION, handler);
-      else Reflect.defineMetadata(DECORATORS.API_EXTENSION, own, handler);
+      if (own === undefined) Reflect.deleteMetadata(API_EXTENSION, handler);
+      else Reflect.defineMetadata(API_EXTENSION, own, handler);
     }
   }
 }

@@ -361,6 +361,21 @@ describe('sealDocument', () => {
     ]);
   });
 
+  it('gives up where it cannot tell whether a route is sealed', async () => {
+    @Controller('known')
+    class KnownController {}
+    @Controller('known')
+    class UnknownController {
+      @Get()
+      get(): string {
+        return '';
+      }
+    }
+    const app = await start('express', { controllers: [KnownController] });
+    Object.setPrototypeOf(app.get(KnownController), UnknownController.prototype as object);
+    expect(() => sealDocument(app, create(app, {}))).toThrow(/the handler of GET \/known is not found/);
+  });
+
   it('says what is missing in an application without the module', async () => {
     @Plain()
     @Controller('alone')
