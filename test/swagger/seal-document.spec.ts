@@ -372,7 +372,7 @@ describe('sealDocument', () => {
       }
     }
     const app = await start('express', { controllers: [KnownController] });
-    Object.setPrototypeOf(app.get(KnownController), UnknownController.prototype as object);
+    Object.setPrototypeOf(app.get(KnownController), UnknownController.prototype);
     expect(() => sealDocument(app, create(app, {}))).toThrow(/the handler of GET \/known is not found/);
   });
 
