@@ -95,7 +95,11 @@ export class Placement {
       if (declaredOn(provider)) yield { name: provider.name, what, fix };
       for (const handler of methodsOf(this.scanner, provider)) {
         if (!declaredOn(handler)) continue;
-        yield { name: nameOf(provider, handler), what: kind ? `of a ${kind}` : 'a method of no controller', fix };
+        yield {
+          name: nameOf(provider, handler),
+          what: kind ? `a method of a ${kind}` : 'a method of no controller',
+          fix,
+        };
       }
     }
     for (const controller of this.#controllers()) {

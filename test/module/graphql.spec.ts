@@ -125,7 +125,7 @@ describe('@Encrypted() on a resolver is refused at start', () => {
 
   it.each([
     [SealedResolver, 'SealedResolver, which is no HTTP route but a GraphQL resolver.'],
-    [HalfSealedResolver, 'HalfSealedResolver.two(), which is no HTTP route but of a GraphQL resolver.'],
+    [HalfSealedResolver, 'HalfSealedResolver.two(), which is no HTTP route but a method of a GraphQL resolver.'],
   ])('%p', async (resolver, text) => {
     const start = TestApp.start('express', { providers: [resolver] });
     await expect(start).rejects.toThrow(`E2eModule: @Encrypted() stands on ${text}`);

@@ -96,7 +96,7 @@ describe('@Encrypted() on a gateway is refused at start', () => {
 
   it.each([
     [SealedGateway, 'SealedGateway, which is no HTTP route but a WebSocket gateway.'],
-    [HalfSealedGateway, 'HalfSealedGateway.say(), which is no HTTP route but of a WebSocket gateway.'],
+    [HalfSealedGateway, 'HalfSealedGateway.say(), which is no HTTP route but a method of a WebSocket gateway.'],
   ])('%p', async (gateway, text) => {
     const start = TestApp.start('express', { providers: [gateway], configure });
     await expect(start).rejects.toThrow(`E2eModule: @Encrypted() stands on ${text}`);
