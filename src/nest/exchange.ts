@@ -84,6 +84,8 @@ export class Exchange {
       const found = findMessage(raw);
       if (found) await this.#open(request, response, found, route);
       else if (isSealedRoute) throw new E2eProblem('message-required');
+      // A handshake whose session's store is down ends before its controller: busy, as a message is.
+      else if (this.arrivals.of(raw).handshakeType !== undefined) this.keys.sessionOf(request);
     } catch (error) {
       if (!(error instanceof E2eProblem)) throw error;
       throw this.refuse(request, response, error);

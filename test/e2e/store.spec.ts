@@ -183,6 +183,10 @@ onEachPlatform('Records in the session store', (platform) => {
         expectPlainProblem(reply, 'busy');
         expect(reply.headers['retry-after']).toBe('1');
       }
+      const headers = { 'content-type': 'application/json' };
+      const hello = JSON.stringify({ publicKey: channel.pair.jwk });
+      const handshake = { method: 'POST', target: '/e2e/handshake', headers, body: hello };
+      expectPlainProblem(await channel.visitor.send(handshake), 'busy');
       store.mood = 'good';
       expect(JSON.parse((await channel.request('GET', '/session/notes')).text)).toEqual([]);
     } finally {
