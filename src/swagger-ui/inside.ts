@@ -1,4 +1,4 @@
-import { MESSAGE_MEDIA_TYPE } from '../protocol/media-type.js';
+import { JSON_MEDIA_TYPE, MESSAGE_MEDIA_TYPE } from '../protocol/media-type.js';
 import { INNER_TYPES_EXTENSION, SEALING_EXTENSION } from './extension.js';
 
 type Content = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
@@ -38,9 +38,10 @@ function openContent(holder: WithContent): WithContent {
   const { [MESSAGE_MEDIA_TYPE]: sealed, ...others } = content ?? {};
   if (!sealed) return holder;
   const { [INNER_TYPES_EXTENSION]: types, ...media } = sealed;
-  // Nothing is known of what is inside where no types are named: an answer without a schema.
-  const inner = Object.fromEntries(((types ?? []) as string[]).map((type) => [type, media]));
-  return { ...rest, content: { ...others, ...inner } };
+  const inner = (types ?? ('schema' in media ? [JSON_MEDIA_TYPE] : [])) as string[];
+  const opened = { ...others, ...Object.fromEntries(inner.map((type) => [type, media])) };
+  // Of an answer without a schema nothing is known.
+  return Object.keys(opened).length > 0 ? { ...rest, content: opened } : rest;
 }
 
 function isSealed(value: unknown): value is Operation {

@@ -35,10 +35,16 @@ it('puts the media types inside in the place of the message, in requests and in 
   expect(document).toEqual(before);
 });
 
-it('shows nothing where nothing is known of what is inside', () => {
+it('takes for JSON what has a schema and no type, and shows nothing where nothing is known', () => {
   const mark = { 'x-e2e-encryption': { request: true, response: true } };
-  expect(showInside(documentWith({ ...mark, responses: { 201: { content: { 'application/jose': {} } } } }))).toEqual(
-    documentWith({ ...mark, responses: { 201: { content: {} } } }),
+  const written = { requestBody: { content: { 'application/jose': { schema } } } };
+  const answers = { 201: { description: '', content: { 'application/jose': {} } } };
+  expect(showInside(documentWith({ ...mark, ...written, responses: answers }))).toEqual(
+    documentWith({
+      ...mark,
+      requestBody: { content: { 'application/json': { schema } } },
+      responses: { 201: { description: '' } },
+    }),
   );
 });
 
