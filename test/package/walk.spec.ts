@@ -1,7 +1,7 @@
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { codeBlocks, type CodeBlock } from '../support/markdown.js';
 import { environment, freePort, listens, makeFolder, MINUTES, pack, ROOT } from './application.js';
 
@@ -43,8 +43,8 @@ class Newcomer {
 
   leave(): void {
     // The whole group: npm starts Nest's command line, which starts the application.
-    if (this.#server) process.kill(-this.#server.pid!);
-    rmSync(this.#home, { recursive: true, force: true });
+    if (this.#server?.exitCode === null) process.kill(-this.#server.pid!);
+    rmSync(this.#home, { recursive: true, force: true, maxRetries: 3 });
   }
 
   async #typeAll(code: string, language: string): Promise<void> {
@@ -95,14 +95,17 @@ function expectLines(printed: string, wanted: string): void {
   for (const line of wanted.trimEnd().split('\n')) expect(printed).toContain(line);
 }
 
+let folder: string;
 let tarball: string;
-let newcomer: Newcomer;
+let newcomer: Newcomer | undefined;
 
 beforeAll(async () => {
-  tarball = await pack(makeFolder());
+  folder = makeFolder();
+  tarball = await pack(folder);
 });
 
-afterEach(() => newcomer.leave());
+afterEach(() => newcomer?.leave());
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 describe('docs/getting-started.md, word for word', () => {
   it.each(['Express', 'Fastify'])(
