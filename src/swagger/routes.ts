@@ -1,10 +1,11 @@
 import type { INestApplication, Type } from '@nestjs/common';
 import { ApplicationConfig, DiscoveryService, MetadataScanner, ModulesContainer } from '@nestjs/core';
-import { SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
+import type { OpenAPIObject } from '@nestjs/swagger';
 import { E2E_PATH } from '../nest/e2e.options.js';
 import type { Sealing } from '../nest/encrypted.decorator.js';
 import { SealingReader } from '../nest/sealing-reader.js';
 import { operationsOf } from './operations.js';
+import { scan, type ScannedHandler } from './scan.js';
 
 /** What is known of an operation's handler. */
 export interface KnownRoute {
@@ -20,22 +21,14 @@ export interface DocumentRoutes {
   readonly path: string;
 }
 
-/** A handler of an HTTP route, for one of the classes that it serves. */
-interface Handler extends KnownRoute {
-  readonly handler: (...args: never) => unknown;
-  readonly controller: Type<unknown>;
-}
+interface Handler extends ScannedHandler, KnownRoute {}
+
 type Paths = ReadonlyMap<string, KnownRoute>;
 
-/** Stands on each operation of a scan, and nowhere else. */
-const TAG = 'x-e2e-handler';
 const ANYWHERE = { strict: false };
 
-const OWN_ID = /^e2e:(.*?):/;
-
 /**
- * Finds the handler of each operation. How Nest makes paths of prefixes, versions, modules' paths and parameters is asked
- * of `@nestjs/swagger` itself, by a scan in which each handler carries a number.
+ * Finds what is known of each operation.
  *
  * @throws Error where the application has no E2eModule.
  */
@@ -43,11 +36,11 @@ export function routesOf(app: INestApplication, document: OpenAPIObject): Docume
   const handlers = handlersOf(app);
   const prefix = trim(app.get(ApplicationConfig, ANYWHERE).getGlobalPrefix());
   const modulePath = app.get<string>(E2E_PATH, ANYWHERE);
-  const full = { paths: scan(app, handlers, false), path: trim(`${prefix}/${modulePath}`) };
+  const full = { paths: pathsOf(app, handlers, false), path: trim(`${prefix}/${modulePath}`) };
   if (prefix === '') return finish(full);
 
   // The document may have been made with `ignoreGlobalPrefix`: then it knows the paths without.
-  const bare = { paths: scan(app, handlers, true), path: modulePath };
+  const bare = { paths: pathsOf(app, handlers, true), path: modulePath };
   const keys = operationsOf(document).map(({ method, path }) => key(method, path));
   const known = ({ paths }: { paths: Paths }) => keys.filter((each) => paths.has(each)).length;
   return finish(known(full) >= known(bare) ? full : bare);
@@ -62,9 +55,8 @@ function finish({ paths, path }: { paths: Paths; path: string }): DocumentRoutes
   };
 }
 
-/** Metadata keys: of Nest's decorators, and of @ApiExtension(), which early versions do not export. */
+/** Nest's own metadata key: what its decorators write, and its documentation shows. */
 const PATH = 'path';
-const API_EXTENSION = 'swagger/apiExtension';
 
 function handlersOf(app: INestApplication): Handler[] {
   // Asked first: what `get` does not find ends the process, and says nothing of a module.
@@ -98,32 +90,24 @@ function handlersOf(app: INestApplication): Handler[] {
     });
 }
 
-function scan(app: INestApplication, handlers: readonly Handler[], ignoreGlobalPrefix: boolean): Paths {
-  const document = tagged(handlers, () =>
-    SwaggerModule.createDocument(
-      app,
-      // Of the versions that know every method there is.
-      { openapi: '3.2.0', info: { title: '', version: '' } },
-      { ignoreGlobalPrefix, operationIdFactory: (controller) => `e2e:${controller}:` },
-    ),
-  );
-  return new Map(
-    operationsOf(document).map(({ method, path, operation }) => {
-      const { [TAG]: tag, operationId = '' } = operation as { [TAG]?: number; operationId?: string };
-      const served = handlers.filter(({ handler }) => handler === handlers[tag ?? -1]?.handler);
-      if (served.length === 0) {
-        // It would be documented as not sealed, and Swagger UI would send what is meant for it in the clear.
-        throw new Error(
-          `sealDocument: the handler of ${method.toUpperCase()} ${path} is not found among the controllers.`,
-        );
-      }
-      // One that is inherited serves several classes. Where @ApiOperation() names the operation, any of them may be meant:
-      // what is sealed for one of them is then called sealed.
-      const controller = OWN_ID.exec(operationId)?.[1];
-      const own = served.filter((each) => each.controller.name === controller);
-      return [key(method, path), knownRoute(own.length > 0 ? own : served)];
-    }),
-  );
+/**
+ * What is sealed in the same way is looked at by itself: of two handlers with one method and path, told apart by a header,
+ * a document has one, and whichever it is, the other may be the one that is called.
+ */
+function pathsOf(app: INestApplication, handlers: readonly Handler[], ignoreGlobalPrefix: boolean): Paths {
+  const groups = new Map<string, Handler[]>();
+  for (const each of handlers) {
+    const kind = JSON.stringify([each.sealing.request, each.sealing.response]);
+    groups.set(kind, [...(groups.get(kind) ?? []), each]);
+  }
+  const found = new Map<string, Handler[]>();
+  for (const group of groups.values()) {
+    for (const { method, path, served } of scan(app, handlers, group, ignoreGlobalPrefix)) {
+      const place = key(method, path);
+      found.set(place, [...(found.get(place) ?? []), ...served]);
+    }
+  }
+  return new Map([...found].map(([place, served]) => [place, knownRoute(served)]));
 }
 
 function knownRoute(handlers: readonly Handler[]): KnownRoute {
@@ -134,25 +118,6 @@ function knownRoute(handlers: readonly Handler[]): KnownRoute {
     },
     channelRoute: handlers[0]?.channelRoute,
   };
-}
-
-/** Runs a scan while each handler has its number among its extensions, as @ApiExtension() would write it. */
-function tagged<Result>(handlers: readonly Handler[], run: () => Result): Result {
-  const before = new Map<Handler['handler'], unknown>();
-  for (const [index, { handler }] of handlers.entries()) {
-    if (before.has(handler)) continue;
-    const own: unknown = Reflect.getMetadata(API_EXTENSION, handler);
-    before.set(handler, own);
-    Reflect.defineMetadata(API_EXTENSION, { ...(own as object | undefined), [TAG]: index }, handler);
-  }
-  try {
-    return run();
-  } finally {
-    for (const [handler, own] of before) {
-      if (own === undefined) Reflect.deleteMetadata(API_EXTENSION, handler);
-      else Reflect.defineMetadata(API_EXTENSION, own, handler);
-    }
-  }
 }
 
 function key(method: string, path: string): string {

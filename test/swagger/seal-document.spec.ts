@@ -329,6 +329,36 @@ describe('sealDocument', () => {
     expect(found['get /sealed']).toEqual(both);
   });
 
+  it.each([
+    ['first', '1', '2'],
+    ['last', '2', '1'],
+  ])('calls sealed what headers tell apart, where one of them is (the sealed one %s)', async (_which, sealed, open) => {
+    @Encrypted()
+    @Controller({ path: 'same', version: sealed })
+    class SealedController {
+      @Get()
+      get(): string {
+        return '';
+      }
+    }
+    @Controller({ path: 'same', version: open })
+    class OpenController {
+      @Get()
+      get(): string {
+        return '';
+      }
+    }
+    const both = [SealedController, OpenController];
+    const controllers = sealed === '1' ? both : both.reverse();
+    const configure = (app: INestApplication) => {
+      app.enableVersioning({ type: VersioningType.HEADER, header: 'x-version' });
+    };
+    expect(marks(await seal('express', { controllers, configure }))['get /same']).toEqual({
+      request: true,
+      response: true,
+    });
+  });
+
   it('keeps extensions of handlers, and a mark that stands already', async () => {
     @Encrypted()
     @Controller('marked')
