@@ -10,9 +10,6 @@ const COOKIE_NAME = 'e2e.sid';
 const MAX_SESSIONS = 50_000;
 const PRUNE_INTERVAL_MS = 600_000;
 
-/** On Fastify it would be dropped, and on Express the module's defaults with it. */
-const COOKIE_FUNCTION = 'E2eModule: the option "session" takes a "cookie" that is an object, not a function.';
-
 /**
  * The session that the module brings where the application has none: express-session's options, completed, and a
  * bounded store in memory unless the options name one.
@@ -48,8 +45,6 @@ export class EmbeddedSession implements OnModuleDestroy {
 
   /** The completed options. A method, since they hold the secret: whoever prints this object runs its getters. */
   completeOptions(): SessionOptions & { readonly name: string } {
-    const { cookie } = this.#given;
-    if (typeof cookie === 'function') throw new TypeError(COOKIE_FUNCTION);
     return {
       name: COOKIE_NAME,
       secret: nodeEngine.encodeBase64url(nodeEngine.randomBytes(32)),
@@ -57,7 +52,7 @@ export class EmbeddedSession implements OnModuleDestroy {
       saveUninitialized: false,
       store: this.#memory,
       ...this.#given,
-      cookie: { httpOnly: true, sameSite: 'lax', secure: 'auto', path: '/', ...cookie },
+      cookie: { httpOnly: true, sameSite: 'lax', secure: 'auto', path: '/', ...(this.#given.cookie as object) },
     };
   }
 

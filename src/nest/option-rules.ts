@@ -119,7 +119,8 @@ export const SESSION_RULES: Rules<SessionOptions> = {
     secret: true,
   },
   store: STORE,
-  cookie: { takes: "the cookie's options", holds: (value) => isObject(value) || isFunction(value) },
+  // A function would be dropped on Fastify, and on Express the module's defaults with it.
+  cookie: { takes: "the cookie's options, as an object", holds: isObject },
   name: { takes: 'a name for the cookie', holds: (value) => typeof value === 'string' && value !== '' },
   genid: { takes: 'a function', holds: isFunction },
   rolling: BOOLEAN,

@@ -254,6 +254,6 @@ onEachPlatform('A session store that outlives the process', (platform) => {
 onEachPlatform('A session cookie whose options are a function', (platform) => {
   it('is refused at start: it would go without the module’s defaults', async () => {
     const e2e = { session: { cookie: () => ({ secure: true }) } };
-    await expect(TestApp.start(platform, { e2e })).rejects.toThrow('"cookie" that is an object');
+    await expect(TestApp.start(platform, { e2e })).rejects.toThrow('session.cookie" takes');
   });
 });
