@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
 export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-const FIXTURE = fileURLToPath(new URL('fixture/', import.meta.url));
+export const FIXTURE = fileURLToPath(new URL('fixture/', import.meta.url));
 const NAME = 'nestjs-e2e-encryption';
 
 export const MINUTES = 60_000;
