@@ -5,24 +5,29 @@ import type { ServerResponse } from 'node:http';
  * middleware hangs where its store does, before any other code of ours runs.
  */
 export class Deadline {
-  #timer: NodeJS.Timeout | undefined;
+  readonly #timer: NodeJS.Timeout;
+  #isHeld = false;
 
-  constructor(
-    private readonly milliseconds: number,
-    private readonly expire: () => void,
-  ) {
-    this.resume();
+  constructor(milliseconds: number, expire: () => void) {
+    this.#timer = setTimeout(() => {
+      if (!this.#isHeld) expire();
+    }, milliseconds);
   }
 
   /** Stops the clock. */
   hold(): void {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
+    this.#isHeld = true;
   }
 
   /** Starts it anew, from zero. */
   resume(): void {
-    this.#timer ??= setTimeout(this.expire, this.milliseconds);
+    this.#isHeld = false;
+    this.#timer.refresh();
+  }
+
+  /** Stops it for good. */
+  end(): void {
+    clearTimeout(this.#timer);
   }
 }
 
@@ -36,5 +41,5 @@ export function endWithin(milliseconds: number, response: ServerResponse): void 
     // Ended by now, it may still be on its way: a client's line takes as long as it takes.
     if (!response.writableEnded) response.destroy();
   }, milliseconds);
-  response.once('close', () => clearTimeout(timer));
+  response.on('close', () => clearTimeout(timer));
 }

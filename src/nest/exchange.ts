@@ -67,7 +67,7 @@ export class Exchange {
   async enter(request: object, response: object, route: Sealing = PLAIN): Promise<void> {
     const raw = rawRequest(request);
     const state = stateOf(raw);
-    state.deadline?.hold();
+    state.deadline?.end();
     if (state.refusal) throw new E2eException(state.refusal);
     if (state.message) {
       this.#enterNext(request, response, state, state.message, route);
