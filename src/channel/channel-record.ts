@@ -10,14 +10,14 @@ type Head = Pick<ChannelState, 'issuedAt' | 'expiresAt' | 'clientKey' | 'device'
 
 /**
  * A channel as bytes: two bytes of length, that much JSON (times, the client's keys), the transcript hash, on RSA
- * channels the server's half of the secret, and the private key in PKCS#8. Bytes rather than JSON, since base64url
+ * channels the server's half of the secret, and the private key. Bytes rather than JSON, since base64url
  * inside base64url would make the record a third larger.
  */
 export function encodeChannel(engine: NodeEngine, channel: Channel): Bytes {
   const { issuedAt, expiresAt, clientKey, device, isDeviceProven, th, ss, privateKey } = Channel.stateOf(channel);
   const head = utf8(JSON.stringify({ issuedAt, expiresAt, clientKey, device, isDeviceProven } satisfies Head));
   const length = Uint8Array.of(head.length >> 8, head.length & 0xff);
-  return concat(length, head, th, ss ?? new Uint8Array(0), engine.exportPrivateKey(privateKey));
+  return concat(length, head, th, ss ?? new Uint8Array(0), engine.packPrivateKey(privateKey));
 }
 
 /** The channel again. Only for bytes that the vault gave back: they are what `encodeChannel` made. */
@@ -32,6 +32,6 @@ export function decodeChannel(engine: NodeEngine, kid: string, bytes: Bytes): Ch
     ...head,
     th: bytes.slice(headEnd, thEnd),
     ss: kind === 'RSA' ? bytes.slice(thEnd, ssEnd) : undefined,
-    privateKey: engine.importPrivateKeyDer(kind, bytes.subarray(ssEnd)),
+    privateKey: engine.unpackPrivateKey(kind, bytes.subarray(ssEnd)),
   });
 }

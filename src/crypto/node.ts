@@ -44,8 +44,10 @@ import {
   generateSigningKey,
   kindOf,
   oaep,
+  packPrivateKey,
   readPem,
   signingJwk,
+  unpackPrivateKey,
   writePem,
 } from './node-keys.js';
 import { IvSupply } from './iv-supply.js';
@@ -153,16 +155,14 @@ export class NodeEngine implements CryptoEngine {
     return new NodePrivateKey(kindOf(key), key);
   }
 
-  /** A channel's private key as PKCS#8 in DER (RFC 5958), for the record that the server wraps and stores. */
-  exportPrivateKey(key: PrivateKey): Bytes {
-    return NodePrivateKey.reveal(key).export({ type: 'pkcs8', format: 'der' });
+  /** A channel's private key as bytes, for the record that the server wraps and stores. */
+  packPrivateKey(key: PrivateKey): Bytes {
+    return packPrivateKey(NodePrivateKey.reveal(key));
   }
 
   /** The reverse; a TypeError where the key is not of that kind. */
-  importPrivateKeyDer(kind: KeyKind, der: Bytes): PrivateKey {
-    const key = createPrivateKey({ key: Buffer.from(der), type: 'pkcs8', format: 'der' });
-    if (kindOf(key) !== kind) throw new TypeError(`the private key is not of kind ${kind}`);
-    return new NodePrivateKey(kind, key);
+  unpackPrivateKey(kind: KeyKind, bytes: Bytes): PrivateKey {
+    return new NodePrivateKey(kind, unpackPrivateKey(kind, bytes));
   }
 
   rsaEncrypt(key: PublicKey, plaintext: Bytes): Bytes {

@@ -93,8 +93,8 @@ describe('a private key at rest', () => {
     'of kind %s comes back as the same key, and as no other kind',
     (kind) => {
       const { publicKey, privateKey } = engine.generateKeyPair(kind);
-      const der = engine.exportPrivateKey(privateKey);
-      const again = engine.importPrivateKeyDer(kind, der);
+      const packed = engine.packPrivateKey(privateKey);
+      const again = engine.unpackPrivateKey(kind, packed);
       expect(again.kind).toBe(kind);
       if (kind === 'RSA') {
         const wrapped = engine.rsaEncrypt(engine.importPublicKey(publicKey), data);
@@ -105,9 +105,9 @@ describe('a private key at rest', () => {
         expect(engine.agree(again, otherPublic)).toEqual(engine.agree(privateKey, otherPublic));
       }
       for (const wrong of (['RSA', 'P-256', 'X25519'] as const).filter((candidate) => candidate !== kind)) {
-        expect(() => engine.importPrivateKeyDer(wrong, der)).toThrow(TypeError);
+        expect(() => engine.unpackPrivateKey(wrong, packed)).toThrow(TypeError);
       }
-      expect(() => engine.importPrivateKeyDer(kind, der.subarray(1))).toThrow();
+      expect(() => engine.unpackPrivateKey(kind, packed.subarray(1))).toThrow();
     },
   );
 });

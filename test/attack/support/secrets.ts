@@ -16,7 +16,7 @@ export class TellTaleEngine extends NodeEngine {
 
   override generateKeyPair(kind: KeyKind, modulusLength?: number): KeyPair {
     const pair = super.generateKeyPair(kind, modulusLength);
-    this.#keep(`client's ${kind}`, privateParts(this.exportPrivateKey(pair.privateKey)));
+    this.#keep(`client's ${kind}`, packedParts(this.packPrivateKey(pair.privateKey)));
     return pair;
   }
 
@@ -49,7 +49,7 @@ export function serverSecrets(sessions: Readonly<Record<string, string>>, secret
       const record = vault.unwrap(`channel\n${id}\n${kid}`, (JSON.parse(value) as { e2e: string }).e2e);
       if (!record) continue;
       const { privateKey, ss } = Channel.stateOf(decodeChannel(nodeEngine, kid, record));
-      const parts = privateParts(nodeEngine.exportPrivateKey(privateKey));
+      const parts = packedParts(nodeEngine.packPrivateKey(privateKey));
       for (const secretBytes of [...parts, ...(ss ? [ss] : [])]) found.set(`server's ${found.size}`, secretBytes);
     }
   }
@@ -62,6 +62,16 @@ export function privateParts(der: Uint8Array): Uint8Array[] {
     format: 'jwk',
   });
   return [der, ...[d, p, q].filter((part) => part !== undefined).map((part) => Buffer.from(part, 'base64url'))];
+}
+
+/** The same of a key as a channel's record has it: each number after two bytes of length. */
+function packedParts(packed: Uint8Array): Uint8Array[] {
+  const parts: Uint8Array[] = [];
+  for (let start = 2; start < packed.length; start += parts.at(-1)!.length + 2) {
+    parts.push(packed.subarray(start, start + packed[start - 2]! * 256 + packed[start - 1]!));
+  }
+  const publicParts = parts.length === 2 ? 1 : 2; // x; x and y; n and e
+  return [packed, ...parts.slice(publicParts)];
 }
 
 /** What an express-session MemoryStore holds. */
