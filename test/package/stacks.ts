@@ -75,7 +75,7 @@ export function describeStacks(stacks: readonly Stack[]): void {
         MINUTES,
       );
 
-      if (stack.platform === 'express' && stack.modules === 'CommonJS') {
+      if (stack.modules === 'CommonJS') {
         it(
           "takes the testing kit under Node's own test runner, too",
           async () => {
