@@ -34,7 +34,9 @@ export async function takeRounds(pair, prefix, sizes, ways, rounds, log) {
     const names = ['plain', ...ways];
     const count = (way) => Math.max(8, Math.round(COUNTS[size] * (SHARES[way] ?? 1)));
     log(`${SIZE_NAMES[size]}: ${names.join(', ')}`);
-    await alternate(size === sizes[0] ? WARM_UP.first : WARM_UP.later, names, (way) => pair.batch(way, size, count(way)));
+    await alternate(size === sizes[0] ? WARM_UP.first : WARM_UP.later, names, (way) =>
+      pair.batch(way, size, count(way)),
+    );
     const taken = await alternate(rounds, names, (way) => pair.batch(way, size, count(way)));
     Object.assign(figures, compare(prefix, size, taken));
   }
