@@ -1,16 +1,33 @@
 import { constants, createPrivateKey, generateKeyPairSync, type JsonWebKey, type KeyObject } from 'node:crypto';
 import type { KeyKind, PublicJwk, SignatureAlgorithm, SigningJwk } from '../protocol/keys.js';
 
-/** Between node:crypto's keys and the protocol's: which kind a KeyObject is, and its JWK. */
-export function generateKeys(kind: KeyKind, modulusLength: number): { publicKey: KeyObject; privateKey: KeyObject } {
+type JwkPair = Readonly<Record<'publicKey' | 'privateKey', JsonWebKey>>;
+
+/**
+ * A key pair, written out by the job that makes it. A KeyObject from `generateKeyPairSync` shares a lock with that job, and
+ * the collector, which ends the job, waits for the lock: where it comes while the key is being written, it waits forever,
+ * and the process with it (Node 20).
+ */
+function makePair(type: string, options?: object): JwkPair {
+  const make = generateKeyPairSync as unknown as (type: string, options: object) => JwkPair;
+  return make(type, { ...options, publicKeyEncoding: { format: 'jwk' }, privateKeyEncoding: { format: 'jwk' } });
+}
+
+function makeChannelPair(kind: KeyKind, modulusLength: number): JwkPair {
   switch (kind) {
     case 'RSA':
-      return generateKeyPairSync('rsa', { modulusLength, publicExponent: 65537 });
+      return makePair('rsa', { modulusLength, publicExponent: 65537 });
     case 'P-256':
-      return generateKeyPairSync('ec', { namedCurve: 'P-256' });
+      return makePair('ec', { namedCurve: 'P-256' });
     case 'X25519':
-      return generateKeyPairSync('x25519');
+      return makePair('x25519');
   }
+}
+
+/** Between node:crypto's keys and the protocol's: which kind a KeyObject is, and its JWK. */
+export function generateKeys(kind: KeyKind, modulusLength: number): { publicKey: PublicJwk; privateKey: KeyObject } {
+  const { publicKey, privateKey } = makeChannelPair(kind, modulusLength);
+  return { publicKey: publicJwk(kind, publicKey), privateKey: createPrivateKey({ key: privateKey, format: 'jwk' }) };
 }
 
 export function kindOf(key: KeyObject): KeyKind {
@@ -25,8 +42,11 @@ function isP256(key: KeyObject): boolean {
 }
 
 export function channelJwk(publicKey: KeyObject): PublicJwk {
-  const { n = '', e = '', x = '', y = '' } = publicKey.export({ format: 'jwk' });
-  switch (kindOf(publicKey)) {
+  return publicJwk(kindOf(publicKey), publicKey.export({ format: 'jwk' }));
+}
+
+function publicJwk(kind: KeyKind, { n = '', e = '', x = '', y = '' }: JsonWebKey): PublicJwk {
+  switch (kind) {
     case 'RSA':
       return { kty: 'RSA', n, e };
     case 'P-256':
@@ -93,9 +113,8 @@ export function readPem(pem: string): KeyObject {
 }
 
 export function generateSigningKey(alg: SignatureAlgorithm): KeyObject {
-  const { privateKey } =
-    alg === 'ES256' ? generateKeyPairSync('ec', { namedCurve: 'P-256' }) : generateKeyPairSync('ed25519');
-  return privateKey;
+  const { privateKey: key } = alg === 'ES256' ? makePair('ec', { namedCurve: 'P-256' }) : makePair('ed25519');
+  return createPrivateKey({ key, format: 'jwk' });
 }
 
 export function writePem(privateKey: KeyObject): string {

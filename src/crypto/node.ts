@@ -136,7 +136,7 @@ export class NodeEngine implements CryptoEngine {
   /** RSA takes a fifth of a second of the event loop: a server takes its pairs from the pool instead. */
   generateKeyPair(kind: KeyKind, modulusLength = 2048): KeyPair {
     const { publicKey, privateKey } = generateKeys(kind, modulusLength);
-    return this.keyPairFrom(publicKey, privateKey);
+    return { publicKey, privateKey: new NodePrivateKey(kind, privateKey) };
   }
 
   /** A key pair that node:crypto made elsewhere, off the event loop. A TypeError for a kind that is none of ours. */
