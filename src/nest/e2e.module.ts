@@ -93,7 +93,9 @@ export class E2eModule extends ConfigurableModuleClass implements NestModule, On
     const platform = platformOf(httpAdapter, this.arrivals);
     this.#platform = platform;
     const server = httpAdapter.getHttpServer() as Server | undefined;
-    this.arrivals.listen(server, (request, response) => this.exchange.watch(request, response));
+    this.arrivals.listen(server, (request, response) => {
+      if (this.exchange.watch(request, response)) platform.makeRoom?.(request, response);
+    });
 
     const { hasSecret, hasReplayGuard, maxBodySize, maxBodyDepth, guard, deviceBinding } = this.keys.options;
     const bringsOwn = !this.embedded.alone && (this.embedded.isOff || platform.hasOwnSession());

@@ -23,7 +23,6 @@ import {
 import type { KeyService } from './key.service.js';
 import { Outgoing, type PlainAnswer, type WireAnswer } from './outgoing.js';
 import { flawOf, NO_STORE, plainProblem, problemAnswer, sealAnswer } from './sealed-answer.js';
-import { makeRoom } from './room.js';
 import type { HttpSession } from './session.js';
 
 const HEAD_REFUSED: WireAnswer = { status: 405, headers: { Allow: 'GET', ...NO_STORE }, body: '' };
@@ -47,15 +46,18 @@ export class Exchange {
     @Inject(E2E_EVENTS) private readonly events: E2eEvents,
   ) {}
 
-  /** First of all: what comes sealed, and a handshake, is answered in time, whatever hangs before its opening. */
-  watch(raw: IncomingMessage, response: ServerResponse): void {
-    if (!isSealed(raw) && this.arrivals.of(raw).handshakeType === undefined) return;
-    makeRoom(raw, response);
+  /**
+   * First of all: what comes sealed, and a handshake, is answered in time, whatever hangs before its opening. Says whether
+   * it is one of the two.
+   */
+  watch(raw: IncomingMessage, response: ServerResponse): boolean {
+    if (!isSealed(raw) && this.arrivals.of(raw).handshakeType === undefined) return false;
     stateOf(raw).deadline = new Deadline(this.keys.options.storeTimeout, () => {
       if (response.headersSent) return;
       this.refuse(raw, response, new E2eProblem('busy'));
       response.end();
     });
+    return true;
   }
 
   /**

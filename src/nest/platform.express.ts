@@ -1,17 +1,19 @@
 import type { HttpServer } from '@nestjs/common';
 import session from 'express-session';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { parse } from 'node:querystring';
 import type { Arrivals } from './arrival.js';
 import type { BodyReader } from './body-reader.js';
 import type { EmbeddedSession } from './embedded-session.js';
 import type { EnterUnmatched, Platform } from './platform.js';
+import { makeRoom, type ExpressPrototypes } from './room.js';
 
 type Request = Parameters<ReturnType<typeof session>>[0];
 type Response = Parameters<ReturnType<typeof session>>[1];
 type NextFunction = Parameters<ReturnType<typeof session>>[2];
 
 /** What is used of an Express application. */
-interface ExpressApp {
+interface ExpressApp extends ExpressPrototypes {
   readonly router?: { readonly stack?: readonly Layer[] };
   /** Express 4. */
   readonly _router?: { readonly stack?: readonly Layer[] };
@@ -70,6 +72,10 @@ export class ExpressPlatform implements Platform {
     this.#app.use((error, request, response, next) => {
       enter(request, response).then(() => next(error), next);
     });
+  }
+
+  makeRoom(request: IncomingMessage, response: ServerResponse): void {
+    makeRoom(request, response, this.#app);
   }
 
   parseQuery(query: string): unknown {

@@ -1,3 +1,4 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { BodyReader } from './body-reader.js';
 import type { EmbeddedSession } from './embedded-session.js';
 
@@ -16,6 +17,8 @@ export interface Platform {
   readonly install: (reader: BodyReader, session: EmbeddedSession | undefined) => Promise<void>;
   /** Puts the opening of unmatched requests in place, after all routes. */
   readonly installTail: (enter: EnterUnmatched) => void;
+  /** Told of each sealed request and handshake before the platform has it, where that makes it cheaper. */
+  readonly makeRoom?: (request: IncomingMessage, response: ServerResponse) => void;
   /** The application's own query parser. */
   readonly parseQuery: (query: string) => unknown;
 }

@@ -1,48 +1,69 @@
 import { IncomingMessage, ServerResponse } from 'node:http';
 
 /** What Express, express-session and body parsers put on a request, none of which stands there before. */
-interface WideRequest {
-  res: unknown;
-  next: unknown;
-  baseUrl: unknown;
-  originalUrl: unknown;
-  _parsedUrl: unknown;
-  params: unknown;
-  _parsedOriginalUrl: unknown;
-  sessionStore: unknown;
-  sessionID: unknown;
-  session: unknown;
-  body: unknown;
-  route: unknown;
-}
+export const REQUEST_MEMBERS = [
+  'res',
+  'next',
+  'baseUrl',
+  'originalUrl',
+  '_parsedUrl',
+  'params',
+  '_parsedOriginalUrl',
+  'sessionStore',
+  'sessionID',
+  'session',
+  'body',
+  'route',
+] as const;
 
 /** What they, and whoever takes the response over, put on a response. All but the first it inherits. */
-interface WideResponse {
-  locals: unknown;
-  writeHead: unknown;
-  write: unknown;
-  end: unknown;
-  flushHeaders: unknown;
-  writeEarlyHints: unknown;
-  statusCode: unknown;
-  statusMessage: unknown;
+export const RESPONSE_MEMBERS = [
+  'locals',
+  'writeHead',
+  'write',
+  'end',
+  'flushHeaders',
+  'writeEarlyHints',
+  'statusCode',
+  'statusMessage',
+] as const;
+
+type WideRequest = Record<(typeof REQUEST_MEMBERS)[number], unknown>;
+type WideResponse = Record<(typeof RESPONSE_MEMBERS)[number], unknown>;
+
+/** What Express makes the prototypes of each request and response. */
+export interface ExpressPrototypes {
+  readonly request: object;
+  readonly response: object;
 }
 
 /**
  * Makes room on a sealed request and its response for what they will be given, each member as it reads already. It
- * changes nothing but the time that a request takes.
+ * changes nothing but the time that a request takes; where it would, it does nothing.
  *
  * Express changes the prototype of each, and the engine then makes each a hidden class of its own: from there on, every
  * member that is added costs a copy of the list of all, a kilobyte and some microseconds. Up to there all requests share
  * their classes, and members cost nothing worth the mention. Hence a line for each, which the compiler makes one step of,
  * and no loop over names, which takes ten times as long.
  */
-export function makeRoom(request: IncomingMessage, response: ServerResponse): void {
-  // Not where Express, of which an application may be a part, had them already; nor on HTTP/2, where they are accessors.
-  if (Object.getPrototypeOf(request) !== IncomingMessage.prototype) return;
-  if (Object.getPrototypeOf(response) !== ServerResponse.prototype) return;
+export function makeRoom(request: IncomingMessage, response: ServerResponse, express: ExpressPrototypes): void {
+  if (!isUntouched(request, response, express)) return;
   widenRequest(request as unknown as WideRequest);
   widenResponse(response as unknown as WideResponse);
+}
+
+/**
+ * Whether both are as Node made them, and the members will read after Express as they do now. They are not where a parent
+ * application, Express or not, had them before, nor on HTTP/2, where members are accessors; and an application may have
+ * given Express' prototypes members of its own.
+ */
+function isUntouched(request: IncomingMessage, response: ServerResponse, express: ExpressPrototypes): boolean {
+  if (Object.getPrototypeOf(request) !== IncomingMessage.prototype) return false;
+  if (Object.getPrototypeOf(response) !== ServerResponse.prototype) return false;
+  for (const name of REQUEST_MEMBERS) if (name in request || name in express.request) return false;
+  const [now, later] = [response as unknown as WideResponse, express.response as WideResponse];
+  for (const name of RESPONSE_MEMBERS) if (Object.hasOwn(now, name) || now[name] !== later[name]) return false;
+  return true;
 }
 
 function widenRequest(request: WideRequest): void {

@@ -1,7 +1,8 @@
 import { createServer, IncomingMessage, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
 import { describe, expect, it } from '@jest/globals';
-import { makeRoom } from '../../src/nest/room.js';
+import express from 'express';
+import { makeRoom, REQUEST_MEMBERS, RESPONSE_MEMBERS } from '../../src/nest/room.js';
 
 /** All that can be read from an object, its prototypes' members included. */
 function readable(value: object): Map<string, unknown> {
@@ -23,14 +24,16 @@ describe('room for what a sealed request will be given', () => {
   it('changes nothing that can be read', () => {
     const { request, response } = exchange();
     const before = [readable(request), readable(response)];
-    makeRoom(request, response);
+    makeRoom(request, response, express());
     const after = [readable(request), readable(response)];
     for (const [index, members] of before.entries()) {
       for (const [name, value] of members) expect([name, after[index]!.get(name)]).toEqual([name, value]);
       const added = [...after[index]!].filter(([name]) => !members.has(name));
       expect(added.filter(([, value]) => value !== undefined)).toEqual([]);
     }
-    expect(after[0]!.has('session')).toBe(true);
+    const own = (object: object, names: readonly string[]) => names.filter((name) => Object.hasOwn(object, name));
+    expect(own(request, REQUEST_MEMBERS)).toEqual([...REQUEST_MEMBERS]);
+    expect(own(response, RESPONSE_MEMBERS)).toEqual([...RESPONSE_MEMBERS]);
   });
 
   it('leaves what Express has had, and HTTP/2, as they are', () => {
@@ -39,7 +42,7 @@ describe('room for what a sealed request will be given', () => {
       request,
       Object.create(IncomingMessage.prototype) as object,
     ) as IncomingMessage;
-    makeRoom(ofExpress, response);
+    makeRoom(ofExpress, response, express());
     expect([Object.hasOwn(ofExpress, 'session'), Object.hasOwn(response, 'locals')]).toEqual([false, false]);
     const compat = {
       get statusCode() {
@@ -50,13 +53,33 @@ describe('room for what a sealed request will be given', () => {
       },
     };
     const bare = exchange().request;
-    expect(() => makeRoom(bare, compat as never)).not.toThrow();
+    expect(() => makeRoom(bare, compat as never, express())).not.toThrow();
     expect(Object.hasOwn(bare, 'session')).toBe(false);
+  });
+
+  it.each(REQUEST_MEMBERS.map((name) => [name]))('is not made where a parent has put %s on the request', (name) => {
+    const { request, response } = exchange();
+    Object.assign(request, { [name]: 'of the parent' });
+    makeRoom(request, response, express());
+    expect((request as unknown as Record<string, unknown>)[name]).toBe('of the parent');
+    expect(RESPONSE_MEMBERS.some((each) => Object.hasOwn(response, each))).toBe(false);
+  });
+
+  it('is not made where the prototypes of Express have members of the application', () => {
+    const app = express();
+    Object.defineProperty(app.request, 'session', { get: () => 'of the application' });
+    const other = express();
+    other.response.end = () => other.response;
+    for (const prototypes of [app, other]) {
+      const { request, response } = exchange();
+      makeRoom(request, response, prototypes);
+      expect(Object.hasOwn(request, 'session') || Object.hasOwn(response, 'end')).toBe(false);
+    }
   });
 
   it('lets a response be answered as ever', async () => {
     const server = createServer((request, response) => {
-      makeRoom(request, response);
+      makeRoom(request, response, express());
       response.statusCode = 201;
       response.end('done');
     });

@@ -1,8 +1,9 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { Body, Controller, Get, Post } from '@nestjs/common';
+import { Body, Controller, Get, Post, Req } from '@nestjs/common';
 import { ExpressAdapter } from '@nestjs/platform-express';
 import express from 'express';
-import { createServer, type RequestListener } from 'node:http';
+import session from 'express-session';
+import { createServer, type RequestListener, type ServerResponse } from 'node:http';
 import request from 'supertest';
 import { E2eModule, Encrypted, type E2eExtras } from '../../src/index.js';
 import { e2eAgent, type E2eAgent, type E2eAgentOptions } from '../../src/testing/index.js';
@@ -16,6 +17,10 @@ class NoteController {
   @Get()
   list(): object {
     return { notes: [] };
+  }
+  @Get('session')
+  session(@Req() { originalUrl, session }: express.Request): object {
+    return { url: originalUrl, user: (session as { user?: string }).user };
   }
   @Post()
   create(@Body() body: object): object {
@@ -77,6 +82,38 @@ describe('A Nest application on Express works', () => {
 
     await request(instance).get('/notes').expect(415).expect('content-type', 'application/problem+json');
     await expectToWork(await agentOf(await listening(instance)));
+  });
+
+  it('behind a server of your own that has made its session, and taken the path of a mount off', async () => {
+    const { nest, instance } = await start(undefined, { secret: 'a-secret-of-32-characters-or-more' });
+    await nest.init();
+    const parents = session({ secret: 'a-secret', resave: false, saveUninitialized: true, name: 'parent.sid' });
+    const url = await listening((incoming, response) => {
+      const taken = Object.assign(incoming, { originalUrl: incoming.url, url: incoming.url?.replace(/^\/api/, '') });
+      parents(taken as never, response as never, () => {
+        (taken as unknown as { session: { user: string } }).session.user = 'ada';
+        instance(taken as never, response as never);
+      });
+    });
+    const agent = await agentOf(`${url}/api`);
+    await expectToWork(agent);
+    await agent.get('notes/session').expect(200, { url: '/api/notes/session', user: 'ada' });
+  });
+
+  it('with methods of its own on the responses of Express, which sealed answers pass through', async () => {
+    const { nest, instance } = await start();
+    const ended: number[] = [];
+    const { end } = instance.response;
+    instance.response.end = function (this: ServerResponse, ...given: never[]) {
+      ended.push(this.statusCode);
+      return (end as (...given: never[]) => never).apply(this, given);
+    };
+    await nest.init();
+    const agent = await agentOf(await listening(instance));
+    await agent.handshake();
+    ended.length = 0;
+    await agent.get('notes').expect(200, { notes: [] });
+    expect(ended).toEqual([200]);
   });
 
   it('mounted in an Express application, at a path of its choice', async () => {
