@@ -1,5 +1,5 @@
-export { E2eModule } from './nest/e2e.module.js';
-export type { E2eExtras, E2eOptions } from './nest/e2e.options.js';
+export { E2eModule } from './nest/module/e2e.module.js';
+export type { E2eExtras, E2eOptions } from './nest/options/e2e.options.js';
 export {
   E2e,
   Encrypted,
@@ -7,12 +7,12 @@ export {
   type ChannelFacts,
   type EncryptedOptions,
   type Sealing,
-} from './nest/encrypted.decorator.js';
-export { KeyService } from './nest/key.service.js';
-export { E2eRoutes, type SealedRoute } from './nest/e2e.routes.js';
-export { E2eGuard } from './nest/e2e.guard.js';
-export { E2eInterceptor } from './nest/e2e.interceptor.js';
-export { E2eException } from './nest/e2e.exception.js';
+} from './nest/routes/encrypted.decorator.js';
+export { KeyService } from './nest/keys/key.service.js';
+export { E2eRoutes, type SealedRoute } from './nest/routes/e2e.routes.js';
+export { E2eGuard } from './nest/exchange/e2e.guard.js';
+export { E2eInterceptor } from './nest/exchange/e2e.interceptor.js';
+export { E2eException } from './nest/request/e2e.exception.js';
 
 export { E2eProblem, type ProblemDetails, type ProblemName } from './protocol/problem.js';
 export type { KeyKind, PublicJwk, SigningJwk } from './protocol/keys.js';

@@ -103,16 +103,16 @@ describe('the documentation', () => {
       'README.md',
       'option',
       [
-        ['src/nest/e2e.options.ts', 'E2eOptions'],
-        ['src/nest/e2e.options.ts', 'E2eExtras'],
+        ['src/nest/options/e2e.options.ts', 'E2eOptions'],
+        ['src/nest/options/e2e.options.ts', 'E2eExtras'],
       ],
     ],
     [
       'docs/options.md',
       'option',
       [
-        ['src/nest/e2e.options.ts', 'E2eOptions'],
-        ['src/nest/e2e.options.ts', 'E2eExtras'],
+        ['src/nest/options/e2e.options.ts', 'E2eOptions'],
+        ['src/nest/options/e2e.options.ts', 'E2eExtras'],
       ],
     ],
     ['docs/client.md', 'option', [['src/client/options.ts', 'E2eClientOptions']]],

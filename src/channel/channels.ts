@@ -5,7 +5,7 @@ import { fromUtf8 } from '../protocol/json.js';
 import { keyKind, type KeyKind, type PublicJwk, type SigningJwk } from '../protocol/keys.js';
 import { MAX_AGE_SECONDS, MAX_AHEAD_SECONDS, parseRequestHeader, type RequestHeader } from '../protocol/message.js';
 import { E2eProblem } from '../protocol/problem.js';
-import type { ChannelStore, SessionRef } from './channel-store.js';
+import type { ChannelStore, SessionRef } from './store/channel-store.js';
 import type { DecodedJwe, OpenedMessage } from './channel.js';
 import { shakeHands, type HandshakeAnswer } from './handshake.js';
 import type { IdentityKeys } from './identity.js';

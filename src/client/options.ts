@@ -1,7 +1,7 @@
 import type { CryptoEngine } from '../protocol/crypto.js';
 import { KEY_KINDS, type KeyKind } from '../protocol/key-kind.js';
 import type { SigningJwk } from '../protocol/jwk.js';
-import type { DeviceKeyOption } from './device.js';
+import type { DeviceKeyOption } from './trust/device.js';
 import { E2eClientError } from './errors.js';
 
 /** A request, as `resend` is asked about it. */

@@ -1,9 +1,9 @@
 import type { INestApplication, Type } from '@nestjs/common';
 import { ApplicationConfig, DiscoveryService, MetadataScanner, ModulesContainer } from '@nestjs/core';
 import type { OpenAPIObject } from '@nestjs/swagger';
-import { E2E_PATH } from '../nest/e2e.options.js';
-import type { Sealing } from '../nest/encrypted.decorator.js';
-import { SealingReader } from '../nest/sealing-reader.js';
+import { E2E_PATH } from '../nest/options/e2e.options.js';
+import type { Sealing } from '../nest/routes/encrypted.decorator.js';
+import { SealingReader } from '../nest/routes/sealing-reader.js';
 import { operationsOf } from './operations.js';
 import { scan, type ScannedHandler } from './scan.js';
 

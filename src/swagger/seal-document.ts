@@ -1,6 +1,6 @@
 import { Logger, type INestApplication } from '@nestjs/common';
 import type { OpenAPIObject } from '@nestjs/swagger';
-import type { Sealing } from '../nest/encrypted.decorator.js';
+import type { Sealing } from '../nest/routes/encrypted.decorator.js';
 import { SEALING_EXTENSION, type DocumentSealing } from '../swagger-ui/extension.js';
 import { describeChannelRoute } from './channel-routes.js';
 import { sealContent } from './content.js';

@@ -1,4 +1,4 @@
-import type { E2eRequestInit } from '../client/request.js';
+import type { E2eRequestInit } from '../client/call/request.js';
 import { readAnswer, type TestAnswer } from './answer.js';
 import { expectBody, expectHeader, expectStatus, meet, placeOf, putAt, type Expectation } from './expectations.js';
 import { probe, type Line } from './probe.js';

@@ -1,10 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
 import session, { type MemoryStore } from 'express-session';
 import { randomBytes } from 'node:crypto';
-import { decodeChannel } from '../../src/channel/channel-record.js';
+import { decodeChannel } from '../../src/channel/store/channel-record.js';
 import { Channel } from '../../src/channel/channel.js';
-import { SessionStoreRecords } from '../../src/channel/records.js';
-import { Vault } from '../../src/channel/vault.js';
+import { SessionStoreRecords } from '../../src/channel/store/records.js';
+import { Vault } from '../../src/channel/store/vault.js';
 import { nodeEngine } from '../../src/crypto/node.js';
 import { utf8 } from '../../src/protocol/json.js';
 import { parsePublicKey, KEY_KINDS } from '../../src/protocol/keys.js';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { MemoryRecords } from '../../src/channel/records.js';
+import { MemoryRecords } from '../../src/channel/store/records.js';
 
 describe('Records in memory', () => {
   const inAnHour = Date.now() / 1000 + 3600;

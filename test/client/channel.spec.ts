@@ -1,7 +1,7 @@
 import { inspect } from 'node:util';
 import { describe, expect, it } from '@jest/globals';
 import { nodeEngine } from '../../src/crypto/node.js';
-import { Channel } from '../../src/client/channel.js';
+import { Channel } from '../../src/client/channel/channel.js';
 
 async function channel(): Promise<Channel> {
   const mine = nodeEngine.generateKeyPair('X25519');

@@ -2,7 +2,7 @@ import { createServer, IncomingMessage, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
 import { describe, expect, it } from '@jest/globals';
 import express from 'express';
-import { makeRoom, REQUEST_MEMBERS, RESPONSE_MEMBERS } from '../../src/nest/room.js';
+import { makeRoom, REQUEST_MEMBERS, RESPONSE_MEMBERS } from '../../src/nest/request/room.js';
 
 /** All that can be read from an object, its prototypes' members included. */
 function readable(value: object): Map<string, unknown> {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc, { type Arbitrary } from 'fast-check';
-import { parseJsonBody } from '../../src/nest/json-body.js';
+import { parseJsonBody } from '../../src/nest/exchange/json-body.js';
 import { parseJsonObject } from '../../src/protocol/json.js';
 import { edited } from './support/mutate.js';
 

@@ -4,7 +4,7 @@ import { generateKeyPairSync, sign } from 'node:crypto';
 import { provesDevice } from '../../src/channel/device.js';
 import { IdentityKeys } from '../../src/channel/identity.js';
 import { E2eClientError } from '../../src/client/errors.js';
-import { PinnedIdentity } from '../../src/client/identity.js';
+import { PinnedIdentity } from '../../src/client/trust/identity.js';
 import { nodeEngine } from '../../src/crypto/node.js';
 import { WebEngine } from '../../src/crypto/web.js';
 import { utf8 } from '../../src/protocol/json.js';

@@ -1,10 +1,10 @@
-import { ChannelStore } from '../../../src/channel/channel-store.js';
+import { ChannelStore } from '../../../src/channel/store/channel-store.js';
 import { Channels } from '../../../src/channel/channels.js';
 import { IdentityKeys } from '../../../src/channel/identity.js';
 import { KeyPool } from '../../../src/channel/key-pool.js';
-import { MemoryRecords, type Records } from '../../../src/channel/records.js';
+import { MemoryRecords, type Records } from '../../../src/channel/store/records.js';
 import { MemoryReplayGuard } from '../../../src/channel/replay.js';
-import { Vault } from '../../../src/channel/vault.js';
+import { Vault } from '../../../src/channel/store/vault.js';
 import { nodeEngine } from '../../../src/crypto/node.js';
 import { KEY_KINDS } from '../../../src/protocol/keys.js';
 

@@ -1,7 +1,7 @@
 import type { MemoryStore } from 'express-session';
-import { decodeChannel } from '../../../src/channel/channel-record.js';
+import { decodeChannel } from '../../../src/channel/store/channel-record.js';
 import { Channel } from '../../../src/channel/channel.js';
-import { Vault } from '../../../src/channel/vault.js';
+import { Vault } from '../../../src/channel/store/vault.js';
 import { NodeEngine, nodeEngine } from '../../../src/crypto/node.js';
 import type { Bytes, ContentKey, KeyPair } from '../../../src/protocol/crypto.js';
 import type { KeyKind } from '../../../src/protocol/keys.js';

@@ -1,0 +1,37 @@
+import type { NodeEngine } from '../../crypto/node.js';
+import type { Bytes } from '../../protocol/crypto.js';
+import { fromUtf8, utf8 } from '../../protocol/json.js';
+import { keyKind } from '../../protocol/keys.js';
+import { SECRET_BYTES } from '../../protocol/schedule.js';
+import { Channel, type ChannelState } from '../channel.js';
+import { concat } from './vault.js';
+
+type Head = Pick<ChannelState, 'issuedAt' | 'expiresAt' | 'clientKey' | 'device' | 'isDeviceProven'>;
+
+/**
+ * A channel as bytes: two bytes of length, that much JSON (times, the client's keys), the transcript hash, on RSA
+ * channels the server's half of the secret, and the private key. Bytes rather than JSON, since base64url
+ * inside base64url would make the record a third larger.
+ */
+export function encodeChannel(engine: NodeEngine, channel: Channel): Bytes {
+  const { issuedAt, expiresAt, clientKey, device, isDeviceProven, th, ss, privateKey } = Channel.stateOf(channel);
+  const head = utf8(JSON.stringify({ issuedAt, expiresAt, clientKey, device, isDeviceProven } satisfies Head));
+  const length = Uint8Array.of(head.length >> 8, head.length & 0xff);
+  return concat(length, head, th, ss ?? new Uint8Array(0), engine.packPrivateKey(privateKey));
+}
+
+/** The channel again. Only for bytes that the vault gave back: they are what `encodeChannel` made. */
+export function decodeChannel(engine: NodeEngine, kid: string, bytes: Bytes): Channel {
+  const headEnd = 2 + bytes[0]! * 256 + bytes[1]!;
+  const head = JSON.parse(fromUtf8(bytes.subarray(2, headEnd))) as Head;
+  const kind = keyKind(head.clientKey);
+  const thEnd = headEnd + 32;
+  const ssEnd = thEnd + (kind === 'RSA' ? SECRET_BYTES : 0);
+  return new Channel(engine, {
+    kid,
+    ...head,
+    th: bytes.slice(headEnd, thEnd),
+    ss: kind === 'RSA' ? bytes.slice(thEnd, ssEnd) : undefined,
+    privateKey: engine.unpackPrivateKey(kind, bytes.subarray(ssEnd)),
+  });
+}

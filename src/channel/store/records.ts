@@ -1,0 +1,115 @@
+import { LRUCache } from 'lru-cache';
+import { E2eProblem } from '../../protocol/problem.js';
+
+/**
+ * Where channels are kept: texts under names, each with an end. Whoever cannot answer throws `busy`, and the request is
+ * refused.
+ */
+export interface Records {
+  get(name: string): Promise<string | undefined>;
+  /** `expiresAt` in seconds since 1970. */
+  set(name: string, value: string, expiresAt: number): Promise<void>;
+  delete(name: string): Promise<void>;
+  /** Counts as a use, where the least recently used goes first. */
+  touch?(name: string): void;
+}
+
+/** Records in this process's memory, bounded: beyond it the least recently used goes. */
+export class MemoryRecords implements Records {
+  readonly #records: LRUCache<string, string>;
+
+  constructor(max: number) {
+    this.#records = new LRUCache({ max });
+  }
+
+  get(name: string): Promise<string | undefined> {
+    return Promise.resolve(this.#records.get(name));
+  }
+
+  set(name: string, value: string, expiresAt: number): Promise<void> {
+    this.#records.set(name, value, { ttl: Math.max(1, expiresAt * 1000 - Date.now()) });
+    return Promise.resolve();
+  }
+
+  delete(name: string): Promise<void> {
+    this.#records.delete(name);
+    return Promise.resolve();
+  }
+
+  touch(name: string): void {
+    this.#records.get(name);
+  }
+}
+
+/** What is used of an express-session store: the part that every store has. */
+export interface SessionStore {
+  get(id: string, callback: (error: unknown, session?: unknown) => void): unknown;
+  set(id: string, session: never, callback: (error?: unknown) => void): unknown;
+  destroy(id: string, callback: (error?: unknown) => void): unknown;
+}
+
+const PREFIX = 'e2e:';
+
+/**
+ * Records in an express-session store, beside the sessions rather than in them: a session's value is read, changed and
+ * written back whole by every request, and the last to write wins. The store takes each for a session, so each has a
+ * `cookie` that says when it ends.
+ */
+export class SessionStoreRecords implements Records {
+  constructor(
+    private readonly store: SessionStore,
+    /** Milliseconds after which a store that does not answer is `busy`. */
+    private readonly timeout: number,
+  ) {}
+
+  /** The empty text for what is there and is no record: it does not unwrap, and so counts as absent. */
+  async get(name: string): Promise<string | undefined> {
+    const record = await askStore<unknown>((done) => this.store.get(PREFIX + name, done), this.timeout, {});
+    if (record === undefined || record === null) return undefined;
+    const { e2e: value } = Object(record) as { e2e?: unknown };
+    return typeof value === 'string' ? value : '';
+  }
+
+  async set(name: string, value: string, expiresAt: number): Promise<void> {
+    const expires = new Date(expiresAt * 1000);
+    const originalMaxAge = Math.max(1, expires.getTime() - Date.now());
+    const record = { cookie: { expires, originalMaxAge, maxAge: originalMaxAge }, e2e: value };
+    await askStore((done) => this.store.set(PREFIX + name, record as never, done), this.timeout);
+  }
+
+  async delete(name: string): Promise<void> {
+    await askStore((done) => this.store.destroy(PREFIX + name, done), this.timeout);
+  }
+}
+
+/**
+ * One question to a session store, by callback as every store has it; some also return a promise that must not go
+ * unheard. Rejects with `busy` where the store fails, or does not answer within `timeout` milliseconds; what is there
+ * but is not JSON, as after half a write, is `unreadable`.
+ */
+export function askStore<T>(
+  question: (done: (error?: unknown, value?: T) => void) => unknown,
+  timeout: number,
+  unreadable?: T,
+): Promise<T | undefined> {
+  return new Promise((resolve, reject) => {
+    const answer = (value: T | undefined): void => {
+      clearTimeout(timer);
+      resolve(value);
+    };
+    const fail = (error?: unknown): void => {
+      // express-session's own stores say ENOENT for a session that is not there.
+      if ((error as { code?: unknown } | undefined)?.code === 'ENOENT') return answer(undefined);
+      if ((error as { name?: unknown } | undefined)?.name === 'SyntaxError') return answer(unreadable);
+      clearTimeout(timer);
+      reject(new E2eProblem('busy'));
+    };
+    const timer = setTimeout(fail, timeout);
+    try {
+      const returned = question((error, value) => (error ? fail(error) : answer(value)));
+      if (returned instanceof Promise) returned.catch(fail);
+    } catch (error) {
+      fail(error);
+    }
+  });
+}

@@ -1,0 +1,13 @@
+import type { ProblemName } from '../../protocol/problem-name.js';
+import type { E2eClientError } from '../errors.js';
+
+/** What came back for a message: something for the caller, or why there is nothing. */
+export type Answer = (
+  | { readonly response: Response; readonly error?: undefined }
+  | { readonly response?: undefined; readonly error: E2eClientError }
+) & {
+  /** The protocol's problem that it is, sealed or plain. */
+  readonly problem?: ProblemName | undefined;
+  /** Where a sealed answer redirects to. */
+  readonly location?: string | undefined;
+};

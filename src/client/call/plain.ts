@@ -1,0 +1,58 @@
+import { parseJsonObject } from '../../protocol/json.js';
+import { problemName, type ProblemName } from '../../protocol/problem-name.js';
+import type { Answer } from './answer.js';
+import { failure, type E2eClientError } from '../errors.js';
+import type { OutgoingRequest } from './request.js';
+
+/**
+ * What is not the sealed answer that was due: answers in the clear, and the protocol's problems. Not imported on demand:
+ * a tab that has been open since before a deployment recovers from its lost channel without a file of the old version.
+ */
+
+// Bytes to characters one by one: what is not ASCII is not a problem's name.
+const ascii = new TextDecoder('latin1');
+
+const REDIRECTS = [301, 302, 303, 307, 308];
+const BODILESS = [204, 205, 304];
+
+/** @param body of a problem, where it was not too long; nothing else has been read. */
+export async function readPlainAnswer(
+  wire: Response,
+  isProblem: boolean,
+  body: Uint8Array<ArrayBuffer> | undefined,
+  { method, url, plainAnswer, redirect }: OutgoingRequest,
+): Promise<Answer> {
+  const isRedirect = wire.type === 'opaqueredirect' || REDIRECTS.includes(wire.status);
+  if (plainAnswer && isRedirect && redirect !== 'manual') {
+    return { error: await failure('redirect-refused', 'plainRedirect') };
+  }
+  if (plainAnswer && !isProblem) return { response: wire };
+  const problem = body && readProblem(body);
+  if (plainAnswer && body && !problem) {
+    return { response: new Response(BODILESS.includes(wire.status) ? null : body, wire) };
+  }
+  void wire.body?.cancel().catch(() => undefined);
+  const facts = { ...answerFacts(wire, problem), method, path: url.pathname };
+  return { problem, error: await failure('plain-answer', 'plain', facts) };
+}
+
+/** Why a handshake, or the question for identity keys, came to nothing. */
+export function refusal(
+  wire: Response,
+  body: Uint8Array | undefined,
+  method: string,
+  url: string,
+): Promise<E2eClientError> {
+  return failure('handshake-failed', 'refused', { ...answerFacts(wire, body && readProblem(body)), method, url });
+}
+
+/** The protocol's problem in a body, where it is one. */
+export function readProblem(body: Uint8Array): ProblemName | undefined {
+  return problemName(parseJsonObject(ascii.decode(body)));
+}
+
+/** What an answer in the clear says of itself; nobody vouches for it. */
+function answerFacts({ status, headers }: Response, problem: ProblemName | undefined) {
+  const retryAfter = headers.get('retry-after') ?? '';
+  return { problem, status, retryAfter: /^\d+$/.test(retryAfter) ? Number(retryAfter) : undefined };
+}

@@ -1,0 +1,104 @@
+import type { Channel } from './channel.js';
+import { E2eClientError, failure } from '../errors.js';
+import type { Opener } from '../handshake/opener.js';
+import type { Settings } from '../options.js';
+import type { Wire } from '../call/wire.js';
+
+/** How long a tab waits for another one's handshake before it makes its own beside it, in milliseconds. */
+const LOCK_WAIT = 10_000;
+/** How often a call takes a new channel that has ended before it could be used. */
+const MAX_TRIES = 3;
+
+/** The client's one channel: opened on first use, shared by all calls, replaced before it ends. */
+export class Channels {
+  readonly #settings: Settings;
+  readonly #wire: Wire;
+  /** The server's keys that there were: none comes twice. */
+  readonly #seen = new Set<string>();
+  #opener: Opener | undefined;
+  #current: Promise<Channel> | undefined;
+  /** What `#current` resolved to last. */
+  #latest: Channel | undefined;
+  #closing = new AbortController();
+
+  constructor(settings: Settings, wire: Wire) {
+    this.#settings = settings;
+    this.#wire = wire;
+  }
+
+  /**
+   * An open channel, and a sequence number on it that is the caller's own. A caller that is aborted leaves; the handshake
+   * goes on for the others.
+   */
+  async claim(signal: AbortSignal | undefined): Promise<{ channel: Channel; seq: number }> {
+    for (let tries = 0; tries < MAX_TRIES; tries++) {
+      signal?.throwIfAborted();
+      const current = (this.#current ??= this.#open());
+      const channel = await unlessAborted(current, signal);
+      const seq = channel.claim();
+      if (seq !== undefined) return { channel, seq };
+      this.drop(channel);
+    }
+    throw await failure('handshake-rejected', 'ended');
+  }
+
+  /** No new message on this channel. */
+  drop(channel: Channel): void {
+    if (this.#latest === channel) this.#current = this.#latest = undefined;
+  }
+
+  close(): void {
+    this.#closing.abort(new E2eClientError('closed', 'The client was closed.'));
+    this.#closing = new AbortController();
+    this.#current = this.#latest = undefined;
+    this.#seen.clear();
+  }
+
+  #open(): Promise<Channel> {
+    const opening = this.#shakeHands(this.#closing.signal);
+    const isCurrent = () => this.#current === opening;
+    opening.then(
+      (channel) => isCurrent() && (this.#latest = channel),
+      () => isCurrent() && (this.#current = undefined),
+    );
+    return opening;
+  }
+
+  /** What opens channels is imported for the first, so that a page has it when it wants one, not when it starts. */
+  async #shakeHands(signal: AbortSignal): Promise<Channel> {
+    const make = async () => {
+      const { Opener } = await import('../handshake/opener.js');
+      this.#opener ??= new Opener(this.#settings, this.#wire, this.#seen);
+      return this.#opener.open(signal);
+    };
+    // A handshake may make the session, the first one or the one after its loss: of ten tabs that each make one at the
+    // same moment, nine lose theirs.
+    const channel = await (this.#wire.sharesCookies
+      ? oneAtATime(`e2e ${this.#settings.at('handshake')}`, make)
+      : make());
+    signal.throwIfAborted();
+    return channel;
+  }
+}
+
+/** Runs it while no other tab or worker of this origin runs one (Web Locks), where there are locks to be had. */
+async function oneAtATime<T>(name: string, run: () => Promise<T>): Promise<T> {
+  let running: Promise<T> | undefined;
+  const start = () => (running = run());
+  const locks = (globalThis as { navigator?: Partial<Navigator> }).navigator?.locks;
+  try {
+    await locks?.request(name, { signal: AbortSignal.timeout(LOCK_WAIT) }, start);
+  } catch {
+    // Either `run` failed, which is told below, or the lock was not to be had: it is a courtesy, not a condition.
+  }
+  return running ?? start();
+}
+
+function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (!signal) return promise;
+  return new Promise((resolve, reject) => {
+    const abort = () => reject(signal.reason as Error);
+    signal.addEventListener('abort', abort, { once: true });
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
+  });
+}

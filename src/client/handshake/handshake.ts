@@ -1,0 +1,107 @@
+import type { Bytes, CryptoEngine, PrivateKey } from '../../protocol/crypto.js';
+import { isJsonObject, parseJsonObject, type JsonObject } from '../../protocol/json.js';
+import { publicMembers, type KeyKind, type PublicJwk } from '../../protocol/jwk.js';
+import { ENC } from '../../protocol/message.js';
+import { rsaKeyFlaw } from '../../protocol/rsa-key.js';
+import { SECRET_BYTES, transcriptInput } from '../../protocol/schedule.js';
+import { Channel } from '../channel/channel.js';
+import type { Device } from '../trust/device.js';
+import { decodeJwe, thumbprint } from '../channel/encoding.js';
+import { failure, type E2eClientError } from '../errors.js';
+import type { PinnedIdentity } from '../trust/identity.js';
+import type { Settings } from '../options.js';
+
+const SESSION_BYTES = 16;
+const THUMBPRINT_BYTES = 32;
+
+/** Posts the handshake's request and gives the answer's JSON, which names no member twice. */
+export type PostHandshake = (body: string) => Promise<JsonObject>;
+
+/**
+ * The client's side of a handshake (PROTOCOL §2): a new key pair, the server's answer, and every check of it. Whatever
+ * fails, nothing is kept.
+ *
+ * @throws E2eClientError `handshake-rejected` or `identity-rejected`.
+ */
+export async function shakeHands(
+  engine: CryptoEngine,
+  settings: Pick<Settings, 'keyKind' | 'rsaModulusLength'>,
+  identity: Pick<PinnedIdentity, 'verify'> | undefined,
+  seen: Set<string>,
+  device: Device | undefined,
+  post: PostHandshake,
+): Promise<Channel> {
+  const { publicKey, privateKey } = await engine.generateKeyPair(settings.keyKind, settings.rsaModulusLength);
+  const answer = await post(JSON.stringify({ publicKey, device: device?.publicKey }));
+  const receivedAt = Date.now() / 1000;
+
+  const serverKey = await readServerKey(answer.publicKey, settings.keyKind);
+  const kid = await thumbprint(engine, serverKey);
+  if (kid !== answer.kid) throw await rejected('kid');
+  if (seen.has(kid)) throw await rejected('seen');
+  seen.add(kid);
+
+  const { issuedAt, expiresAt, secret, session, device: bound } = answer;
+  if (!isTime(issuedAt) || !isTime(expiresAt) || expiresAt <= issuedAt) throw await rejected('times');
+  if (!isEncoded(engine, session, SESSION_BYTES)) throw await rejected('session');
+  if (bound !== undefined && !isEncoded(engine, bound, THUMBPRINT_BYTES)) throw await rejected('device');
+  if (device && bound !== (await thumbprint(engine, device.publicKey))) {
+    throw await rejected('unbound');
+  }
+  if (
+    (typeof secret === 'string') !== (settings.keyKind === 'RSA') ||
+    (secret !== undefined && typeof secret !== 'string')
+  ) {
+    throw await rejected('secret');
+  }
+
+  const jkt = await thumbprint(engine, publicKey);
+  const th = await engine.sha256(transcriptInput({ jkt, kid, secret, issuedAt, expiresAt, session, device: bound }));
+  await identity?.verify(engine, th, answer.proof);
+  const ss = secret === undefined ? undefined : await openSecret(engine, privateKey, secret);
+  if (secret !== undefined && !ss) throw await rejected('unreadable');
+
+  const channel = await Channel.derive(
+    engine,
+    { kid, kind: settings.keyKind, session, issuedAt, expiresAt, clockOffset: issuedAt - receivedAt },
+    { th, ss, privateKey, serverKey: await engine.importPublicKey(serverKey), dev: await device?.prove(th) },
+  );
+  if (!channel) throw await rejected('zeros');
+  if (device) await device.bindTo(session);
+  return channel;
+}
+
+/** The server's key, which is of the client's own kind, and follows that kind's rules (PROTOCOL §1). */
+async function readServerKey(jwk: unknown, kind: KeyKind): Promise<PublicJwk> {
+  if (!isJsonObject(jwk)) throw await rejected('rule');
+  if ((jwk.kty === 'RSA' ? 'RSA' : jwk.crv) !== kind) throw await rejected('kind');
+  const flaw = kind === 'RSA' ? rsaKeyFlaw(jwk) : (await import('../../protocol/curve-keys.js')).channelKeyFlaw(jwk);
+  if (flaw) throw await rejected('rule');
+  return publicMembers(jwk) as PublicJwk;
+}
+
+/** `ss` from its compact JWE to the client's key, or `undefined`. */
+async function openSecret(engine: CryptoEngine, privateKey: PrivateKey, secret: string): Promise<Bytes | undefined> {
+  const jwe = decodeJwe(engine, secret);
+  const { alg, enc, crit, zip } = (jwe && parseJsonObject(jwe.header)) ?? {};
+  if (!jwe || alg !== 'RSA-OAEP-256' || enc !== ENC || crit !== undefined || zip !== undefined) return undefined;
+  const contentKey = await engine.rsaDecrypt(privateKey, jwe.encryptedKey);
+  if (contentKey?.length !== SECRET_BYTES) return undefined;
+  const ss = await engine.open(await engine.importContentKey(contentKey), jwe.iv, jwe.aad, jwe.ciphertext, jwe.tag);
+  return ss?.length === SECRET_BYTES ? ss : undefined;
+}
+
+function isTime(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}
+
+function isEncoded(engine: CryptoEngine, value: unknown, length: number): value is string {
+  return typeof value === 'string' && engine.decodeBase64url(value)?.length === length;
+}
+
+function rejected(
+  reason:
+    'rule' | 'kind' | 'kid' | 'seen' | 'times' | 'session' | 'device' | 'unbound' | 'secret' | 'unreadable' | 'zeros',
+): Promise<E2eClientError> {
+  return failure('handshake-rejected', reason);
+}

@@ -1,0 +1,71 @@
+import { UnsupportedByEngine, type CryptoEngine } from '../../protocol/crypto.js';
+import { parseJsonObject, type JsonObject } from '../../protocol/json.js';
+import type { Channel } from '../channel/channel.js';
+import type { Device } from '../trust/device.js';
+import { loadEngine } from './engine.js';
+import { failure } from '../errors.js';
+import { shakeHands } from './handshake.js';
+import type { PinnedIdentity } from '../trust/identity.js';
+import type { Settings } from '../options.js';
+import type { PlainRequest, Wire } from '../call/wire.js';
+
+/** RFC 7517 §8.5.2: what identity keys may be listed as. */
+const JWK_SET_MEDIA_TYPE = 'application/jwk-set+json';
+
+/** Opens channels, with all that this takes: the engine, the pinned identity, the device key. */
+export class Opener {
+  readonly #settings: Settings;
+  readonly #wire: Wire;
+  /** The server's keys that there were: none comes twice. */
+  readonly #seen: Set<string>;
+  /** Of the latest handshake; aborted when the client is closed. */
+  #signal: AbortSignal | null = null;
+  #engine: Promise<CryptoEngine> | undefined;
+  #identity: PinnedIdentity | undefined;
+  #device: Device | undefined;
+
+  constructor(settings: Settings, wire: Wire, seen: Set<string>) {
+    this.#settings = settings;
+    this.#wire = wire;
+    this.#seen = seen;
+  }
+
+  async open(signal: AbortSignal): Promise<Channel> {
+    this.#signal = signal;
+    const post = (body: string) => this.#ask('handshake', { method: 'POST', body, signal }, 201);
+    try {
+      const engine = await (this.#engine ??= loadEngine(this.#settings));
+      const [identity, device] = [await this.#loadIdentity(), await this.#loadDevice()];
+      return await shakeHands(engine, this.#settings, identity, this.#seen, device, post);
+    } catch (error) {
+      if (!(error instanceof UnsupportedByEngine)) throw error;
+      throw await failure('engine-unsupported', 'unsupported', { reason: error.message });
+    }
+  }
+
+  /** The JSON object that answers a plain request with that status. */
+  async #ask(name: string, request: PlainRequest, status: number, ...types: string[]): Promise<JsonObject> {
+    const url = this.#settings.at(name);
+    const answer = parseJsonObject(await this.#wire.exchange(url, request, status, ...types));
+    if (!answer) throw await failure('handshake-rejected', 'json', { url, method: request.method });
+    return answer;
+  }
+
+  // Both are imported only where they are used, so that bundlers can leave them out of what every page loads.
+
+  async #loadIdentity(): Promise<PinnedIdentity | undefined> {
+    const { identityKeys } = this.#settings;
+    if (!identityKeys) return undefined;
+    const { PinnedIdentity } = await import('../trust/identity.js');
+    return (this.#identity ??= new PinnedIdentity(identityKeys, () =>
+      this.#ask('identity', { method: 'GET', signal: this.#signal }, 200, JWK_SET_MEDIA_TYPE),
+    ));
+  }
+
+  async #loadDevice(): Promise<Device | undefined> {
+    const { deviceKey, at } = this.#settings;
+    if (!deviceKey) return undefined;
+    const { Device } = await import('../trust/device.js');
+    return (this.#device ??= await Device.load(deviceKey, at('handshake')));
+  }
+}

@@ -1,0 +1,85 @@
+import type { Bytes, CryptoEngine } from '../../protocol/crypto.js';
+import { parseJsonObject, utf8, type JsonObject } from '../../protocol/json.js';
+import { PROOF_TYP, splitJws, transcriptPayload } from '../../protocol/jws.js';
+import { signatureAlgorithm, type SigningJwk } from '../../protocol/jwk.js';
+import { decodeText, thumbprint } from '../channel/encoding.js';
+import { E2eClientError } from '../errors.js';
+import { readSigningKey } from './signing-key.js';
+
+/**
+ * The server's identity as the caller pinned it (PROTOCOL §2). Where only a thumbprint is pinned, the key itself comes
+ * from the server's list, and counts because its thumbprint is the pinned one.
+ */
+export class PinnedIdentity {
+  readonly #pins: readonly (SigningJwk | string)[];
+  readonly #list: () => Promise<JsonObject>;
+  /** By thumbprint; `undefined` where the key is still to be had from the list. */
+  #keys: Map<string, SigningJwk | undefined> | undefined;
+
+  /** @throws E2eClientError `invalid-option` where a pin is neither a public signing key nor a thumbprint. */
+  constructor(pins: readonly (SigningJwk | string)[], list: () => Promise<JsonObject>) {
+    this.#pins = pins.map(readPin);
+    this.#list = list;
+  }
+
+  /** Verifies the proof over a transcript hash; without pins there is nothing to hold it against. */
+  async verify(engine: CryptoEngine, th: Bytes, proof: unknown): Promise<void> {
+    if (this.#pins.length === 0) return;
+    if (typeof proof !== 'string') throw rejected('it sent no proof (has it an identityKey?)');
+    const jws = splitJws(proof);
+    const { alg, typ, kid, crit } = parseJsonObject((jws && decodeText(engine, jws.header)) ?? '') ?? {};
+    const signature = jws && engine.decodeBase64url(jws.signature);
+    if (!jws || typ !== PROOF_TYP || crit !== undefined || typeof kid !== 'string' || !signature) {
+      throw rejected('its proof is malformed');
+    }
+    if (jws.payload !== transcriptPayload((bytes) => engine.encodeBase64url(bytes), th)) {
+      throw rejected('its proof is of another handshake');
+    }
+
+    const key = await this.#find(engine, kid);
+    if (!key) throw rejected('its proof is by a key that is not pinned');
+    if (alg !== signatureAlgorithm(key)) throw rejected("its proof's algorithm is not the pinned key's");
+    if (!engine.signatures.includes(signatureAlgorithm(key))) {
+      throw new E2eClientError(
+        'engine-unsupported',
+        `The ${engine.name} engine verifies no ${signatureAlgorithm(key)} signatures.`,
+      );
+    }
+    if (!(await engine.verify(key, utf8(`${jws.header}.${jws.payload}`), signature))) {
+      throw rejected('the signature of its proof is wrong');
+    }
+  }
+
+  async #find(engine: CryptoEngine, kid: string): Promise<SigningJwk | undefined> {
+    const keys = (this.#keys ??= await this.#byThumbprint(engine));
+    if (!keys.has(kid) || keys.get(kid)) return keys.get(kid);
+    const { keys: listed } = await this.#list();
+    for (const value of Array.isArray(listed) ? (listed as unknown[]) : []) {
+      const key = readSigningKey(value);
+      if (key && (await thumbprint(engine, key)) === kid) keys.set(kid, key);
+    }
+    return keys.get(kid);
+  }
+
+  async #byThumbprint(engine: CryptoEngine): Promise<Map<string, SigningJwk | undefined>> {
+    const keys = new Map<string, SigningJwk | undefined>();
+    for (const pin of this.#pins) {
+      if (typeof pin !== 'string') keys.set(await thumbprint(engine, pin), pin);
+      else if (!keys.has(pin)) keys.set(pin, undefined);
+    }
+    return keys;
+  }
+}
+
+function readPin(pin: SigningJwk | string): SigningJwk | string {
+  const read = typeof pin === 'string' ? /^[\w-]{43}$/.test(pin) && pin : readSigningKey(pin);
+  if (read) return read;
+  throw new E2eClientError(
+    'invalid-option',
+    'identityKeys holds public JWKs (Ed25519 or P-256) and their SHA-256 thumbprints in base64url',
+  );
+}
+
+function rejected(reason: string): E2eClientError {
+  return new E2eClientError('identity-rejected', `The server did not prove its identity: ${reason}.`);
+}

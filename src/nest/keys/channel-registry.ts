@@ -1,0 +1,105 @@
+import type { Logger } from '@nestjs/common';
+import { ChannelStore } from '../../channel/store/channel-store.js';
+import { Channels } from '../../channel/channels.js';
+import type { IdentityKeys } from '../../channel/identity.js';
+import type { KeyPool } from '../../channel/key-pool.js';
+import { MemoryRecords, SessionStoreRecords, type Records, type SessionStore } from '../../channel/store/records.js';
+import type { ReplayGuard } from '../../channel/replay.js';
+import type { Vault } from '../../channel/store/vault.js';
+import { nodeEngine } from '../../crypto/node.js';
+import { E2eProblem } from '../../protocol/problem.js';
+import { MAKE_SECRET, type ShownOptions } from '../options/e2e.options.js';
+import type { EmbeddedSession } from './embedded-session.js';
+import { QuietLog } from '../request/quiet-log.js';
+
+/** Channels already unwrapped that one store's `ChannelStore` keeps at hand. */
+const CACHED_CHANNELS = 10_000;
+
+/** What the channels of every store have in common. */
+export interface ChannelParts {
+  readonly options: ShownOptions;
+  readonly embedded: EmbeddedSession;
+  readonly vault: Vault;
+  readonly replay: ReplayGuard;
+  readonly pool: KeyPool;
+  readonly identity: IdentityKeys;
+  readonly logger: Logger;
+}
+
+interface StoreChannels {
+  readonly store: ChannelStore;
+  readonly channels: Channels;
+}
+
+/** The channels behind each session store that requests come with: an application mostly has one. */
+export class ChannelRegistry {
+  readonly #known = new WeakMap<SessionStore, StoreChannels>();
+  readonly #log: QuietLog;
+
+  constructor(private readonly parts: ChannelParts) {
+    this.#log = new QuietLog(parts.logger);
+  }
+
+  of(store: SessionStore): StoreChannels {
+    const known = this.#known.get(store);
+    if (known) return known;
+    const { options, vault, replay, pool, identity } = this.parts;
+    const channelStore = new ChannelStore(nodeEngine, this.#recordsOf(store), vault, replay, {
+      channelsPerSession: options.channelsPerSession,
+      cached: CACHED_CHANNELS,
+      onUnreadable: () => this.#log.say('warn', UNREADABLE),
+    });
+    const made = {
+      store: channelStore,
+      channels: new Channels(nodeEngine, channelStore, pool, identity, replay, options),
+    };
+    endChannelsWithSessions(store, channelStore);
+    this.#known.set(store, made);
+    return made;
+  }
+
+  /** The embedded session store counts and evicts sessions; channels get a place of their own beside it. */
+  #recordsOf(store: SessionStore): Records {
+    const { options, embedded } = this.parts;
+    if (embedded.owns(store)) return new MemoryRecords(2 * options.maxChannels); // one for the channel, one for its session
+    if (!options.hasSecret) {
+      this.#log.say('error', missingSecret());
+      throw new E2eProblem('busy');
+    }
+    if (!options.hasReplayGuard && !isInMemory(store)) this.#log.say('warn', UNSHARED_WINDOWS);
+    return new SessionStoreRecords(store, options.storeTimeout);
+  }
+}
+
+/** By its name: those of express-session and memorystore, and the one that @fastify/session brings. */
+function isInMemory(store: SessionStore): boolean {
+  return ['MemoryStore', 'Store'].includes(store.constructor.name);
+}
+
+/** A session that is destroyed or regenerated takes its channels with it, even if a late save of it brings it back. */
+function endChannelsWithSessions(store: SessionStore, channels: ChannelStore): void {
+  const destroy = store.destroy.bind(store);
+  store.destroy = (id, callback) => {
+    if (!id.startsWith('e2e:')) void channels.endSession(id).catch(() => undefined);
+    return destroy(id, callback);
+  };
+}
+
+/** Why a session store that is not the embedded one needs a secret, and how to make one. */
+export function missingSecret(): string {
+  return (
+    'E2eModule: with a session or a session store of your own, E2eModule.forRoot({ secret }) is needed (not the secret ' +
+    `of the session itself): what channels are encrypted under in the store, the same on every server. Make one with: ${MAKE_SECRET}`
+  );
+}
+
+/** Said where sessions may be shared by several servers, and windows are not. */
+export const UNSHARED_WINDOWS =
+  'SEVERAL SERVERS WILL NOT SHARE CHANNELS: sessions are in a store of your own, but the windows that refuse repeated ' +
+  'messages are in the memory of this process. Every other server, and this one after a restart, answers ' +
+  'handshake-required. Share them as well: E2eModule.forRoot({ replayGuard: redisReplayGuard(client) }), from ' +
+  "'nestjs-e2e-encryption/redis'. Where one process serves everything, say so: replayGuard: new MemoryReplayGuard().";
+
+const UNREADABLE =
+  'A record in the session store could not be read, and counts as absent: it is damaged, or of another session, or was ' +
+  'encrypted under a secret that is not among those of the option "secret". Its client shakes hands again.';

@@ -1,0 +1,77 @@
+import { Inject, Injectable, Logger, type OnModuleDestroy } from '@nestjs/common';
+import session, { type SessionOptions } from 'express-session';
+import createMemoryStore from 'memorystore';
+import { nodeEngine } from '../../crypto/node.js';
+import type { SessionStore } from '../../channel/store/records.js';
+import { channelAlone, type HttpSession } from './session.js';
+import { E2E_OPTIONS, type E2eOptions } from '../options/e2e.options.js';
+
+const COOKIE_NAME = 'e2e.sid';
+const MAX_SESSIONS = 50_000;
+const PRUNE_INTERVAL_MS = 600_000;
+
+/**
+ * The session that the module brings where the application has none: express-session's options, completed, and a
+ * bounded store in memory unless the options name one.
+ */
+@Injectable()
+export class EmbeddedSession implements OnModuleDestroy {
+  /** Whether the application brings its own session, or none is wanted, and so never gets this one. */
+  readonly isOff: boolean;
+  /** `session: 'channel'`: no cookies; what stands for every request's session. */
+  readonly alone: HttpSession | undefined;
+  readonly #given: Partial<SessionOptions>;
+  readonly #memory: InstanceType<ReturnType<typeof createMemoryStore>> | undefined;
+
+  constructor(@Inject(E2E_OPTIONS) { session: given, channelStore }: E2eOptions) {
+    this.isOff = given === false || given === 'channel';
+    this.#given = typeof given === 'object' ? present(given) : channelStore ? { store: channelStore } : {};
+    if (given === false) return;
+    if (!this.#given.store) {
+      this.#memory = new (createMemoryStore(session))({ checkPeriod: PRUNE_INTERVAL_MS, max: MAX_SESSIONS });
+    }
+    if (given === 'channel') this.alone = channelAlone((this.#given.store ?? this.#memory) as SessionStore);
+  }
+
+  /** Whether this is the store in memory, which no other process sees. */
+  owns(store: SessionStore | undefined): boolean {
+    return store !== undefined && store === (this.#memory as unknown);
+  }
+
+  /** Whether the options bring a store of their own. */
+  get hasForeignStore(): boolean {
+    return this.#given.store !== undefined;
+  }
+
+  /** The completed options. A method, since they hold the secret: whoever prints this object runs its getters. */
+  completeOptions(): SessionOptions & { readonly name: string } {
+    return {
+      name: COOKIE_NAME,
+      secret: nodeEngine.encodeBase64url(nodeEngine.randomBytes(32)),
+      resave: false,
+      saveUninitialized: false,
+      store: this.#memory,
+      ...this.#given,
+      cookie: { httpOnly: true, sameSite: 'lax', secure: 'auto', path: '/', ...(this.#given.cookie as object) },
+    };
+  }
+
+  /** Says what to configure, where a production server is about to keep sessions in memory. */
+  warn(): void {
+    if (process.env.NODE_ENV !== 'production' || !this.#memory) return;
+    new Logger('E2eModule').warn(
+      'Sessions and channels are kept in the memory of this process: they end with it, and other servers do not see ' +
+        'them. For production give E2eModule.forRoot({ session: { store, secret }, secret }) or an app.use(session(...)) ' +
+        "of your own, with a shared store; with session: 'channel', { channelStore, secret }.",
+    );
+  }
+
+  onModuleDestroy(): void {
+    this.#memory?.stopInterval();
+  }
+}
+
+/** Without what is `undefined`, which would stand before the default: a store that only some deployments have. */
+function present<T extends object>(options: T): Partial<T> {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as Partial<T>;
+}

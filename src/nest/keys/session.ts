@@ -1,0 +1,103 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import type { SessionRef } from '../../channel/store/channel-store.js';
+import { nowInSeconds } from '../../channel/channels.js';
+import { askStore, type SessionStore } from '../../channel/store/records.js';
+import { E2eProblem } from '../../protocol/problem.js';
+
+/** A request's session, whichever middleware made it: express-session's, or `@fastify/session`'s. */
+export interface HttpSession {
+  /** `undefined` where there are no cookies, and a channel stands alone. */
+  readonly ref: SessionRef | undefined;
+  readonly store: SessionStore;
+  /** Whether its store has it: not yet, where this very request began it. */
+  exists(timeout: number): Promise<boolean>;
+  /**
+   * Has the store keep the session: a new one gets something to keep, so that its cookie is sent, and is saved. Rejects
+   * where it ended since this request began: saving it would bring it back.
+   */
+  keep(timeout: number): Promise<void>;
+  /** Makes a new session in its place. */
+  regenerate(): Promise<void>;
+  /** Makes a new session beside it, which stays as it was; `undefined` where the platform has no public way to. */
+  readonly beside: (() => HttpSession | undefined) | undefined;
+}
+
+type Callback = (error?: unknown) => void;
+
+/** What the two session middlewares have in common, and what only one of them has. */
+interface AnySession {
+  id?: string;
+  sessionId?: string;
+  cookie?: { expires?: Date | string | null; originalMaxAge?: number | null };
+  e2e?: unknown;
+  save(callback: Callback): unknown;
+  regenerate(callback: Callback): unknown;
+}
+
+/** A session without an end of its own is taken to last a day, as its store takes it. */
+const DAY_SECONDS = 86_400;
+
+/** The session, or `undefined` where there is none: no middleware, or a store that does not answer. */
+export function sessionOf(request: object): HttpSession | undefined {
+  const { session, sessionID, sessionStore } = request as {
+    session?: AnySession | null;
+    sessionID?: string;
+    sessionStore?: SessionStore & { generate?(request: object): void };
+  };
+  const id = session?.sessionId ?? session?.id ?? sessionID;
+  if (!session || !sessionStore || typeof id !== 'string' || id === '') return undefined;
+  const exists = async (timeout: number): Promise<boolean> =>
+    (await askStore((done) => sessionStore.get(id, done), timeout)) != null;
+  return {
+    ref: { id, expiresAt: nowInSeconds() + lifetimeOf(session) },
+    store: sessionStore,
+    exists,
+    keep: async (timeout) => {
+      const isStored = await exists(timeout);
+      if (isStored && session.e2e !== undefined) return;
+      // Whoever holds a handshake's body back until the user has logged out must not bring the session back.
+      if (!isStored && cameWith(request, id)) throw new E2eProblem('busy');
+      session.e2e = 1;
+      await called((done) => session.save(done));
+    },
+    regenerate: () => called((done) => session.regenerate(done)),
+    beside:
+      sessionStore.generate &&
+      (() => {
+        sessionStore.generate?.(request);
+        return sessionOf(request);
+      }),
+  };
+}
+
+/** What stands for a session where there are no cookies: nothing to look up, to save or to make anew. */
+export function channelAlone(store: SessionStore): HttpSession {
+  return {
+    ref: undefined,
+    store,
+    exists: () => Promise.resolve(false),
+    keep: () => Promise.resolve(),
+    regenerate: () => Promise.resolve(),
+    beside: undefined,
+  };
+}
+
+/** Whether the request brought the session's cookie: one that its store does not know is given a new id. */
+function cameWith(request: object, id: string): boolean {
+  const { cookie = '' } = (request as { headers: IncomingHttpHeaders }).headers;
+  return cookie.includes(id) || cookie.includes(encodeURIComponent(id));
+}
+
+function lifetimeOf({ cookie }: AnySession): number {
+  const maxAge = cookie?.originalMaxAge;
+  return typeof maxAge === 'number' && maxAge > 0 ? Math.ceil(maxAge / 1000) : DAY_SECONDS;
+}
+
+function called(action: (done: Callback) => unknown): Promise<void> {
+  return new Promise((resolve, reject) => {
+    action((error) => {
+      if (error) reject(error instanceof Error ? error : new Error('the session store failed'));
+      else resolve();
+    });
+  });
+}

@@ -1,0 +1,177 @@
+import {
+  Inject,
+  Logger,
+  Module,
+  type DynamicModule,
+  type NestModule,
+  type OnApplicationBootstrap,
+  type OnModuleInit,
+} from '@nestjs/common';
+import { ApplicationConfig, DiscoveryModule, HttpAdapterHost, ModulesContainer } from '@nestjs/core';
+import type { Server } from 'node:http';
+import { E2eEvents } from '../../channel/events.js';
+import { Arrivals } from '../request/arrival.js';
+import { BodyReader } from '../request/body-reader.js';
+import { missingSecret, UNSHARED_WINDOWS } from '../keys/channel-registry.js';
+import { E2eGuard } from '../exchange/e2e.guard.js';
+import { E2eInterceptor } from '../exchange/e2e.interceptor.js';
+import { ConfigurableModuleClass, type ASYNC_OPTIONS_TYPE, type OPTIONS_TYPE } from './e2e.module-definition.js';
+import {
+  E2E_EVENTS,
+  E2E_GIVEN,
+  E2E_KEYS,
+  E2E_OPTIONS,
+  E2E_PATH,
+  E2E_ROUTES,
+  type E2eOptions,
+} from '../options/e2e.options.js';
+import { E2eRoutes } from '../routes/e2e.routes.js';
+import { EmbeddedSession } from '../keys/embedded-session.js';
+import { Exchange } from '../exchange/exchange.js';
+import { KeyService } from '../keys/key.service.js';
+import { asOptions, checkAsync, checkOptions } from '../options/option-check.js';
+import { Placement } from '../routes/placement.js';
+import { platformOf } from '../platform/platform-of.js';
+import type { Platform } from '../platform/platform.js';
+import { QuietLog } from '../request/quiet-log.js';
+import { SealingReader } from '../routes/sealing-reader.js';
+
+/**
+ * Application-layer encryption for a Nest application: `E2eModule.forRoot()`, then `@Encrypted()` on controllers. Wires
+ * the parts; does nothing itself.
+ */
+@Module({
+  imports: [DiscoveryModule],
+  providers: [
+    // forRoot() puts its own in their place.
+    { provide: E2E_GIVEN, useFactory: refuseBareImport },
+    { provide: E2E_PATH, useFactory: refuseBareImport },
+    { provide: E2E_OPTIONS, useFactory: checkOptions, inject: [E2E_GIVEN] },
+    { provide: Arrivals, useFactory: (path: string) => new Arrivals(`/${path}/handshake`), inject: [E2E_PATH] },
+    { provide: E2E_EVENTS, useFactory: createEvents, inject: [E2E_OPTIONS] },
+    { provide: E2E_KEYS, useClass: KeyService },
+    { provide: E2E_ROUTES, useClass: E2eRoutes },
+    { provide: E2eEvents, useExisting: E2E_EVENTS },
+    { provide: KeyService, useExisting: E2E_KEYS },
+    { provide: E2eRoutes, useExisting: E2E_ROUTES },
+    EmbeddedSession,
+    Exchange,
+    SealingReader,
+    Placement,
+    E2eGuard,
+    E2eInterceptor,
+  ],
+  exports: [KeyService, E2eRoutes, E2eEvents],
+})
+export class E2eModule extends ConfigurableModuleClass implements NestModule, OnModuleInit, OnApplicationBootstrap {
+  readonly #logger = new Logger('E2eModule');
+  #platform: Platform | undefined;
+
+  constructor(
+    @Inject(HttpAdapterHost) private readonly adapterHost: HttpAdapterHost,
+    @Inject(ApplicationConfig) private readonly config: ApplicationConfig,
+    @Inject(ModulesContainer) modules: ModulesContainer,
+    @Inject(Arrivals) private readonly arrivals: Arrivals,
+    @Inject(EmbeddedSession) private readonly embedded: EmbeddedSession,
+    @Inject(E2E_KEYS) private readonly keys: KeyService,
+    @Inject(Exchange) private readonly exchange: Exchange,
+    @Inject(E2E_ROUTES) private readonly routes: E2eRoutes,
+    @Inject(Placement) private readonly placement: Placement,
+    @Inject(E2eGuard) private readonly guard: E2eGuard,
+    @Inject(E2eInterceptor) private readonly interceptor: E2eInterceptor,
+  ) {
+    super();
+    if ([...modules.values()].filter(({ metatype }) => metatype === E2eModule).length > 1) throw new Error(TWICE);
+  }
+
+  /** Without options everything has a default. */
+  static override forRoot(options: typeof OPTIONS_TYPE = {}): DynamicModule {
+    return super.forRoot(asOptions(options));
+  }
+
+  /** Options from `useFactory`, `useClass` or `useExisting`; `path`, `decorators` and `isGlobal` stand beside it. */
+  static override forRootAsync(options: typeof ASYNC_OPTIONS_TYPE): DynamicModule {
+    checkAsync(options);
+    return super.forRootAsync(options);
+  }
+
+  /** While the application initializes: after its own `app.use(…)`, before its routes. */
+  async configure(): Promise<void> {
+    const { httpAdapter } = this.adapterHost;
+    const platform = platformOf(httpAdapter, this.arrivals);
+    this.#platform = platform;
+    const server = httpAdapter.getHttpServer() as Server | undefined;
+    this.arrivals.listen(server, (request, response) => {
+      if (this.exchange.watch(request, response)) platform.makeRoom?.(request, response);
+    });
+
+    const { hasSecret, hasReplayGuard, maxBodySize, maxBodyDepth, guard, deviceBinding } = this.keys.options;
+    const bringsOwn = !this.embedded.alone && (this.embedded.isOff || platform.hasOwnSession());
+    const isForeign = bringsOwn || this.embedded.hasForeignStore;
+    if (isForeign && !hasSecret) throw new Error(missingSecret());
+    // Of an application's own session the store shows only with the first request.
+    const mayBeShared = this.embedded.hasForeignStore || process.env.NODE_ENV === 'production';
+    if (isForeign && !hasReplayGuard && mayBeShared) this.#logger.warn(UNSHARED_WINDOWS);
+    if (!isForeign) this.embedded.warn();
+
+    if (deviceBinding !== 'off' && !platform.makesSessionsBeside && !this.embedded.alone) {
+      throw new Error(
+        'E2eModule: the option "deviceBinding" needs Express: @fastify/session has no public way to make a session ' +
+          'beside the old one. Leave it "off", or run this application on Express.',
+      );
+    }
+    const session = bringsOwn || this.embedded.isOff ? undefined : this.embedded;
+    await platform.install(new BodyReader(maxBodySize, guard), session);
+    this.exchange.presentation = {
+      maxBodyDepth,
+      parseQuery: (query) => platform.parseQuery(query),
+      queryTag: (query) => this.keys.queryTag(query),
+    };
+    // An APP_GUARD of ours would run after the application's; the first place is taken by hand.
+    if (guard) this.config.getGlobalGuards().unshift(this.guard);
+    this.config.getGlobalInterceptors().unshift(this.interceptor);
+  }
+
+  onModuleInit(): void {
+    this.placement.check();
+    if (!this.embedded.alone) this.#platform?.requireSession();
+    this.#platform?.installTail((request, response) => this.exchange.enter(request, response));
+  }
+
+  onApplicationBootstrap(): void {
+    // A microservice, or a command: nothing comes by HTTP.
+    if (!this.#platform) return;
+    this.keys.prepare();
+    if (this.keys.options.encryptByDefault) this.#warnOfPlain();
+    for (const { method, path, request, response } of this.routes.list()) {
+      const directions = [request && 'request', response && 'response'].filter(Boolean).join(' and ');
+      this.#logger.log(`Sealed {${path}, ${method}}: ${directions}`);
+    }
+  }
+
+  #warnOfPlain(): void {
+    const names = [...this.placement.beside()];
+    if (names.length === 0) return;
+    this.#logger.warn(
+      `The option "encryptByDefault" seals HTTP routes alone. What these answer leaves in the clear: ${names.join(', ')}. ` +
+        'Mark them @Plain() where that is meant.',
+    );
+  }
+}
+
+const TWICE =
+  'E2eModule is imported twice, by two calls of forRoot() or forRootAsync(): each would have keys and a handshake of its ' +
+  'own, and take no message of the other. Call it once, in the root module; KeyService, E2eRoutes and E2eEvents can then ' +
+  'be injected everywhere. With isGlobal: false, keep what forRoot() gave in a const, and import that where they are needed.';
+
+function refuseBareImport(): never {
+  throw new Error(
+    'E2eModule: import E2eModule.forRoot() or forRootAsync(), once, in the root module, and not the class E2eModule. Other ' +
+      'modules need no import; with isGlobal: false they import what that one call gave, kept in a const.',
+  );
+}
+
+function createEvents({ onEvent }: E2eOptions): E2eEvents {
+  const log = new QuietLog(new Logger('E2eModule'));
+  return new E2eEvents(onEvent, () => log.say('error', 'The option "onEvent" threw. Requests go on without it.'));
+}

@@ -1,0 +1,138 @@
+import type { SessionOptions, Store } from 'express-session';
+import type { E2eEvent } from '../../channel/events.js';
+import type { IdentityKeyInput } from '../../channel/identity.js';
+import type { KeyPoolOptions } from '../../channel/key-pool.js';
+import type { ReplayGuard } from '../../channel/replay.js';
+import { KEY_KINDS, type KeyKind } from '../../protocol/keys.js';
+
+/** Injection tokens: the options as the application gave them; those, checked; and the handshake controller's path. */
+export const E2E_GIVEN = Symbol('E2E_GIVEN');
+export const E2E_OPTIONS = Symbol('E2E_OPTIONS');
+export const E2E_PATH = Symbol('E2E_PATH');
+
+/**
+ * Under these tokens the module has what it also exports under the names of their classes. A test that overrides
+ * `KeyService` replaces what the application's own code is given, and sealing goes on.
+ */
+export const E2E_KEYS = Symbol('E2E_KEYS');
+export const E2E_EVENTS = Symbol('E2E_EVENTS');
+export const E2E_ROUTES = Symbol('E2E_ROUTES');
+
+/** Options of `E2eModule`. All of them may be left out. */
+export interface E2eOptions {
+  /**
+   * The session middleware that the module installs where the application has none: express-session's options (on
+   * Fastify those that `@fastify/session` has too). `false`: the application brings its own; none is ever installed.
+   * `'channel'`: for clients without cookies; a message finds its channel by its name alone.
+   */
+  session?: Partial<SessionOptions> | false | 'channel';
+  /** With `session: 'channel'`: the express-session store that keeps the channels. Default: this process's memory. */
+  channelStore?: Store;
+  /**
+   * What channel records are encrypted under in the session store: one text of at least 32 characters, or several, of
+   * which the first encrypts and all decrypt. Default: random for each process, with the embedded store only.
+   */
+  secret?: string | readonly string[];
+  /** The kinds of key that clients may use. Default: all three. */
+  keyKinds?: readonly KeyKind[];
+  /** Bits of the server's RSA keys: 2048, 3072 or 4096. Default 2048. */
+  rsaModulusLength?: 2048 | 3072 | 4096;
+  /**
+   * Whether plain `RSA-OAEP-256` messages are taken, which any JOSE library makes. They prove nothing about their
+   * sender. Default `false`.
+   */
+  allowPlainJwe?: boolean;
+  /** Seconds that a channel lives. Default 3600. */
+  channelTtl?: number;
+  /** How many channels a session may have; beyond it the least recently used goes. Default 32. */
+  channelsPerSession?: number;
+  /** Bytes of plaintext that a message may carry. Default 1,048,576 (1 MiB). */
+  maxBodySize?: number;
+  /** How deep a JSON body may be nested. Default 128. */
+  maxBodyDepth?: number;
+  /** Seals every route that is not `@Plain()`. Default `false`. */
+  encryptByDefault?: boolean;
+  /** Pads sealed JSON answers to their Padmé length, which hides most of their size. Default `false`. */
+  padding?: boolean;
+  /** The path prefix that a reverse proxy strips before requests arrive, such as `/api`. Default none. */
+  publicPath?: string;
+  /**
+   * The server's long-term signing keys, Ed25519 or P-256, as PKCS#8 PEM or KeyObject: the first signs handshakes, all
+   * are published at `GET /e2e/identity`. Default none.
+   */
+  identityKey?: IdentityKeyInput | readonly IdentityKeyInput[];
+  /**
+   * Device keys, which make a copied session cookie open no channel: `required` takes only handshakes with one. Needs
+   * Express. Default `off`.
+   */
+  deviceBinding?: 'off' | 'required';
+  /** Opens messages before the application's guards, so that they see the plain DTO. Default `true`. */
+  guard?: boolean;
+  /** Bounds of the pool of RSA key pairs. */
+  keyPool?: KeyPoolOptions;
+  /** Milliseconds after which a session store that does not answer is `busy`. Default 2000. */
+  storeTimeout?: number;
+  /** The embedded store: how many channels it holds at most. Default 50,000. */
+  maxChannels?: number;
+  /** Where sequence windows are kept. Default: this process's memory. */
+  replayGuard?: ReplayGuard;
+  /** Told of what happens, for metrics; called at once, so it must be quick. What it throws is not heard. */
+  onEvent?: (event: E2eEvent) => void;
+}
+
+/** What goes beside the options, also beside `useFactory`: needed before any factory has run. */
+export interface E2eExtras {
+  /** Path of the handshake controller: `POST /{path}/handshake`, `GET /{path}/identity`. Default `e2e`. */
+  path?: string;
+  /** Decorators for the handshake controller, such as the `@Public()` that an application-wide guard looks for. */
+  decorators?: ClassDecorator[];
+  /** Whether the module's providers can be injected everywhere. Default `true`. */
+  isGlobal?: boolean;
+}
+
+/** The options with their defaults, checked. */
+export interface ResolvedOptions extends Required<
+  Omit<E2eOptions, 'session' | 'channelStore' | 'secret' | 'identityKey' | 'keyPool' | 'replayGuard' | 'onEvent'>
+> {
+  readonly secrets: readonly string[];
+  readonly identityKeys: readonly IdentityKeyInput[];
+  readonly keyPool: KeyPoolOptions;
+  readonly replayGuard: ReplayGuard | undefined;
+}
+
+/** Those of them that hold no secret and no key, and whether there is a secret, and a replay guard. */
+export interface ShownOptions extends Omit<ResolvedOptions, 'secrets' | 'identityKeys' | 'replayGuard'> {
+  readonly hasSecret: boolean;
+  readonly hasReplayGuard: boolean;
+}
+
+export const MAKE_SECRET = `node -p "require('crypto').randomBytes(32).toString('base64url')"`;
+
+/** Fills in the defaults of options that were checked. */
+export function resolveOptions(options: E2eOptions): ResolvedOptions {
+  return {
+    secrets: list(options.secret),
+    keyKinds: options.keyKinds ?? KEY_KINDS,
+    rsaModulusLength: options.rsaModulusLength ?? 2048,
+    allowPlainJwe: options.allowPlainJwe ?? false,
+    channelTtl: options.channelTtl ?? 3600,
+    channelsPerSession: options.channelsPerSession ?? 32,
+    maxBodySize: options.maxBodySize ?? 1_048_576,
+    maxBodyDepth: options.maxBodyDepth ?? 128,
+    encryptByDefault: options.encryptByDefault ?? false,
+    padding: options.padding ?? false,
+    publicPath: options.publicPath ?? '',
+    identityKeys: list(options.identityKey),
+    deviceBinding: options.deviceBinding ?? 'off',
+    guard: options.guard ?? true,
+    keyPool: options.keyPool ?? {},
+    storeTimeout: options.storeTimeout ?? 2000,
+    maxChannels: options.maxChannels ?? 50_000,
+    replayGuard: options.replayGuard,
+  };
+}
+
+function list<T>(value: T | readonly T[] | undefined): readonly T[] {
+  if (value === undefined) return [];
+  return Array.isArray(value) ? (value as readonly T[]) : [value as T];
+}

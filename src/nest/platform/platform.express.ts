@@ -1,0 +1,111 @@
+import type { HttpServer } from '@nestjs/common';
+import session from 'express-session';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { parse } from 'node:querystring';
+import type { Arrivals } from '../request/arrival.js';
+import type { BodyReader } from '../request/body-reader.js';
+import type { EmbeddedSession } from '../keys/embedded-session.js';
+import type { EnterUnmatched, Platform } from './platform.js';
+import { makeRoom, type ExpressPrototypes } from '../request/room.js';
+
+type Request = Parameters<ReturnType<typeof session>>[0];
+type Response = Parameters<ReturnType<typeof session>>[1];
+type NextFunction = Parameters<ReturnType<typeof session>>[2];
+
+/** What is used of an Express application. */
+interface ExpressApp extends ExpressPrototypes {
+  readonly router?: { readonly stack?: readonly Layer[] };
+  /** Express 4. */
+  readonly _router?: { readonly stack?: readonly Layer[] };
+  /** What the application itself, a function, calls for each request; and a parent that it is mounted in. */
+  handle(request: Request, response: Response, next?: NextFunction): void;
+  get(setting: string): unknown;
+  use(handler: (error: unknown, request: Request, response: Response, next: NextFunction) => void): unknown;
+}
+
+/** A route of Express' own list; express-session's middleware is a function of this name. */
+interface Layer {
+  readonly handle?: { readonly name?: string };
+}
+const SESSION_MIDDLEWARE = 'session';
+
+export class ExpressPlatform implements Platform {
+  readonly makesSessionsBeside = true;
+  readonly #app: ExpressApp;
+
+  constructor(
+    private readonly adapter: HttpServer,
+    private readonly arrivals: Arrivals,
+  ) {
+    this.#app = adapter.getInstance() as ExpressApp;
+  }
+
+  hasOwnSession(): boolean {
+    const layers = (this.#app._router ?? this.#app.router)?.stack ?? [];
+    return layers.some(({ handle }) => handle?.name === SESSION_MIDDLEWARE);
+  }
+
+  requireSession(): void {
+    // Middleware shows what it brings with the first request only.
+  }
+
+  install(reader: BodyReader, embedded: EmbeddedSession | undefined): Promise<void> {
+    this.#noteAtTheDoor();
+    if (embedded) this.adapter.use(this.#sessionWhereThereIsNone(embedded));
+    this.adapter.use((request: Request, response: Response, next: NextFunction) => {
+      // The session's store took too long, and the deadline has answered.
+      if (response.writableEnded) return;
+      reader.read(request).then(
+        () => next(),
+        () => request.destroy(),
+      );
+    });
+    return Promise.resolve();
+  }
+
+  installTail(enter: EnterUnmatched): void {
+    this.adapter.use((request: Request, response: Response, next: NextFunction) => {
+      // What was refused goes on to the application's filters; whatever they make of it, the problem leaves.
+      enter(request, response).then(() => next(), next);
+    });
+    // What failed before any route (a path that does not decode, another parser's body) is answered sealed as well.
+    this.#app.use((error, request, response, next) => {
+      enter(request, response).then(() => next(error), next);
+    });
+  }
+
+  makeRoom(request: IncomingMessage, response: ServerResponse): void {
+    makeRoom(request, response, this.#app);
+  }
+
+  parseQuery(query: string): unknown {
+    const parser = this.#app.get('query parser fn') as ((query: string) => unknown) | undefined;
+    return (parser ?? parse)(query);
+  }
+
+  /** Before every middleware, those among them that were there before this module: a parser takes a handshake's bytes. */
+  #noteAtTheDoor(): void {
+    const app = this.#app;
+    const handle = app.handle.bind(app);
+    app.handle = (request, response, next) => {
+      this.arrivals.note(request, response);
+      handle(request, response, next);
+    };
+  }
+
+  /**
+   * Whether the application has a session is decided once: a session whose store is down looks like none too, and must
+   * not be replaced by one of ours.
+   */
+  #sessionWhereThereIsNone(
+    embedded: EmbeddedSession,
+  ): (request: Request, response: Response, next: NextFunction) => void {
+    const install = session(embedded.completeOptions());
+    let isOurs: boolean | undefined;
+    return (request, response, next) => {
+      isOurs ??= (request as { session?: unknown }).session === undefined;
+      if (isOurs) install(request, response, next);
+      else next();
+    };
+  }
+}

@@ -1,0 +1,162 @@
+import type { HttpServer } from '@nestjs/common';
+import type { SessionOptions } from 'express-session';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { parse } from 'node:querystring';
+import type { Arrivals } from '../request/arrival.js';
+import type { BodyReader } from '../request/body-reader.js';
+import type { EmbeddedSession } from '../keys/embedded-session.js';
+import { stateOf } from '../request/exchange-state.js';
+import type { EnterUnmatched, Platform } from './platform.js';
+import { sessionOf } from '../keys/session.js';
+
+interface ParserOptions {
+  readonly querystringParser?: (query: string) => unknown;
+}
+
+/** What is used of Fastify: its types come with an adapter that need not be installed. */
+interface FastifyInstance {
+  readonly initialConfig?: { readonly routerOptions?: ParserOptions };
+  after(): PromiseLike<unknown>;
+  register(plugin: unknown, options?: object): PromiseLike<unknown>;
+  hasRequestDecorator(name: string): boolean;
+  hasContentTypeParser(type: string): boolean;
+  addHook(name: 'onReady', hook: () => Promise<void>): unknown;
+  addHook(name: 'onRequest', hook: (request: FastifyRequest, reply: FastifyReply, done: () => void) => void): unknown;
+  addHook(
+    name: 'preHandler' | 'onSend',
+    hook: (request: FastifyRequest, reply: FastifyReply) => Promise<unknown>,
+  ): unknown;
+  addContentTypeParser(
+    type: string,
+    parser: (request: FastifyRequest, payload: IncomingMessage) => Promise<unknown>,
+  ): unknown;
+}
+interface FastifyRequest {
+  readonly raw: IncomingMessage;
+  readonly is404: boolean;
+}
+interface FastifyReply {
+  readonly raw: ServerResponse;
+  readonly statusCode: number;
+}
+
+const NO_SESSION =
+  'E2eModule: with session: false the application brings its session, and this one has none. Register @fastify/cookie and ' +
+  "@fastify/session, leave the option out, or give session: 'channel' for clients without cookies.";
+const NO_STORE =
+  'E2eModule: the session of this application has no store, which channels are kept in (@fastify/secure-session keeps ' +
+  "everything in the cookie). Use @fastify/session, or give session: 'channel'.";
+
+export class FastifyPlatform implements Platform {
+  readonly makesSessionsBeside = false;
+  readonly #instance: FastifyInstance;
+  #enterUnmatched: EnterUnmatched | undefined;
+
+  constructor(
+    adapter: HttpServer,
+    private readonly arrivals: Arrivals,
+  ) {
+    this.#instance = adapter.getInstance() as FastifyInstance;
+  }
+
+  hasOwnSession(): boolean {
+    return this.#instance.hasRequestDecorator('session');
+  }
+
+  requireSession(): void {
+    // What the application registers is there only now, be it after the modules.
+    this.#instance.addHook('onReady', async () => {
+      if (!this.hasOwnSession()) throw new Error(NO_SESSION);
+      if (!this.#instance.hasRequestDecorator('sessionStore')) throw new Error(NO_STORE);
+    });
+  }
+
+  async install(reader: BodyReader, embedded: EmbeddedSession | undefined): Promise<void> {
+    const instance = this.#instance;
+    // What the application registered is there only now, and what comes twice would stop it.
+    await instance.after();
+    // What is injected never passes the server.
+    instance.addHook('onRequest', (request, reply, done) => {
+      this.arrivals.note(request.raw, reply.raw);
+      done();
+    });
+    if (embedded && !this.hasOwnSession()) await this.#installSession(embedded);
+    for (const type of reader.mediaTypes) {
+      if (instance.hasContentTypeParser(type)) throw new Error(parserThere(type));
+      instance.addContentTypeParser(type, async (_request, payload) => {
+        await reader.read(payload);
+        return undefined;
+      });
+    }
+    instance.addHook('preHandler', async (request, reply) => {
+      if (!reader.guarded) stateOf(request.raw).deadline?.hold();
+      if (request.is404) await this.#enterUnmatched?.(request, reply);
+    });
+    instance.addHook('onSend', async (request, reply) => {
+      // A session's store that fails ends the request before any of the hooks above: without a session it is busy.
+      if (reply.statusCode < 500 || !this.hasOwnSession() || sessionOf(request)) return;
+      await this.#enterUnmatched?.(request, reply).catch(() => undefined);
+    });
+  }
+
+  installTail(enter: EnterUnmatched): void {
+    this.#enterUnmatched = enter;
+  }
+
+  parseQuery(query: string): unknown {
+    const parser = this.#instance.initialConfig?.routerOptions?.querystringParser ?? deprecatedParserOf(this.#instance);
+    return (parser ?? parse)(query);
+  }
+
+  async #installSession(embedded: EmbeddedSession): Promise<void> {
+    const options = embedded.completeOptions();
+    refuseWithoutLike(options);
+    const { name, secret, store, cookie, rolling = false, saveUninitialized } = options;
+    const { default: cookiePlugin } = await optional(import('@fastify/cookie'));
+    const { default: sessionPlugin } = await optional(import('@fastify/session'));
+    if (!this.#instance.hasRequestDecorator('cookies')) await this.#instance.register(cookiePlugin);
+    await this.#instance.register(sessionPlugin, {
+      cookieName: name,
+      secret,
+      store,
+      cookie,
+      rolling,
+      saveUninitialized,
+    });
+  }
+}
+
+/** The parser where it was given as older applications do, beside `routerOptions`: `initialConfig` leaves that one out. */
+function deprecatedParserOf(instance: FastifyInstance): ParserOptions['querystringParser'] {
+  const symbol = Object.getOwnPropertySymbols(instance).find(({ description }) => description === 'fastify.options');
+  return symbol && (instance as unknown as Record<symbol, ParserOptions | undefined>)[symbol]?.querystringParser;
+}
+
+/** Refuses what @fastify/session has no like of: an option that is dropped in silence is believed to be there. */
+function refuseWithoutLike(options: SessionOptions): void {
+  const { proxy, resave } = options;
+  const genid = options.genid !== undefined;
+  const lost = Object.entries({ genid, proxy, resave, unset: options.unset === 'destroy' }).find(([, value]) => value);
+  if (!lost) return;
+  const instead = lost[0] === 'proxy' ? 'give FastifyAdapter the option trustProxy instead' : 'leave it out';
+  throw new Error(
+    `E2eModule: on Fastify the option "session" has no "${lost[0]}": ${instead}, or register a session of your own.`,
+  );
+}
+
+function parserThere(type: string): string {
+  return (
+    `E2eModule: this application has a content type parser for ${type}, which is the module's own to read. Take it ` +
+    'away: a catch-all parser ("*") may stay, and leaves these bodies alone.'
+  );
+}
+
+async function optional<T>(plugin: Promise<T>): Promise<T> {
+  try {
+    return await plugin;
+  } catch {
+    throw new Error(
+      'E2eModule: on Fastify sessions need two packages: npm install @fastify/cookie @fastify/session (or register a session of your own and set session: false).',
+    );
+  }
+}

@@ -1,0 +1,66 @@
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import { nowInSeconds } from '../../channel/channels.js';
+import { stateOf, type Arrival } from './exchange-state.js';
+
+/** The media type under which a handshake's bytes reach our reader untouched: duplicate members show in them alone. */
+export const HANDSHAKE_MEDIA_TYPE = 'application/x-e2e-handshake';
+
+/** Is told of each request that comes, once. */
+type Watch = (request: IncomingMessage, response: ServerResponse) => void;
+
+/**
+ * Notes each request's arrival, before anyone else could change or read it: as the first who listens to the platform's
+ * own HTTP server, and at the platform's door for what comes by another way (a server of the application's own, a parent
+ * application, a serverless adapter, `inject()`).
+ */
+export class Arrivals {
+  #watch: Watch | undefined;
+
+  /** @param handshakePath the end of the handshake's path: a global prefix may stand before it. */
+  constructor(private readonly handshakePath: string) {}
+
+  /** @param watch told of each request, once it is noted. */
+  listen(server: Pick<Server, 'prependListener' | 'listening'> | undefined, watch: Watch): void {
+    this.#watch = watch;
+    let hasListened = false;
+    server?.prependListener('request', (request: IncomingMessage, response: ServerResponse) => {
+      // A server that is told to end answers what it has begun, and each answer then ends its connection: a balancer
+      // that keeps its connections busy would keep the server, too.
+      if (server.listening) hasListened = true;
+      else if (hasListened) response.shouldKeepAlive = false;
+      this.note(request, response);
+    });
+  }
+
+  /** The first of the ways in that a request takes counts. */
+  note(request: IncomingMessage, response: ServerResponse): void {
+    const state = stateOf(request);
+    if (state.arrival?.notedBy === this) return;
+    this.of(request);
+    // A parent application with a module of its own may have set one, which both then hold.
+    if (!state.deadline) this.#watch?.(request, response);
+  }
+
+  of(request: IncomingMessage): Arrival {
+    const state = stateOf(request);
+    if (state.arrival?.notedBy === this) return state.arrival;
+    const { at, target } = state.arrival ?? { at: nowInSeconds(), target: targetOf(request) };
+    const handshakeType = state.arrival?.handshakeType ?? this.#handshake(request, target);
+    return (state.arrival = { at, target, notedBy: this, ...(handshakeType !== undefined && { handshakeType }) });
+  }
+
+  /** The handshake's own media type, taken off, where the request is one. */
+  #handshake(request: IncomingMessage, target: string): string | undefined {
+    if (request.method !== 'POST') return undefined;
+    // As leniently as Express routes: without case, and with a slash at the end.
+    const path = target.split('?', 1)[0]!.replace(/\/$/, '').toLowerCase();
+    if (!path.endsWith(this.handshakePath.toLowerCase())) return undefined;
+    const handshakeType = request.headers['content-type'] ?? '';
+    request.headers['content-type'] = HANDSHAKE_MEDIA_TYPE;
+    return handshakeType;
+  }
+}
+
+function targetOf(request: IncomingMessage): string {
+  return (request as { originalUrl?: string }).originalUrl ?? request.url ?? '';
+}

@@ -1,0 +1,67 @@
+import { IncomingMessage, ServerResponse } from 'node:http';
+import type { OpenedMessage } from '../../channel/channel.js';
+import type { E2eProblem } from '../../protocol/problem.js';
+import type { Deadline } from './deadline.js';
+import type { Outgoing } from './outgoing.js';
+
+/** What a request was when its head arrived, before any middleware could change it. */
+export interface Arrival {
+  /** Seconds since 1970. */
+  readonly at: number;
+  /** Path and query as they were sent. */
+  readonly target: string;
+  /** A handshake's own media type; its header was changed, so that no other parser takes its body. */
+  readonly handshakeType?: string;
+  /** Whose handshakes it was compared with: an application may be mounted in another one. */
+  readonly notedBy: object;
+}
+
+/** What is known of a request, and what has become of it so far. */
+export interface ExchangeState {
+  arrival?: Arrival;
+  /** Until its message is opened. */
+  deadline?: Deadline;
+  /** Its body, where that is one of ours and was read; or that it was too long. */
+  body?: Buffer | E2eProblem;
+  /** Its message, once that was opened and let in. */
+  message?: OpenedMessage;
+  /** Whether a plain body came beside that message. */
+  besideBody?: boolean;
+  /** Its response, once that was taken over. */
+  outgoing?: Outgoing;
+  /** Why it was refused. */
+  refusal?: E2eProblem;
+}
+
+/**
+ * Where a request's state hangs: on itself, since a WeakMap with an entry for each request costs the garbage collector
+ * more than all else that is done for one; and out of sight of whoever prints the request.
+ */
+const STATE = Symbol('e2e');
+
+/** Node's own request, whatever the platform wraps it in. */
+export function rawRequest(request: object): IncomingMessage {
+  // Asked first: to look in vain for a member of Express' request costs a walk over all of its prototypes.
+  if (request instanceof IncomingMessage) return request;
+  return (request as { raw?: IncomingMessage }).raw ?? (request as IncomingMessage);
+}
+
+/** Node's own response, likewise. */
+export function rawResponse(response: object): ServerResponse {
+  if (response instanceof ServerResponse) return response as ServerResponse;
+  return (response as { raw?: ServerResponse }).raw ?? (response as ServerResponse);
+}
+
+/** The request's state, empty before anyone looked at it. */
+export function stateOf(raw: IncomingMessage): ExchangeState {
+  const known = (raw as { [STATE]?: ExchangeState })[STATE];
+  if (known) return known;
+  const state: ExchangeState = {};
+  Object.defineProperty(raw, STATE, { value: state });
+  return state;
+}
+
+/** The message that a request came as, where it came sealed. Takes the platform's request or Node's. */
+export function openedMessageOf(request: object): OpenedMessage | undefined {
+  return stateOf(rawRequest(request)).message;
+}
