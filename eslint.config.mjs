@@ -6,7 +6,7 @@ import tseslint from 'typescript-eslint';
 
 export default defineConfig(
   // The fixture is code of other applications, compiled by their own settings.
-  { ignores: ['dist/', 'coverage/', 'reports/', 'reference/', 'test/package/fixture/'] },
+  { ignores: ['dist/', 'coverage/', 'reports/', 'reference/', 'test/external/package/fixture/'] },
   { linterOptions: { reportUnusedDisableDirectives: 'error' } },
   js.configs.recommended,
   {

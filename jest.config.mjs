@@ -8,11 +8,11 @@ export default {
   rootDir: '.',
   testEnvironment: 'node',
   extensionsToTreatAsEsm: ['.ts'],
-  testMatch: suite ? [`<rootDir>/test/${suite}/**/*.spec.ts`] : ['<rootDir>/test/**/*.spec.ts'],
+  testMatch: suite ? [`<rootDir>/test/external/${suite}/**/*.spec.ts`] : ['<rootDir>/test/**/*.spec.ts'],
   testPathIgnorePatterns: [
     '/node_modules/',
     '/dist/',
-    ...(suite ? [] : special.map((name) => `<rootDir>/test/${name}/`)),
+    ...(suite ? [] : special.map((name) => `<rootDir>/test/external/${name}/`)),
   ],
   modulePathIgnorePatterns: ['<rootDir>/dist/'],
   moduleNameMapper: {

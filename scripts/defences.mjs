@@ -1,8 +1,8 @@
 // Every defence, how it is taken away (file, what stands there, what stands there instead), and the test that must fail.
-const ROWS = 'test/attack/proxy.spec.ts';
-const FIELD = 'test/attack/field.spec.ts';
-const TAMPERING = 'test/attack/tampering.spec.ts';
-const AT_REST = 'test/attack/at-rest.spec.ts';
+const ROWS = 'test/security/attack/proxy.spec.ts';
+const FIELD = 'test/security/attack/field.spec.ts';
+const TAMPERING = 'test/security/attack/tampering.spec.ts';
+const AT_REST = 'test/security/attack/at-rest.spec.ts';
 
 const row = (name, test, only, ...edits) => ({ name, test, only, edits });
 
@@ -40,7 +40,7 @@ export const defences = [
     "if (Object.hasOwn(header, 'crit') || Object.hasOwn(header, 'zip')) return undefined;",
     '',
   ]),
-  row('a member is named once', 'test/protocol/json.spec.ts', '', [
+  row('a member is named once', 'test/unit/protocol/json.spec.ts', '', [
     'src/protocol/json.ts',
     'again !== text && namesAMemberTwice(text)',
     'false',
@@ -60,7 +60,7 @@ export const defences = [
     'return decrypted?.length === SECRET_BYTES ? decrypted : random;',
     'return decrypted ?? random.subarray(1);',
   ]),
-  row('refusals have one face', 'test/attack/face.spec.ts', 'express.*X25519', [
+  row('refusals have one face', 'test/security/attack/face.spec.ts', 'express.*X25519', [
     'src/channel/channels.ts',
     "if (!channel) throw new E2eProblem('handshake-required');\n    const opened = channel.open(jwe, header);",
     "if (!channel) throw new E2eProblem('handshake-required');\n    const opened = channel.open(jwe, header);\n    if (!opened) throw new E2eProblem('message-rejected', { detail: 'the tag' });",
@@ -160,7 +160,7 @@ export const defences = [
     'endChannelsWithSessions(store, channelStore);',
     'void endChannelsWithSessions;',
   ]),
-  row('a hanging session is answered in time', 'test/e2e/deadline.spec.ts', 'express.*what comes late', [
+  row('a hanging session is answered in time', 'test/integration/e2e/deadline.spec.ts', 'express.*what comes late', [
     'src/nest/exchange/exchange.ts',
     'if (!isSealed(raw) &&',
     'if (isSealed(raw) ||',
@@ -180,12 +180,12 @@ export const defences = [
     "if (name === '__proto__' || (",
     'if ((',
   ]),
-  row('a sealed query is in no log', 'test/attack/canary.spec.ts', '', [
+  row('a sealed query is in no log', 'test/security/attack/canary.spec.ts', '', [
     'src/nest/keys/key.service.ts',
     'return this.#vault.name(`query ${query}`);',
     'return query;',
   ]),
-  row('KeyService shows no secret', 'test/attack/shown.spec.ts', '', [
+  row('KeyService shows no secret', 'test/security/attack/shown.spec.ts', '', [
     'src/nest/keys/key.service.ts',
     'this.options = { ...shown,',
     'this.options = { ...shown, ...{ secrets },',
@@ -235,7 +235,7 @@ export const defences = [
     "return answer ?? (RESENDABLE_METHODS.includes(method) || headers.has('idempotency-key'));",
     'return answer ?? (RESENDABLE_METHODS.length > 0);',
   ]),
-  row('redirects stay within the origin', 'test/client/redirects.spec.ts', '', [
+  row('redirects stay within the origin', 'test/unit/client/redirects.spec.ts', '', [
     'src/client/call/redirects.ts',
     "if (next?.origin !== from.url.origin) throw refused('it leads to another origin');",
     "if (!next) throw refused('it leads nowhere');",
@@ -260,7 +260,7 @@ export const defences = [
     'if (jws.payload !== transcriptPayload((bytes) => engine.encodeBase64url(bytes), th)) return false;',
     'void th;',
   ]),
-  row('a plain message proves no device', 'test/e2e/device.spec.ts', '', [
+  row('a plain message proves no device', 'test/integration/e2e/device.spec.ts', '', [
     'src/channel/channel.ts',
     "if (this.kind !== 'RSA' || this.#state.device) return undefined;",
     "if (this.kind !== 'RSA') return undefined;",

@@ -1,0 +1,105 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { describe, expect, it } from '@jest/globals';
+import {
+  type Answer,
+  type Jwk,
+  type Members,
+  b64u,
+  channelKeys,
+  directWay,
+  openCompact,
+  plainWay,
+  privateKeyOf,
+  publicKeyOf,
+  rsaDecrypt,
+  sealText,
+  sharedSecret,
+  thumbprint,
+  transcriptHash,
+  unb64u,
+  verifyProof,
+} from './peer.js';
+
+interface Message {
+  name: string;
+  header: Members;
+  plaintext: string;
+  iv: string;
+  jwe: string;
+}
+interface Row {
+  kind: string;
+  clientKey: Jwk;
+  serverKey: Jwk;
+  jkt: string;
+  handshake: Answer;
+  proofs: Record<string, { identityKey: Jwk; proof: string }>;
+  transcriptHash: string;
+  ss?: string;
+  cs?: string;
+  ek?: string;
+  ikm: string;
+  requestKey: string;
+  responseKey: string;
+  requests: Message[];
+  responses: Message[];
+  stock?: { request: string; response: string; plaintext: string };
+}
+
+const file = new URL('../../../../shared/vectors/protocol-v1.json', import.meta.url);
+
+if (existsSync(file)) {
+  const { channels } = JSON.parse(readFileSync(file, 'utf8')) as { channels: Row[] };
+
+  describe.each(channels)('the peer reproduces the vectors of $kind', (row) => {
+    const th = unb64u(row.transcriptHash);
+
+    it('thumbprints and transcript hash', () => {
+      expect(thumbprint(row.clientKey)).toBe(row.jkt);
+      expect(thumbprint(row.serverKey)).toBe(row.handshake.kid);
+      expect(b64u(transcriptHash(row.jkt, row.handshake))).toBe(row.transcriptHash);
+    });
+
+    it('proofs by both algorithms, and none over another transcript', () => {
+      for (const { identityKey, proof } of Object.values(row.proofs)) {
+        expect(verifyProof(proof, th, identityKey)).toMatchObject({ typ: 'e2e-handshake+jws' });
+        expect(() => verifyProof(proof, Buffer.alloc(32), identityKey)).toThrow('another transcript');
+      }
+    });
+
+    it('IKM and channel keys', () => {
+      const ikm = row.ss
+        ? Buffer.concat([
+            openCompact(row.handshake.secret ?? '', plainWay(privateKeyOf(row.clientKey))).plaintext,
+            rsaDecrypt(privateKeyOf(row.serverKey), unb64u(row.ek ?? '')),
+          ])
+        : sharedSecret(privateKeyOf(row.clientKey), publicKeyOf(row.handshake.publicKey));
+      expect(b64u(ikm)).toBe(row.ikm);
+      const keys = channelKeys(ikm, th);
+      expect(b64u(keys.request)).toBe(row.requestKey);
+      expect(b64u(keys.response)).toBe(row.responseKey);
+    });
+
+    it.each([
+      ...row.requests.map((message) => ({ ...message, key: row.requestKey, way: 'request' })),
+      ...row.responses.map((message) => ({ ...message, key: row.responseKey, way: 'response' })),
+    ])('the $way "$name", byte for byte, and opened again', ({ header, plaintext, iv, jwe, key }) => {
+      expect(sealText(unb64u(key), JSON.stringify(header), plaintext, { iv: unb64u(iv) })).toBe(jwe);
+      const opened = openCompact(jwe, directWay(unb64u(key)));
+      expect(opened.header).toEqual(header);
+      expect(opened.plaintext.toString('utf8')).toBe(plaintext);
+    });
+
+    if (row.stock) {
+      const { request, response, plaintext } = row.stock;
+      it('the plain messages of both directions', () => {
+        expect(openCompact(request, plainWay(privateKeyOf(row.serverKey))).plaintext.toString()).toBe(plaintext);
+        expect(openCompact(response, plainWay(privateKeyOf(row.clientKey))).plaintext.toString()).toBe(plaintext);
+      });
+    }
+  });
+} else {
+  it('has no vectors beside this clone: the peer is checked against them where they are', () => {
+    expect(existsSync(file)).toBe(false);
+  });
+}

@@ -1,0 +1,54 @@
+import { createE2eClient, type E2eClient } from '../../../../src/client/index.js';
+
+/** A message that was sealed and never sent, as one copies it from the wire. */
+export interface Captured {
+  readonly method: string;
+  readonly target: string;
+  readonly headers: readonly string[];
+  readonly body: Buffer;
+}
+
+/** One profile of a browser: what all its tabs share is the cookies. */
+export class Profile {
+  readonly #cookies = new Map<string, string>();
+  #capturing: ((message: Captured) => void) | undefined;
+
+  constructor(private readonly url: string) {}
+
+  tab(): E2eClient {
+    return createE2eClient({
+      baseUrl: this.url,
+      keyKind: 'X25519',
+      cookies: false,
+      fetch: (input, init) => this.#fetch(new URL(input as string), init),
+    });
+  }
+
+  /** The message that this call sends next; it never arrives. */
+  async capture(call: () => Promise<unknown>): Promise<Captured> {
+    const captured = new Promise<Captured>((resolve) => (this.#capturing = resolve));
+    await call().catch(() => undefined);
+    return captured;
+  }
+
+  async #fetch(url: URL, init: RequestInit = {}): Promise<Response> {
+    const headers = new Headers(init.headers);
+    headers.set('cookie', [...this.#cookies].map(([name, value]) => `${name}=${value}`).join('; '));
+    if (this.#capturing) {
+      this.#capturing({
+        method: init.method ?? 'GET',
+        target: url.pathname + url.search,
+        headers: ['host', url.host, ...[...headers].flat()],
+        body: Buffer.from(await new Response(init.body).arrayBuffer()),
+      });
+      this.#capturing = undefined;
+      throw new TypeError('never sent');
+    }
+    const response = await fetch(url, { ...init, headers });
+    for (const line of response.headers.getSetCookie()) {
+      const [name = '', value = ''] = line.split(';', 1)[0]!.split('=');
+      this.#cookies.set(name, value);
+    }
+    return response;
+  }
+}

@@ -1,0 +1,256 @@
+import { describe, expect, it } from '@jest/globals';
+import { Body, Controller, Get, Post, Query, Res } from '@nestjs/common';
+import { FastifyAdapter, RouteSchema } from '@nestjs/platform-fastify';
+import { connect } from 'node:http2';
+import { Encrypted } from '../../../src/index.js';
+import { createE2eClient } from '../../../src/client/index.js';
+import { form, json } from '../../external/conformance/channel.js';
+import { TestApp, useApp, type Setup } from '../e2e/support/apps.js';
+import { CANARY, expectPlainProblem, postJson } from '../e2e/support/raw.js';
+import { SECRET, SessionController, useOwnSession } from '../e2e/support/sessions.js';
+
+interface Reply {
+  hijack(): void;
+  trailer(name: string, value: () => Promise<string>): void;
+  send(body: unknown): void;
+}
+
+@Controller('notes')
+@Encrypted()
+class NoteController {
+  @Post()
+  create(@Body() note: unknown): object {
+    return { note };
+  }
+  @Post('schema')
+  @RouteSchema({ response: { 201: { type: 'object', properties: { shown: { type: 'string' } } } } })
+  withSchema(): object {
+    return { shown: CANARY, hidden: CANARY };
+  }
+  @Get()
+  find(@Query() query: object): object {
+    return query;
+  }
+  @Get('trailer')
+  trailer(@Res() reply: Reply): void {
+    reply.trailer('x-note', () => Promise.resolve(CANARY));
+    reply.send({ text: CANARY });
+  }
+}
+const controllers = [NoteController];
+
+@Controller('schema')
+@Encrypted()
+class SchemaController {
+  @Post()
+  @RouteSchema({ body: { type: 'object', required: ['text'] } })
+  create(@Body() note: unknown): unknown {
+    return note;
+  }
+}
+
+/** As @fastify/secure-session leaves a request: with a session, and no store. */
+function withStorelessSession(): FastifyAdapter {
+  const adapter = new FastifyAdapter();
+  adapter.getInstance().decorateRequest('session');
+  return adapter;
+}
+
+/** What hooks of an application saw last. */
+const seen = new Map<string, string>();
+
+function withHooks(): FastifyAdapter {
+  const adapter = new FastifyAdapter();
+  const fastify = adapter.getInstance();
+  fastify.addHook('preHandler', async ({ body, query }) => {
+    seen.set('preHandler', JSON.stringify([body, query]));
+  });
+  fastify.addHook('onSend', async (_request, _reply, payload) => {
+    seen.set('onSend', String(payload));
+  });
+  return adapter;
+}
+
+describe('On Fastify', () => {
+  const app = useApp('fastify', { controllers, fastify: withHooks });
+
+  it('a path that does not decode is refused by the router, with nothing of the message', async () => {
+    const channel = await app().visitor().handshake('X25519');
+    for (const message of [
+      channel.message('GET', '/%ff', form(`text=${CANARY}`)),
+      channel.message('POST', '/%ff', json(CANARY)),
+    ]) {
+      const reply = await channel.post(message);
+      expect(reply.status).toBe(400);
+      expect(reply.body).toContain('FST_ERR_BAD_URL');
+      expect(reply.body).not.toContain(CANARY);
+    }
+  });
+
+  it('a plain body of a type that nobody parses is Fastify’s own 415', async () => {
+    const body = new FormData();
+    body.set('text', CANARY);
+    const response = await fetch(`${app().url}/notes`, { method: 'POST', body });
+    expect(response.status).toBe(415);
+    expect(await response.json()).toEqual({ statusCode: 415, message: 'Unsupported Media Type' });
+  });
+
+  it('a plain body that does not parse, beside a message, is Fastify’s own 400', async () => {
+    const channel = await app().visitor().handshake('X25519');
+    const beside = { at: 'header', headers: { 'content-type': 'application/json' }, body: '{bad' } as const;
+    const reply = await channel.post(channel.message('POST', '/notes'), beside);
+    expect(reply.status).toBe(400);
+    expect(reply.headers['content-type']).toMatch(/^application\/json/);
+  });
+
+  it('a schema for answers has its say before they are sealed', async () => {
+    app().tap.clear();
+    const response = await app().client().fetch('/notes/schema', { method: 'POST' });
+    expect(await response.json()).toEqual({ shown: CANARY });
+    expect(app().tap.text).not.toContain(CANARY);
+  });
+
+  it('hooks see ciphertext until the handler runs, and its plain answer after it', async () => {
+    seen.clear();
+    await app().client().fetch('/notes', postJson(CANARY));
+    const { preHandler, onSend } = Object.fromEntries(seen);
+    expect(preHandler).not.toContain(CANARY);
+    expect(onSend).toContain(CANARY);
+  });
+
+  it('an answer with trailers is a sealed 500: it would leave in pieces', async () => {
+    app().tap.clear();
+    expect((await app().client().fetch('/notes/trailer')).status).toBe(500);
+    expect(app().tap.text).not.toContain(CANARY);
+  });
+});
+
+describe('On Fastify a request that comes on a session which a login has ended', () => {
+  const app = useApp('fastify', { controllers: [SessionController] });
+
+  it('has its answer clear the cookie, as @fastify/session does: the browser forgets the new one with it', async () => {
+    const visitor = app().visitor();
+    const channel = await visitor.handshake('X25519');
+    const before = { cookie: String(visitor.jar) };
+    await channel.request('POST', '/session/login');
+    const late = await channel.post(channel.message('GET', '/session/notes'), { headers: before });
+    expectPlainProblem(late, 'handshake-required');
+    expect(late.headers['set-cookie']).toEqual([expect.stringMatching(/^e2e\.sid=;/)]);
+  });
+});
+
+describe('On Fastify with bodies limited to 100 bytes', () => {
+  const app = useApp('fastify', { controllers, fastify: () => new FastifyAdapter({ bodyLimit: 100 }) });
+
+  it('sealed ones are as long as maxBodySize lets them be', async () => {
+    const note = 'x'.repeat(10_000);
+    expect(await (await app().client().fetch('/notes', postJson(note))).json()).toEqual({ note });
+  });
+});
+
+describe('On Fastify over HTTP/2', () => {
+  const http2 = { http2: true } as object;
+  const app = useApp('fastify', { controllers, fastify: () => new FastifyAdapter(http2) });
+
+  it('sealed routes work, and what is refused is refused', async () => {
+    app().tap.clear();
+    const client = createE2eClient({ baseUrl: app().url, keyKind: 'X25519', fetch: fetchOverHttp2 });
+    expect(await (await client.fetch('/notes', postJson(CANARY))).json()).toEqual({ note: CANARY });
+    expect(await (await client.fetch(`/notes?text=${CANARY}`)).json()).toEqual({ text: CANARY });
+    expect((await client.fetch('/nowhere')).status).toBe(404);
+    expect((await fetchOverHttp2(`${app().url}/notes`)).status).toBe(415);
+    expect(app().tap.text).not.toContain(CANARY);
+  });
+});
+
+describe('On Fastify the start is refused', () => {
+  const ofType = (type: string) => () => {
+    const adapter = new FastifyAdapter();
+    adapter.getInstance().addContentTypeParser(type, { parseAs: 'string' }, (_, body, done) => done(null, body));
+    return adapter;
+  };
+  it.each<[what: string, setup: Setup, says: string]>([
+    ['device keys', { e2e: { deviceBinding: 'required' } }, '"deviceBinding" needs Express'],
+    [
+      'an id generator for sessions',
+      { e2e: { session: { genid: () => 'id' } } },
+      'the option "session" has no "genid"',
+    ],
+    [
+      'a proxy’s word in the session',
+      { e2e: { session: { proxy: true } } },
+      'give FastifyAdapter the option trustProxy',
+    ],
+    ['no session at all', { e2e: { session: false, secret: SECRET } }, 'brings its session, and this one has none'],
+    ['a session without a store', { e2e: { secret: SECRET }, fastify: withStorelessSession }, 'has no store'],
+    ['a schema for what is sealed', { controllers: [SchemaController] }, 'create() has a @RouteSchema() for its body'],
+    ['resave', { e2e: { session: { resave: true } } }, 'the option "session" has no "resave"'],
+    ['unset', { e2e: { session: { unset: 'destroy' } } }, 'the option "session" has no "unset"'],
+    [
+      'a parser of its own for messages',
+      { fastify: ofType('application/jose') },
+      'content type parser for application/jose',
+    ],
+  ])('%s', async (_, setup, says) => {
+    await expect(TestApp.start('fastify', { controllers, ...setup })).rejects.toThrow(says);
+  });
+
+  it('not of a session that comes after the modules', async () => {
+    const app = await TestApp.start('fastify', {
+      controllers,
+      e2e: { session: false, secret: SECRET },
+      configure: async (nest) => {
+        await nest.init();
+        await useOwnSession(nest, 'fastify');
+      },
+    });
+    try {
+      expect(await (await app.client().fetch('/notes', postJson(CANARY))).json()).toEqual({ note: CANARY });
+    } finally {
+      await app.close();
+    }
+  });
+
+  it('not of a parser for every type: it leaves messages alone', async () => {
+    const app = await TestApp.start('fastify', { controllers, fastify: ofType('*') });
+    try {
+      expect(await (await app.client().fetch('/notes', postJson(CANARY))).json()).toEqual({ note: CANARY });
+    } finally {
+      await app.close();
+    }
+  });
+});
+
+/** As much of `fetch` as the client needs. */
+const fetchOverHttp2: typeof fetch = async (input, init) => {
+  const request = new Request(input, init);
+  const { origin, pathname, search } = new URL(request.url);
+  const body = Buffer.from(await request.arrayBuffer());
+  const session = connect(origin);
+  const cookie = new Headers(init?.headers).get('cookie'); // which a Request does not keep
+  const stream = session.request(
+    {
+      ...Object.fromEntries(request.headers),
+      ...(cookie && { cookie }),
+      ':method': request.method,
+      ':path': pathname + search,
+    },
+    { endStream: false },
+  );
+  stream.end(body);
+  try {
+    return await new Promise<Response>((resolve, reject) => {
+      stream.on('error', reject).on('response', ({ ':status': status, ...received }) => {
+        const headers = new Headers();
+        for (const [name, values] of Object.entries(received)) {
+          for (const value of [values].flat()) headers.append(name, String(value));
+        }
+        const chunks: Buffer[] = [];
+        stream.on('data', (chunk: Buffer) => chunks.push(chunk));
+        stream.on('end', () => resolve(new Response(Buffer.concat(chunks), { status: Number(status), headers })));
+      });
+    });
+  } finally {
+    session.close();
+  }
+};

@@ -1,0 +1,145 @@
+import { ApolloDriver, type ApolloDriverConfig } from '@nestjs/apollo';
+import { describe, expect, it } from '@jest/globals';
+import { Controller, Get, type DynamicModule } from '@nestjs/common';
+import { Args, Field, GraphQLModule, Mutation, ObjectType, Query, ResolveField, Resolver } from '@nestjs/graphql';
+import { Encrypted, Plain } from '../../../src/index.js';
+import { e2eAgent } from '../../../src/testing/index.js';
+import { onEachPlatform, TestApp, type Setup } from '../e2e/support/apps.js';
+import { errorOf } from '../e2e/support/raw.js';
+import { noting, passed } from './support/passing.js';
+
+@ObjectType()
+class Note {
+  @Field(() => String)
+  title: string;
+  constructor(title: string) {
+    this.title = title;
+  }
+}
+
+@Resolver(() => Note)
+class NoteResolver {
+  @Query(() => [Note])
+  notes(): Note[] {
+    return [new Note('first')];
+  }
+  @Mutation(() => Note)
+  create(@Args('title', { type: () => String }) title: string): Note {
+    return new Note(title);
+  }
+  @ResolveField(() => String)
+  shout(): string {
+    return 'FIRST';
+  }
+}
+
+@Controller('notes')
+class NoteController {
+  @Get()
+  list(): object {
+    return { notes: [] };
+  }
+}
+
+const graphql = (): DynamicModule =>
+  GraphQLModule.forRoot<ApolloDriverConfig>({ driver: ApolloDriver, autoSchemaFile: true, graphiql: false });
+
+async function query(url: string, text: string): Promise<unknown> {
+  const headers = { 'content-type': 'application/json' };
+  const response = await fetch(`${url}/graphql`, { method: 'POST', headers, body: JSON.stringify({ query: text }) });
+  return response.json();
+}
+
+onEachPlatform('GraphQL resolvers', (platform) => {
+  it.each([false, true])('pass untouched beside sealed routes, with encryptByDefault: %p', async (encryptByDefault) => {
+    const setup: Setup = {
+      e2e: { encryptByDefault },
+      imports: [graphql()],
+      controllers: [NoteController],
+      providers: [NoteResolver, ...noting],
+    };
+    const app = await TestApp.start(platform, setup);
+    passed.length = 0;
+    try {
+      const url = await app.nest.getUrl();
+      expect(await query(url, '{ notes { title shout } }')).toEqual({
+        data: { notes: [{ title: 'first', shout: 'FIRST' }] },
+      });
+      expect(await query(url, 'mutation { create(title: "second") { title } }')).toEqual({
+        data: { create: { title: 'second' } },
+      });
+      expect(new Set(passed)).toEqual(new Set(['guard: graphql', 'interceptor: graphql']));
+
+      const agent = await e2eAgent(app.nest);
+      const call = agent.get('/notes');
+      await (encryptByDefault ? call.expectSealed() : call.e2e({ response: false })).expect(200);
+      await agent.close();
+      const warnings = app.log.ofModule.filter((line) => line.includes('NoteResolver (GraphQL resolver)'));
+      expect(warnings).toHaveLength(encryptByDefault ? 1 : 0);
+    } finally {
+      await app.close();
+    }
+  });
+});
+
+onEachPlatform('A sealed call to /graphql, which is a middleware and no route of a controller,', (platform) => {
+  it('is answered sealed on Express, and not answered on Fastify', async () => {
+    const app = await TestApp.start(platform, { imports: [graphql()], providers: [NoteResolver] });
+    const agent = await e2eAgent(app.nest);
+    try {
+      const call = agent.post('/graphql').send({ query: '{ notes { title } }' });
+      if (platform === 'express') await call.expect(200, { data: { notes: [{ title: 'first' }] } });
+      else expect(await errorOf(Promise.resolve(call))).toMatchObject({ code: 'plain-answer', status: 400 });
+    } finally {
+      await agent.close();
+      await app.close();
+    }
+  });
+});
+
+describe('@Encrypted() on a resolver is refused at start', () => {
+  @Resolver()
+  @Encrypted()
+  class SealedResolver {
+    @Query(() => String)
+    one(): string {
+      return '';
+    }
+  }
+  @Resolver()
+  class HalfSealedResolver {
+    @Query(() => String)
+    @Encrypted()
+    two(): string {
+      return '';
+    }
+  }
+  @Resolver()
+  @Plain()
+  class PlainResolver {
+    @Query(() => String)
+    three(): string {
+      return 'in the clear';
+    }
+  }
+
+  it.each([
+    [SealedResolver, 'SealedResolver, which is no HTTP route but a GraphQL resolver.'],
+    [HalfSealedResolver, 'HalfSealedResolver.two(), which is no HTTP route but a method of a GraphQL resolver.'],
+  ])('%p', async (resolver, text) => {
+    const start = TestApp.start('express', { providers: [resolver] });
+    await expect(start).rejects.toThrow(`E2eModule: @Encrypted() stands on ${text}`);
+    await expect(start).rejects.toThrow('Take @Encrypted() off');
+  });
+
+  it('and @Plain() says that it is meant to be plain', async () => {
+    const app = await TestApp.start('express', {
+      e2e: { encryptByDefault: true },
+      imports: [graphql()],
+      providers: [PlainResolver],
+    });
+    expect(await query(await app.nest.getUrl(), '{ three }')).toEqual({ data: { three: 'in the clear' } });
+    expect(app.log.text).not.toContain('leaves in the clear');
+    await app.close();
+  });
+});

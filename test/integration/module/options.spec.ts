@@ -1,0 +1,231 @@
+import { describe, expect, it } from '@jest/globals';
+import { Controller, Get } from '@nestjs/common';
+import { generateKeyPairSync } from 'node:crypto';
+import session from 'express-session';
+import { E2eModule, Encrypted, MemoryReplayGuard, type E2eExtras, type E2eOptions } from '../../../src/index.js';
+import { e2eAgent } from '../../../src/testing/index.js';
+import { createNest, moduleOf } from './support/nest.js';
+
+/** A value that is in no message, whatever option it is given to. */
+const SECRET = 'tell-nobody-7f3a91';
+const LONG_SECRET = `${SECRET}-and-more-of-it-to-be-long-enough`;
+
+const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey;
+const ed25519 = generateKeyPairSync('ed25519');
+
+@Controller('notes')
+@Encrypted()
+class NoteController {
+  @Get()
+  list(): object {
+    return { notes: [] };
+  }
+}
+
+class RedisClient {
+  readonly password = SECRET;
+}
+
+/** The option, a value that it does not take, the shape that the error tells, and what it says to take or to do. */
+const WRONG: [option: string, value: unknown, shape: string, fix: string][] = [
+  ['session', true, 'true', 'For the session that is installed'],
+  ['session', null, 'null', ''],
+  ['session', 'none', 'a text of 4 characters', ''],
+  ['session', 5, 'the number 5', ''],
+  [
+    'session',
+    session({ secret: SECRET, resave: false, saveUninitialized: false }),
+    'a function',
+    'goes into app.use(…)',
+  ],
+  ['session.secret', undefined, 'undefined', 'Set it, or leave it out'],
+  ['session.secret', '', 'an empty text', ''],
+  ['session.secret', 12345678, 'a number', ''],
+  ['session.store', new RedisClient(), 'an object of the class RedisClient', 'new RedisStore({ client })'],
+  ['session.resave', 'false', 'a text of 5 characters', "process.env.NAME === 'true'"],
+  ['session.cookie', SECRET, 'a text of 18 characters', ''],
+  ['channelStore', new RedisClient(), 'an object of the class RedisClient', 'new RedisStore({ client })'],
+  ['secret', SECRET, 'a text of 18 characters', 'at least 32 characters'],
+  ['secret', '', 'an empty text', 'Make one with: node -p'],
+  ['secret', 1234567890123, 'a number', ''],
+  ['secret', null, 'null', ''],
+  ['secret', [], 'an empty list', ''],
+  ['secret', [LONG_SECRET, SECRET], 'a list of a text of 51 characters and a text of 18 characters', ''],
+  ['secret', Promise.resolve(SECRET), 'a promise', 'forRootAsync waits for one'],
+  ['identityKey', SECRET, 'a text of 18 characters', 'npx nestjs-e2e-encryption keygen'],
+  ['identityKey', '', 'an empty text', ''],
+  ['identityKey', [], 'an empty list', ''],
+  ['identityKey', rsa, 'an object of the class PrivateKeyObject (rsa)', 'Ed25519 or P-256'],
+  ['identityKey', ed25519.publicKey, 'an object of the class PublicKeyObject (ed25519)', 'private key'],
+  ['deviceBinding', true, 'true', "'off' or 'required'"],
+  ['keyKinds', [], 'an empty list', "'RSA', 'P-256', 'X25519'"],
+  ['keyKinds', 'RSA', 'a text of 3 characters', 'a list of'],
+  ['keyKinds', ['P-384'], 'a list of a text of 5 characters', ''],
+  ['rsaModulusLength', 1024, 'the number 1024', '2048, 3072 or 4096'],
+  ['rsaModulusLength', '2048', 'a text of 4 characters', ''],
+  ['allowPlainJwe', 1, 'the number 1', 'true or false'],
+  ['channelTtl', 0, 'the number 0', 'a whole number of seconds, 1 or more'],
+  ['channelTtl', 1.5, 'the number 1.5', ''],
+  ['channelTtl', '3600', 'a text of 4 characters', 'Number(process.env.NAME)'],
+  ['channelsPerSession', -1, 'the number -1', '1 or more'],
+  ['channelsPerSession', null, 'null', '1 or more'],
+  ['maxBodySize', Number.NaN, 'the number NaN', 'bytes'],
+  ['maxBodySize', 2 ** 30, 'the number 1073741824', '1 to 268435456'],
+  ['maxBodyDepth', Infinity, 'the number Infinity', 'levels'],
+  ['maxChannels', 1e12, 'the number 1000000000000', '1 to 10000000'],
+  ['storeTimeout', 0, 'the number 0', 'milliseconds'],
+  ['storeTimeout', 2 ** 31, 'the number 2147483648', '1 to 2147483647'],
+  [
+    'encryptByDefault',
+    'false',
+    'a text of 5 characters',
+    "A text is never false: compare it, as in process.env.NAME === 'true'",
+  ],
+  ['encryptByDefault', null, 'null', 'true or false'],
+  ['padding', 'yes', 'a text of 3 characters', 'true or false'],
+  ['guard', 0, 'the number 0', 'true or false'],
+  ['publicPath', 'api', 'a text of 3 characters', 'with a leading slash'],
+  ['publicPath', '/api/', 'a text of 5 characters', 'none at the end'],
+  ['publicPath', '/api?x', 'a text of 6 characters', ''],
+  ['publicPath', ['/api'], 'a list of a text of 4 characters', ''],
+  ['keyPool', 8, 'the number 8', 'size, making and waiting'],
+  ['keyPool.size', 0, 'the number 0', 'key pairs'],
+  ['keyPool.waiting', -1, 'the number -1', 'handshakes'],
+  ['replayGuard', new RedisClient(), 'an object of the class RedisClient', 'redisReplayGuard(client)'],
+  ['onEvent', { emit: SECRET }, 'an object', 'a function'],
+];
+
+const UNKNOWN: [given: object, message: string][] = [
+  [{ sercet: LONG_SECRET }, 'there is no option "sercet". Did you mean "secret"?'],
+  [{ encryptbydefault: true }, 'there is no option "encryptbydefault". Did you mean "encryptByDefault"?'],
+  [{ chanelTtl: 60 }, 'there is no option "chanelTtl". Did you mean "channelTtl"?'],
+  [{ keyPool: { sise: 3 } }, 'there is no option "keyPool.sise". Did you mean "keyPool.size"?'],
+  [{ session: { secert: SECRET } }, 'there is no option "session.secert". Did you mean "session.secret"?'],
+  [{ algorithm: 'RSA' }, 'there is no option "algorithm".'],
+];
+
+const TOGETHER: [given: E2eOptions, message: string][] = [
+  [{ channelStore: new session.MemoryStore() }, `"channelStore" takes a store only beside session: 'channel'`],
+  [{ session: 'channel', allowPlainJwe: true }, `"allowPlainJwe" takes only false beside session: 'channel'`],
+];
+
+const WAYS = {
+  forRoot: (options: object) => E2eModule.forRoot(options),
+  forRootAsync: (options: object) => E2eModule.forRootAsync({ useFactory: async () => Promise.resolve(options) }),
+};
+
+function optionsWith(option: string, value: unknown): object {
+  const [name = '', inner] = option.split('.');
+  return { [name]: inner === undefined ? value : { [inner]: value } };
+}
+
+/** What the start ends in. */
+async function startError(start: () => object): Promise<Error> {
+  try {
+    await (await createNest(moduleOf({ imports: [start() as ReturnType<typeof E2eModule.forRoot>] }))).nest.close();
+  } catch (error) {
+    if (error instanceof Error) return error;
+  }
+  throw new Error('the application started');
+}
+
+describe.each(Object.entries(WAYS))(
+  'A wrong option, given to %s, stops the start with an error that names',
+  (_, way) => {
+    it.each(WRONG)('the option, the shape of its value, and what to do: %s, %p', async (option, value, shape, fix) => {
+      const { message } = await startError(() => way(optionsWith(option, value)));
+      expect(message).toMatch(new RegExp(`^E2eModule: the option "${option.replace('.', '\\.')}" takes `));
+      expect(message).toContain(`, and got ${shape}`);
+      expect(message).toContain(fix);
+      expect(message).not.toMatch(/tell-nobody|12345678/);
+    });
+
+    it.each(UNKNOWN)('the option that there is not, and the one that was meant: %p', async (given, text) => {
+      const { message } = await startError(() => way(given));
+      expect(message).toBe(`E2eModule: ${text}`);
+    });
+
+    it.each(TOGETHER)('options that do not go together: %p', async (given, text) => {
+      expect((await startError(() => way(given))).message).toContain(text);
+    });
+  },
+);
+
+describe('What stands beside the options is checked where the module is written', () => {
+  it.each<[E2eExtras, string]>([
+    [
+      { path: '/' },
+      '"path" takes a path such as \'e2e\', without parameters or wildcards, and got a text of 1 character',
+    ],
+    [{ path: 'e2e/:tenant' }, '"path"'],
+    [{ path: '' }, '"path" takes a path such as \'e2e\', without parameters or wildcards, and got an empty text'],
+    [{ path: 5 } as object, '"path"'],
+    [{ decorators: 'Public' } as object, '"decorators" takes a list of class decorators'],
+    [{ decorators: ['Public'] } as object, '"decorators"'],
+    [{ isGlobal: 'no' } as object, '"isGlobal" takes true or false, and got a text of 2 characters'],
+  ])('%p', (extras, message) => {
+    expect(() => E2eModule.forRoot(extras)).toThrow(message);
+    expect(() => E2eModule.forRootAsync({ ...extras, useFactory: () => ({}) })).toThrow(message);
+  });
+
+  it('and so is what forRootAsync takes', () => {
+    const refused = (given: object, message: string): void =>
+      expect(() => E2eModule.forRootAsync(given)).toThrow(`E2eModule: ${message}`);
+    refused({}, 'forRootAsync() needs useFactory, useClass or useExisting.');
+    refused({ useFactroy: () => ({}) }, 'there is no option "useFactroy". Did you mean "useFactory"?');
+    refused(
+      { encryptByDefault: true, useFactory: () => ({}) },
+      'forRootAsync() takes "encryptByDefault" from what useFactory gives, and not beside it.',
+    );
+  });
+
+  it.each(['path', 'decorators', 'isGlobal'])('from a factory it would come too late: %s', async (name) => {
+    const { message } = await startError(() => E2eModule.forRootAsync({ useFactory: () => ({ [name]: undefined }) }));
+    expect(message).toContain(`there is no option "${name}". It stands beside useFactory`);
+  });
+});
+
+describe('What are no options at all is refused', () => {
+  it.each<[unknown, string]>([
+    [null, 'null'],
+    [SECRET, 'a text of 18 characters'],
+    [[], 'an empty list'],
+    [Promise.resolve({}), 'a promise'],
+  ])('by forRoot: %p', (given, shape) => {
+    expect(() => E2eModule.forRoot(given as object)).toThrow(`E2eModule: the options are an object, and not ${shape}`);
+  });
+
+  it.each([undefined, null, SECRET])('from a factory: %p', async (given) => {
+    const { message } = await startError(() => E2eModule.forRootAsync({ useFactory: () => given as never }));
+    expect(message).toContain('E2eModule: the options are an object, and not');
+    expect(message).not.toContain(SECRET);
+  });
+});
+
+describe('What is right starts', () => {
+  const pem = ed25519.privateKey.export({ type: 'pkcs8', format: 'pem' });
+  it.each<[E2eOptions]>([
+    [{}],
+    [{ secret: undefined, keyPool: undefined, session: undefined }],
+    [{ secret: [LONG_SECRET, LONG_SECRET.toUpperCase()], identityKey: [pem.toString(), ed25519.privateKey] }],
+    [{ session: { name: 'orders.sid', secret: [SECRET, 'old'], rolling: true, cookie: { maxAge: 1000 } } }],
+    [{ session: false, secret: LONG_SECRET, publicPath: '' }],
+    [{ session: 'channel', channelStore: new session.MemoryStore(), secret: LONG_SECRET, allowPlainJwe: false }],
+    [{ replayGuard: new MemoryReplayGuard(), onEvent: () => undefined, keyPool: { size: 1, making: 2, waiting: 3 } }],
+  ])('%p', async (options) => {
+    const { nest } = await createNest(moduleOf({ imports: [E2eModule.forRoot(options)] }));
+    await nest.close();
+  });
+});
+
+describe('What is undefined is as if it were not there', () => {
+  it('in session, too: a store that only some deployments have', async () => {
+    const session = { store: undefined, name: undefined, cookie: undefined };
+    const controllers = [NoteController];
+    const { nest } = await createNest(moduleOf({ imports: [E2eModule.forRoot({ session })], controllers }));
+    const agent = await e2eAgent(nest);
+    await agent.get('/notes').expectSealed().expect(200, { notes: [] });
+    await agent.close();
+    await nest.close();
+  });
+});

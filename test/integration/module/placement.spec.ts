@@ -1,0 +1,121 @@
+import { describe, expect, it } from '@jest/globals';
+import { Controller, Get, Injectable, Module, UseGuards, type CanActivate } from '@nestjs/common';
+import { E2eModule, E2eRoutes, Encrypted } from '../../../src/index.js';
+import { createNest, moduleOf } from './support/nest.js';
+
+@Injectable()
+@Encrypted()
+class SealedService {}
+
+@Injectable()
+class HalfSealedService {
+  @Encrypted()
+  work(): void {
+    return undefined;
+  }
+  @Encrypted({ request: false })
+  tick(): void {
+    return undefined;
+  }
+}
+
+@Injectable()
+@Encrypted()
+class SealedGuard implements CanActivate {
+  canActivate(): boolean {
+    return true;
+  }
+}
+
+@Module({})
+@Encrypted()
+class SealedModule {}
+
+@Controller('guarded')
+@UseGuards(SealedGuard)
+class GuardedController {
+  @Get()
+  read(): object {
+    return {};
+  }
+}
+
+@Controller('helped')
+class HelpedController {
+  @Get()
+  read(): object {
+    return this.helper();
+  }
+  @Encrypted()
+  helper(): object {
+    return {};
+  }
+}
+
+@Encrypted()
+abstract class BaseController {
+  @Get('base')
+  base(): object {
+    return {};
+  }
+}
+@Controller('heir')
+class HeirController extends BaseController {}
+
+async function start(metadata: Parameters<typeof moduleOf>[0]) {
+  const imports = [E2eModule.forRoot({ keyPool: { size: 1 } }), ...(metadata.imports ?? [])];
+  const { nest } = await createNest(moduleOf({ ...metadata, imports }));
+  try {
+    await nest.init();
+    return nest.get(E2eRoutes).list();
+  } finally {
+    await nest.close();
+  }
+}
+
+describe('@Encrypted() where it would seal nothing is refused at start, with what to do:', () => {
+  const seals = 'It seals the routes of controllers, and nothing else: put it on a controller or on a route handler.';
+
+  it.each([
+    [
+      'a service',
+      { providers: [SealedService] },
+      'SealedService, which is no HTTP route but a class that is no controller',
+    ],
+    [
+      'a method of a service',
+      { providers: [HalfSealedService] },
+      'HalfSealedService.work(), which is no HTTP route but a method of no controller',
+    ],
+    [
+      'a guard',
+      { controllers: [GuardedController] },
+      'SealedGuard, which is no HTTP route but a class that is no controller',
+    ],
+    ['a module', { imports: [SealedModule] }, 'SealedModule, which is no HTTP route but a class that is no controller'],
+    [
+      'a helper of a controller',
+      { controllers: [HelpedController] },
+      'HelpedController.helper(), which is no HTTP route but a method without @Get(), @Post() or the like',
+    ],
+  ])('%s', async (_, metadata, text) => {
+    await expect(start(metadata)).rejects.toThrow(`E2eModule: @Encrypted() stands on ${text}. ${seals}`);
+  });
+
+  it('neither of its directions', () => {
+    expect(() => Encrypted({ request: false, response: false })).toThrow(
+      '@Encrypted() with neither direction seals nothing: use @Plain().',
+    );
+  });
+});
+
+describe('@Encrypted() where it seals is taken', () => {
+  it('from a class that the controller extends', async () => {
+    expect(await start({ controllers: [HeirController] })).toMatchObject([{ path: '/heir/base', request: true }]);
+  });
+
+  it('on a controller that is a provider as well', async () => {
+    const controllers = [HeirController];
+    expect(await start({ controllers, providers: controllers })).toHaveLength(1);
+  });
+});

@@ -1,0 +1,105 @@
+import { describe, expect, it } from '@jest/globals';
+import { Controller, Get } from '@nestjs/common';
+import { WsAdapter } from '@nestjs/platform-ws';
+import { MessageBody, SubscribeMessage, WebSocketGateway } from '@nestjs/websockets';
+import { once } from 'node:events';
+import { WebSocket } from 'ws';
+import { E2eModule, Encrypted, Plain } from '../../../src/index.js';
+import { e2eAgent } from '../../../src/testing/index.js';
+import { onEachPlatform, TestApp, type Setup } from '../e2e/support/apps.js';
+import { createNest, moduleOf } from './support/nest.js';
+import { noting, passed } from './support/passing.js';
+
+@WebSocketGateway({ path: '/chat' })
+class ChatGateway {
+  @SubscribeMessage('say')
+  say(@MessageBody() { text }: { text: string }): object {
+    return { event: 'said', data: { text } };
+  }
+}
+
+@Controller('notes')
+class NoteController {
+  @Get()
+  list(): object {
+    return { notes: [] };
+  }
+}
+
+const configure: Setup['configure'] = (nest) => nest.useWebSocketAdapter(new WsAdapter(nest));
+
+/** What the gateway answers. */
+async function say(url: string, text: string): Promise<unknown> {
+  const socket = new WebSocket(`${url.replace('http', 'ws')}/chat`);
+  await once(socket, 'open');
+  socket.send(JSON.stringify({ event: 'say', data: { text } }));
+  const [answer] = (await once(socket, 'message')) as [Buffer];
+  socket.close();
+  return JSON.parse(answer.toString());
+}
+
+onEachPlatform('WebSocket gateways', (platform) => {
+  it.each([false, true])('pass untouched beside sealed routes, with encryptByDefault: %p', async (encryptByDefault) => {
+    const setup: Setup = {
+      e2e: { encryptByDefault },
+      controllers: [NoteController],
+      providers: [ChatGateway, ...noting],
+      configure,
+    };
+    const app = await TestApp.start(platform, setup);
+    passed.length = 0;
+    try {
+      expect(await say(await app.nest.getUrl(), 'hello')).toEqual({ event: 'said', data: { text: 'hello' } });
+      expect(passed).toEqual(['guard: ws', 'interceptor: ws']);
+
+      const agent = await e2eAgent(app.nest);
+      const call = agent.get('/notes');
+      await (encryptByDefault ? call.expectSealed() : call.e2e({ response: false })).expect(200);
+      await agent.close();
+    } finally {
+      await app.close();
+    }
+  });
+});
+
+describe('With encryptByDefault the log names the gateways that are not sealed', () => {
+  @WebSocketGateway({ path: '/news' })
+  @Plain()
+  class NewsGateway {}
+
+  it('unless they are marked @Plain()', async () => {
+    const imports = [E2eModule.forRoot({ encryptByDefault: true, keyPool: { size: 1 } })];
+    const { nest, log } = await createNest(moduleOf({ imports, providers: [ChatGateway, NewsGateway] }));
+    nest.useWebSocketAdapter(new WsAdapter(nest));
+    await nest.init();
+    expect(log.ofModule.filter((line) => line.startsWith('warn'))).toEqual([
+      'warn The option "encryptByDefault" seals HTTP routes alone. What these answer leaves in the clear: ChatGateway ' +
+        '(WebSocket gateway). Mark them @Plain() where that is meant. E2eModule',
+    ]);
+    await nest.close();
+  });
+});
+
+describe('@Encrypted() on a gateway is refused at start', () => {
+  @WebSocketGateway()
+  @Encrypted()
+  class SealedGateway {}
+
+  @WebSocketGateway()
+  class HalfSealedGateway {
+    @SubscribeMessage('say')
+    @Encrypted()
+    say(): void {
+      return undefined;
+    }
+  }
+
+  it.each([
+    [SealedGateway, 'SealedGateway, which is no HTTP route but a WebSocket gateway.'],
+    [HalfSealedGateway, 'HalfSealedGateway.say(), which is no HTTP route but a method of a WebSocket gateway.'],
+  ])('%p', async (gateway, text) => {
+    const start = TestApp.start('express', { providers: [gateway], configure });
+    await expect(start).rejects.toThrow(`E2eModule: @Encrypted() stands on ${text}`);
+    await expect(start).rejects.toThrow('Take @Encrypted() off');
+  });
+});

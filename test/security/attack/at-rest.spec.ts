@@ -1,0 +1,165 @@
+import { describe, expect, it } from '@jest/globals';
+import session, { type MemoryStore } from 'express-session';
+import { randomBytes } from 'node:crypto';
+import { decodeChannel } from '../../../src/channel/store/channel-record.js';
+import { Channel } from '../../../src/channel/channel.js';
+import { SessionStoreRecords } from '../../../src/channel/store/records.js';
+import { Vault } from '../../../src/channel/store/vault.js';
+import { nodeEngine } from '../../../src/crypto/node.js';
+import { utf8 } from '../../../src/protocol/json.js';
+import { parsePublicKey, KEY_KINDS } from '../../../src/protocol/keys.js';
+import { keyPair } from '../../external/conformance/peer.js';
+import { formsFound } from './support/canary.js';
+import { makeChannels, session as sessionOf } from './support/channels.js';
+import { flips, truncations } from './support/tamper.js';
+
+type Secrets = readonly [string, ...string[]];
+
+const now = (): number => Math.floor(Date.now() / 1000);
+const secret = (): string => randomBytes(32).toString('base64url');
+
+/** A session store as express-session brings it, whose content can be read and changed by its names. */
+class Store {
+  readonly #sessions: Record<string, string>;
+  readonly records: SessionStoreRecords;
+
+  constructor() {
+    const store = new session.MemoryStore();
+    this.#sessions = (store as MemoryStore & { sessions: Record<string, string> }).sessions;
+    this.records = new SessionStoreRecords(store, 1000);
+  }
+
+  get dump(): string {
+    return JSON.stringify(this.#sessions);
+  }
+  get names(): string[] {
+    return Object.keys(this.#sessions);
+  }
+  read(name: string): string {
+    return (JSON.parse(this.#sessions[`e2e:${name}`]!) as { e2e: string }).e2e;
+  }
+  write(name: string, e2e: string): void {
+    this.#sessions[`e2e:${name}`] = JSON.stringify({ cookie: {}, e2e });
+  }
+
+  /** A server process over this store: it has unwrapped nothing yet. */
+  server(...secrets: Secrets) {
+    return makeChannels({ records: this.records, secrets });
+  }
+
+  async handshake(id: string, secrets: Secrets, kind: (typeof KEY_KINDS)[number] = 'X25519'): Promise<string> {
+    const clientKey = parsePublicKey((await keyPair(kind)).jwk);
+    return (await this.server(...secrets).channels.handshake(sessionOf(id), clientKey)).kid;
+  }
+}
+
+describe('a channel at rest', () => {
+  it.each(KEY_KINDS)('is ciphertext under the secret: %s', async (kind) => {
+    const [store, own] = [new Store(), secret()];
+    const kid = await store.handshake('alice', [own], kind);
+    expect(store.names).toEqual([`e2e:channel:${kid}`, expect.stringMatching(/^e2e:session:/)]);
+
+    const context = `channel\nalice\n${kid}`;
+    const record = store.read(`channel:${kid}`);
+    expect(new Vault(nodeEngine, [secret()]).unwrap(context, record)).toBeUndefined();
+    const opened = new Vault(nodeEngine, [own]).unwrap(context, record)!;
+    const { privateKey, ss, th } = Channel.stateOf(decodeChannel(nodeEngine, kid, opened));
+    const packed = nodeEngine.packPrivateKey(privateKey);
+    // The search would find each of them, were it there.
+    expect(formsFound(packed, JSON.stringify(Buffer.from(opened).toString('base64')))).not.toEqual([]);
+    for (const bytes of [packed, packed.subarray(-32), th, ...(ss ? [ss] : []), utf8('alice')]) {
+      expect(formsFound(bytes, store.dump)).toEqual([]);
+    }
+  });
+
+  it('does not open for another session', async () => {
+    const [store, own] = [new Store(), secret()];
+    const kid = await store.handshake('alice', [own]);
+    const server = store.server(own).store;
+    expect(await server.find('mallory', kid, now())).toBeUndefined();
+    expect((await server.find('alice', kid, now()))?.kid).toBe(kid);
+    // Not from the cache either, now that the record was unwrapped for its owner.
+    expect(await server.find('mallory', kid, now())).toBeUndefined();
+  });
+
+  it('does not open under another name', async () => {
+    const [store, own] = [new Store(), secret()];
+    const kids = [await store.handshake('alice', [own]), await store.handshake('alice', [own])] as const;
+    store.write(`channel:${kids[1]}`, store.read(`channel:${kids[0]}`));
+    expect(await store.server(own).store.find('alice', kids[1], now())).toBeUndefined();
+  });
+
+  it('does not become a session’s record, nor the other way round', async () => {
+    const [store, own] = [new Store(), secret()];
+    const kid = await store.handshake('alice', [own]);
+    const name = store.names.find((each) => each.startsWith('e2e:session:'))!.slice('e2e:'.length);
+    const [channel, list] = [store.read(`channel:${kid}`), store.read(name)];
+    store.write(name, channel);
+    store.write(`channel:${kid}`, list);
+    const server = store.server(own).store;
+    expect((await server.session('alice')).channels).toEqual([]);
+    expect(await server.find('alice', kid, now())).toBeUndefined();
+  });
+
+  it('counts as absent where it was changed: every length, and every bit', async () => {
+    const [store, own] = [new Store(), secret()];
+    const kid = await store.handshake('alice', [own]);
+    const server = store.server(own).store;
+    const record = store.read(`channel:${kid}`);
+    let tried = 0;
+    for (const mutations of [truncations(record), flips(record)]) {
+      for (const { what, text } of mutations) {
+        store.write(`channel:${kid}`, text);
+        expect([what, await server.find('alice', kid, now())]).toEqual([what, undefined]);
+        tried++;
+      }
+    }
+    expect(tried).toBe(9 * record.length);
+    store.write(`channel:${kid}`, record);
+    expect((await server.find('alice', kid, now()))?.kid).toBe(kid);
+  });
+
+  it('counts as absent where its record is of another shape', async () => {
+    const [store, own] = [new Store(), secret()];
+    const kid = await store.handshake('alice', [own]);
+    for (const value of [1, null, {}, [], '', '.', 'A'.repeat(10_000)]) {
+      store.write(`channel:${kid}`, value as string);
+      expect(await store.server(own).store.find('alice', kid, now())).toBeUndefined();
+    }
+  });
+
+  it('ends at its time, though its record is still there', async () => {
+    const [store, own] = [new Store(), secret()];
+    const kid = await store.handshake('alice', [own]);
+    const server = store.server(own).store;
+    expect(await server.find('alice', kid, now() + 3590)).toBeDefined();
+    expect(await server.find('alice', kid, now() + 3601)).toBeUndefined();
+  });
+});
+
+describe('the secret', () => {
+  it('rotates without losing a channel: the first encrypts, all decrypt', async () => {
+    const [store, old, fresh] = [new Store(), secret(), secret()];
+    const before = await store.handshake('alice', [old]);
+    const after = await store.handshake('alice', [fresh, old]);
+    const found = async (...secrets: Secrets) => {
+      const server = store.server(...secrets).store;
+      const channels = await Promise.all([before, after].map((kid) => server.find('alice', kid, now())));
+      return channels.map((channel) => channel !== undefined);
+    };
+    expect(await found(fresh, old)).toEqual([true, true]);
+    expect(await found(fresh)).toEqual([false, true]);
+    expect(await found(old)).toEqual([true, false]);
+    expect(await found(secret())).toEqual([false, false]);
+  });
+
+  it('keeps a session’s channels and name while it rotates', async () => {
+    const [store, old, fresh] = [new Store(), secret(), secret()];
+    await store.handshake('alice', [old]);
+    const name = (await store.server(old).store.session('alice')).session;
+    await store.handshake('alice', [fresh, old]);
+    const record = await store.server(fresh, old).store.session('alice');
+    expect(record.session).toBe(name);
+    expect(record.channels).toHaveLength(2);
+  });
+});

@@ -1,0 +1,183 @@
+import { expect } from '@jest/globals';
+import { keyPair } from '../../../external/conformance/peer.js';
+import type { E2eClient } from '../../../../src/client/index.js';
+import { post, refusalOf, type Lab } from '../support/lab.js';
+import type { Answer, Passing } from '../support/proxy.js';
+import type { Row } from './row.js';
+
+const HANDSHAKE = '/e2e/handshake';
+const TRANSFER = '/bank/transfer';
+
+type Fields = Record<string, unknown>;
+const fields = ({ body }: { body: string }): Fields => JSON.parse(body) as Fields;
+const withFields = <T extends Passing | Answer>(passing: T, changed: object): T => ({
+  ...passing,
+  body: JSON.stringify({ ...fields(passing), ...changed }),
+});
+
+/** A client that uses a device key, and trusts the server's identity key alone. */
+const bound = (lab: Lab): E2eClient => lab.pinned({ deviceKey: true });
+
+async function isRefused(lab: Lab, call: Promise<unknown>, refusal: object): Promise<void> {
+  expect(await refusalOf(call)).toMatchObject(refusal);
+  expect(lab.ran).toEqual([]);
+}
+
+/** Another client's public device key, as it was seen on the way. */
+async function strangersKey(lab: Lab): Promise<unknown> {
+  await bound(lab).handshake();
+  return fields(lab.proxy.last(HANDSHAKE)).device;
+}
+
+export const deviceRows: readonly Row[] = [
+  {
+    attack: 'has the cookie, and shakes hands without a device key',
+    outcome: '`key-rejected`; no channel is made',
+    device: true,
+    run: async (lab) => {
+      await bound(lab).handshake();
+      const reply = await lab.attacker(lab.cookieGiven).ask({ publicKey: (await keyPair('X25519')).jwk });
+      expect(reply.status).toBe(422);
+    },
+  },
+  {
+    attack: 'has the cookie, and shakes hands with a device key of its own',
+    outcome: 'it gets a session of its own, with nothing in it; the client’s stays as it was',
+    device: true,
+    run: async (lab) => {
+      const client = bound(lab);
+      const { session } = await client.handshake();
+      const cookie = lab.cookieGiven;
+      const { device } = fields(lab.proxy.last(HANDSHAKE));
+      lab.proxy.rule = (request, forward) => forward({ ...request, headers: { ...request.headers, cookie } });
+      const thief = lab.client({ deviceKey: true });
+      expect((await thief.handshake()).session).not.toBe(session);
+      expect(fields(lab.proxy.last(HANDSHAKE)).device).not.toEqual(device);
+      lab.proxy.rule = undefined;
+      expect((await client.fetch(TRANSFER, post({ to: 'bob' }))).status).toBe(201);
+      expect((await client.handshake()).session).toBe(session);
+    },
+  },
+  {
+    attack: 'has the cookie, and shakes hands with the client’s device key, which is public',
+    outcome: 'it gets a channel on the session that opens nothing: `message-rejected`; no handler runs',
+    device: true,
+    run: async (lab) => {
+      const client = bound(lab);
+      await client.handshake();
+      const { device } = fields(lab.proxy.last(HANDSHAKE));
+      const attacker = lab.attacker(lab.cookieGiven);
+      const channel = await attacker.handshake('X25519', { device });
+      expect(channel.answer.device).toBeDefined();
+      const message = channel.message('POST', TRANSFER, { text: '{}', cty: 'application/json' });
+      expect((await channel.post(message)).status).toBe(400);
+      expect(lab.ran).toEqual([]);
+    },
+  },
+  {
+    attack: 'does so, and replays the proof of the device key that it saw on the client’s channel',
+    outcome: '`message-rejected`; no handler runs: a proof is for one channel',
+    device: true,
+    run: async (lab) => {
+      const client = bound(lab);
+      await client.fetch(TRANSFER, post({ to: 'bob' }));
+      const [header = ''] = lab.proxy.last(TRANSFER).body.split('.');
+      const { dev } = JSON.parse(Buffer.from(header, 'base64url').toString()) as { dev?: string };
+      expect(dev).toMatch(/^[\w-]+\.[\w-]+\.[\w-]+$/);
+      const attacker = lab.attacker(lab.cookieGiven);
+      const channel = await attacker.handshake('X25519', { device: fields(lab.proxy.last(HANDSHAKE)).device });
+      const message = channel.message('POST', TRANSFER, { text: '{}', cty: 'application/json' }, { dev });
+      expect((await channel.post(message)).status).toBe(400);
+      expect(lab.ran).toEqual(['transfer']);
+    },
+  },
+  {
+    attack: 'strips `device` from the handshake’s request',
+    outcome: '`handshake-failed` with `key-rejected`; no request leaves',
+    device: true,
+    run: async (lab) => {
+      lab.on(HANDSHAKE, (request, forward) => forward(withFields(request, { device: undefined })));
+      await isRefused(lab, bound(lab).fetch(TRANSFER, post({})), { code: 'handshake-failed', problem: 'key-rejected' });
+    },
+  },
+  {
+    attack: 'swaps `device` in the handshake’s request for a key of its own, or for another client’s',
+    outcome: '`handshake-rejected`: the answer is not bound to the client’s key; no request leaves',
+    device: true,
+    run: async (lab) => {
+      const strangers = await strangersKey(lab);
+      for (const device of [strangers, (await keyPair('P-256')).jwk]) {
+        lab.on(HANDSHAKE, (request, forward) => forward(withFields(request, { device })));
+        await isRefused(lab, bound(lab).fetch(TRANSFER, post({})), { code: 'handshake-rejected' });
+      }
+    },
+  },
+  {
+    attack: 'strips `device` from the handshake’s answer, or swaps it back to the client’s',
+    outcome: '`handshake-rejected` or, with a pin, `identity-rejected`; no request leaves',
+    device: true,
+    run: async (lab) => {
+      const strangers = await strangersKey(lab);
+      lab.on(HANDSHAKE, async (request, forward) => withFields(await forward(request), { device: undefined }));
+      await isRefused(lab, bound(lab).fetch(TRANSFER, post({})), { code: 'handshake-rejected' });
+
+      lab.on(HANDSHAKE, async (request, forward) => {
+        const own = await forward(request);
+        const theirs = await forward(withFields(request, { device: strangers }));
+        return withFields(theirs, { device: fields(own).device });
+      });
+      await isRefused(lab, bound(lab).fetch(TRANSFER, post({})), { code: 'identity-rejected' });
+    },
+  },
+  {
+    attack: 'submits the client’s public key under its own session, with its own device key',
+    outcome: '`handshake-rejected`: the answer is bound to the attacker’s key; no request leaves',
+    device: true,
+    run: async (lab) => {
+      const attacker = lab.attacker();
+      const device = await strangersKey(lab);
+      lab.on(HANDSHAKE, async (request) => {
+        const { publicKey } = fields(request);
+        const { status, headers, body } = await attacker.ask({ publicKey, device });
+        return { status, headers: { 'content-type': headers['content-type'] }, body };
+      });
+      await isRefused(lab, bound(lab).fetch(TRANSFER, post({})), { code: 'handshake-rejected' });
+    },
+  },
+  {
+    attack: 'submits the client’s public key and device key under its own session',
+    outcome: 'the session is the client’s alone: the attacker can prove nothing on it, and its own stays without',
+    device: true,
+    run: async (lab) => {
+      const attacker = lab.attacker();
+      await attacker.ask({ publicKey: (await keyPair('X25519')).jwk, device: await strangersKey(lab) });
+      const before = String(attacker.jar);
+      lab.on(HANDSHAKE, (request, forward) => forward({ ...request, headers: { ...request.headers, cookie: before } }));
+      const client = bound(lab);
+      await client.handshake();
+      // The server answered on a new session, whose cookie goes to the client; the attacker may copy it, and opens nothing.
+      const given = lab.cookieGiven;
+      expect(given).not.toBe(before);
+      lab.proxy.rule = undefined;
+      expect((await client.fetch(TRANSFER, post({ to: 'bob' }))).status).toBe(201);
+      expect(lab.ran).toEqual(['transfer']);
+      expect((await lab.attacker(given).ask({ publicKey: (await keyPair('X25519')).jwk })).status).toBe(422);
+    },
+  },
+  {
+    attack: 'cuts `dev` out of the client’s first message, or puts another in its place',
+    outcome: '`message-rejected`; no handler runs',
+    device: true,
+    run: async (lab) => {
+      const client = bound(lab);
+      await client.handshake();
+      lab.on(TRANSFER, (request, forward) => {
+        const [header = '', ...rest] = request.body.split('.');
+        const members = JSON.parse(Buffer.from(header, 'base64url').toString()) as Fields;
+        const cut = Buffer.from(JSON.stringify({ ...members, dev: undefined })).toString('base64url');
+        return forward({ ...request, body: [cut, ...rest].join('.') });
+      });
+      await isRefused(lab, client.fetch(TRANSFER, post({})), { code: 'plain-answer', problem: 'message-rejected' });
+    },
+  },
+];

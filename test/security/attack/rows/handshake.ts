@@ -1,0 +1,325 @@
+import { expect } from '@jest/globals';
+import { sign } from 'node:crypto';
+import type { Channels } from '../../../../src/channel/channels.js';
+import { parsePublicKey } from '../../../../src/protocol/keys.js';
+import { utf8 } from '../../../../src/protocol/json.js';
+import {
+  b64u,
+  directWay,
+  keyPair,
+  openCompact,
+  publicKeyOf,
+  rsaEncrypt,
+  sealText,
+  thumbprint,
+  transcriptHash,
+  type Answer as HandshakeAnswer,
+  type KeyKind,
+} from '../../../external/conformance/peer.js';
+import type { E2eClient } from '../../../../src/client/index.js';
+import { makeChannels, session } from '../support/channels.js';
+import { makeIdentity, messageOf, post, refusalOf, type Identity, type Lab } from '../support/lab.js';
+import type { Answer, Passing } from '../support/proxy.js';
+import type { Row } from './row.js';
+
+const HANDSHAKE = '/e2e/handshake';
+
+type Fields = Record<string, unknown> & { publicKey: Record<string, string> };
+
+const fields = ({ body }: { body: string }): Fields => JSON.parse(body) as Fields;
+const withFields = (answer: Answer, changed: object): Answer => ({
+  ...answer,
+  body: JSON.stringify({ ...fields(answer), ...changed }),
+});
+
+/** Has the proxy change the answer to the handshake. */
+function changeAnswer(lab: Lab, change: (answer: Answer, request: Passing) => Answer | Promise<Answer>): void {
+  lab.on(HANDSHAKE, async (request, forward) => change(await forward(request), request));
+}
+
+/** The handshake fails so, nothing is kept: no request left, and once the proxy is honest the client begins anew. */
+async function keepsNothing(lab: Lab, client: E2eClient, code: string): Promise<void> {
+  expect(await refusalOf(client.fetch('/bank/transfer', post({ to: 'bob' })))).toMatchObject({ code });
+  expect(lab.proxy.seen.filter(({ request }) => request.target.startsWith('/bank'))).toEqual([]);
+  expect(lab.ran).toEqual([]);
+  lab.proxy.rule = undefined;
+  expect((await client.fetch('/bank/transfer', post({ to: 'bob' }))).status).toBe(201);
+}
+
+/** Sits in the middle: answers the client as the server would, and asks the server as the client would. */
+async function intercept(lab: Lab, stolen: unknown[]): Promise<void> {
+  const impostor: Channels = makeChannels().channels;
+  const own = lab.attacker();
+  const upstream = await own.handshake('X25519');
+  lab.proxy.rule = async (request, forward) => {
+    if (request.target === HANDSHAKE) {
+      const answer = await impostor.handshake(session('victim'), parsePublicKey(fields(request).publicKey));
+      return { ...(await forward(request)), body: JSON.stringify(answer) };
+    }
+    const { method, target } = request;
+    const opened = await impostor.open('victim', messageOf(request), { method, target, idem: undefined });
+    stolen.push(JSON.parse(Buffer.from(opened.plaintext).toString()));
+    const real = await upstream.request(method, target, { text: opened.plaintext, cty: String(opened.header.cty) });
+    stolen.push(JSON.parse(real.text));
+    const answer = { status: real.status, cty: real.cty, plaintext: utf8(real.text), iat: opened.header.iat };
+    return { status: real.status, headers: { 'content-type': 'application/jose' }, body: opened.seal(answer) };
+  };
+}
+
+/** Answers handshakes with a key of its own, proven by an identity of its own, which claims to be the pinned one. */
+async function impersonate(lab: Lab, own: Identity, listed?: readonly object[]): Promise<void> {
+  const { jwk } = await keyPair('X25519');
+  lab.proxy.rule = async (request, forward) => {
+    const answer = await forward(request);
+    if (request.target === '/e2e/identity' && listed) return withFields(answer, { keys: listed });
+    if (request.target !== HANDSHAKE) return answer;
+    const changed = { ...fields(answer), publicKey: jwk, kid: thumbprint(jwk) };
+    const th = transcriptHash(thumbprint(fields(request).publicKey), changed as unknown as HandshakeAnswer);
+    const header = { alg: 'Ed25519', typ: 'e2e-handshake+jws', kid: lab.identity.thumbprint };
+    const signed = `${b64u(JSON.stringify(header))}.${b64u(b64u(th))}`;
+    const proof = `${signed}.${b64u(sign(null, Buffer.from(signed), own.pem))}`;
+    return withFields(answer, { ...changed, proof });
+  };
+}
+
+/** A genuine answer to a handshake of the attacker's own, proof and all. */
+async function genuineAnswer(lab: Lab, kind: KeyKind = 'X25519'): Promise<Fields> {
+  const reply = await lab.attacker().ask({ publicKey: (await keyPair(kind)).jwk });
+  return fields(reply);
+}
+
+export const handshakeRows: readonly Row[] = [
+  {
+    attack: 'swaps both keys in the handshake, and the client has no pin',
+    outcome: '**succeeds**: it reads and answers everything; this is what pins are for',
+    run: async (lab) => {
+      const stolen: unknown[] = [];
+      await intercept(lab, stolen);
+      const response = await lab.client().fetch('/bank/transfer', post({ to: 'bob' }));
+      expect(await response.json()).toEqual({ transferred: { to: 'bob' } });
+      expect(stolen).toEqual([{ to: 'bob' }, { transferred: { to: 'bob' } }]);
+    },
+  },
+  {
+    attack: 'swaps both keys in the handshake, and the client has a pin',
+    outcome: '`identity-rejected`; nothing is kept, no request leaves',
+    run: async (lab) => {
+      const stolen: unknown[] = [];
+      await intercept(lab, stolen);
+      await keepsNothing(lab, lab.pinned(), 'identity-rejected');
+      expect(stolen).toEqual([]);
+    },
+  },
+  {
+    attack: "swaps only the client's key on its way to the server",
+    outcome:
+      '`identity-rejected` with a pin; without, `handshake-rejected` on RSA channels, `message-rejected` on others',
+    once: true,
+    run: async (lab) => {
+      const swapFor = async (kind: KeyKind) => {
+        const { jwk: publicKey } = await keyPair(kind);
+        lab.on(HANDSHAKE, (request, forward) => forward({ ...request, body: JSON.stringify({ publicKey }) }));
+      };
+      for (const keyKind of ['RSA', 'P-256', 'X25519'] as const) {
+        await swapFor(keyKind);
+        const refusal = await refusalOf(lab.client({ keyKind }).fetch('/bank/transfer', post({})));
+        expect(refusal).toMatchObject(
+          keyKind === 'RSA' ? { code: 'handshake-rejected' } : { code: 'plain-answer', problem: 'message-rejected' },
+        );
+      }
+      lab.proxy.seen.length = 0;
+      await swapFor('X25519');
+      await keepsNothing(lab, lab.pinned(), 'identity-rejected');
+    },
+  },
+  {
+    attack: 'strips `proof`',
+    outcome: '`identity-rejected`; nothing is kept',
+    run: async (lab) => {
+      changeAnswer(lab, (answer) => withFields(answer, { proof: undefined }));
+      await keepsNothing(lab, lab.pinned(), 'identity-rejected');
+    },
+  },
+  {
+    attack: 'replays the `proof` of another handshake',
+    outcome: '`identity-rejected`; nothing is kept',
+    run: async (lab) => {
+      const { proof } = await genuineAnswer(lab);
+      changeAnswer(lab, (answer) => withFields(answer, { proof }));
+      await keepsNothing(lab, lab.pinned(), 'identity-rejected');
+    },
+  },
+  {
+    attack: 'replays the whole answer to another handshake',
+    outcome: '`identity-rejected`; nothing is kept',
+    run: async (lab) => {
+      const other = await genuineAnswer(lab);
+      changeAnswer(lab, (answer) => withFields(answer, other));
+      await keepsNothing(lab, lab.pinned(), 'identity-rejected');
+    },
+  },
+  {
+    attack: 'keeps `kid` and `proof`, and swaps `publicKey`',
+    outcome: '`handshake-rejected`, with or without a pin; nothing is kept',
+    run: async (lab) => {
+      for (const client of [lab.pinned(), lab.client()]) {
+        const { jwk } = await keyPair('X25519');
+        changeAnswer(lab, (answer) => withFields(answer, { publicKey: jwk }));
+        await keepsNothing(lab, client, 'handshake-rejected');
+        lab.calls.length = lab.proxy.seen.length = 0;
+      }
+    },
+  },
+  {
+    attack: 'keeps `proof`, and swaps `publicKey` and `kid`',
+    outcome: '`identity-rejected`; nothing is kept',
+    run: async (lab) => {
+      const { jwk } = await keyPair('X25519');
+      changeAnswer(lab, (answer) => withFields(answer, { publicKey: jwk, kid: thumbprint(jwk) }));
+      await keepsNothing(lab, lab.pinned(), 'identity-rejected');
+    },
+  },
+  {
+    attack: 'changes `issuedAt`, `expiresAt`, `session` or `device` in the answer',
+    outcome: '`identity-rejected` with a pin; without, the channel opens nothing (`message-rejected`)',
+    run: async (lab) => {
+      const name = b64u(new Uint8Array(16));
+      const changes = [
+        { issuedAt: 1 },
+        { expiresAt: 4102444800 },
+        { session: name },
+        { device: thumbprint((await keyPair('P-256')).jwk) },
+      ];
+      for (const change of changes) {
+        changeAnswer(lab, (answer) => withFields(answer, change));
+        expect(await refusalOf(lab.pinned().fetch('/bank/balance'))).toMatchObject({ code: 'identity-rejected' });
+        expect(await refusalOf(lab.client().fetch('/bank/balance'))).toMatchObject({
+          code: 'plain-answer',
+          problem: 'message-rejected',
+        });
+      }
+      expect(lab.ran).toEqual([]);
+    },
+  },
+  {
+    attack: 'swaps `secret` of an RSA channel for one that it knows',
+    outcome: '`identity-rejected` with a pin; without, the channel opens nothing (`message-rejected`)',
+    once: true,
+    run: async (lab) => {
+      changeAnswer(lab, async (answer, request) => {
+        const contentKey = new Uint8Array(32).fill(7);
+        const key = publicKeyOf(fields(request).publicKey);
+        const secret = sealText(contentKey, '{"alg":"RSA-OAEP-256","enc":"A256GCM"}', new Uint8Array(32), {
+          encryptedKey: b64u(rsaEncrypt(key, contentKey)),
+        });
+        return withFields(answer, { secret });
+      });
+      const call = (client: E2eClient) => refusalOf(client.fetch('/bank/transfer', post({})));
+      expect(await call(lab.pinned({ keyKind: 'RSA' }))).toMatchObject({ code: 'identity-rejected' });
+      expect(await call(lab.client({ keyKind: 'RSA' }))).toMatchObject({ problem: 'message-rejected' });
+      expect(lab.ran).toEqual([]);
+    },
+  },
+  {
+    attack: 'answers the handshake with a weak key: 1,024 bits, `e` = 1, an all-zero point, another kind',
+    outcome: '`handshake-rejected`; nothing is kept',
+    once: true,
+    run: async (lab) => {
+      const short = (await keyPair('RSA', 1024)).jwk;
+      const weak: [KeyKind, Record<string, string>][] = [
+        ['RSA', short],
+        ['RSA', { ...(await keyPair('RSA')).jwk, e: 'AQ' }],
+        ['X25519', { kty: 'OKP', crv: 'X25519', x: b64u(new Uint8Array(32)) }],
+        ['P-256', { kty: 'EC', crv: 'P-256', x: b64u(new Uint8Array(32)), y: b64u(new Uint8Array(32)) }],
+        ['X25519', (await keyPair('P-256')).jwk],
+      ];
+      for (const [keyKind, publicKey] of weak) {
+        changeAnswer(lab, (answer) => withFields(answer, { publicKey, kid: thumbprint(publicKey) }));
+        const refusal = await refusalOf(lab.client({ keyKind }).fetch('/bank/transfer', post({})));
+        expect(refusal).toMatchObject({ code: 'handshake-rejected' });
+      }
+      expect(lab.proxy.seen.filter(({ request }) => request.target !== HANDSHAKE)).toEqual([]);
+    },
+  },
+  {
+    attack: 'replays to a client an answer that it had before',
+    outcome: '`handshake-rejected`: no server key comes twice',
+    run: async (lab) => {
+      const client = lab.client({ resend: true });
+      await client.fetch('/bank/balance');
+      const first = lab.proxy.seen.find(({ request }) => request.target === HANDSHAKE)!.answer!;
+      lab.proxy.rule = (request, forward) =>
+        request.target === HANDSHAKE
+          ? first
+          : forward({ ...request, headers: { ...request.headers, cookie: undefined } }); // the server knows no channel now
+      expect(await refusalOf(client.fetch('/bank/balance'))).toMatchObject({ code: 'handshake-rejected' });
+      expect(lab.ran).toEqual(['balance']);
+    },
+  },
+  {
+    attack: "signs keys of its own with an identity key of its own, under the pinned key's name",
+    outcome: '`identity-rejected`; nothing is kept',
+    run: async (lab) => {
+      await impersonate(lab, makeIdentity());
+      for (const pin of [lab.identity.jwk, lab.identity.thumbprint]) {
+        const call = lab.client({ identityKeys: [pin] }).fetch('/bank/balance');
+        expect(await refusalOf(call)).toMatchObject({ code: 'identity-rejected' });
+      }
+      await keepsNothing(lab, lab.pinned(), 'identity-rejected');
+    },
+  },
+  {
+    attack: 'does that, and serves its identity key too, for a pin that is a thumbprint',
+    outcome: '`identity-rejected`: a listed key counts only under the thumbprint that is pinned',
+    run: async (lab) => {
+      const own = makeIdentity();
+      await impersonate(lab, own, [{ ...own.jwk, kid: lab.identity.thumbprint, alg: 'Ed25519', use: 'sig' }]);
+      await keepsNothing(lab, lab.pinned(), 'identity-rejected');
+    },
+  },
+  {
+    attack: 'is met by a client that still pins the key before the last rotation',
+    outcome: '`identity-rejected`, though that key is still published; with both pinned it works',
+    run: async (lab) => {
+      const { identity, formerIdentity: former } = lab;
+      for (const pins of [[former.thumbprint], [former.jwk]]) {
+        const call = lab.client({ identityKeys: pins }).fetch('/bank/balance');
+        expect(await refusalOf(call)).toMatchObject({ code: 'identity-rejected' });
+      }
+      expect(lab.ran).toEqual([]);
+      const both = lab.client({ identityKeys: [former.jwk, identity.jwk] });
+      expect((await both.fetch('/bank/balance')).status).toBe(200);
+    },
+  },
+  {
+    attack: "puts its own session's cookie on everything that the client sends",
+    outcome:
+      '**succeeds**, with a pin too, where no device key is used: the client works on a session of the attacker’s',
+    run: async (lab) => {
+      const own = lab.attacker();
+      const upstream = await own.handshake('X25519');
+      expect(
+        (await upstream.request('POST', '/bank/login', { text: '{"owner":"mallory"}', cty: 'application/json' }))
+          .status,
+      ).toBe(201);
+      lab.proxy.rule = (request, forward) =>
+        forward({ ...request, headers: { ...request.headers, cookie: String(own.jar) } });
+      const response = await lab.pinned().fetch('/bank/owner');
+      expect(await response.json()).toEqual({ owner: 'mallory' });
+    },
+  },
+  {
+    attack: 'has the cookie, and opens a channel of its own on the session',
+    outcome:
+      '**succeeds** where no device key is used, as it could use any session; it reads nothing of the client’s own channel',
+    run: async (lab) => {
+      const client = lab.pinned();
+      await client.fetch('/bank/login', post({ owner: 'alice' }));
+      await client.fetch('/bank/owner');
+      const own = await lab.attacker(lab.cookie).handshake('X25519');
+      expect(JSON.parse((await own.request('GET', '/bank/owner')).text)).toEqual({ owner: 'alice' });
+      const { body } = lab.proxy.seen.findLast(({ request }) => request.target === '/bank/owner')!.answer!;
+      expect(() => openCompact(body, directWay(own.keys.response))).toThrow(/authenticate/);
+    },
+  },
+];

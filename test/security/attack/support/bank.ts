@@ -1,0 +1,106 @@
+import { Body, Controller, Delete, Get, Header, Post, Put, Query, Req } from '@nestjs/common';
+import { Encrypted, KeyService } from '../../../../src/index.js';
+
+/** What a handler was given, each time that one ran. */
+export interface Call {
+  readonly route: string;
+  readonly body?: unknown;
+  readonly query?: unknown;
+}
+
+/** Runs of all handlers since the attack began. */
+export const calls: Call[] = [];
+
+/** What a handler waits for before it changes its session. */
+export const gate: { opened: Promise<unknown> } = { opened: Promise.resolve() };
+
+export const SECRET_BALANCE = 'balance-4f1e0b';
+
+interface WithSession {
+  readonly session: { owner?: string; destroy(callback: (error?: unknown) => void): unknown };
+}
+
+@Controller('bank')
+@Encrypted()
+export class BankController {
+  constructor(private readonly keys: KeyService) {}
+
+  @Post('transfer')
+  transfer(@Body() body: unknown, @Query() query: unknown): unknown {
+    calls.push({ route: 'transfer', body, query });
+    return { transferred: body };
+  }
+
+  @Post('refund')
+  refund(@Body() body: unknown): unknown {
+    calls.push({ route: 'refund', body });
+    return { refunded: body };
+  }
+
+  @Put('limit')
+  limit(@Body() body: unknown): unknown {
+    calls.push({ route: 'limit', body });
+    return { limit: body };
+  }
+
+  @Get('balance')
+  @Header('X-Bank', 'true')
+  balance(@Query() query: unknown): unknown {
+    calls.push({ route: 'balance', query });
+    return { balance: SECRET_BALANCE, of: query };
+  }
+
+  @Delete('accounts')
+  remove(@Query() query: unknown, @Body() body: unknown): unknown {
+    calls.push({ route: 'remove', query, body });
+    return { removed: query };
+  }
+
+  /** Takes its body plain, and seals its answer. */
+  @Post('upload')
+  @Encrypted({ request: false })
+  upload(@Body() body: unknown): unknown {
+    calls.push({ route: 'upload', body });
+    return { uploaded: body };
+  }
+
+  @Post('login')
+  async login(@Req() request: WithSession, @Body() body: { owner: string }): Promise<unknown> {
+    calls.push({ route: 'login', body });
+    await this.keys.carryOver(request);
+    request.session.owner = body.owner;
+    return { owner: body.owner };
+  }
+
+  @Get('owner')
+  owner(@Req() request: WithSession): unknown {
+    calls.push({ route: 'owner' });
+    return { owner: request.session.owner ?? null };
+  }
+
+  @Post('slow')
+  async slow(@Req() request: WithSession): Promise<unknown> {
+    calls.push({ route: 'slow' });
+    await gate.opened;
+    request.session.owner = 'saved late';
+    return {};
+  }
+
+  @Post('logout')
+  async logout(@Req() request: WithSession): Promise<unknown> {
+    calls.push({ route: 'logout' });
+    await new Promise<void>((resolve, reject) => {
+      request.session.destroy((error) => {
+        if (error) reject(error instanceof Error ? error : new Error('not logged out'));
+        else resolve();
+      });
+    });
+    return { loggedOut: true };
+  }
+
+  @Post('revoke')
+  async revoke(@Req() request: object): Promise<unknown> {
+    await this.keys.revoke(request);
+    return { revoked: true };
+  }
+}

@@ -1,0 +1,40 @@
+import { ChannelStore } from '../../../../src/channel/store/channel-store.js';
+import { Channels } from '../../../../src/channel/channels.js';
+import { IdentityKeys } from '../../../../src/channel/identity.js';
+import { KeyPool } from '../../../../src/channel/key-pool.js';
+import { MemoryRecords, type Records } from '../../../../src/channel/store/records.js';
+import { MemoryReplayGuard } from '../../../../src/channel/replay.js';
+import { Vault } from '../../../../src/channel/store/vault.js';
+import { nodeEngine } from '../../../../src/crypto/node.js';
+import { KEY_KINDS } from '../../../../src/protocol/keys.js';
+
+export interface ChannelsSetup {
+  readonly records?: Records;
+  /** The deployment's secrets, the first of which wraps. */
+  readonly secrets?: readonly [string, ...string[]];
+  readonly allowPlainJwe?: boolean;
+}
+
+/** A server's channels with all that is real about them, but no HTTP: also what an impostor between the ends runs. */
+export function makeChannels({ records, secrets = ['s'.repeat(32)], allowPlainJwe = false }: ChannelsSetup = {}): {
+  readonly channels: Channels;
+  readonly store: ChannelStore;
+} {
+  const replay = new MemoryReplayGuard();
+  const store = new ChannelStore(
+    nodeEngine,
+    records ?? new MemoryRecords(1000),
+    new Vault(nodeEngine, secrets),
+    replay,
+    { channelsPerSession: 32, cached: 1000, onUnreadable: () => undefined },
+  );
+  const pool = new KeyPool(nodeEngine, 2048, { size: 1 });
+  const options = { keyKinds: KEY_KINDS, channelTtl: 3600, allowPlainJwe, maxBodySize: 1 << 20 };
+  const channels = new Channels(nodeEngine, store, pool, new IdentityKeys(nodeEngine, []), replay, options);
+  return { channels, store };
+}
+
+/** A session, as channels know it. */
+export function session(id: string): { readonly id: string; readonly expiresAt: number } {
+  return { id, expiresAt: Math.floor(Date.now() / 1000) + 3600 };
+}

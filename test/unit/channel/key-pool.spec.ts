@@ -1,0 +1,48 @@
+import { afterEach, describe, expect, it } from '@jest/globals';
+import { KeyPool, type KeyPoolOptions } from '../../../src/channel/key-pool.js';
+import { nodeEngine } from '../../../src/crypto/node.js';
+
+describe('The pool of RSA key pairs', () => {
+  const pools: KeyPool[] = [];
+  const poolOf = (options: KeyPoolOptions): KeyPool => {
+    const pool = new KeyPool(nodeEngine, 2048, options);
+    pools.push(pool);
+    return pool;
+  };
+  afterEach(() => {
+    for (const pool of pools.splice(0)) pool.stop();
+  });
+
+  it('gives every pair to one taker alone, ready ones and awaited ones', async () => {
+    const pool = poolOf({ size: 2, making: 2 });
+    const pairs = await Promise.all(Array.from({ length: 4 }, () => pool.take()));
+    expect(new Set(pairs.map(({ publicKey }) => JSON.stringify(publicKey))).size).toBe(4);
+  });
+
+  it('makes no more at a time than it may, and lets no more wait', async () => {
+    const pool = poolOf({ size: 1, making: 1, waiting: 2 });
+    const waiting = [pool.take(), pool.take()];
+    expect(pool.state).toEqual({ ready: 0, waiting: 2 });
+    expect(pool.isExhausted).toBe(true);
+    await expect(pool.take()).rejects.toMatchObject({ code: 'busy', retryAfter: 1 });
+    await Promise.all(waiting);
+    expect(pool.isExhausted).toBe(false);
+  });
+
+  it('fills itself ahead of time, to its size and not beyond', async () => {
+    const pool = poolOf({ size: 2, making: 2 });
+    pool.fill();
+    pool.fill();
+    while (pool.state.ready < 2) await new Promise((resolve) => setTimeout(resolve, 20));
+    await new Promise((resolve) => setTimeout(resolve, 400));
+    expect(pool.state).toEqual({ ready: 2, waiting: 0 });
+  });
+
+  it('that is stopped tells whoever waits, and whoever comes, that it is busy', async () => {
+    const pool = poolOf({ size: 1 });
+    const waiting = pool.take();
+    pool.stop();
+    await expect(waiting).rejects.toMatchObject({ code: 'busy' });
+    await expect(pool.take()).rejects.toMatchObject({ code: 'busy' });
+  });
+});

@@ -1,0 +1,140 @@
+import { describe, expect, it } from '@jest/globals';
+import type { E2eClientOptions } from '../../../src/client/index.js';
+import type { E2eRequestInit } from '../../../src/client/call/request.js';
+import { problem, sealedProblem, type Interfere } from './support/counterpart.js';
+import { errorOf, useCounterpart } from './support/harness.js';
+
+const setup = useCounterpart();
+
+/** The server forgets all channels, as by a restart. */
+function forget(): void {
+  setup.server.channels.clear();
+}
+
+describe('a request that the server refuses for its channel', () => {
+  it.each<[string, E2eRequestInit]>([
+    ['GET', {}],
+    ['PUT', { method: 'PUT', body: 'b' }],
+    ['DELETE', { method: 'DELETE' }],
+    ['OPTIONS', { method: 'OPTIONS' }],
+    ['POST with an Idempotency-Key', { method: 'POST', body: 'b', headers: { 'Idempotency-Key': 'k' } }],
+    ['POST whose call allows it', { method: 'POST', body: 'b', e2e: { resend: true } }],
+  ])('is sent once more on a new channel: %s', async (_, init) => {
+    const client = setup.client();
+    await client.handshake();
+    forget();
+    const response = await client.fetch('/x', init);
+    expect(response.status).toBe(200);
+    expect(setup.server.handshakes).toBe(2);
+    expect(setup.server.arrivals).toHaveLength(1);
+    expect(setup.server.arrivals[0]!.plaintext).toBe(init.body ?? '');
+  });
+
+  it.each<[string, E2eRequestInit, E2eClientOptions]>([
+    ['POST', { method: 'POST', body: 'b' }, {}],
+    ['PATCH', { method: 'PATCH', body: 'b' }, {}],
+    ['GET whose call forbids it', { e2e: { resend: false } }, { resend: true }],
+    ['GET where the client forbids it', {}, { resend: false }],
+    ['PUT where the function says no', { method: 'PUT', body: 'b' }, { resend: () => false }],
+    ['POST where the function says nothing', { method: 'POST', body: 'b' }, { resend: () => undefined }],
+  ])('is not sent again: %s; the next call finds a new channel', async (_, init, options) => {
+    const client = setup.client(options);
+    await client.handshake();
+    forget();
+    const error = await errorOf(client.fetch('/x', init));
+    expect(error).toMatchObject({ code: 'plain-answer', problem: 'handshake-required', status: 428 });
+    expect(error.message).toMatch(/not sent again/);
+    expect(setup.server.arrivals).toHaveLength(0);
+    expect((await client.fetch('/x', init)).status).toBe(200);
+    expect(setup.server.handshakes).toBe(2);
+  });
+
+  it('is sent again where the client’s function says so, which sees the request', async () => {
+    const client = setup.client({
+      resend: ({ method, url, headers }) => method === 'POST' && url.endsWith('/search?a=1') && headers.has('x-own'),
+    });
+    await client.handshake();
+    forget();
+    const init = { method: 'POST', body: 'b', headers: { 'x-own': '1' } };
+    expect((await client.fetch('/search?a=1', init)).status).toBe(200);
+    forget();
+    expect((await errorOf(client.fetch('/other', init))).problem).toBe('handshake-required');
+  });
+
+  it('is sent again once, not for ever', async () => {
+    setup.server.interfere = (response) => (problem(response, 428, 'handshake-required'), true);
+    const error = await errorOf(setup.client().fetch('/x'));
+    expect(error.problem).toBe('handshake-required');
+    expect(setup.server.handshakes).toBe(2);
+    expect(setup.server.arrivals).toHaveLength(2);
+  });
+
+  it.each<[string, Interfere]>([
+    ['a plain message-stale', (response) => (problem(response, 400, 'message-stale'), true)],
+    ['a plain handshake-required', (response) => (problem(response, 428, 'handshake-required'), true)],
+    [
+      'a sealed handshake-required',
+      (response, _, seal) => {
+        response.writeHead(428, { 'content-type': 'application/jose' });
+        response.end(seal(sealedProblem(428, 'handshake-required')));
+        return true;
+      },
+    ],
+  ])('gets a new channel after %s', async (_, refuse) => {
+    setup.server.interfere = (...args) => setup.server.arrivals.length === 1 && refuse(...args);
+    const response = await setup.client().fetch('/x');
+    expect(response.status).toBe(200);
+    const [first, second] = setup.server.arrivals.map(({ header }) => header);
+    expect(second!.kid).not.toBe(first!.kid);
+  });
+
+  it('gets the server’s clock with the new channel, when its own has drifted (message-stale, sealed)', async () => {
+    const client = setup.client();
+    await client.fetch('/x');
+    setup.server.clockOffset = 4000;
+    setup.server.ttl = 9000;
+    expect((await client.fetch('/x')).status).toBe(200);
+    expect(setup.server.handshakes).toBe(2);
+    expect(Math.abs(setup.server.arrivals.at(-1)!.header.iat - setup.server.now())).toBeLessThanOrEqual(2);
+  });
+
+  it('that was not sent again after a sealed problem, is answered with it', async () => {
+    setup.server.reply = () => sealedProblem(400, 'message-stale');
+    const client = setup.client();
+    const response = await client.fetch('/x', { method: 'POST', body: 'b' });
+    expect([response.status, await response.json()]).toMatchObject([400, { type: 'urn:e2e:problem:message-stale' }]);
+    await client.handshake();
+    expect(setup.server.handshakes).toBe(2);
+  });
+
+  it('shares its new channel with all that were refused with it', async () => {
+    const client = setup.client();
+    await client.handshake();
+    forget();
+    const answers = await Promise.all(Array.from({ length: 20 }, () => client.fetch('/x')));
+    expect(answers.every(({ status }) => status === 200)).toBe(true);
+    expect(setup.server.handshakes).toBe(2);
+  });
+});
+
+describe('a channel that comes to its end', () => {
+  it('is replaced before it does', async () => {
+    setup.server.ttl = 2;
+    const client = setup.client();
+    await client.fetch('/x');
+    await client.fetch('/x');
+    expect(setup.server.handshakes).toBe(1);
+    await new Promise((resolve) => setTimeout(resolve, 1900));
+    await client.fetch('/x', { method: 'POST', body: 'b' });
+    expect(setup.server.handshakes).toBe(2);
+  });
+
+  it('goes by the server’s clock', async () => {
+    setup.server.clockOffset = -100_000;
+    const client = setup.client();
+    await client.fetch('/x');
+    await client.fetch('/x');
+    expect(setup.server.handshakes).toBe(1);
+    expect(Math.abs(setup.server.arrivals[0]!.header.iat - setup.server.now())).toBeLessThanOrEqual(2);
+  });
+});

@@ -1,0 +1,30 @@
+import { ForgeEngine } from '../../../src/crypto/forge.js';
+import { NodeEngine } from '../../../src/crypto/node.js';
+import { WebEngine } from '../../../src/crypto/web.js';
+import type { CryptoEngine } from '../../../src/protocol/crypto.js';
+import { keyKind, type KeyKind, type PublicJwk } from '../../../src/protocol/keys.js';
+
+export const engines: readonly CryptoEngine[] = [new NodeEngine(), new WebEngine(), new ForgeEngine()];
+
+export function has(engine: CryptoEngine, kind: KeyKind): boolean {
+  return engine.kinds.includes(kind);
+}
+
+export type PrivateJwk = PublicJwk & { d: string };
+
+/** The public half of a private JWK, as it would travel. */
+export function publicHalf(jwk: PrivateJwk): PublicJwk {
+  const { n, e, x, y } = jwk as unknown as Record<'n' | 'e' | 'x' | 'y', string>;
+  switch (keyKind(jwk)) {
+    case 'RSA':
+      return { kty: 'RSA', n, e };
+    case 'P-256':
+      return { kty: 'EC', crv: 'P-256', x, y };
+    case 'X25519':
+      return { kty: 'OKP', crv: 'X25519', x };
+  }
+}
+
+export function hex(text: string): Uint8Array {
+  return Uint8Array.from(Buffer.from(text, 'hex'));
+}

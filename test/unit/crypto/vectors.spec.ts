@@ -1,0 +1,201 @@
+import { describe, expect, it } from '@jest/globals';
+import type { Bytes, ContentKey, CryptoEngine } from '../../../src/protocol/crypto.js';
+import { fromUtf8, parseJsonObject, utf8 } from '../../../src/protocol/json.js';
+import { joinJwe, splitJwe } from '../../../src/protocol/jwe.js';
+import {
+  parsePublicKey,
+  parseSigningKey,
+  signatureAlgorithm,
+  thumbprintInput,
+  type KeyKind,
+  type PublicJwk,
+  type SignatureAlgorithm,
+  type SigningJwk,
+} from '../../../src/protocol/keys.js';
+import { parseRequestHeader, parseResponseHeader } from '../../../src/protocol/message.js';
+import {
+  REQUEST_KEY_INFO,
+  RESPONSE_KEY_INFO,
+  rsaKeyMaterial,
+  transcriptInput,
+  type Transcript,
+} from '../../../src/protocol/schedule.js';
+import { describeVectors } from '../../support/vectors.js';
+import { engines, has, publicHalf, type PrivateJwk } from './engines.js';
+
+interface Message {
+  readonly name: string;
+  readonly header: Record<string, unknown>;
+  readonly plaintext: string;
+  readonly iv: string;
+  readonly jwe: string;
+}
+interface Channel {
+  readonly kind: KeyKind;
+  readonly clientKey: PrivateJwk;
+  readonly serverKey: PrivateJwk;
+  readonly jkt: string;
+  readonly handshake: Omit<Transcript, 'jkt'> & { readonly publicKey: PublicJwk };
+  readonly proofs: Record<SignatureAlgorithm, { identityKey: SigningJwk; proof: string }>;
+  readonly transcriptHash: string;
+  readonly ss?: string;
+  readonly cs?: string;
+  readonly ek?: string;
+  readonly ikm: string;
+  readonly requestKey: string;
+  readonly responseKey: string;
+  readonly requests: readonly Message[];
+  readonly responses: readonly Message[];
+  readonly stock?: { request: string; response: string; plaintext: string };
+}
+
+describeVectors<{ channels: readonly Channel[] }>('the protocol vectors', 'protocol-v1.json', ({ channels }) => {
+  it('hold one channel of each kind', () => {
+    expect(channels.map(({ kind }) => kind)).toEqual(['RSA', 'P-256', 'X25519']);
+  });
+
+  describe.each(engines.map((engine) => [engine.name, engine] as const))('on the %s engine', (_, engine) => {
+    describe.each(channels.map((channel) => [channel.kind, channel] as const))('a channel of kind %s', (_, channel) => {
+      describeChannel(engine, channel);
+    });
+  });
+});
+
+function describeChannel(engine: CryptoEngine, channel: Channel): void {
+  const bytes = (text: string | undefined): Bytes => {
+    const decoded = engine.decodeBase64url(text!);
+    if (!decoded) throw new Error('the vector is not base64url');
+    return decoded;
+  };
+  const text = (value: Bytes | undefined) => value && engine.encodeBase64url(value);
+  const thumbprint = async (jwk: PublicJwk | SigningJwk) => text(await engine.sha256(thumbprintInput(jwk)));
+
+  it('has keys that are accepted, under these thumbprints', async () => {
+    const clientKey = publicHalf(channel.clientKey);
+    expect(parsePublicKey(clientKey)).toEqual(clientKey);
+    expect(parsePublicKey(channel.handshake.publicKey)).toEqual(publicHalf(channel.serverKey));
+    expect(await thumbprint(clientKey)).toBe(channel.jkt);
+    expect(await thumbprint(channel.handshake.publicKey)).toBe(channel.handshake.kid);
+  });
+
+  it('has this transcript hash, and from it these two keys', async () => {
+    const th = await engine.sha256(transcriptInput({ jkt: channel.jkt, ...channel.handshake }));
+    expect(text(th)).toBe(channel.transcriptHash);
+    expect(text(await engine.hkdf(bytes(channel.ikm), th, REQUEST_KEY_INFO))).toBe(channel.requestKey);
+    expect(text(await engine.hkdf(bytes(channel.ikm), th, RESPONSE_KEY_INFO))).toBe(channel.responseKey);
+  });
+
+  if (has(engine, channel.kind) && channel.kind === 'RSA') {
+    it('gets ss from the secret and cs from ek, which make up its key material', async () => {
+      const ss = await openPlain(channel.clientKey, channel.handshake.secret!);
+      const serverKey = await engine.importPrivateKey(channel.serverKey);
+      const cs = await engine.rsaDecrypt(serverKey, bytes(channel.ek));
+      expect([text(ss), text(cs)]).toEqual([channel.ss, channel.cs]);
+      expect(text(rsaKeyMaterial(ss!, cs!))).toBe(channel.ikm);
+    });
+
+    it('opens the messages that stock JOSE made for either end', async () => {
+      const { request, response, plaintext } = channel.stock!;
+      expect(parseRequestHeader(headerText(request))).toMatchObject({ alg: 'RSA-OAEP-256' });
+      expect(parseResponseHeader(headerText(response))).toMatchObject({ alg: 'RSA-OAEP-256' });
+      expect(fromUtf8((await openPlain(channel.serverKey, request))!)).toBe(plaintext);
+      expect(fromUtf8((await openPlain(channel.clientKey, response))!)).toBe(plaintext);
+    });
+
+    it('opens no message with the key of the other end', async () => {
+      expect(await openPlain(channel.clientKey, channel.stock!.request)).toBeUndefined();
+    });
+
+    it('makes a secret and an ek of its own that open again', async () => {
+      const clientKey = await engine.importPublicKey(publicHalf(channel.clientKey));
+      const secret = engine.randomBytes(32);
+      const wrapped = await engine.rsaEncrypt(clientKey, secret);
+      const unwrapped = await engine.rsaDecrypt(await engine.importPrivateKey(channel.clientKey), wrapped);
+      expect(wrapped).toHaveLength(256);
+      expect(text(unwrapped)).toBe(text(secret));
+    });
+  }
+
+  if (has(engine, channel.kind) && channel.kind !== 'RSA') {
+    it.each([
+      ['client', channel.clientKey, channel.serverKey],
+      ['server', channel.serverKey, channel.clientKey],
+    ] as const)('gives the %s this shared secret', async (_, own, other) => {
+      const privateKey = await engine.importPrivateKey(own);
+      const publicKey = await engine.importPublicKey(publicHalf(other));
+      expect(text(await engine.agree(privateKey, publicKey))).toBe(channel.ikm);
+    });
+  }
+
+  describe.each([
+    ['requests', channel.requests, channel.requestKey, parseRequestHeader],
+    ['responses', channel.responses, channel.responseKey, parseResponseHeader],
+  ] as const)('in its %s', (_, messages, key, parseHeader) => {
+    it.each(messages.map((message) => [message.name, message] as const))('"%s" opens', async (_, message) => {
+      const parts = splitJwe(message.jwe)!;
+      expect(parts.encryptedKey).toBe('');
+      expect(parts.iv).toBe(message.iv);
+      expect(parseHeader(headerText(message.jwe))).toEqual(message.header);
+      expect(fromUtf8((await open(await contentKey(key), message.jwe))!)).toBe(message.plaintext);
+    });
+
+    it.each(messages.map((message) => [message.name, message] as const))(
+      '"%s" comes out byte for byte when it is sealed again',
+      async (_, message) => {
+        const { protected: header, encryptedKey } = splitJwe(message.jwe)!;
+        const sealed = await engine.seal(
+          await contentKey(key),
+          bytes(message.iv),
+          utf8(header),
+          utf8(message.plaintext),
+        );
+        const ciphertext = engine.encodeBase64url(sealed.ciphertext);
+        const tag = engine.encodeBase64url(sealed.tag);
+        expect(joinJwe({ protected: header, encryptedKey, iv: message.iv, ciphertext, tag })).toBe(message.jwe);
+      },
+    );
+
+    it('nothing opens under the key of the other direction', async () => {
+      const otherKey = await contentKey(key === channel.requestKey ? channel.responseKey : channel.requestKey);
+      for (const { jwe } of messages) expect(await open(otherKey, jwe)).toBeUndefined();
+    });
+  });
+
+  it('has a padded request that says the same as the one without padding', () => {
+    const named = (name: string) => channel.requests.find((request) => request.name === name)!.plaintext;
+    expect(named('padded body').length).toBeGreaterThan(named('body').length);
+    expect(parseJsonObject(named('padded body'))).toEqual(parseJsonObject(named('body')));
+  });
+
+  it.each(engine.signatures)('has a proof by %s that verifies, and not over another transcript', async (alg) => {
+    const { identityKey, proof } = channel.proofs[alg];
+    const [header, payload, signature, ...rest] = proof.split('.');
+    expect(rest).toEqual([]);
+    const kid = await thumbprint(parseSigningKey(identityKey));
+    expect(JSON.parse(fromUtf8(bytes(header)))).toEqual({ alg, typ: 'e2e-handshake+jws', kid });
+    expect(payload).toBe(text(utf8(channel.transcriptHash)));
+    expect(signatureAlgorithm(identityKey)).toBe(alg);
+    expect(await engine.verify(identityKey, utf8(`${header}.${payload}`), bytes(signature))).toBe(true);
+
+    const otherPayload = text(utf8(text(await engine.sha256(bytes(channel.transcriptHash)))!));
+    expect(await engine.verify(identityKey, utf8(`${header}.${otherPayload}`), bytes(signature))).toBe(false);
+  });
+
+  function contentKey(key: string): ContentKey | Promise<ContentKey> {
+    return engine.importContentKey(bytes(key));
+  }
+
+  function headerText(jwe: string): string {
+    return fromUtf8(bytes(splitJwe(jwe)!.protected));
+  }
+
+  async function open(key: ContentKey, jwe: string): Promise<Bytes | undefined> {
+    const parts = splitJwe(jwe)!;
+    return engine.open(key, bytes(parts.iv), utf8(parts.protected), bytes(parts.ciphertext), bytes(parts.tag));
+  }
+
+  async function openPlain(receiver: PrivateJwk, jwe: string): Promise<Bytes | undefined> {
+    const key = await engine.rsaDecrypt(await engine.importPrivateKey(receiver), bytes(splitJwe(jwe)!.encryptedKey));
+    return key && open(await engine.importContentKey(key), jwe);
+  }
+}

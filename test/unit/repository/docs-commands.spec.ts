@@ -1,0 +1,112 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from '@jest/globals';
+import { Test } from '@nestjs/testing';
+import { helpOf, isCall } from '../../../src/cli/help.js';
+import { run } from '../../../src/cli/main.js';
+import { readCall } from '../../../src/cli/request.js';
+import type { Terminal } from '../../../src/cli/terminal.js';
+import { E2eModule } from '../../../src/index.js';
+import { codeBlocks, type CodeBlock } from '../../support/markdown.js';
+
+// What the pages show that is no TypeScript. `docs.spec.ts` compiles that; the suite of the package walks the way of
+// "getting started".
+
+const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
+const read = (path: string): string => readFileSync(join(ROOT, path), 'utf8');
+const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> };
+
+const blocks = ['README.md', ...readdirSync(join(ROOT, 'docs')).map((name) => `docs/${name}`)]
+  .filter((path) => path.endsWith('.md') && path !== 'docs/getting-started.md')
+  .flatMap((path) =>
+    codeBlocks(read(path)).map((block): [string, CodeBlock] => [`${path}, line ${block.line}`, block]),
+  );
+const blocksOf = (language: string) => blocks.filter(([, block]) => block.language === language);
+
+const commands = blocksOf('sh').flatMap(([place, { code }]) =>
+  code
+    .split('\n')
+    .map((line) => line.replace(/(^|\s)#.*$/, '').trim())
+    .filter((line) => line !== '')
+    .flatMap((line) => line.split(' && '))
+    .map((line): [string, string] => [line, place]),
+);
+
+const terminal: Terminal = {
+  out: () => undefined,
+  err: (text) => expect(text).toBe(''),
+  input: () => Promise.resolve(''),
+  isTerminal: { out: false, err: false },
+  colours: false,
+  columns: 80,
+};
+
+/** What a shell would make of it: words, of which some are in quotes. */
+const words = (line: string): string[] =>
+  [...line.matchAll(/'([^']*)'|(\S+)/g)].map(([, quoted, bare]) => quoted ?? bare!);
+
+/** Whether a command of the pages is understood by what it calls. */
+async function isUnderstood(line: string): Promise<boolean> {
+  const [program = '', ...args] = words(line).filter((word) => !/^[A-Z_0-9]+=/.test(word));
+  if (program === 'npm') return isNpm(args);
+  if (program === 'npx' && args[0] === 'nestjs-e2e-encryption') return isOurs(args.slice(1));
+  if (program === 'node') return args.every((arg) => !arg.startsWith('node_modules/') || existsSync(join(ROOT, arg)));
+  // Programs of others', and a shell's own words.
+  return ['', 'curl', 'export', 'redis-server', 'jest'].includes(program);
+}
+
+function isNpm([command = '', name = '', ...rest]: string[]): boolean {
+  if (['ci', 'cit', 'install'].includes(command)) return true;
+  if (command === 'start' || command === 'test') return command in scripts;
+  if (command !== 'run' || !scripts[name]) return false;
+  const source = /scripts\/[\w-]+\.mjs/.exec(scripts[name])?.[0];
+  const flags = rest.filter((word) => /^--\w/.test(word)).map((word) => word.slice(2).split('=')[0]!);
+  return flags.every((flag) => source !== undefined && new RegExp(`\\b${flag}\\b`).test(read(source)));
+}
+
+async function isOurs([command = '', ...args]: string[]): Promise<boolean> {
+  if (isCall(command)) {
+    // Read, and not sent. A file of the reader's own is not here.
+    const own = args.map((arg) => (arg.startsWith('@') ? '{}' : arg));
+    return (await readCall(command.toUpperCase(), own, terminal)).method === command.toUpperCase();
+  }
+  if (command === 'inspect') return helpOf('inspect').includes('inspect');
+  return (await run([command, ...args], terminal)) === 0;
+}
+
+describe('what the documentation shows beside TypeScript', () => {
+  it.each(commands)('%s is understood (%s)', async (line) => {
+    expect([line, await isUnderstood(line)]).toEqual([line, true]);
+  });
+
+  it.each([
+    ['npm run nothing'],
+    ['npm run bench -- --slow'],
+    ['npx nestjs-e2e-encryption post'],
+    ['npx nestjs-e2e-encryption get :3000/ --identity-keys x'],
+  ])('would not get away with %s', async (line) => {
+    expect(await isUnderstood(line).catch(() => false)).toBe(false);
+  });
+
+  it('is JSON where it says so, in import maps and in HTTP bodies, too', () => {
+    const texts = [
+      ...blocksOf('json').map(([, { code }]) => code),
+      ...blocksOf('html').map(([, { code }]) => /<script type="importmap">([^]*?)<\/script>/.exec(code)![1]!),
+      ...blocksOf('http').map(([, { code }]) => code.slice(code.indexOf('\n\n')).replace(/,\s*…\s*/g, '')),
+    ];
+    expect(texts.length).toBeGreaterThanOrEqual(4);
+    for (const text of texts) expect(() => JSON.parse(text) as unknown).not.toThrow();
+  });
+
+  it('quotes the error for a wrong option as it is', async () => {
+    const [, { code }] = blocksOf('text').find(([place]) => place.startsWith('docs/options.md'))!;
+    const module = Test.createTestingModule({ imports: [E2eModule.forRoot({ channelTtl: '3600' as never })] });
+    await expect(module.compile()).rejects.toThrow(code.trim().replace(/\s+/g, ' '));
+  });
+
+  it('has no kind of block that nobody looks at', () => {
+    const known = ['ts', 'sh', 'json', 'html', 'http', 'text', 'mermaid'];
+    expect(blocks.filter(([, { language }]) => !known.includes(language)).map(([place]) => place)).toEqual([]);
+  });
+});
