@@ -39,5 +39,5 @@ export default {
   maxWorkers: suite === 'browser' ? 1 : '100%',
   testTimeout: 30_000,
   // What .ci/run counts from.
-  ...(process.env.CI && { reporters: ['default', '<rootDir>/scripts/ci-reporter.mjs'] }),
+  ...(process.env.CI && { reporters: ['default', '<rootDir>/scripts/ci/ci-reporter.mjs'] }),
 };

@@ -7,9 +7,9 @@ import { spread } from '../stats.mjs';
 export const title = 'The client in a bundle';
 
 export async function measure({ log }) {
-  const script = new URL('../../bundle.mjs', import.meta.url);
+  const script = new URL('../../bundle/bundle.mjs', import.meta.url);
   if (!existsSync(script)) {
-    log('not measured: there is no scripts/bundle.mjs');
+    log('not measured: there is no scripts/bundle/bundle.mjs');
     return {};
   }
   const { measureBundle } = await import(script);

@@ -83,7 +83,7 @@ async function measureFlood(rounds, log) {
 }
 
 function startFlood(base, body) {
-  const worker = new Worker(new URL('../../support/flooder.mjs', import.meta.url), {
+  const worker = new Worker(new URL('../../flood/flooder.mjs', import.meta.url), {
     workerData: { base, connections: FLOOD.connections, path: '/e2e/handshake', body },
   });
   return {

@@ -5,7 +5,7 @@ import express from 'express';
 import session from 'express-session';
 import { createServer, type RequestListener, type ServerResponse } from 'node:http';
 import request from 'supertest';
-import { E2eModule, Encrypted, type E2eExtras } from '../../../src/index.js';
+import { E2eModule, Encrypted, type E2eExtras, type E2eOptions } from '../../../src/index.js';
 import { e2eAgent, type E2eAgent, type E2eAgentOptions } from '../../../src/testing/index.js';
 import { TestApp } from '../e2e/support/apps.js';
 import { errorOf } from '../e2e/support/raw.js';
@@ -33,7 +33,7 @@ afterEach(async () => {
   for (const close of closing.splice(0).reverse()) await close();
 });
 
-async function start(adapter?: ExpressAdapter, extras: E2eExtras = {}) {
+async function start(adapter?: ExpressAdapter, extras: E2eExtras & E2eOptions = {}) {
   const imports = [E2eModule.forRoot({ keyPool: { size: 1 }, ...extras })];
   const { nest, log } = await createNest(moduleOf({ imports, controllers: [NoteController] }), adapter);
   closing.push(() => nest.close());

@@ -27,7 +27,9 @@ describe('docs/attacks.md', () => {
   });
 
   it('lists every defence that is taken away once, and what holds it', async () => {
-    const { defences } = (await import(new URL('../../../scripts/defences.mjs', import.meta.url).pathname)) as {
+    const { defences } = (await import(
+      new URL('../../../scripts/defences/defences.mjs', import.meta.url).pathname
+    )) as {
       defences: { name: string; test: string }[];
     };
     expect(tableUnder('Every defence, taken away once')).toEqual(

@@ -1,4 +1,4 @@
-// A jest reporter: one small file of counts a suite, in reports/, from which scripts/ci-summary.mjs adds up.
+// A jest reporter: one small file of counts a suite, in reports/, from which scripts/ci/ci-summary.mjs adds up.
 import { mkdirSync, writeFileSync } from 'node:fs';
 
 export default class CiReporter {
@@ -13,7 +13,7 @@ export default class CiReporter {
       // Files that did not even load: they hold no tests to count.
       broken: results.numRuntimeErrorTestSuites,
     };
-    const folder = new URL('../reports/', import.meta.url);
+    const folder = new URL('../../reports/', import.meta.url);
     mkdirSync(folder, { recursive: true });
     writeFileSync(new URL(`${process.env.SUITE ?? 'main'}.json`, folder), `${JSON.stringify(counts)}\n`);
   }

@@ -3,7 +3,7 @@
 //
 //   npm run timing -- [samples of each cause, 3000]
 import { constants, createPublicKey, publicEncrypt, randomBytes, randomInt } from 'node:crypto';
-import { loopback, SESSION } from './support/loopback.mjs';
+import { loopback, SESSION } from '../support/loopback.mjs';
 
 const SAMPLES = Number(process.argv[2] ?? 3000);
 const WARM_UP = 200;

@@ -35,7 +35,7 @@ try {
   ]) {
     const flood =
       request &&
-      new Worker(new URL('./support/flooder.mjs', import.meta.url), {
+      new Worker(new URL('./flooder.mjs', import.meta.url), {
         workerData: { base: server.base, connections, ...request },
       });
     const times = await measure(client, seconds);
@@ -78,7 +78,7 @@ function stop(flood) {
 }
 
 async function startSample() {
-  const entry = fileURLToPath(new URL('../dist/sample/main.js', import.meta.url));
+  const entry = fileURLToPath(new URL('../../dist/sample/main.js', import.meta.url));
   const { PATH = '', HOME = '' } = process.env;
   const child = spawn(process.execPath, [entry], {
     env: { PATH, HOME, PORT: '0' },

@@ -4,7 +4,7 @@ import { pathToFileURL, fileURLToPath } from 'node:url';
 import { brotliCompressSync, constants } from 'node:zlib';
 import { build } from 'esbuild';
 
-const ROOT = fileURLToPath(new URL('../', import.meta.url));
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const CLIENT = 'dist/esm/client/index.js';
 const FORGE = 'node-forge';
 
@@ -45,7 +45,7 @@ export async function measureBundle() {
   const entryOf = (source) => Object.keys(outputs).find((path) => isFrom(outputs[path].entryPoint, source));
   const initial = closure(outputs, entryOf(CLIENT));
   const unknown = dynamicImports(outputs).filter((path) => !nameOf(outputs[path].entryPoint));
-  if (unknown.length > 0) throw new Error(`scripts/bundle.mjs does not know what ${unknown.join(', ')} is for`);
+  if (unknown.length > 0) throw new Error(`scripts/bundle/bundle.mjs does not know what ${unknown.join(', ')} is for`);
 
   const sizeOf = (paths) => {
     const sizes = [...paths].map((path) => contents.get(path));

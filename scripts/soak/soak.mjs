@@ -6,7 +6,7 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import { createE2eClient } from '../dist/esm/client/index.js';
-import { startChild } from './bench/children.mjs';
+import { startChild } from '../bench/children.mjs';
 
 const [minutes = 5] = process.argv.slice(2).map(Number);
 /** Seconds that a channel lives. */
@@ -22,7 +22,7 @@ const SAMPLE_EVERY_MS = Math.max(1_000, Math.min(10_000, (minutes * 60_000) / 30
 const MEGABYTE = 1_048_576;
 const JSON_TYPE = { 'content-type': 'application/json' };
 
-const server = await startChild('../support/soak-server.mjs', { channelTtl: CHANNEL_TTL, maxChannels: MAX_CHANNELS }, [
+const server = await startChild('../soak/soak-server.mjs', { channelTtl: CHANNEL_TTL, maxChannels: MAX_CHANNELS }, [
   '--expose-gc',
 ]);
 const baseUrl = `http://127.0.0.1:${server.facts.port}`;

@@ -24,7 +24,7 @@ process.exitCode = failed === 0 && passed > 0 ? 0 : 1;
 
 /** A skipped test, a file that did not load and a suite without tests are failures like any other. */
 function readReport(suite) {
-  const file = new URL(`../reports/${suite}.json`, import.meta.url);
+  const file = new URL(`../../reports/${suite}.json`, import.meta.url);
   if (!existsSync(file)) return undefined;
   const counts = JSON.parse(readFileSync(file, 'utf8'));
   if (counts.skipped > 0) console.log(`${suite}: ${counts.skipped} skipped`);

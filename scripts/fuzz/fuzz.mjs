@@ -24,7 +24,7 @@ const TARGETS = [
 ];
 const HANG_MS = 10_000;
 const MAX_INPUT = 1 << 21;
-const REPORTS = new URL('../reports/fuzz/', import.meta.url);
+const REPORTS = new URL('../../reports/fuzz/', import.meta.url);
 
 const args = process.argv.slice(2);
 const named = args.filter((arg) => TARGETS.includes(arg));
@@ -61,7 +61,7 @@ function run(target) {
   const beat = new Int32Array(new SharedArrayBuffer(8));
   const current = new Uint8Array(new SharedArrayBuffer(MAX_INPUT));
   const workerData = { target, seed, milliseconds: share, beat, current };
-  const worker = new Worker(new URL('./fuzz/worker.mjs', import.meta.url), { workerData });
+  const worker = new Worker(new URL('./worker.mjs', import.meta.url), { workerData });
   return new Promise((resolve, reject) => {
     let last = { beats: -1, at: Date.now() };
     const watch = setInterval(() => {

@@ -5,10 +5,10 @@
 //                    [--json FILE] [--write] [--cpu-prof FOLDER]
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { FLOORS, GOALS, goalTable, isMet } from './bench/goals.mjs';
-import { circumstances } from './bench/report.mjs';
-import { rows, SHORT } from './bench/rows/index.mjs';
-import { writeDocs } from './bench/write-docs.mjs';
+import { FLOORS, GOALS, goalTable, isMet } from './goals.mjs';
+import { circumstances } from './report.mjs';
+import { rows, SHORT } from './rows/index.mjs';
+import { writeDocs } from './write-docs.mjs';
 
 const { values: given } = parseArgs({
   options: {
