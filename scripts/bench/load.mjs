@@ -1,7 +1,7 @@
 import { answerParent, optionsOfChild } from './children.mjs';
 import { Connection, rawRequest } from './connection.mjs';
 import { jsonOf } from './bodies.mjs';
-import { rivalPeers } from './rivals.mjs';
+import { rivalPeers } from './baselines.mjs';
 import { channelOf, keyPairOf, open, seal } from './seal.mjs';
 import { ascending, pause, quantile } from './stats.mjs';
 

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import session from 'express-session';
 import createMemoryStore from 'memorystore';
 import { answerParent, optionsOfChild } from './children.mjs';
-import { nestiaPassword, rivalKeys } from './rivals.mjs';
+import { nestiaPassword, rivalKeys } from './baselines.mjs';
 
 // nestia's encrypted routes beside plain ones, in an application of their own: it brings the Nest that it runs on.
 

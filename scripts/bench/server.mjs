@@ -3,7 +3,7 @@ import { Body, Controller, Module, Post, UseInterceptors } from '@nestjs/common'
 import { NestFactory } from '@nestjs/core';
 import { E2eModule, Encrypted } from '../../dist/esm/index.js';
 import { answerParent, optionsOfChild } from './children.mjs';
-import { forgeInterceptor, joseInterceptor, rivalKeys } from './rivals.mjs';
+import { forgeInterceptor, joseInterceptor, rivalKeys } from './baselines.mjs';
 
 // The application that is measured: the same handler sealed, plain, and behind what people would write themselves.
 

@@ -60,7 +60,7 @@ export const defences = [
     'return decrypted?.length === SECRET_BYTES ? decrypted : random;',
     'return decrypted ?? random.subarray(1);',
   ]),
-  row('refusals have one face', 'test/security/attack/face.spec.ts', 'express.*X25519', [
+  row('refusals have one face', 'test/security/attack/fingerprint.spec.ts', 'express.*X25519', [
     'src/channel/channels.ts',
     "if (!channel) throw new E2eProblem('handshake-required');\n    const opened = channel.open(jwe, header);",
     "if (!channel) throw new E2eProblem('handshake-required');\n    const opened = channel.open(jwe, header);\n    if (!opened) throw new E2eProblem('message-rejected', { detail: 'the tag' });",

@@ -3,7 +3,7 @@ import type { Bytes, ContentKey, PrivateKey } from '../protocol/crypto.js';
 import { IV_BYTES, joinJwe, type CompactJwe } from '../protocol/jwe.js';
 import { utf8 } from '../protocol/json.js';
 import { keyKind, type KeyKind, type PublicJwk, type SigningJwk } from '../protocol/keys.js';
-import type { RequestHeader, ResponseHeader, Way } from '../protocol/message.js';
+import type { RequestHeader, ResponseHeader, KeyManagement } from '../protocol/message.js';
 import { REQUEST_KEY_INFO, RESPONSE_KEY_INFO, rsaKeyMaterial, SECRET_BYTES } from '../protocol/schedule.js';
 import { ascii } from './ascii.js';
 import { provesDevice } from './device.js';
@@ -166,7 +166,7 @@ export class Channel {
     };
   }
 
-  #protect(alg: Way, seq: number, { iat, status, cty, location }: Answer): string {
+  #protect(alg: KeyManagement, seq: number, { iat, status, cty, location }: Answer): string {
     const header: ResponseHeader = {
       alg,
       enc: 'A256GCM',

@@ -1,8 +1,8 @@
 import type { KeyKind } from '../protocol/keys.js';
-import type { Way } from '../protocol/message.js';
+import type { KeyManagement } from '../protocol/message.js';
 import type { ProblemName } from '../protocol/problem.js';
 import type { KeyPoolState } from './key-pool.js';
-import type { Claim } from './replay.js';
+import type { ClaimResult } from './replay.js';
 
 /**
  * What happened, for counting and for charts. Never a key, a body, a path or a name of a session; all durations in
@@ -19,13 +19,13 @@ export type E2eEvent =
   | {
       readonly type: 'opened';
       readonly kind: KeyKind;
-      readonly way: Way;
+      readonly way: KeyManagement;
       readonly bytes: number;
       readonly ms: number;
     }
   | { readonly type: 'sealed'; readonly status: number; readonly bytes: number; readonly ms: number }
   | { readonly type: 'refused'; readonly problem: ProblemName }
-  | { readonly type: 'window'; readonly claim: Claim | 'failed'; readonly ms: number }
+  | { readonly type: 'window'; readonly claim: ClaimResult | 'failed'; readonly ms: number }
   | ({ readonly type: 'key-pool' } & KeyPoolState);
 
 /** How often each thing happened since the start, and how the pool stands. */
@@ -34,7 +34,7 @@ export interface E2eCounters {
   readonly opened: number;
   readonly sealed: number;
   readonly refused: Readonly<Partial<Record<ProblemName, number>>>;
-  readonly windows: Readonly<Partial<Record<Claim | 'failed', number>>>;
+  readonly windows: Readonly<Partial<Record<ClaimResult | 'failed', number>>>;
   readonly keyPool: KeyPoolState;
 }
 
@@ -43,7 +43,7 @@ export class E2eEvents {
   readonly #hook: ((event: E2eEvent) => void) | undefined;
   readonly #onHookFailure: (() => void) | undefined;
   readonly #refused: Partial<Record<ProblemName, number>> = {};
-  readonly #windows: Partial<Record<Claim | 'failed', number>> = {};
+  readonly #windows: Partial<Record<ClaimResult | 'failed', number>> = {};
   readonly #counts = { handshake: 0, opened: 0, sealed: 0 };
   #keyPool: KeyPoolState = { ready: 0, waiting: 0 };
 

@@ -1,8 +1,8 @@
-import type { Way } from '../protocol/message.js';
+import type { KeyManagement } from '../protocol/message.js';
 import { E2eProblem } from '../protocol/problem.js';
 import type { Awaitable } from '../protocol/crypto.js';
 import type { E2eEvents } from './events.js';
-import type { Claim, ReplayGuard } from './replay.js';
+import type { ClaimResult, ReplayGuard } from './replay.js';
 
 /** The same windows, with an event for each claim. Whatever a guard of the application's own throws, it is `busy`. */
 export function observed(guard: ReplayGuard, events: E2eEvents): ReplayGuard {
@@ -10,9 +10,9 @@ export function observed(guard: ReplayGuard, events: E2eEvents): ReplayGuard {
     shared: guard.shared,
     open: (kid, expiresAt) => orBusy(() => guard.open(kid, expiresAt)),
     close: (kid) => orBusy(() => guard.close(kid)),
-    async claim(kid: string, way: Way, seq: number): Promise<Claim> {
+    async claim(kid: string, way: KeyManagement, seq: number): Promise<ClaimResult> {
       const from = performance.now();
-      let claim: Claim | 'failed' = 'failed';
+      let claim: ClaimResult | 'failed' = 'failed';
       try {
         return (claim = await guard.claim(kid, way, seq));
       } catch {

@@ -1,11 +1,11 @@
 import type { Awaitable } from '../protocol/crypto.js';
-import type { Way } from '../protocol/message.js';
+import type { KeyManagement } from '../protocol/message.js';
 
 /** How many sequence numbers a window remembers. */
 export const WINDOW_SIZE = 1024;
 
 /** What became of a claim: the number is new and now taken, or was not new, or the channel has no window here. */
-export type Claim = 'new' | 'replayed' | 'lost';
+export type ClaimResult = 'new' | 'replayed' | 'lost';
 
 /**
  * Takes each sequence number of a channel once (PROTOCOL §5). A claim is atomic across all servers that share the
@@ -16,7 +16,7 @@ export interface ReplayGuard {
   readonly shared: boolean;
   /** Makes a channel's windows, before the handshake is answered. `expiresAt` in seconds since 1970. */
   open(kid: string, expiresAt: number): Awaitable<void>;
-  claim(kid: string, way: Way, seq: number): Awaitable<Claim>;
+  claim(kid: string, way: KeyManagement, seq: number): Awaitable<ClaimResult>;
   /** Forgets a channel's windows: whatever comes on it from now on is lost. */
   close(kid: string): Awaitable<void>;
 }
@@ -72,7 +72,7 @@ export class MemoryReplayGuard implements ReplayGuard {
     this.#windows.set(kid, { expiresAt, dir: new SlidingWindow() });
   }
 
-  claim(kid: string, way: Way, seq: number): Claim {
+  claim(kid: string, way: KeyManagement, seq: number): ClaimResult {
     const windows = this.#windows.get(kid);
     if (!windows) return 'lost';
     const window = way === 'dir' ? windows.dir : (windows.plain ??= new SlidingWindow());

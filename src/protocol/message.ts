@@ -9,8 +9,8 @@ export const RESPONSE_TYP = 'e2e-res+jwe';
 export const ENC = 'A256GCM';
 
 /** The two ways to a message's content key: the channel's own, or one of its own under the receiver's RSA key. */
-export const WAYS = ['dir', 'RSA-OAEP-256'] as const;
-export type Way = (typeof WAYS)[number];
+export const KEY_MANAGEMENT = ['dir', 'RSA-OAEP-256'] as const;
+export type KeyManagement = (typeof KEY_MANAGEMENT)[number];
 
 export const MAX_SEQ = 2 ** 32;
 /** How many messages a client sends on one channel at most. */
@@ -21,7 +21,7 @@ export const MAX_AGE_SECONDS = 300;
 export const MAX_AHEAD_SECONDS = 30;
 
 export interface RequestHeader {
-  readonly alg: Way;
+  readonly alg: KeyManagement;
   readonly enc: typeof ENC;
   readonly typ: typeof REQUEST_TYP;
   readonly kid: string;
@@ -44,7 +44,7 @@ export interface RequestHeader {
 export type Place = 'body' | 'header';
 
 export interface ResponseHeader {
-  readonly alg: Way;
+  readonly alg: KeyManagement;
   readonly enc: typeof ENC;
   readonly typ: typeof RESPONSE_TYP;
   readonly kid: string;
@@ -84,7 +84,7 @@ function parseCommonHeader(json: string, typ: string): JsonObject | undefined {
   // Unknown members are ignored, but these two would change how the message is to be read (RFC 7516 §4.1.3, §4.1.13).
   if (Object.hasOwn(header, 'crit') || Object.hasOwn(header, 'zip')) return undefined;
   const fits =
-    WAYS.includes(header.alg as Way) &&
+    KEY_MANAGEMENT.includes(header.alg as KeyManagement) &&
     header.enc === ENC &&
     header.typ === typ &&
     isString(header.kid) &&

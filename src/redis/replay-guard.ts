@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { WINDOW_SIZE, type Claim, type ReplayGuard } from '../channel/replay.js';
-import type { Way } from '../protocol/message.js';
+import { WINDOW_SIZE, type ClaimResult, type ReplayGuard } from '../channel/replay.js';
+import type { KeyManagement } from '../protocol/message.js';
 import { E2eProblem } from '../protocol/problem.js';
 
 /** What is used of a client of the `redis` package (node-redis 4 and later), alone or of a cluster. */
@@ -63,7 +63,7 @@ return 1
 `;
 const SHA = createHash('sha1').update(SCRIPT).digest('hex');
 
-const WAY_NUMBER: Record<Way, string> = { dir: '0', 'RSA-OAEP-256': '1' };
+const WAY_NUMBER: Record<KeyManagement, string> = { dir: '0', 'RSA-OAEP-256': '1' };
 
 /**
  * Sequence windows in Redis or Valkey, shared by all servers: a claim is one round trip, and atomic. Whatever keeps
@@ -92,7 +92,7 @@ export function redisReplayGuard(
   };
 }
 
-function claimOf(answer: number): Claim {
+function claimOf(answer: number): ClaimResult {
   if (answer === 1) return 'new';
   return answer === 0 ? 'replayed' : 'lost';
 }

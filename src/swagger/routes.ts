@@ -3,7 +3,7 @@ import { ApplicationConfig, DiscoveryService, MetadataScanner, ModulesContainer 
 import type { OpenAPIObject } from '@nestjs/swagger';
 import { E2E_PATH } from '../nest/options/e2e.options.js';
 import type { Sealing } from '../nest/routes/encrypted.decorator.js';
-import { SealingReader } from '../nest/routes/sealing-reader.js';
+import { SealingResolver } from '../nest/routes/sealing-resolver.js';
 import { operationsOf } from './operations.js';
 import { scan, type ScannedHandler } from './scan.js';
 
@@ -61,12 +61,12 @@ const PATH = 'path';
 function handlersOf(app: INestApplication): Handler[] {
   // Asked first: what `get` does not find ends the process, and says nothing of a module.
   const modules = [...app.get(ModulesContainer, ANYWHERE).values()];
-  if (!modules.some(({ providers }) => providers.has(SealingReader))) {
+  if (!modules.some(({ providers }) => providers.has(SealingResolver))) {
     throw new Error(
       'sealDocument: this application has no E2eModule. Import E2eModule.forRoot() into its root module.',
     );
   }
-  const reader = app.get(SealingReader, ANYWHERE);
+  const reader = app.get(SealingResolver, ANYWHERE);
   const scanner = app.get(MetadataScanner, ANYWHERE);
   const modulePath = app.get<string>(E2E_PATH, ANYWHERE);
   return app

@@ -33,6 +33,11 @@ const ROOMS: Readonly<Record<string, Room>> = {
   swagger: { rooms: ['protocol', 'client', 'nest', 'swagger-ui', 'swagger'], packages: [/^@nestjs\/\w+$/, /^node:/] },
 };
 
+/** Folders inside a room, lowest first: one imports its own files and those of folders before it. */
+const FLOORS: Readonly<Record<string, readonly string[]>> = {
+  nest: ['options', 'request', 'keys', 'routes', 'exchange', 'platform', 'module'],
+};
+
 /** Packages and names that only some files may use; a path that ends in `/` stands for a folder. */
 const CONFINED: readonly { readonly use: RegExp; readonly to: readonly string[] }[] = [
   {
@@ -109,8 +114,19 @@ function checkImport(path: string, module: string): string[] {
   if (name === '') return target ? [] : [`${path} imports ${module}, but an entry only re-exports`];
   const room = ROOMS[name];
   if (!room) return [`${path} is in a folder that the architecture does not know`];
+  if (target && climbs(path, target)) return [`${path} imports ${target}, which stands above it`];
   const allowed = target ? room.rooms.includes(roomOf(target)) : room.packages.some((each) => each.test(module));
   return allowed ? [] : [`${path} imports ${target ?? module}`];
+}
+
+/** Whether an import inside one room goes to a higher floor, or from or to a file that is on none. */
+function climbs(path: string, target: string): boolean {
+  const [name = '', floor = ''] = path.split('/');
+  const floors = FLOORS[name];
+  const [targetName, targetFloor = ''] = target.split('/');
+  if (!floors || targetName !== name) return false;
+  const [from, to] = [floors.indexOf(floor), floors.indexOf(targetFloor)];
+  return from < 0 || to < 0 || to > from;
 }
 
 function checkConfined(path: string, use: string): string[] {

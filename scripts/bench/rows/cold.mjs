@@ -6,7 +6,7 @@ import { show, table } from '../report.mjs';
 export const title = "A channel's first message on a server";
 
 export async function measure({ rounds, log }) {
-  const lab = await startChild('./lab.mjs');
+  const lab = await startChild('./harness.mjs');
   const figures = {};
   for (const kind of lab.facts.kinds) {
     log(kind);

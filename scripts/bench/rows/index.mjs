@@ -5,7 +5,7 @@ import * as handshakes from './handshakes.mjs';
 import * as http from './http.mjs';
 import * as library from './library.mjs';
 import * as memory from './memory.mjs';
-import * as rivals from './rivals.mjs';
+import * as rivals from './baselines.mjs';
 
 /** All there is to measure, with what the full bench asks of it. */
 export const rows = {

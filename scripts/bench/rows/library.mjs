@@ -9,7 +9,7 @@ const COUNTS = { 1024: 1000, 65536: 60, 1048576: 5 };
 export const title = 'The library alone, without HTTP';
 
 export async function measure({ sizes, rounds, log }) {
-  const lab = await startChild('./lab.mjs');
+  const lab = await startChild('./harness.mjs');
   const figures = {};
   for (const size of sizes) {
     log(SIZE_NAMES[size]);

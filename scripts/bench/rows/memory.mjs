@@ -11,14 +11,14 @@ export async function measure({ counts, log }) {
     for (const count of numbers) {
       log(`${count} channels, ${kind}`);
       // A process for each, so that none inherits another's heap.
-      const lab = await startChild('./lab.mjs', {}, ['--expose-gc', '--max-old-space-size=4096']);
+      const lab = await startChild('./harness.mjs', {}, ['--expose-gc', '--max-old-space-size=4096']);
       const { heap, ...others } = await lab.ask('live', kind, count);
       figures[`memory.${kind}.${count}`] = heap;
       for (const [name, value] of Object.entries(others)) figures[`memory.${kind}.${count}.${name}`] = value;
       await lab.stop();
     }
   }
-  const lab = await startChild('./lab.mjs');
+  const lab = await startChild('./harness.mjs');
   for (const kind of lab.facts.kinds) {
     const { channel, session } = await lab.ask('record', kind);
     figures[`record.${kind}`] = channel;

@@ -13,7 +13,7 @@ import { map, type Observable } from 'rxjs';
 import { Exchange } from './exchange.js';
 import { rawRequest, stateOf } from '../request/exchange-state.js';
 import { isRoute } from '../routes/nest-metadata.js';
-import { SealingReader } from '../routes/sealing-reader.js';
+import { SealingResolver } from '../routes/sealing-resolver.js';
 
 /**
  * The outermost interceptor: decrypts the incoming DTO where the guard has not done so already, and has the outgoing
@@ -23,7 +23,7 @@ import { SealingReader } from '../routes/sealing-reader.js';
 export class E2eInterceptor implements NestInterceptor {
   constructor(
     @Inject(Exchange) private readonly exchange: Exchange,
-    @Inject(SealingReader) private readonly sealing: SealingReader,
+    @Inject(SealingResolver) private readonly sealing: SealingResolver,
     @Inject(HttpAdapterHost) private readonly adapterHost: HttpAdapterHost,
   ) {}
 
@@ -32,11 +32,9 @@ export class E2eInterceptor implements NestInterceptor {
     const http = context.switchToHttp();
     const [request, response] = [http.getRequest<object>(), http.getResponse<object>()];
     await this.exchange.enter(request, response, this.sealing.of(context.getHandler(), context.getClass()));
-    const outgoing = stateOf(rawRequest(request)).outgoing;
-    if (!outgoing) return next.handle();
-    return next
-      .handle()
-      .pipe(map((result: unknown) => (outgoing.finished ? result : this.#explicit(result, response))));
+    const capture = stateOf(rawRequest(request)).capture;
+    if (!capture) return next.handle();
+    return next.handle().pipe(map((result: unknown) => (capture.finished ? result : this.#explicit(result, response))));
   }
 
   /**

@@ -4,7 +4,7 @@ import type { OpenedMessage } from '../../channel/channel.js';
 import { REQUEST_HEADER } from '../../protocol/message.js';
 import { E2eProblem } from '../../protocol/problem.js';
 import type { E2eEvents } from '../../channel/events.js';
-import { Arrivals } from '../request/arrival.js';
+import { RequestTracker } from '../request/request-tracker.js';
 import { Deadline } from '../request/deadline.js';
 import { E2eException } from '../request/e2e.exception.js';
 import { E2E_EVENTS, E2E_KEYS } from '../options/e2e.options.js';
@@ -18,10 +18,10 @@ import {
   posesAsSealedQuery,
   present,
   type FoundMessage,
-  type Presentation,
+  type DecodingOptions,
 } from './incoming.js';
 import type { KeyService } from '../keys/key.service.js';
-import { Outgoing, type PlainAnswer, type WireAnswer } from '../request/outgoing.js';
+import { ResponseCapture, type PlainAnswer, type WireAnswer } from '../request/response-capture.js';
 import { flawOf, NO_STORE, plainProblem, problemAnswer, sealAnswer } from './sealed-answer.js';
 import type { HttpSession } from '../keys/session.js';
 
@@ -38,11 +38,11 @@ export class Exchange {
   readonly #logger = new Logger('E2eModule');
 
   /** Set when the application starts: how this platform's requests are read. */
-  presentation: Presentation | undefined;
+  decoding: DecodingOptions | undefined;
 
   constructor(
     @Inject(E2E_KEYS) private readonly keys: KeyService,
-    @Inject(Arrivals) private readonly arrivals: Arrivals,
+    @Inject(RequestTracker) private readonly tracker: RequestTracker,
     @Inject(E2E_EVENTS) private readonly events: E2eEvents,
   ) {}
 
@@ -51,7 +51,7 @@ export class Exchange {
    * it is one of the two.
    */
   watch(raw: IncomingMessage, response: ServerResponse): boolean {
-    if (!isSealed(raw) && this.arrivals.of(raw).handshakeType === undefined) return false;
+    if (!isSealed(raw) && this.tracker.of(raw).handshakeType === undefined) return false;
     stateOf(raw).deadline = new Deadline(this.keys.options.storeTimeout, () => {
       if (response.headersSent) return;
       this.refuse(raw, response, new E2eProblem('busy'));
@@ -87,7 +87,7 @@ export class Exchange {
       if (found) await this.#open(request, response, found, route);
       else if (isSealedRoute) throw new E2eProblem('message-required');
       // A handshake whose session's store is down ends before its controller: busy, as a message is.
-      else if (this.arrivals.of(raw).handshakeType !== undefined) this.keys.sessionOf(request);
+      else if (this.tracker.of(raw).handshakeType !== undefined) this.keys.sessionOf(request);
     } catch (error) {
       if (!(error instanceof E2eProblem)) throw error;
       throw this.refuse(request, response, error);
@@ -103,13 +103,13 @@ export class Exchange {
   refuse(request: object, response: object, problem: E2eProblem): E2eException {
     const state = stateOf(rawRequest(request));
     state.refusal = problem;
-    state.outgoing ??= this.#takeOver(response, () => problemAnswer(problem));
+    state.capture ??= this.#takeOver(response, () => problemAnswer(problem));
     this.events.emit({ type: 'refused', problem: problem.code });
     return new E2eException(problem);
   }
 
-  #takeOver(response: object, transform: (answer: PlainAnswer) => WireAnswer): Outgoing {
-    return new Outgoing(rawResponse(response), transform, this.keys.options.storeTimeout);
+  #takeOver(response: object, transform: (answer: PlainAnswer) => WireAnswer): ResponseCapture {
+    return new ResponseCapture(rawResponse(response), transform, this.keys.options.storeTimeout);
   }
 
   async #open(request: object, response: object, found: FoundMessage, route: Sealing): Promise<void> {
@@ -122,26 +122,26 @@ export class Exchange {
     const message = await this.#openMessage(raw, session, found);
 
     // From here on every answer is sealed, the refusals of the next step among them.
-    const outgoing = this.#sealing(response, state, message);
-    await this.keys.channelsOf(session).admit(message, this.arrivals.of(raw).at);
+    const capture = this.#sealing(response, state, message);
+    await this.keys.channelsOf(session).admit(message, this.tracker.of(raw).at);
     state.message = message;
     state.besideBody = found.besideBody;
     const { channel, header, plaintext } = message;
     const ms = performance.now() - from;
     this.events.emit({ type: 'opened', kind: channel.kind, way: header.alg, bytes: plaintext.length, ms });
-    if (route.request && !route.response) outgoing.release();
+    if (route.request && !route.response) capture.release();
     ignoreConditions(raw);
-    if (this.presentation) present(request, found, message, this.presentation);
+    if (this.decoding) present(request, found, message, this.decoding);
   }
 
   /** The interceptor after the guard; or a route to which another one let the request through, and which may ask for more. */
   #enterNext(request: object, response: object, state: ExchangeState, message: OpenedMessage, route: Sealing): void {
-    if (route.response && state.outgoing?.released) this.#sealing(response, state, message);
+    if (route.response && state.capture?.released) this.#sealing(response, state, message);
     if (route.request && state.besideBody) throw this.refuse(request, response, new E2eProblem('message-rejected'));
   }
 
-  #sealing(response: object, state: ExchangeState, message: OpenedMessage): Outgoing {
-    return (state.outgoing = this.#takeOver(response, (answer) =>
+  #sealing(response: object, state: ExchangeState, message: OpenedMessage): ResponseCapture {
+    return (state.capture = this.#takeOver(response, (answer) =>
       this.#leave(message, state.refusal ? plainProblem(state.refusal) : answer),
     ));
   }
@@ -150,7 +150,7 @@ export class Exchange {
     const idem = raw.headers['idempotency-key'];
     const message = await this.keys.channelsOf(session).open(session.ref?.id, found.text, {
       method: raw.method ?? '',
-      target: this.keys.options.publicPath + this.arrivals.of(raw).target,
+      target: this.keys.options.publicPath + this.tracker.of(raw).target,
       idem: typeof idem === 'string' ? idem : undefined,
     });
     if (!mayStandThere(found, message)) throw new E2eProblem('message-rejected');

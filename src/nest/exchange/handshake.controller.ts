@@ -2,14 +2,14 @@ import { applyDecorators, Controller, Get, Inject, Post, Req, Res, VERSION_NEUTR
 import { fromUtf8, parseJsonObject, type JsonObject } from '../../protocol/json.js';
 import { JSON_MEDIA_TYPE } from '../../protocol/media-type.js';
 import { E2eProblem } from '../../protocol/problem.js';
-import { Arrivals } from '../request/arrival.js';
+import { RequestTracker } from '../request/request-tracker.js';
 import { readBodyOf } from '../request/body-reader.js';
 import { E2E_KEYS } from '../options/e2e.options.js';
 import { Plain } from '../routes/encrypted.decorator.js';
 import { Exchange } from './exchange.js';
 import { rawRequest } from '../request/exchange-state.js';
 import type { KeyService } from '../keys/key.service.js';
-import type { WireAnswer } from '../request/outgoing.js';
+import type { WireAnswer } from '../request/response-capture.js';
 import { NO_STORE } from './sealed-answer.js';
 
 /** What Express' response and Fastify's reply have in common. */
@@ -37,13 +37,13 @@ export function createHandshakeController(path: string, decorators: readonly Cla
     constructor(
       @Inject(E2E_KEYS) private readonly keys: KeyService,
       @Inject(Exchange) private readonly exchange: Exchange,
-      @Inject(Arrivals) private readonly arrivals: Arrivals,
+      @Inject(RequestTracker) private readonly tracker: RequestTracker,
     ) {}
 
     @Post('handshake')
     async handshake(@Req() request: object, @Res() response: Reply): Promise<void> {
       const raw = rawRequest(request);
-      if (!JSON_IN_UTF8.test(this.arrivals.of(raw).handshakeType ?? '')) {
+      if (!JSON_IN_UTF8.test(this.tracker.of(raw).handshakeType ?? '')) {
         this.answer(response, UNSUPPORTED);
         return;
       }

@@ -50,7 +50,7 @@ export function mayStandThere(found: FoundMessage, { header, plaintext }: Opened
 }
 
 /** How an opened message is put before the application. */
-export interface Presentation {
+export interface DecodingOptions {
   readonly maxBodyDepth: number;
   /** The application's own query parser. */
   readonly parseQuery: (query: string) => unknown;
@@ -91,7 +91,7 @@ export function present(
   request: object,
   found: FoundMessage,
   { header, plaintext }: OpenedMessage,
-  how: Presentation,
+  how: DecodingOptions,
 ): void {
   const raw = rawRequest(request);
   if (found.besideBody) return;
@@ -110,7 +110,7 @@ export function present(
   setBody(request, plaintext.length === 0 ? undefined : parseBody(plaintext, header.cty ?? '', how));
 }
 
-function parseBody(plaintext: Uint8Array, cty: string, how: Presentation): unknown {
+function parseBody(plaintext: Uint8Array, cty: string, how: DecodingOptions): unknown {
   if (isJson(cty)) {
     const parsed = parseJsonBody(text(plaintext), how.maxBodyDepth);
     if ('flaw' in parsed) throw new BadRequestException(`The sealed body was refused: ${parsed.flaw}.`);
@@ -142,7 +142,7 @@ function setQuery(
   request: object,
   raw: IncomingMessage & { originalUrl?: string },
   query: string,
-  how: Presentation,
+  how: DecodingOptions,
 ): void {
   const value = how.parseQuery(query);
   Object.defineProperty(request, 'query', { value, writable: true, configurable: true, enumerable: true });

@@ -6,7 +6,7 @@ import { isMediaType, JSON_MEDIA_TYPE, OCTETS_MEDIA_TYPE } from '../../protocol/
 import { MESSAGE_MEDIA_TYPE } from '../../protocol/message.js';
 import { pad } from '../../protocol/padding.js';
 import { PROBLEM_MEDIA_TYPE, type E2eProblem } from '../../protocol/problem.js';
-import type { PlainAnswer, WireAnswer } from '../request/outgoing.js';
+import type { PlainAnswer, WireAnswer } from '../request/response-capture.js';
 
 export const NO_STORE = { 'Cache-Control': 'no-store, no-transform' } as const;
 const SEALED_HEADERS = { 'Content-Type': MESSAGE_MEDIA_TYPE, ...NO_STORE };

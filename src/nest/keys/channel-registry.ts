@@ -9,8 +9,8 @@ import type { Vault } from '../../channel/store/vault.js';
 import { nodeEngine } from '../../crypto/node.js';
 import { E2eProblem } from '../../protocol/problem.js';
 import { MAKE_SECRET, type ShownOptions } from '../options/e2e.options.js';
-import type { EmbeddedSession } from './embedded-session.js';
-import { QuietLog } from '../request/quiet-log.js';
+import type { DefaultSession } from './default-session.js';
+import { RateLimitedLogger } from '../request/rate-limited-logger.js';
 
 /** Channels already unwrapped that one store's `ChannelStore` keeps at hand. */
 const CACHED_CHANNELS = 10_000;
@@ -18,7 +18,7 @@ const CACHED_CHANNELS = 10_000;
 /** What the channels of every store have in common. */
 export interface ChannelParts {
   readonly options: ShownOptions;
-  readonly embedded: EmbeddedSession;
+  readonly defaultSession: DefaultSession;
   readonly vault: Vault;
   readonly replay: ReplayGuard;
   readonly pool: KeyPool;
@@ -34,10 +34,10 @@ interface StoreChannels {
 /** The channels behind each session store that requests come with: an application mostly has one. */
 export class ChannelRegistry {
   readonly #known = new WeakMap<SessionStore, StoreChannels>();
-  readonly #log: QuietLog;
+  readonly #log: RateLimitedLogger;
 
   constructor(private readonly parts: ChannelParts) {
-    this.#log = new QuietLog(parts.logger);
+    this.#log = new RateLimitedLogger(parts.logger);
   }
 
   of(store: SessionStore): StoreChannels {
@@ -58,10 +58,10 @@ export class ChannelRegistry {
     return made;
   }
 
-  /** The embedded session store counts and evicts sessions; channels get a place of their own beside it. */
+  /** The defaultSession session store counts and evicts sessions; channels get a place of their own beside it. */
   #recordsOf(store: SessionStore): Records {
-    const { options, embedded } = this.parts;
-    if (embedded.owns(store)) return new MemoryRecords(2 * options.maxChannels); // one for the channel, one for its session
+    const { options, defaultSession } = this.parts;
+    if (defaultSession.owns(store)) return new MemoryRecords(2 * options.maxChannels); // one for the channel, one for its session
     if (!options.hasSecret) {
       this.#log.say('error', missingSecret());
       throw new E2eProblem('busy');
@@ -85,7 +85,7 @@ function endChannelsWithSessions(store: SessionStore, channels: ChannelStore): v
   };
 }
 
-/** Why a session store that is not the embedded one needs a secret, and how to make one. */
+/** Why a session store that is not the defaultSession one needs a secret, and how to make one. */
 export function missingSecret(): string {
   return (
     'E2eModule: with a session or a session store of your own, E2eModule.forRoot({ secret }) is needed (not the secret ' +

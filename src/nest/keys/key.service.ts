@@ -16,10 +16,10 @@ import { E2eProblem } from '../../protocol/problem.js';
 import { ChannelRegistry } from './channel-registry.js';
 import { E2E_EVENTS, E2E_OPTIONS, resolveOptions, type E2eOptions, type ShownOptions } from '../options/e2e.options.js';
 import { E2eException } from '../request/e2e.exception.js';
-import { EmbeddedSession } from './embedded-session.js';
+import { DefaultSession } from './default-session.js';
 import { openedMessageOf } from '../request/exchange-state.js';
 import { wrongIdentityKey } from '../options/option-check.js';
-import { QuietLog } from '../request/quiet-log.js';
+import { RateLimitedLogger } from '../request/rate-limited-logger.js';
 import { sessionOf, type HttpSession } from './session.js';
 
 /**
@@ -30,7 +30,7 @@ import { sessionOf, type HttpSession } from './session.js';
 export class KeyService implements OnApplicationShutdown {
   /** @internal What this was set up with, but for secrets and keys: whoever prints this object sees them. */
   readonly options: ShownOptions;
-  readonly #log: QuietLog;
+  readonly #log: RateLimitedLogger;
   readonly #identity: IdentityKeys;
   readonly #pool: KeyPool;
   readonly #vault: Vault;
@@ -39,7 +39,7 @@ export class KeyService implements OnApplicationShutdown {
 
   constructor(
     @Inject(E2E_OPTIONS) options: E2eOptions,
-    @Inject(EmbeddedSession) private readonly embedded: EmbeddedSession,
+    @Inject(DefaultSession) private readonly defaultSession: DefaultSession,
     @Inject(E2E_EVENTS) private readonly events: E2eEvents,
   ) {
     const { secrets, identityKeys, replayGuard, ...shown } = resolveOptions(options);
@@ -51,10 +51,10 @@ export class KeyService implements OnApplicationShutdown {
       events.emit({ type: 'key-pool', ...state }),
     );
     const logger = new Logger('E2eModule');
-    this.#log = new QuietLog(logger);
+    this.#log = new RateLimitedLogger(logger);
     this.#registry = new ChannelRegistry({
       options: this.options,
-      embedded,
+      defaultSession,
       vault: this.#vault,
       replay: observed(replayGuard ?? new MemoryReplayGuard(), events),
       pool: this.#pool,
@@ -89,7 +89,7 @@ export class KeyService implements OnApplicationShutdown {
     const answer = await this.channelsOf(session).handshake(session.ref, clientKey, bind);
     try {
       // Not left to the end of the response: an answer whose session was not saved is of no use to the client.
-      await session.keep(this.options.storeTimeout);
+      await session.persist(this.options.storeTimeout);
     } catch {
       throw new E2eProblem('busy');
     }
@@ -156,7 +156,7 @@ export class KeyService implements OnApplicationShutdown {
       } finally {
         await store.adopt(after, after.id === ref.id ? old : { ...old, channels: [] }, channel);
       }
-      await this.sessionOf(request).keep(this.options.storeTimeout);
+      await this.sessionOf(request).persist(this.options.storeTimeout);
     });
   }
 
@@ -181,7 +181,7 @@ export class KeyService implements OnApplicationShutdown {
    * @throws E2eProblem `busy`: a sealed request, or a handshake, without a session is never let through.
    */
   sessionOf(request: object): HttpSession {
-    const session = this.embedded.alone ?? sessionOf(request);
+    const session = this.defaultSession.cookieless ?? sessionOf(request);
     if (!session) throw this.#withoutSession();
     return session;
   }
@@ -209,7 +209,7 @@ export class KeyService implements OnApplicationShutdown {
     const bound = await this.channelsOf(session).deviceOf(session.ref);
     if (bound === thumbprint(nodeEngine, key)) return { session };
     if (bound === undefined) this.#warnOfPlainSession();
-    const fresh = session.beside?.();
+    const fresh = session.createSibling?.();
     if (!fresh) throw this.#withoutSession();
     return { session: fresh, bind: key };
   }

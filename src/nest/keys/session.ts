@@ -15,11 +15,11 @@ export interface HttpSession {
    * Has the store keep the session: a new one gets something to keep, so that its cookie is sent, and is saved. Rejects
    * where it ended since this request began: saving it would bring it back.
    */
-  keep(timeout: number): Promise<void>;
+  persist(timeout: number): Promise<void>;
   /** Makes a new session in its place. */
   regenerate(): Promise<void>;
   /** Makes a new session beside it, which stays as it was; `undefined` where the platform has no public way to. */
-  readonly beside: (() => HttpSession | undefined) | undefined;
+  readonly createSibling: (() => HttpSession | undefined) | undefined;
 }
 
 type Callback = (error?: unknown) => void;
@@ -52,7 +52,7 @@ export function sessionOf(request: object): HttpSession | undefined {
     ref: { id, expiresAt: nowInSeconds() + lifetimeOf(session) },
     store: sessionStore,
     exists,
-    keep: async (timeout) => {
+    persist: async (timeout) => {
       const isStored = await exists(timeout);
       if (isStored && session.e2e !== undefined) return;
       // Whoever holds a handshake's body back until the user has logged out must not bring the session back.
@@ -61,7 +61,7 @@ export function sessionOf(request: object): HttpSession | undefined {
       await called((done) => session.save(done));
     },
     regenerate: () => called((done) => session.regenerate(done)),
-    beside:
+    createSibling:
       sessionStore.generate &&
       (() => {
         sessionStore.generate?.(request);
@@ -71,14 +71,14 @@ export function sessionOf(request: object): HttpSession | undefined {
 }
 
 /** What stands for a session where there are no cookies: nothing to look up, to save or to make anew. */
-export function channelAlone(store: SessionStore): HttpSession {
+export function cookielessSession(store: SessionStore): HttpSession {
   return {
     ref: undefined,
     store,
     exists: () => Promise.resolve(false),
-    keep: () => Promise.resolve(),
+    persist: () => Promise.resolve(),
     regenerate: () => Promise.resolve(),
-    beside: undefined,
+    createSibling: undefined,
   };
 }
 

@@ -10,7 +10,7 @@ import {
 import { ApplicationConfig, DiscoveryModule, HttpAdapterHost, ModulesContainer } from '@nestjs/core';
 import type { Server } from 'node:http';
 import { E2eEvents } from '../../channel/events.js';
-import { Arrivals } from '../request/arrival.js';
+import { RequestTracker } from '../request/request-tracker.js';
 import { BodyReader } from '../request/body-reader.js';
 import { missingSecret, UNSHARED_WINDOWS } from '../keys/channel-registry.js';
 import { E2eGuard } from '../exchange/e2e.guard.js';
@@ -26,15 +26,15 @@ import {
   type E2eOptions,
 } from '../options/e2e.options.js';
 import { E2eRoutes } from '../routes/e2e.routes.js';
-import { EmbeddedSession } from '../keys/embedded-session.js';
+import { DefaultSession } from '../keys/default-session.js';
 import { Exchange } from '../exchange/exchange.js';
 import { KeyService } from '../keys/key.service.js';
 import { asOptions, checkAsync, checkOptions } from '../options/option-check.js';
-import { Placement } from '../routes/placement.js';
+import { RouteValidator } from '../routes/route-validator.js';
 import { platformOf } from '../platform/platform-of.js';
 import type { Platform } from '../platform/platform.js';
-import { QuietLog } from '../request/quiet-log.js';
-import { SealingReader } from '../routes/sealing-reader.js';
+import { RateLimitedLogger } from '../request/rate-limited-logger.js';
+import { SealingResolver } from '../routes/sealing-resolver.js';
 
 /**
  * Application-layer encryption for a Nest application: `E2eModule.forRoot()`, then `@Encrypted()` on controllers. Wires
@@ -47,17 +47,21 @@ import { SealingReader } from '../routes/sealing-reader.js';
     { provide: E2E_GIVEN, useFactory: refuseBareImport },
     { provide: E2E_PATH, useFactory: refuseBareImport },
     { provide: E2E_OPTIONS, useFactory: checkOptions, inject: [E2E_GIVEN] },
-    { provide: Arrivals, useFactory: (path: string) => new Arrivals(`/${path}/handshake`), inject: [E2E_PATH] },
+    {
+      provide: RequestTracker,
+      useFactory: (path: string) => new RequestTracker(`/${path}/handshake`),
+      inject: [E2E_PATH],
+    },
     { provide: E2E_EVENTS, useFactory: createEvents, inject: [E2E_OPTIONS] },
     { provide: E2E_KEYS, useClass: KeyService },
     { provide: E2E_ROUTES, useClass: E2eRoutes },
     { provide: E2eEvents, useExisting: E2E_EVENTS },
     { provide: KeyService, useExisting: E2E_KEYS },
     { provide: E2eRoutes, useExisting: E2E_ROUTES },
-    EmbeddedSession,
+    DefaultSession,
     Exchange,
-    SealingReader,
-    Placement,
+    SealingResolver,
+    RouteValidator,
     E2eGuard,
     E2eInterceptor,
   ],
@@ -71,12 +75,12 @@ export class E2eModule extends ConfigurableModuleClass implements NestModule, On
     @Inject(HttpAdapterHost) private readonly adapterHost: HttpAdapterHost,
     @Inject(ApplicationConfig) private readonly config: ApplicationConfig,
     @Inject(ModulesContainer) modules: ModulesContainer,
-    @Inject(Arrivals) private readonly arrivals: Arrivals,
-    @Inject(EmbeddedSession) private readonly embedded: EmbeddedSession,
+    @Inject(RequestTracker) private readonly tracker: RequestTracker,
+    @Inject(DefaultSession) private readonly defaultSession: DefaultSession,
     @Inject(E2E_KEYS) private readonly keys: KeyService,
     @Inject(Exchange) private readonly exchange: Exchange,
     @Inject(E2E_ROUTES) private readonly routes: E2eRoutes,
-    @Inject(Placement) private readonly placement: Placement,
+    @Inject(RouteValidator) private readonly validator: RouteValidator,
     @Inject(E2eGuard) private readonly guard: E2eGuard,
     @Inject(E2eInterceptor) private readonly interceptor: E2eInterceptor,
   ) {
@@ -98,31 +102,31 @@ export class E2eModule extends ConfigurableModuleClass implements NestModule, On
   /** While the application initializes: after its own `app.use(…)`, before its routes. */
   async configure(): Promise<void> {
     const { httpAdapter } = this.adapterHost;
-    const platform = platformOf(httpAdapter, this.arrivals);
+    const platform = platformOf(httpAdapter, this.tracker);
     this.#platform = platform;
     const server = httpAdapter.getHttpServer() as Server | undefined;
-    this.arrivals.listen(server, (request, response) => {
-      if (this.exchange.watch(request, response)) platform.makeRoom?.(request, response);
+    this.tracker.listen(server, (request, response) => {
+      if (this.exchange.watch(request, response)) platform.preallocateProperties?.(request, response);
     });
 
     const { hasSecret, hasReplayGuard, maxBodySize, maxBodyDepth, guard, deviceBinding } = this.keys.options;
-    const bringsOwn = !this.embedded.alone && (this.embedded.isOff || platform.hasOwnSession());
-    const isForeign = bringsOwn || this.embedded.hasForeignStore;
+    const bringsOwn = !this.defaultSession.cookieless && (this.defaultSession.isOff || platform.hasOwnSession());
+    const isForeign = bringsOwn || this.defaultSession.hasForeignStore;
     if (isForeign && !hasSecret) throw new Error(missingSecret());
     // Of an application's own session the store shows only with the first request.
-    const mayBeShared = this.embedded.hasForeignStore || process.env.NODE_ENV === 'production';
+    const mayBeShared = this.defaultSession.hasForeignStore || process.env.NODE_ENV === 'production';
     if (isForeign && !hasReplayGuard && mayBeShared) this.#logger.warn(UNSHARED_WINDOWS);
-    if (!isForeign) this.embedded.warn();
+    if (!isForeign) this.defaultSession.warn();
 
-    if (deviceBinding !== 'off' && !platform.makesSessionsBeside && !this.embedded.alone) {
+    if (deviceBinding !== 'off' && !platform.createsSiblingSessions && !this.defaultSession.cookieless) {
       throw new Error(
         'E2eModule: the option "deviceBinding" needs Express: @fastify/session has no public way to make a session ' +
           'beside the old one. Leave it "off", or run this application on Express.',
       );
     }
-    const session = bringsOwn || this.embedded.isOff ? undefined : this.embedded;
+    const session = bringsOwn || this.defaultSession.isOff ? undefined : this.defaultSession;
     await platform.install(new BodyReader(maxBodySize, guard), session);
-    this.exchange.presentation = {
+    this.exchange.decoding = {
       maxBodyDepth,
       parseQuery: (query) => platform.parseQuery(query),
       queryTag: (query) => this.keys.queryTag(query),
@@ -133,8 +137,8 @@ export class E2eModule extends ConfigurableModuleClass implements NestModule, On
   }
 
   onModuleInit(): void {
-    this.placement.check();
-    if (!this.embedded.alone) this.#platform?.requireSession();
+    this.validator.check();
+    if (!this.defaultSession.cookieless) this.#platform?.requireSession();
     this.#platform?.installTail((request, response) => this.exchange.enter(request, response));
   }
 
@@ -150,7 +154,7 @@ export class E2eModule extends ConfigurableModuleClass implements NestModule, On
   }
 
   #warnOfPlain(): void {
-    const names = [...this.placement.beside()];
+    const names = [...this.validator.unsealed()];
     if (names.length === 0) return;
     this.#logger.warn(
       `The option "encryptByDefault" seals HTTP routes alone. What these answer leaves in the clear: ${names.join(', ')}. ` +
@@ -172,6 +176,6 @@ function refuseBareImport(): never {
 }
 
 function createEvents({ onEvent }: E2eOptions): E2eEvents {
-  const log = new QuietLog(new Logger('E2eModule'));
+  const log = new RateLimitedLogger(new Logger('E2eModule'));
   return new E2eEvents(onEvent, () => log.say('error', 'The option "onEvent" threw. Requests go on without it.'));
 }

@@ -1,5 +1,5 @@
 import type { HttpServer } from '@nestjs/common';
-import type { Arrivals } from '../request/arrival.js';
+import type { RequestTracker } from '../request/request-tracker.js';
 import { ExpressPlatform } from './platform.express.js';
 import { FastifyPlatform } from './platform.fastify.js';
 import type { Platform } from './platform.js';
@@ -9,12 +9,12 @@ import type { Platform } from './platform.js';
  *
  * @throws Error for one that is neither Express nor Fastify.
  */
-export function platformOf(adapter: HttpServer, arrivals: Arrivals): Platform {
+export function platformOf(adapter: HttpServer, tracker: RequestTracker): Platform {
   switch (adapter.getType()) {
     case 'express':
-      return new ExpressPlatform(adapter, arrivals);
+      return new ExpressPlatform(adapter, tracker);
     case 'fastify':
-      return new FastifyPlatform(adapter, arrivals);
+      return new FastifyPlatform(adapter, tracker);
     default:
       throw new Error(`E2eModule works on Express and on Fastify; this application runs on "${adapter.getType()}".`);
   }

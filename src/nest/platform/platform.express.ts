@@ -2,11 +2,11 @@ import type { HttpServer } from '@nestjs/common';
 import session from 'express-session';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { parse } from 'node:querystring';
-import type { Arrivals } from '../request/arrival.js';
+import type { RequestTracker } from '../request/request-tracker.js';
 import type { BodyReader } from '../request/body-reader.js';
-import type { EmbeddedSession } from '../keys/embedded-session.js';
+import type { DefaultSession } from '../keys/default-session.js';
 import type { EnterUnmatched, Platform } from './platform.js';
-import { makeRoom, type ExpressPrototypes } from '../request/room.js';
+import { preallocateProperties, type ExpressPrototypes } from '../request/preallocate.js';
 
 type Request = Parameters<ReturnType<typeof session>>[0];
 type Response = Parameters<ReturnType<typeof session>>[1];
@@ -30,12 +30,12 @@ interface Layer {
 const SESSION_MIDDLEWARE = 'session';
 
 export class ExpressPlatform implements Platform {
-  readonly makesSessionsBeside = true;
+  readonly createsSiblingSessions = true;
   readonly #app: ExpressApp;
 
   constructor(
     private readonly adapter: HttpServer,
-    private readonly arrivals: Arrivals,
+    private readonly tracker: RequestTracker,
   ) {
     this.#app = adapter.getInstance() as ExpressApp;
   }
@@ -49,9 +49,9 @@ export class ExpressPlatform implements Platform {
     // Middleware shows what it brings with the first request only.
   }
 
-  install(reader: BodyReader, embedded: EmbeddedSession | undefined): Promise<void> {
+  install(reader: BodyReader, defaultSession: DefaultSession | undefined): Promise<void> {
     this.#noteAtTheDoor();
-    if (embedded) this.adapter.use(this.#sessionWhereThereIsNone(embedded));
+    if (defaultSession) this.adapter.use(this.#sessionWhereThereIsNone(defaultSession));
     this.adapter.use((request: Request, response: Response, next: NextFunction) => {
       // The session's store took too long, and the deadline has answered.
       if (response.writableEnded) return;
@@ -74,8 +74,8 @@ export class ExpressPlatform implements Platform {
     });
   }
 
-  makeRoom(request: IncomingMessage, response: ServerResponse): void {
-    makeRoom(request, response, this.#app);
+  preallocateProperties(request: IncomingMessage, response: ServerResponse): void {
+    preallocateProperties(request, response, this.#app);
   }
 
   parseQuery(query: string): unknown {
@@ -88,7 +88,7 @@ export class ExpressPlatform implements Platform {
     const app = this.#app;
     const handle = app.handle.bind(app);
     app.handle = (request, response, next) => {
-      this.arrivals.note(request, response);
+      this.tracker.note(request, response);
       handle(request, response, next);
     };
   }
@@ -98,9 +98,9 @@ export class ExpressPlatform implements Platform {
    * not be replaced by one of ours.
    */
   #sessionWhereThereIsNone(
-    embedded: EmbeddedSession,
+    defaultSession: DefaultSession,
   ): (request: Request, response: Response, next: NextFunction) => void {
-    const install = session(embedded.completeOptions());
+    const install = session(defaultSession.completeOptions());
     let isOurs: boolean | undefined;
     return (request, response, next) => {
       isOurs ??= (request as { session?: unknown }).session === undefined;

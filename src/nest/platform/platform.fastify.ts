@@ -2,9 +2,9 @@ import type { HttpServer } from '@nestjs/common';
 import type { SessionOptions } from 'express-session';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { parse } from 'node:querystring';
-import type { Arrivals } from '../request/arrival.js';
+import type { RequestTracker } from '../request/request-tracker.js';
 import type { BodyReader } from '../request/body-reader.js';
-import type { EmbeddedSession } from '../keys/embedded-session.js';
+import type { DefaultSession } from '../keys/default-session.js';
 import { stateOf } from '../request/exchange-state.js';
 import type { EnterUnmatched, Platform } from './platform.js';
 import { sessionOf } from '../keys/session.js';
@@ -48,13 +48,13 @@ const NO_STORE =
   "everything in the cookie). Use @fastify/session, or give session: 'channel'.";
 
 export class FastifyPlatform implements Platform {
-  readonly makesSessionsBeside = false;
+  readonly createsSiblingSessions = false;
   readonly #instance: FastifyInstance;
   #enterUnmatched: EnterUnmatched | undefined;
 
   constructor(
     adapter: HttpServer,
-    private readonly arrivals: Arrivals,
+    private readonly tracker: RequestTracker,
   ) {
     this.#instance = adapter.getInstance() as FastifyInstance;
   }
@@ -71,16 +71,16 @@ export class FastifyPlatform implements Platform {
     });
   }
 
-  async install(reader: BodyReader, embedded: EmbeddedSession | undefined): Promise<void> {
+  async install(reader: BodyReader, defaultSession: DefaultSession | undefined): Promise<void> {
     const instance = this.#instance;
     // What the application registered is there only now, and what comes twice would stop it.
     await instance.after();
     // What is injected never passes the server.
     instance.addHook('onRequest', (request, reply, done) => {
-      this.arrivals.note(request.raw, reply.raw);
+      this.tracker.note(request.raw, reply.raw);
       done();
     });
-    if (embedded && !this.hasOwnSession()) await this.#installSession(embedded);
+    if (defaultSession && !this.hasOwnSession()) await this.#installSession(defaultSession);
     for (const type of reader.mediaTypes) {
       if (instance.hasContentTypeParser(type)) throw new Error(parserThere(type));
       instance.addContentTypeParser(type, async (_request, payload) => {
@@ -108,8 +108,8 @@ export class FastifyPlatform implements Platform {
     return (parser ?? parse)(query);
   }
 
-  async #installSession(embedded: EmbeddedSession): Promise<void> {
-    const options = embedded.completeOptions();
+  async #installSession(defaultSession: DefaultSession): Promise<void> {
+    const options = defaultSession.completeOptions();
     refuseWithoutLike(options);
     const { name, secret, store, cookie, rolling = false, saveUninitialized } = options;
     const { default: cookiePlugin } = await optional(import('@fastify/cookie'));

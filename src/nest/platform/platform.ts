@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { BodyReader } from '../request/body-reader.js';
-import type { EmbeddedSession } from '../keys/embedded-session.js';
+import type { DefaultSession } from '../keys/default-session.js';
 
 /** Opens what comes on a route that no controller has, so that its 404 leaves sealed. */
 export type EnterUnmatched = (request: object, response: object) => Promise<void>;
@@ -12,13 +12,13 @@ export interface Platform {
   /** Stops the start where requests would have no session to find channels in, as far as the platform can tell. */
   readonly requireSession: () => void;
   /** Whether a new session can be made beside a request's own, which device keys need. */
-  readonly makesSessionsBeside: boolean;
+  readonly createsSiblingSessions: boolean;
   /** Puts the session (where the application has none) and the body reader in place, before any route. */
-  readonly install: (reader: BodyReader, session: EmbeddedSession | undefined) => Promise<void>;
+  readonly install: (reader: BodyReader, session: DefaultSession | undefined) => Promise<void>;
   /** Puts the opening of unmatched requests in place, after all routes. */
   readonly installTail: (enter: EnterUnmatched) => void;
   /** Told of each sealed request and handshake before the platform has it, where that makes it cheaper. */
-  readonly makeRoom?: (request: IncomingMessage, response: ServerResponse) => void;
+  readonly preallocateProperties?: (request: IncomingMessage, response: ServerResponse) => void;
   /** The application's own query parser. */
   readonly parseQuery: (query: string) => unknown;
 }

@@ -5,9 +5,9 @@ import { MAX_HEADER_BYTES } from '../../protocol/jwe.js';
 import { essence } from '../../protocol/media-type.js';
 import { MESSAGE_MEDIA_TYPE } from '../../protocol/message.js';
 import { E2eProblem } from '../../protocol/problem.js';
-import { HANDSHAKE_MEDIA_TYPE } from './arrival.js';
+import { HANDSHAKE_MEDIA_TYPE } from './request-tracker.js';
 import { stateOf } from './exchange-state.js';
-import { QuietLog } from './quiet-log.js';
+import { RateLimitedLogger } from './rate-limited-logger.js';
 
 /** The longest handshake, in bytes: two keys of 4,096 bits in PEM fit well. */
 export const MAX_HANDSHAKE_BYTES = 16_384;
@@ -22,7 +22,7 @@ const EMPTY = Buffer.alloc(0);
 /** Reads the two kinds of body that are ours, as bytes, whatever parsers the application has. */
 export class BodyReader {
   readonly #limits: ReadonlyMap<string, number>;
-  readonly #log = new QuietLog(new Logger('E2eModule'));
+  readonly #log = new RateLimitedLogger(new Logger('E2eModule'));
 
   /** @param guarded whether messages are opened before the application's guards, which may take their time. */
   constructor(

@@ -2,7 +2,7 @@ import { IncomingMessage, ServerResponse } from 'node:http';
 import type { OpenedMessage } from '../../channel/channel.js';
 import type { E2eProblem } from '../../protocol/problem.js';
 import type { Deadline } from './deadline.js';
-import type { Outgoing } from './outgoing.js';
+import type { ResponseCapture } from './response-capture.js';
 
 /** What a request was when its head arrived, before any middleware could change it. */
 export interface Arrival {
@@ -28,7 +28,7 @@ export interface ExchangeState {
   /** Whether a plain body came beside that message. */
   besideBody?: boolean;
   /** Its response, once that was taken over. */
-  outgoing?: Outgoing;
+  capture?: ResponseCapture;
   /** Why it was refused. */
   refusal?: E2eProblem;
 }

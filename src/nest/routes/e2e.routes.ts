@@ -2,7 +2,7 @@ import { Inject, Injectable, RequestMethod, type Type } from '@nestjs/common';
 import { ApplicationConfig, DiscoveryService, MetadataScanner, ModulesContainer } from '@nestjs/core';
 import type { Sealing } from './encrypted.decorator.js';
 import { METHOD, MODULE_PATH, methodsOf, PATH, type Handler } from './nest-metadata.js';
-import { SealingReader } from './sealing-reader.js';
+import { SealingResolver } from './sealing-resolver.js';
 
 /** A route with at least one sealed direction. */
 export interface SealedRoute extends Sealing {
@@ -20,7 +20,7 @@ export class E2eRoutes {
   constructor(
     @Inject(DiscoveryService) private readonly discovery: DiscoveryService,
     @Inject(MetadataScanner) private readonly scanner: MetadataScanner,
-    @Inject(SealingReader) private readonly sealing: SealingReader,
+    @Inject(SealingResolver) private readonly sealing: SealingResolver,
     @Inject(ApplicationConfig) private readonly config: ApplicationConfig,
     @Inject(ModulesContainer) private readonly modules: ModulesContainer,
   ) {}

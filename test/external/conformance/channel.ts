@@ -21,7 +21,7 @@ import {
   thumbprint,
   transcriptHash,
 } from './peer.js';
-import { type Outgoing, type Reply, Jar, send } from './wire.js';
+import { type ResponseCapture, type Reply, Jar, send } from './wire.js';
 
 /** One browser: a cookie jar before one origin. */
 export class Visitor {
@@ -31,7 +31,7 @@ export class Visitor {
   ) {}
 
   /** Sends with the jar's cookies, unless the request brings its own, and keeps the cookies that come back. */
-  async send(outgoing: Outgoing): Promise<Reply> {
+  async send(outgoing: ResponseCapture): Promise<Reply> {
     const cookie = String(this.jar);
     const reply = await send(this.base, {
       ...outgoing,
@@ -180,7 +180,7 @@ export class Channel {
     method: string,
     target: string,
     plaintext?: Plaintext,
-    { members, ...outgoing }: { members?: Members; at?: 'body' | 'header' } & Partial<Outgoing> = {},
+    { members, ...outgoing }: { members?: Members; at?: 'body' | 'header' } & Partial<ResponseCapture> = {},
   ): Promise<Sealed> {
     const message = this.message(method, target, plaintext, members);
     return this.open(await this.post(message, outgoing), message);
@@ -189,7 +189,7 @@ export class Channel {
   /** Sends a message in the body, or in `E2e-Request` where the method has none by habit. */
   async post(
     { jwe, header }: Pick<Message, 'jwe' | 'header'>,
-    { at, ...outgoing }: { at?: 'body' | 'header' } & Partial<Outgoing> = {},
+    { at, ...outgoing }: { at?: 'body' | 'header' } & Partial<ResponseCapture> = {},
   ): Promise<Reply> {
     const method = outgoing.method ?? String(header.method);
     const where = at ?? (['GET', 'HEAD', 'DELETE'].includes(method) ? 'header' : 'body');

@@ -46,7 +46,7 @@ class Everywhere {}
 
 const e2e = () => E2eModule.forRoot({ keyPool: { size: 1 } });
 const controllers = [UserController];
-const WAYS: Record<string, Setup> = {
+const KEY_MANAGEMENT: Record<string, Setup> = {
   'by @UseInterceptors()': { controllers: [OwnController] },
   'by useGlobalInterceptors()': {
     controllers,
@@ -60,8 +60,8 @@ const WAYS: Record<string, Setup> = {
 };
 
 onEachPlatform('ClassSerializerInterceptor, with class-transformer', (platform) => {
-  it.each(Object.keys(WAYS))('%s: has its say before the answer is sealed', async (way) => {
-    const app = await TestApp.start(platform, WAYS[way]!);
+  it.each(Object.keys(KEY_MANAGEMENT))('%s: has its say before the answer is sealed', async (way) => {
+    const app = await TestApp.start(platform, KEY_MANAGEMENT[way]!);
     try {
       const agent = await e2eAgent(app.url);
       await agent.get('/users').expectSealed().expect(200, [shown]);

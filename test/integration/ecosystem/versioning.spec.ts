@@ -43,7 +43,7 @@ class SecondController {
 
 /** How a request says which version it wants. */
 type Asking = (version: string) => { path: string; headers: Record<string, string> };
-const WAYS: [name: string, options: VersioningOptions, asking: Asking][] = [
+const KEY_MANAGEMENT: [name: string, options: VersioningOptions, asking: Asking][] = [
   ['in the URI', { type: VersioningType.URI }, (version) => ({ path: `/v${version}/notes`, headers: {} })],
   [
     'in a header',
@@ -66,7 +66,7 @@ const WAYS: [name: string, options: VersioningOptions, asking: Asking][] = [
 ];
 
 onEachPlatform('Versioning', (platform) => {
-  it.each(WAYS)('%s: each version is sealed as it says', async (_, versioning, asking) => {
+  it.each(KEY_MANAGEMENT)('%s: each version is sealed as it says', async (_, versioning, asking) => {
     const app = await TestApp.start(platform, {
       controllers: [FirstController, SecondController],
       configure: (nest) => nest.enableVersioning(versioning),

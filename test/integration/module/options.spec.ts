@@ -109,7 +109,7 @@ const TOGETHER: [given: E2eOptions, message: string][] = [
   [{ session: 'channel', allowPlainJwe: true }, `"allowPlainJwe" takes only false beside session: 'channel'`],
 ];
 
-const WAYS = {
+const KEY_MANAGEMENT = {
   forRoot: (options: object) => E2eModule.forRoot(options),
   forRootAsync: (options: object) => E2eModule.forRootAsync({ useFactory: async () => Promise.resolve(options) }),
 };
@@ -129,7 +129,7 @@ async function startError(start: () => object): Promise<Error> {
   throw new Error('the application started');
 }
 
-describe.each(Object.entries(WAYS))(
+describe.each(Object.entries(KEY_MANAGEMENT))(
   'A wrong option, given to %s, stops the start with an error that names',
   (_, way) => {
     it.each(WRONG)('the option, the shape of its value, and what to do: %s, %p', async (option, value, shape, fix) => {

@@ -103,6 +103,7 @@ describe('A Nest application on Express works', () => {
   it('with methods of its own on the responses of Express, which sealed answers pass through', async () => {
     const { nest, instance } = await start();
     const ended: number[] = [];
+    // eslint-disable-next-line @typescript-eslint/unbound-method -- called with the response as its `this`
     const { end } = instance.response;
     instance.response.end = function (this: ServerResponse, ...given: never[]) {
       ended.push(this.statusCode);

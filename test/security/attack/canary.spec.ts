@@ -7,7 +7,7 @@ import { createE2eClient, type E2eClient } from '../../../src/client/index.js';
 import { KEY_KINDS } from '../../../src/protocol/keys.js';
 import type { Configuration, Report } from './support/busy-server.js';
 import { Haystack } from './support/canary.js';
-import { makeIdentity, messageOf, post, refusalOf } from './support/lab.js';
+import { makeIdentity, messageOf, post, refusalOf } from './support/harness.js';
 import { Proxy } from './support/proxy.js';
 import { privateParts, serverSecrets, TellTaleEngine, type Secrets } from './support/secrets.js';
 

@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, it } from '@jest/
 import { onEachPlatform } from '../../integration/e2e/support/apps.js';
 import { attacks } from './rows/index.js';
 import type { Row } from './rows/row.js';
-import { Lab } from './support/lab.js';
+import { Lab } from './support/harness.js';
 
 const SERVERS: [name: string, needs: Pick<Row, 'plainWay' | 'device'>][] = [
   ['before a server', {}],

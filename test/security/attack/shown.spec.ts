@@ -19,7 +19,7 @@ import { createE2eClient, type E2eClient } from '../../../src/client/index.js';
 import { TestApp } from '../../integration/e2e/support/apps.js';
 import { errorOf, postJson } from '../../integration/e2e/support/raw.js';
 import { formsFound, Haystack } from './support/canary.js';
-import { makeIdentity } from './support/lab.js';
+import { makeIdentity } from './support/harness.js';
 import { Loopback } from './support/loopback.js';
 import { privateParts, serverSecrets, sessionsOf, TellTaleEngine, type Secrets } from './support/secrets.js';
 

@@ -8,7 +8,7 @@ import { PinnedIdentity } from '../../../src/client/trust/identity.js';
 import { nodeEngine } from '../../../src/crypto/node.js';
 import { parseJsonObject } from '../../../src/protocol/json.js';
 import { parsePublicKey, type KeyKind } from '../../../src/protocol/keys.js';
-import { makeIdentity } from '../attack/support/lab.js';
+import { makeIdentity } from '../attack/support/harness.js';
 import { Loopback } from '../attack/support/loopback.js';
 import { postJson } from '../../integration/e2e/support/raw.js';
 import { anyText, compactChange, edited, jsonChange, type Change } from './support/mutate.js';

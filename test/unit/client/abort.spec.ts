@@ -38,7 +38,7 @@ describe('a call that is aborted', () => {
     held.forEach((go) => go());
     expect((await other).status).toBe(200);
     expect(setup.server.handshakes).toBe(1);
-    expect(setup.server.arrivals.map(({ target }) => target)).toEqual(['/y']);
+    expect(setup.server.tracker.map(({ target }) => target)).toEqual(['/y']);
   });
 
   it('while its answer is under way, ends at once', async () => {
@@ -65,7 +65,7 @@ describe('a call that is aborted', () => {
     await expect(setup.client().fetch('/x', { signal: controller.signal })).rejects.toMatchObject({
       name: 'AbortError',
     });
-    expect(setup.server.arrivals.length).toBeLessThan(20);
+    expect(setup.server.tracker.length).toBeLessThan(20);
   });
 
   it('by the signal of its Request', async () => {
@@ -103,7 +103,7 @@ describe('a client that is closed', () => {
     while (setup.server.handshakes === 0) await new Promise((resolve) => setTimeout(resolve, 1));
     client.close();
     expect((await waiting).code).toBe('closed');
-    expect(setup.server.arrivals).toHaveLength(0);
+    expect(setup.server.tracker).toHaveLength(0);
   });
 
   it('has forgotten its channel and its cookies', async () => {
@@ -111,7 +111,7 @@ describe('a client that is closed', () => {
     await client.fetch('/x');
     client.close();
     await client.fetch('/x');
-    const [first, second] = setup.server.arrivals.map(({ headers, header }) => ({
+    const [first, second] = setup.server.tracker.map(({ headers, header }) => ({
       cookie: headers.cookie,
       kid: header.kid,
     }));
@@ -128,6 +128,6 @@ describe('a connection that fails', () => {
     await expect(client.fetch('/x')).rejects.toMatchObject({ name: 'TypeError' });
     setup.server.interfere = undefined;
     expect((await client.fetch('/x')).status).toBe(200);
-    expect(setup.server.arrivals.map(({ header }) => header.seq)).toEqual([2, 3]);
+    expect(setup.server.tracker.map(({ header }) => header.seq)).toEqual([2, 3]);
   });
 });

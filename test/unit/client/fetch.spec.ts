@@ -4,7 +4,7 @@ import { errorOf, useCounterpart } from './support/harness.js';
 const setup = useCounterpart();
 
 function last() {
-  return setup.server.arrivals.at(-1)!;
+  return setup.server.tracker.at(-1)!;
 }
 
 describe('what is sealed', () => {
@@ -147,7 +147,7 @@ describe('what is sealed', () => {
   it('counts its messages, and never uses a number twice', async () => {
     const client = setup.client();
     await Promise.all(Array.from({ length: 30 }, () => client.fetch('/x')));
-    expect(setup.server.arrivals.map(({ header }) => header.seq).sort((a, b) => a - b)).toEqual(
+    expect(setup.server.tracker.map(({ header }) => header.seq).sort((a, b) => a - b)).toEqual(
       Array.from({ length: 30 }, (_, index) => index + 1),
     );
   });
@@ -266,7 +266,7 @@ describe('what is refused before anything is sent', () => {
       expect(error.code).toBe('request-unsupported');
       expect(error.message).toMatch(/POST/);
     }
-    expect(setup.server.arrivals).toHaveLength(0);
+    expect(setup.server.tracker).toHaveLength(0);
     expect((await client.fetch(`/x?q=${'a'.repeat(3500)}`)).status).toBe(200);
   });
 
@@ -315,6 +315,6 @@ describe('a client in the place of fetch', () => {
     } finally {
       globalThis.fetch = fetch;
     }
-    expect(setup.server.arrivals).toHaveLength(1);
+    expect(setup.server.tracker).toHaveLength(1);
   });
 });

@@ -26,7 +26,7 @@ describe('a redirect', () => {
     expect(await response.json()).toEqual({ method: then, target: '/to', plaintext: keepsBody ? 'body' : '' });
     expect(response.redirected).toBe(true);
     expect(response.url).toBe(`${setup.server.url}/to`);
-    const [first, second] = setup.server.arrivals;
+    const [first, second] = setup.server.tracker;
     expect(second!.header.seq).toBe(first!.header.seq + 1);
     expect(second!.headers['x-own']).toBe('1');
   });
@@ -84,7 +84,7 @@ describe('a redirect', () => {
     redirect(307, location);
     const error = await errorOf(setup.client().fetch('/from', { method: 'POST', body: 'b', redirect: mode }));
     expect(error.code).toBe('redirect-refused');
-    expect(setup.server.arrivals).toHaveLength(1);
+    expect(setup.server.tracker).toHaveLength(1);
   });
 
   it('is followed twenty times, not more', async () => {

@@ -26,8 +26,8 @@ describe('a request that the server refuses for its channel', () => {
     const response = await client.fetch('/x', init);
     expect(response.status).toBe(200);
     expect(setup.server.handshakes).toBe(2);
-    expect(setup.server.arrivals).toHaveLength(1);
-    expect(setup.server.arrivals[0]!.plaintext).toBe(init.body ?? '');
+    expect(setup.server.tracker).toHaveLength(1);
+    expect(setup.server.tracker[0]!.plaintext).toBe(init.body ?? '');
   });
 
   it.each<[string, E2eRequestInit, E2eClientOptions]>([
@@ -44,7 +44,7 @@ describe('a request that the server refuses for its channel', () => {
     const error = await errorOf(client.fetch('/x', init));
     expect(error).toMatchObject({ code: 'plain-answer', problem: 'handshake-required', status: 428 });
     expect(error.message).toMatch(/not sent again/);
-    expect(setup.server.arrivals).toHaveLength(0);
+    expect(setup.server.tracker).toHaveLength(0);
     expect((await client.fetch('/x', init)).status).toBe(200);
     expect(setup.server.handshakes).toBe(2);
   });
@@ -66,7 +66,7 @@ describe('a request that the server refuses for its channel', () => {
     const error = await errorOf(setup.client().fetch('/x'));
     expect(error.problem).toBe('handshake-required');
     expect(setup.server.handshakes).toBe(2);
-    expect(setup.server.arrivals).toHaveLength(2);
+    expect(setup.server.tracker).toHaveLength(2);
   });
 
   it.each<[string, Interfere]>([
@@ -81,10 +81,10 @@ describe('a request that the server refuses for its channel', () => {
       },
     ],
   ])('gets a new channel after %s', async (_, refuse) => {
-    setup.server.interfere = (...args) => setup.server.arrivals.length === 1 && refuse(...args);
+    setup.server.interfere = (...args) => setup.server.tracker.length === 1 && refuse(...args);
     const response = await setup.client().fetch('/x');
     expect(response.status).toBe(200);
-    const [first, second] = setup.server.arrivals.map(({ header }) => header);
+    const [first, second] = setup.server.tracker.map(({ header }) => header);
     expect(second!.kid).not.toBe(first!.kid);
   });
 
@@ -95,7 +95,7 @@ describe('a request that the server refuses for its channel', () => {
     setup.server.ttl = 9000;
     expect((await client.fetch('/x')).status).toBe(200);
     expect(setup.server.handshakes).toBe(2);
-    expect(Math.abs(setup.server.arrivals.at(-1)!.header.iat - setup.server.now())).toBeLessThanOrEqual(2);
+    expect(Math.abs(setup.server.tracker.at(-1)!.header.iat - setup.server.now())).toBeLessThanOrEqual(2);
   });
 
   it('that was not sent again after a sealed problem, is answered with it', async () => {
@@ -135,6 +135,6 @@ describe('a channel that comes to its end', () => {
     await client.fetch('/x');
     await client.fetch('/x');
     expect(setup.server.handshakes).toBe(1);
-    expect(Math.abs(setup.server.arrivals[0]!.header.iat - setup.server.now())).toBeLessThanOrEqual(2);
+    expect(Math.abs(setup.server.tracker[0]!.header.iat - setup.server.now())).toBeLessThanOrEqual(2);
   });
 });

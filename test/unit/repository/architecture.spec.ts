@@ -52,6 +52,12 @@ describe('the architecture', () => {
       "import '../protocol/b.js';",
       'is in a folder that the architecture does not know',
     ],
+    [
+      'a higher floor',
+      'nest/keys/a.ts',
+      "import '../exchange/b.js';",
+      'imports nest/exchange/b.ts, which stands above it',
+    ],
     ['a circle of one', 'protocol/a.ts', "import { x } from './a.js';", 'in a circle: protocol/a.ts → protocol/a.ts'],
     ['a giant', 'protocol/a.ts', '\n'.repeat(260) + 'x;', 'has 261 lines'],
   ])('would not bear %s', (_what, path, text, breach) => {

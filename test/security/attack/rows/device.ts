@@ -1,7 +1,7 @@
 import { expect } from '@jest/globals';
 import { keyPair } from '../../../external/conformance/peer.js';
 import type { E2eClient } from '../../../../src/client/index.js';
-import { post, refusalOf, type Lab } from '../support/lab.js';
+import { post, refusalOf, type Lab } from '../support/harness.js';
 import type { Answer, Passing } from '../support/proxy.js';
 import type { Row } from './row.js';
 

@@ -13,7 +13,7 @@ import {
 } from '../../../external/conformance/peer.js';
 import { Channel, type Visitor } from '../../../external/conformance/channel.js';
 import { SECRET_BALANCE } from '../support/bank.js';
-import { messageOf, post, refusalOf, type Lab } from '../support/lab.js';
+import { messageOf, post, refusalOf, type Lab } from '../support/harness.js';
 import type { Answer } from '../support/proxy.js';
 import type { Row } from './row.js';
 

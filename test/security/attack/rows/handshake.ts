@@ -18,7 +18,7 @@ import {
 } from '../../../external/conformance/peer.js';
 import type { E2eClient } from '../../../../src/client/index.js';
 import { makeChannels, session } from '../support/channels.js';
-import { makeIdentity, messageOf, post, refusalOf, type Identity, type Lab } from '../support/lab.js';
+import { makeIdentity, messageOf, post, refusalOf, type Identity, type Lab } from '../support/harness.js';
 import type { Answer, Passing } from '../support/proxy.js';
 import type { Row } from './row.js';
 

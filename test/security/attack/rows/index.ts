@@ -1,7 +1,7 @@
 import { deviceRows } from './device.js';
 import { downgradeRows } from './downgrade.js';
 import { handshakeRows } from './handshake.js';
-import { moveRows } from './moves.js';
+import { moveRows } from './relocation.js';
 import { replayRows } from './replay.js';
 import type { Row } from './row.js';
 

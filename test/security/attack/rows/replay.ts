@@ -4,7 +4,7 @@ import { MAX_AGE_SECONDS } from '../../../../src/protocol/message.js';
 import { gate } from '../support/bank.js';
 import { letTimePass } from '../support/clock.js';
 import { heldHandshake } from '../support/held.js';
-import { messageOf, post, refusalOf } from '../support/lab.js';
+import { messageOf, post, refusalOf } from '../support/harness.js';
 import type { Answer, Passing } from '../support/proxy.js';
 import type { Row } from './row.js';
 

@@ -1,4 +1,4 @@
-import type { Lab } from '../support/lab.js';
+import type { Lab } from '../support/harness.js';
 
 /** One thing that the owner of the proxy can try, and what comes of it: a row of docs/attacks.md, and a test. */
 export interface Row {

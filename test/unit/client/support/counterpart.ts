@@ -60,7 +60,7 @@ export type Interfere = (
  */
 export class Counterpart {
   handshakes = 0;
-  readonly arrivals: Arrival[] = [];
+  readonly tracker: Arrival[] = [];
   readonly channels = new Map<string, Channel>();
   /** Seconds. */
   ttl = 3600;
@@ -242,7 +242,7 @@ export class Counterpart {
     channel.seen.add(header.seq);
 
     const arrival = { method, target, headers, body, header, plaintext: Buffer.from(plaintext).toString() };
-    this.arrivals.push(arrival);
+    this.tracker.push(arrival);
     if (await this.interfere?.(response, arrival, seal)) return;
     send(await this.reply(arrival));
   }

@@ -47,7 +47,7 @@ type Phase = 'holding' | 'passing' | 'dropping';
  * writes is held back, and when it is whole, `transform` decides what leaves instead. So it makes no difference who
  * answers: a handler, `@Res()`, a guard, a filter, the platform itself.
  */
-export class Outgoing {
+export class ResponseCapture {
   readonly #original: Pick<ServerResponse, Method>;
   #phase: Phase = 'holding';
   #released = false;

@@ -2,7 +2,7 @@ import { createServer, IncomingMessage, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
 import { describe, expect, it } from '@jest/globals';
 import express from 'express';
-import { makeRoom, REQUEST_MEMBERS, RESPONSE_MEMBERS } from '../../../src/nest/request/room.js';
+import { preallocateProperties, REQUEST_MEMBERS, RESPONSE_MEMBERS } from '../../../src/nest/request/preallocate.js';
 
 /** All that can be read from an object, its prototypes' members included. */
 function readable(value: object): Map<string, unknown> {
@@ -24,7 +24,7 @@ describe('room for what a sealed request will be given', () => {
   it('changes nothing that can be read', () => {
     const { request, response } = exchange();
     const before = [readable(request), readable(response)];
-    makeRoom(request, response, express());
+    preallocateProperties(request, response, express());
     const after = [readable(request), readable(response)];
     for (const [index, members] of before.entries()) {
       for (const [name, value] of members) expect([name, after[index]!.get(name)]).toEqual([name, value]);
@@ -42,7 +42,7 @@ describe('room for what a sealed request will be given', () => {
       request,
       Object.create(IncomingMessage.prototype) as object,
     ) as IncomingMessage;
-    makeRoom(ofExpress, response, express());
+    preallocateProperties(ofExpress, response, express());
     expect([Object.hasOwn(ofExpress, 'session'), Object.hasOwn(response, 'locals')]).toEqual([false, false]);
     const compat = {
       get statusCode() {
@@ -53,14 +53,14 @@ describe('room for what a sealed request will be given', () => {
       },
     };
     const bare = exchange().request;
-    expect(() => makeRoom(bare, compat as never, express())).not.toThrow();
+    expect(() => preallocateProperties(bare, compat as never, express())).not.toThrow();
     expect(Object.hasOwn(bare, 'session')).toBe(false);
   });
 
   it.each(REQUEST_MEMBERS.map((name) => [name]))('is not made where a parent has put %s on the request', (name) => {
     const { request, response } = exchange();
     Object.assign(request, { [name]: 'of the parent' });
-    makeRoom(request, response, express());
+    preallocateProperties(request, response, express());
     expect((request as unknown as Record<string, unknown>)[name]).toBe('of the parent');
     expect(RESPONSE_MEMBERS.some((each) => Object.hasOwn(response, each))).toBe(false);
   });
@@ -72,14 +72,14 @@ describe('room for what a sealed request will be given', () => {
     other.response.end = () => other.response;
     for (const prototypes of [app, other]) {
       const { request, response } = exchange();
-      makeRoom(request, response, prototypes);
+      preallocateProperties(request, response, prototypes);
       expect(Object.hasOwn(request, 'session') || Object.hasOwn(response, 'end')).toBe(false);
     }
   });
 
   it('lets a response be answered as ever', async () => {
     const server = createServer((request, response) => {
-      makeRoom(request, response, express());
+      preallocateProperties(request, response, express());
       response.statusCode = 201;
       response.end('done');
     });

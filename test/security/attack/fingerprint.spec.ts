@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from '@jest/globals';
 import type { KeyKind } from '../../../src/protocol/keys.js';
 import { onEachPlatform } from '../../integration/e2e/support/apps.js';
-import { Lab, messageOf, post, refusalOf } from './support/lab.js';
+import { Lab, messageOf, post, refusalOf } from './support/harness.js';
 import type { Answer, Passing } from './support/proxy.js';
 import { flip, refusalOf as refusalOfTampered, truncations } from './support/tamper.js';
 

@@ -7,7 +7,7 @@ const SEALED: Sealing = { request: true, response: true };
 
 /** Reads which directions of a route are sealed: the method's decorator, or else the class's, or else the default. */
 @Injectable()
-export class SealingReader {
+export class SealingResolver {
   readonly #default: Sealing;
   /** What was read, by handler: it stands in the code, and is asked for with every request. */
   readonly #known = new WeakMap<object, { readonly controller: Type; readonly sealing: Sealing }>();

@@ -1,6 +1,6 @@
 import { expect } from '@jest/globals';
 import type { Passing } from '../support/proxy.js';
-import { messageOf, post, refusalOf, type Lab } from '../support/lab.js';
+import { messageOf, post, refusalOf, type Lab } from '../support/harness.js';
 import type { Row } from './row.js';
 
 const JOSE = 'application/jose';

@@ -11,7 +11,7 @@ import {
   SSE,
   type Handler,
 } from './nest-metadata.js';
-import { SealingReader } from './sealing-reader.js';
+import { SealingResolver } from './sealing-resolver.js';
 
 const ELSEWHERE =
   'What travels there is not sealed. Take @Encrypted() off (or mark the method @Plain(), where it stands on the class), ' +
@@ -27,11 +27,11 @@ interface Place {
 
 /** Where `@Encrypted()` stands, and where it must not: what is declared sealed and would go in the clear. */
 @Injectable()
-export class Placement {
+export class RouteValidator {
   constructor(
     @Inject(ModulesContainer) private readonly modules: ModulesContainer,
     @Inject(MetadataScanner) private readonly scanner: MetadataScanner,
-    @Inject(SealingReader) private readonly sealing: SealingReader,
+    @Inject(SealingResolver) private readonly sealing: SealingResolver,
   ) {}
 
   /**
@@ -49,7 +49,7 @@ export class Placement {
   }
 
   /** What answers beside HTTP routes, and was not declared plain. */
-  *beside(): Generator<string> {
+  *unsealed(): Generator<string> {
     for (const provider of this.#providers()) {
       const what = kindOf(provider);
       if (what && declaredOn(provider) === undefined) yield `${provider.name} (${what})`;

@@ -13,7 +13,7 @@ type Watch = (request: IncomingMessage, response: ServerResponse) => void;
  * own HTTP server, and at the platform's door for what comes by another way (a server of the application's own, a parent
  * application, a serverless adapter, `inject()`).
  */
-export class Arrivals {
+export class RequestTracker {
   #watch: Watch | undefined;
 
   /** @param handshakePath the end of the handshake's path: a global prefix may stand before it. */

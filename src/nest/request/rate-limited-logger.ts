@@ -3,7 +3,7 @@ import type { Logger } from '@nestjs/common';
 const QUIET_MS = 60_000;
 
 /** Says what may happen with every request of an outage, or as often as an attacker likes, once a minute at most. */
-export class QuietLog {
+export class RateLimitedLogger {
   readonly #saidAt = new Map<string, number>();
 
   constructor(private readonly logger: Logger) {}

@@ -3,7 +3,7 @@ import session, { type SessionOptions } from 'express-session';
 import createMemoryStore from 'memorystore';
 import { nodeEngine } from '../../crypto/node.js';
 import type { SessionStore } from '../../channel/store/records.js';
-import { channelAlone, type HttpSession } from './session.js';
+import { cookielessSession, type HttpSession } from './session.js';
 import { E2E_OPTIONS, type E2eOptions } from '../options/e2e.options.js';
 
 const COOKIE_NAME = 'e2e.sid';
@@ -15,11 +15,11 @@ const PRUNE_INTERVAL_MS = 600_000;
  * bounded store in memory unless the options name one.
  */
 @Injectable()
-export class EmbeddedSession implements OnModuleDestroy {
+export class DefaultSession implements OnModuleDestroy {
   /** Whether the application brings its own session, or none is wanted, and so never gets this one. */
   readonly isOff: boolean;
   /** `session: 'channel'`: no cookies; what stands for every request's session. */
-  readonly alone: HttpSession | undefined;
+  readonly cookieless: HttpSession | undefined;
   readonly #given: Partial<SessionOptions>;
   readonly #memory: InstanceType<ReturnType<typeof createMemoryStore>> | undefined;
 
@@ -30,7 +30,7 @@ export class EmbeddedSession implements OnModuleDestroy {
     if (!this.#given.store) {
       this.#memory = new (createMemoryStore(session))({ checkPeriod: PRUNE_INTERVAL_MS, max: MAX_SESSIONS });
     }
-    if (given === 'channel') this.alone = channelAlone((this.#given.store ?? this.#memory) as SessionStore);
+    if (given === 'channel') this.cookieless = cookielessSession((this.#given.store ?? this.#memory) as SessionStore);
   }
 
   /** Whether this is the store in memory, which no other process sees. */

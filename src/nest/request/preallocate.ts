@@ -46,7 +46,11 @@ export interface ExpressPrototypes {
  * their classes, and members cost nothing worth the mention. Hence a line for each, which the compiler makes one step of,
  * and no loop over names, which takes ten times as long.
  */
-export function makeRoom(request: IncomingMessage, response: ServerResponse, express: ExpressPrototypes): void {
+export function preallocateProperties(
+  request: IncomingMessage,
+  response: ServerResponse,
+  express: ExpressPrototypes,
+): void {
   if (!isUntouched(request, response, express)) return;
   widenRequest(request as unknown as WideRequest);
   widenResponse(response as unknown as WideResponse);
@@ -61,7 +65,7 @@ function isUntouched(request: IncomingMessage, response: ServerResponse, express
   if (Object.getPrototypeOf(request) !== IncomingMessage.prototype) return false;
   if (Object.getPrototypeOf(response) !== ServerResponse.prototype) return false;
   for (const name of REQUEST_MEMBERS) if (name in request || name in express.request) return false;
-  const [now, later] = [response as unknown as WideResponse, express.response as WideResponse];
+  const [now, later] = [response, express.response as WideResponse];
   for (const name of RESPONSE_MEMBERS) if (Object.hasOwn(now, name) || now[name] !== later[name]) return false;
   return true;
 }
