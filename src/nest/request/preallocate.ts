@@ -65,7 +65,8 @@ function isUntouched(request: IncomingMessage, response: ServerResponse, express
   if (Object.getPrototypeOf(request) !== IncomingMessage.prototype) return false;
   if (Object.getPrototypeOf(response) !== ServerResponse.prototype) return false;
   for (const name of REQUEST_MEMBERS) if (name in request || name in express.request) return false;
-  const [now, later] = [response, express.response as WideResponse];
+  const now = response as unknown as WideResponse;
+  const later = express.response as WideResponse;
   for (const name of RESPONSE_MEMBERS) if (Object.hasOwn(now, name) || now[name] !== later[name]) return false;
   return true;
 }

@@ -60,7 +60,7 @@ function isNpm([command = '', name = '', ...rest]: string[]): boolean {
   if (['ci', 'cit', 'install'].includes(command)) return true;
   if (command === 'start' || command === 'test') return command in scripts;
   if (command !== 'run' || !scripts[name]) return false;
-  const source = /scripts\/[\w-]+\.mjs/.exec(scripts[name])?.[0];
+  const source = /scripts\/[\w/-]+\.mjs/.exec(scripts[name])?.[0];
   const flags = rest.filter((word) => /^--\w/.test(word)).map((word) => word.slice(2).split('=')[0]!);
   return flags.every((flag) => source !== undefined && new RegExp(`\\b${flag}\\b`).test(read(source)));
 }
