@@ -24,8 +24,8 @@ export type PlatformName = (typeof PLATFORMS)[number];
 
 /** A Nest application, as a user of the package would write it. */
 export interface Setup extends Pick<ModuleMetadata, 'controllers' | 'providers' | 'imports'> {
-  /** Of `E2eModule.forRoot()`; or the module itself. */
-  readonly e2e?: (E2eOptions & E2eExtras) | DynamicModule;
+  /** Of `E2eModule.forRoot()`; or the module itself; or `false` for an application without it. */
+  readonly e2e?: (E2eOptions & E2eExtras) | DynamicModule | false;
   /** What stands in main.ts between `create` and `listen`. */
   readonly configure?: (app: INestApplication, platform: PlatformName) => unknown;
   /** The root module's `configure`. */
@@ -108,9 +108,9 @@ export function onEachPlatform(subject: string, suite: (platform: PlatformName) 
 async function createNest(platform: PlatformName, setup: Setup, logger: Log): Promise<INestApplication> {
   const { e2e = {}, imports = [], controllers = [], providers = [] } = setup;
   // RSA pairs are slow to make, and most tests need none.
-  const module = 'module' in e2e ? e2e : E2eModule.forRoot({ keyPool: { size: 2 }, ...e2e });
+  const module = e2e && ('module' in e2e ? e2e : E2eModule.forRoot({ keyPool: { size: 2 }, ...e2e }));
 
-  @Module({ imports: [module, ...imports], controllers, providers })
+  @Module({ imports: [...(module ? [module] : []), ...imports], controllers, providers })
   class AppModule implements NestModule {
     configure(consumer: MiddlewareConsumer): void {
       setup.middleware?.(consumer);
