@@ -270,4 +270,10 @@ export const defences = [
     'if (device && bound !== (await thumbprint(engine, device.publicKey))) {',
     'if (device && !bound) {',
   ]),
+  row(
+    'an announced length is believed where the platform holds it alone',
+    'test/unit/client/answers.spec.ts',
+    'a fetch that',
+    ['src/client/call/response.ts', "response.type === 'basic' && ", ''],
+  ),
 ];

@@ -80,10 +80,13 @@ export function present(response: Response, url: string, redirected: boolean): R
 /** The body, or `undefined` where it is longer than that many bytes: it is then let go, and its connection with it. */
 export async function readBytes(response: Response, limit: number): Promise<Uint8Array<ArrayBuffer> | undefined> {
   // Chromium reports a no-store answer that a script reads as a stream as aborted, and its devtools show no body. So it
-  // is read whole where its framing bounds it: not where it is unpacked, or where another origin may hide that it is.
-  const isFramed = response.type !== 'cors' && !response.headers.has('content-encoding');
-  if (isFramed && Number(response.headers.get('content-length') ?? Infinity) <= limit) {
-    return new Uint8Array(await response.arrayBuffer());
+  // is read whole where the platform itself holds it to its Content-Length: where it is the network's own response
+  // ('basic'; one that a service worker or a patched fetch made is 'default'), and is not unpacked on the way.
+  const announced = response.headers.get('content-length') ?? '';
+  const isFramed = response.type === 'basic' && !response.headers.has('content-encoding') && /^\d+$/.test(announced);
+  if (isFramed && Number(announced) <= limit) {
+    const bytes = new Uint8Array(await response.arrayBuffer());
+    return bytes.length <= limit ? bytes : undefined;
   }
   const reader = response.body?.getReader();
   const chunks: Uint8Array[] = [];

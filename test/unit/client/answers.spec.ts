@@ -1,5 +1,6 @@
 import { inspect } from 'node:util';
-import { describe, expect, it } from '@jest/globals';
+import { gzipSync } from 'node:zlib';
+import { describe, expect, it, jest } from '@jest/globals';
 import { problem, type Interfere } from './support/counterpart.js';
 import { errorOf, useCounterpart } from './support/harness.js';
 
@@ -167,6 +168,71 @@ describe('the size of an answer', () => {
       return true;
     };
     expect((await errorOf(client.fetch('/x'))).code).toBe('answer-too-large');
+  });
+
+  describe.each(['', 'gzip'])('over a raw connection, with the content-encoding "%s"', (encoding) => {
+    it.each<[string, (length: number) => string]>([
+      ['announced too small', (length) => `Content-Length: ${length - 5000}`],
+      ['announced as nothing', () => 'Content-Length: 0'],
+      ['announced too large', (length) => `Content-Length: ${length + 5000}`],
+      ['announced beside chunks', () => 'Content-Length: 10\r\nTransfer-Encoding: chunked'],
+      ['announced twice', (length) => `Content-Length: 10\r\nContent-Length: ${length}`],
+      ['announced as an empty string', () => 'Content-Length: '],
+      ['announced below zero', () => 'Content-Length: -1'],
+      ['not announced', () => 'Connection: close'],
+    ])('is bounded where it is %s', async (_how, framing) => {
+      const client = setup.client({ maxResponseSize: 5000 });
+      await client.fetch('/x');
+      setup.server.interfere = (response) => {
+        const text = Buffer.from('A'.repeat(100_000));
+        const body = encoding ? gzipSync(text) : text;
+        const coding = encoding && `Content-Encoding: ${encoding}\r\n`;
+        response.socket!.end(
+          Buffer.concat([
+            Buffer.from(
+              `HTTP/1.1 200 OK\r\nContent-Type: application/jose\r\n${coding}${framing(body.length)}\r\n\r\n`,
+            ),
+            body,
+          ]),
+        );
+        return true;
+      };
+      const size = jest.spyOn(Response.prototype, 'arrayBuffer');
+      const error = await client.fetch('/x').then(
+        () => undefined,
+        (reason: unknown) => reason,
+      );
+      // What is left of a cut body does not open; what no client may read (RFC 9112 §6.3) is an error of the connection.
+      expect(error).toHaveProperty('message');
+      const read = await Promise.all(size.mock.results.map(({ value }) => value as Promise<ArrayBuffer>)).catch(
+        () => [],
+      );
+      size.mockRestore();
+      expect(read.filter(({ byteLength }) => byteLength > 5000)).toEqual([]);
+    });
+  });
+
+  it.each([
+    ['a length of its own', { 'content-length': '10' }],
+    ['an empty length', { 'content-length': '' }],
+    ['a length for the packed body', { 'content-length': '10', 'content-encoding': 'gzip' }],
+  ])('is bounded for the answers of a fetch that gives them %s', async (_what, headers) => {
+    let read = 0;
+    const lying: typeof fetch = async (input, init) => {
+      const response = await fetch(input, init);
+      if (new URL(response.url).pathname !== '/x') return response;
+      const body = new ReadableStream<Uint8Array>({
+        pull(controller) {
+          read += 1000;
+          if (read > 1_000_000) controller.close();
+          else controller.enqueue(new Uint8Array(1000).fill(65));
+        },
+      });
+      return new Response(body, { headers: { ...JOSE, ...headers } });
+    };
+    const client = setup.client({ maxResponseSize: 5000, fetch: lying });
+    expect((await errorOf(client.fetch('/x'))).code).toBe('answer-too-large');
+    expect(read).toBeLessThan(20_000);
   });
 
   it('may be an endless stream, which is let go', async () => {
