@@ -7,6 +7,7 @@ import { Transform } from 'class-transformer';
 import { Writable } from 'node:stream';
 import { Encrypted, Plain } from '../../../src/index.js';
 import { form } from '../../external/conformance/channel.js';
+import { until } from '../../support/clock.js';
 import { onEachPlatform, useApp, type TestApp } from './support/apps.js';
 import { CANARY, errorOf, expectPlainProblem } from './support/raw.js';
 
@@ -123,7 +124,7 @@ onEachPlatform('A sealed query', (platform) => {
     accessLog.length = 0;
     app().tap.clear();
     expect(await get(`/search?name=${CANARY}`)).toMatchObject({ name: CANARY });
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await until(() => accessLog.length > 0);
     expect(accessLog.join('\n')).toContain('/search');
     expect(accessLog.join('\n')).not.toContain(CANARY);
     expect(app().tap.text).not.toContain(CANARY);

@@ -2,6 +2,7 @@ import { expect, it } from '@jest/globals';
 import { e2eAgent } from '../../../src/testing/index.js';
 import { onEachPlatform } from '../e2e/support/apps.js';
 import { CANARY } from '../e2e/support/raw.js';
+import { until } from '../../support/clock.js';
 import { useApplications } from './support/process.js';
 
 onEachPlatform('nestjs-pino', (platform) => {
@@ -14,7 +15,7 @@ onEachPlatform('nestjs-pino', (platform) => {
     await agent.post('/notes').send({ text: CANARY }).expect(201, { text: CANARY });
     await agent.get('/notes').query({ text: CANARY }).expect(200, { text: CANARY });
     await agent.post('/notes/fail').send({ text: CANARY }).expect(500);
-    while (!applications.output.includes('request errored')) await new Promise((resolve) => setTimeout(resolve, 10));
+    await until(() => applications.output.includes('request errored'));
     return applications.output;
   }
 

@@ -63,7 +63,7 @@ describe('forRootAsync takes its options from the ConfigService of @nestjs/confi
           imports: [config()],
           inject: [ConfigService],
           useFactory: async (service: ConfigService) => {
-            await new Promise((done) => setTimeout(done, 10));
+            await new Promise((done) => setImmediate(done));
             return optionsFrom(service);
           },
         }),

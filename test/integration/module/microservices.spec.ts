@@ -15,6 +15,8 @@ import { E2eModule, Encrypted, KeyService, Plain } from '../../../src/index.js';
 import { e2eAgent } from '../../../src/testing/index.js';
 import { Log } from '../e2e/support/log.js';
 import { onEachPlatform, TestApp, type Setup } from '../e2e/support/apps.js';
+import { until } from '../../support/clock.js';
+import { makeRsaPairs } from '../../support/work.js';
 import { moduleOf } from './support/nest.js';
 import { noting, passed } from './support/passing.js';
 
@@ -53,7 +55,7 @@ async function expectToServe(port: number): Promise<void> {
   try {
     expect(await lastValueFrom(client.send<number>('sum', [1, 2, 3]))).toBe(6);
     await lastValueFrom(client.emit('added', 4), { defaultValue: undefined });
-    for (let left = 50; left > 0 && events.length === 0; left--) await new Promise((done) => setTimeout(done, 20));
+    await until(() => events.length > 0);
     expect(events).toEqual([4]);
   } finally {
     await client.close();
@@ -127,7 +129,7 @@ describe('A standalone application that imports E2eModule', () => {
     // eslint-disable-next-line @typescript-eslint/no-unsafe-class-instance-assignment -- Nest types its options as a class, and takes literals
     const context = await NestFactory.createApplicationContext(module, { logger: new Log(), abortOnError: false });
     expect(context.get(KeyService).identityKeys()).toEqual([]);
-    await new Promise((done) => setTimeout(done, 500));
+    await makeRsaPairs();
     expect(events).toEqual([]);
     await context.close();
   });

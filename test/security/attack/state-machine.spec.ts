@@ -5,7 +5,7 @@ import { Encrypted, KeyService } from '../../../src/index.js';
 import { createE2eClient, E2eClientError, type E2eClient } from '../../../src/client/index.js';
 import { TestApp } from '../../integration/e2e/support/apps.js';
 import { postJson } from '../../integration/e2e/support/raw.js';
-import { letTimePass } from './support/clock.js';
+import { letTimePass } from '../../support/clock.js';
 
 const TTL = 600;
 /** So many seconds before its end the client replaces a channel. */

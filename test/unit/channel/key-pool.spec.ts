@@ -1,6 +1,8 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { KeyPool, type KeyPoolOptions } from '../../../src/channel/key-pool.js';
 import { nodeEngine } from '../../../src/crypto/node.js';
+import { until } from '../../support/clock.js';
+import { makeRsaPairs } from '../../support/work.js';
 
 describe('The pool of RSA key pairs', () => {
   const pools: KeyPool[] = [];
@@ -33,8 +35,8 @@ describe('The pool of RSA key pairs', () => {
     const pool = poolOf({ size: 2, making: 2 });
     pool.fill();
     pool.fill();
-    while (pool.state.ready < 2) await new Promise((resolve) => setTimeout(resolve, 20));
-    await new Promise((resolve) => setTimeout(resolve, 400));
+    await until(() => pool.state.ready === 2);
+    await makeRsaPairs();
     expect(pool.state).toEqual({ ready: 2, waiting: 0 });
   });
 

@@ -3,6 +3,7 @@ import { inspect } from 'node:util';
 import { describe, expect, it } from '@jest/globals';
 import { nodeEngine } from '../../../src/crypto/node.js';
 import type { E2eClientOptions } from '../../../src/client/index.js';
+import { letTimePass, until } from '../../support/clock.js';
 import { json, problem, sealSecret, thumbprint } from './support/counterpart.js';
 import { errorOf, useCounterpart } from './support/harness.js';
 
@@ -37,13 +38,15 @@ describe('the handshake', () => {
 
   it('can be asked for, and then tells the channel’s facts', async () => {
     const client = setup.client();
+    const before = Date.now();
     const facts = await client.handshake();
     expect(facts).toMatchObject({
       kid: [...setup.server.channels.keys()][0],
       kind: 'P-256',
       expiresAt: expect.any(Date),
     });
-    expect(Math.abs(facts.expiresAt.getTime() - Date.now() - 3_600_000)).toBeLessThan(5000);
+    expect(facts.expiresAt.getTime()).toBeGreaterThan(before + 3_599_000);
+    expect(facts.expiresAt.getTime()).toBeLessThanOrEqual(Date.now() + 3_600_000);
     await client.fetch('/x');
     expect(setup.server.handshakes).toBe(1);
   });
@@ -153,11 +156,14 @@ describe('a handshake whose answer breaks a rule is refused, and nothing of it k
   it('the server’s key was seen before', async () => {
     const pair = nodeEngine.generateKeyPair('P-256');
     setup.server.serverKey = () => pair;
-    setup.server.ttl = 1;
     const client = setup.client();
     await client.fetch('/x');
-    await new Promise((resolve) => setTimeout(resolve, 1000));
-    expect((await errorOf(client.fetch('/x'))).message).toMatch(/used before/);
+    const back = letTimePass(setup.server.ttl);
+    try {
+      expect((await errorOf(client.fetch('/x'))).message).toMatch(/used before/);
+    } finally {
+      back();
+    }
   });
 
   it.each([
@@ -199,9 +205,10 @@ describe('a pinned identity', () => {
 
   it('is looked up in the list anew after the client was closed meanwhile', async () => {
     const identityKeys = [thumbprint(setup.server.useIdentity('Ed25519'))];
+    setup.server.refuse = () => setup.server.handshakes === 1;
     const client = setup.client({ identityKeys });
     const first = errorOf(client.fetch('/x'));
-    await new Promise((resolve) => setTimeout(resolve, 5));
+    await until(() => setup.server.handshakes === 1);
     client.close();
     expect((await first).code).toBe('closed');
     expect((await client.fetch('/x')).status).toBe(200);

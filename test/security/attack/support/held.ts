@@ -1,24 +1,28 @@
-import { request } from 'node:http';
+import { once } from 'node:events';
+import { request, type Server } from 'node:http';
 import { keyPair } from '../../../external/conformance/peer.js';
+import type { Lab } from './harness.js';
 
 /**
  * Sends the head of a handshake with this cookie, and keeps its body back. The function that comes back sends the body,
  * and gives the status that the handshake ends with.
  */
-export async function heldHandshake(url: string, cookie: string): Promise<() => Promise<{ status: number }>> {
+export async function heldHandshake(lab: Lab, cookie: string): Promise<() => Promise<{ status: number }>> {
   const body = JSON.stringify({ publicKey: (await keyPair('X25519')).jwk });
   const headers = { cookie, 'content-type': 'application/json', 'content-length': body.length };
-  const out = request(`${url}/e2e/handshake`, { method: 'POST', headers, agent: false });
+  const out = request(`${lab.url}/e2e/handshake`, { method: 'POST', headers, agent: false });
   const status = new Promise<number>((resolve, reject) => {
     out.on('error', reject).on('response', (response) => {
       response.resume();
       resolve(response.statusCode ?? 0);
     });
   });
+  const arrived = once(lab.app.nest.getHttpServer() as Server, 'request');
   out.flushHeaders();
   out.write(body.slice(0, 1));
-  // Long enough for the head to arrive and its session to be loaded; nothing tells of either.
-  await new Promise((resolve) => setTimeout(resolve, 100));
+  await arrived;
+  // Nothing says when its session has been loaded; that of a later request, which has been answered, was loaded after it.
+  await lab.attacker(cookie).send({ target: '/bank/owner' });
   return async () => {
     out.end(body.slice(1));
     return { status: await status };

@@ -1,0 +1,30 @@
+import { jest } from '@jest/globals';
+
+/**
+ * Lets so many seconds pass for both ends at once: they share this process's wall clock, which is moved on. Timers are
+ * not touched: the protocol goes by wall time alone. The function that comes back undoes it.
+ */
+export function letTimePass(seconds: number): () => void {
+  const { now } = Date;
+  Date.now = () => now() + seconds * 1000;
+  return () => {
+    Date.now = now;
+  };
+}
+
+/**
+ * Stops the timers of this process, but not its clock nor what Node does inside: from here on they run only when the
+ * function that comes back is called with milliseconds, so that a busy machine cannot make one run early.
+ * `jest.useRealTimers()` undoes it.
+ */
+export function stopTimers(): (milliseconds: number) => void {
+  jest.useFakeTimers({
+    doNotFake: ['Date', 'hrtime', 'nextTick', 'performance', 'queueMicrotask', 'setImmediate', 'clearImmediate'],
+  });
+  return (milliseconds) => jest.advanceTimersByTime(milliseconds);
+}
+
+/** Settles when `condition` holds: looked at whenever the process has dealt with what had come in. */
+export async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise((resolve) => setImmediate(resolve));
+}
