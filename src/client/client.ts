@@ -60,6 +60,9 @@ export function createE2eClient(options: E2eClientOptions = {}): E2eClient {
 
   return {
     async fetch(input, init = {}) {
+      const own = wire.fetchFor(init);
+      if (own) return own(input, init);
+      wire.check();
       let request = await readRequest(input, init, settings);
       for (let redirects = 0; ; redirects++) {
         const { response, error, location } = await exchange(request);
@@ -73,6 +76,7 @@ export function createE2eClient(options: E2eClientOptions = {}): E2eClient {
       }
     },
     async handshake({ signal } = {}) {
+      wire.check();
       const { kid, kind, session, expiresAt } = (await channels.claim(signal)).channel.terms;
       return { kid, kind, session, expiresAt: new Date(expiresAt * 1000) };
     },

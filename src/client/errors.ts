@@ -4,6 +4,7 @@ import type { MESSAGES } from './messages.js';
 /**
  * What went wrong at the client's end:
  * - `invalid-option`: an option of `createE2eClient`, or of one call, is not what it must be;
+ * - `runtime-unsupported`: this runtime does not have what the call needs; the message names it;
  * - `engine-unsupported`: the crypto engine here has no such kind of key, or no such signature;
  * - `request-unsupported`: a request that cannot be sealed (its body, media type, method, size or origin);
  * - `handshake-failed`: the server answered the handshake with a refusal; `problem` and `status` say which;
@@ -18,6 +19,7 @@ import type { MESSAGES } from './messages.js';
  */
 export type E2eClientErrorCode =
   | 'invalid-option'
+  | 'runtime-unsupported'
   | 'engine-unsupported'
   | 'request-unsupported'
   | 'handshake-failed'

@@ -43,6 +43,10 @@ export const MESSAGES = {
   head: () => unsealable('a sealed route answers no HEAD, which has no body to seal: use GET'),
   mediaType: () =>
     unsealable('a sealed body has a media type whose only parameter is charset=utf-8; multipart is none'),
+  twice: () =>
+    unsealable(
+      'it is the handshake itself. Where the client stands in the place of the global fetch, behind a wrapper, give createE2eClient the option fetch',
+    ),
   form: () => unsealable('FormData is not sealed: send a URLSearchParams, JSON, or a file alone as a Blob'),
   stream: () => unsealable('a stream is not sealed: read it first, as by `await new Response(stream).arrayBuffer()`'),
   long: () => unsealable('its URL is too long to be sealed in a header: send the query as the body of a POST'),

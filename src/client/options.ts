@@ -3,6 +3,7 @@ import { KEY_KINDS, type KeyKind } from '../protocol/key-kind.js';
 import type { SigningJwk } from '../protocol/jwk.js';
 import type { DeviceKeyOption } from './trust/device.js';
 import { E2eClientError } from './errors.js';
+import { checkUrl } from './runtime.js';
 
 /** A request, as `resend` is asked about it. */
 export interface ResendRequest {
@@ -54,7 +55,7 @@ export interface E2eClientOptions {
   readonly credentials?: RequestCredentials;
   /** Whether the client keeps the server's cookies where the platform does not (Node, Deno, Bun); `true` unless said. */
   readonly cookies?: boolean;
-  /** What sends the requests; the global `fetch` unless said. */
+  /** What sends the requests. By default the global `fetch` of the moment, so what patches it later sees the requests. */
   readonly fetch?: typeof globalThis.fetch;
 }
 
@@ -63,13 +64,17 @@ type Unset = 'baseUrl' | 'identityKeys' | 'resend' | 'credentials' | 'fetch';
 type Complete = Required<Omit<E2eClientOptions, Unset>> & { readonly [Name in Unset]: E2eClientOptions[Name] };
 
 /** The options with their defaults, checked. */
-export interface Settings extends Omit<Complete, 'baseUrl' | 'path' | 'credentials' | 'fetch'> {
+export interface Settings extends Omit<Complete, 'baseUrl' | 'path' | 'credentials'> {
   readonly base: URL;
   /** Where the handshake (`handshake`) and the identity keys (`identity`) are. */
   readonly at: (name: string) => string;
   readonly credentials: RequestCredentials;
-  readonly fetch: typeof globalThis.fetch;
+  /** The global `fetch` of the moment when the client was made: the caller may put the client in its place. */
+  readonly globalFetch: typeof globalThis.fetch | undefined;
 }
+
+/** The options that protect: one that is given without a value would silently be one that is not set. */
+const PROTECTIVE = new Set(['identityKeys', 'deviceKey', 'keyKind', 'padding']);
 
 /** Every option there is: a misspelt one would be one that is not set, `identityKeys` among them. */
 const DEFAULTS: Complete = {
@@ -95,30 +100,41 @@ export function resolveOptions(options: E2eClientOptions): Settings {
   for (const [name, value] of Object.entries(options) as [string, unknown][]) {
     if (!Object.hasOwn(DEFAULTS, name)) throw invalid(name, 'is no option of createE2eClient');
     if (value != null) Object.assign(given, { [name]: value });
+    else if (PROTECTIVE.has(name)) throw invalid(name, `is ${value as null}: give it a value, or leave the option out`);
   }
-  const { baseUrl, path, keyKind, rsaModulusLength, identityKeys, maxResponseSize, credentials } = given;
+  const { baseUrl, path, keyKind, rsaModulusLength, identityKeys, deviceKey, maxResponseSize, credentials } = given;
   if (!KEY_KINDS.includes(keyKind)) throw invalid('keyKind', `is one of ${KEY_KINDS.join(', ')}`);
   if (![2048, 3072, 4096].includes(rsaModulusLength)) throw invalid('rsaModulusLength', 'is 2048, 3072 or 4096 (bits)');
   if (!(maxResponseSize > 0)) throw invalid('maxResponseSize', 'is a positive number of bytes');
-  if (identityKeys?.length === 0) throw invalid('identityKeys', 'holds at least one key, where it is given');
+  for (const name of ['sealQuery', 'padding', 'cookies'] as const) {
+    if (typeof given[name] !== 'boolean') throw invalid(name, 'must be true or false');
+  }
+  if (typeof deviceKey !== 'boolean' && typeof deviceKey !== 'object') {
+    throw invalid('deviceKey', 'must be true, false, a key pair, a DeviceKey or a DeviceStorage');
+  }
   // The rest of what a key must be is seen before the first handshake: a page without pins need not load those checks.
-  if (identityKeys?.every(looksLikePin) === false) {
-    throw invalid('identityKeys', 'holds public JWKs (Ed25519 or P-256) and their SHA-256 thumbprints in base64url');
+  if (identityKeys !== undefined && !arePins(identityKeys)) {
+    throw invalid(
+      'identityKeys',
+      'must be an array of one or more public JWKs (Ed25519 or P-256) or their SHA-256 thumbprints in base64url',
+    );
   }
 
   const ownOrigin = (globalThis as { location?: { origin?: string } }).location?.origin;
+  checkUrl();
   const base = readBase(baseUrl ?? ownOrigin);
-  // The one of this moment: the caller may put the client in its place.
-  const { fetch } = globalThis;
   return {
     ...given,
     base,
     identityKeys: identityKeys && [...identityKeys],
     at: (name) => new URL(`${path.replace(/^\/+|\/+$/g, '')}/${name}`, base).href,
     credentials: credentials ?? (base.origin === ownOrigin ? 'same-origin' : 'include'),
-    // Not the function itself: browsers refuse a `fetch` that is called as another object's method.
-    fetch: given.fetch ?? ((...request) => fetch(...request)),
+    globalFetch: globalThis.fetch,
   };
+}
+
+function arePins(pins: unknown): boolean {
+  return Array.isArray(pins) && pins.length > 0 && pins.every(looksLikePin);
 }
 
 function looksLikePin(pin: SigningJwk | string | null): boolean {

@@ -11,17 +11,27 @@ const BACKSLASH = 0x5c;
 /** After a string, where it is sought: that the string was a name. */
 const COLON = /\s*:/y;
 
-const encoder = new TextEncoder();
-const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+// Made when they are needed: what is missing in a runtime is told by the client's options, not by an import that fails.
+let encoder: TextEncoder | undefined;
+let decoder: TextDecoder | undefined;
+let lenient: TextDecoder | undefined;
 
 /** Text → UTF-8 bytes. */
 export function utf8(text: string): Uint8Array<ArrayBuffer> {
-  return encoder.encode(text);
+  return (encoder ??= new TextEncoder()).encode(text);
 }
 
 /** UTF-8 bytes → text; throws a TypeError on malformed UTF-8. */
 export function fromUtf8(bytes: Uint8Array): string {
-  return decoder.decode(bytes);
+  return (decoder ??= new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })).decode(bytes);
+}
+
+/**
+ * Bytes that ought to be ASCII → text. Every other byte becomes a character that no base64url and no name has, so what
+ * reads the text refuses it. (React Native decodes UTF-8 alone, not Latin-1.)
+ */
+export function fromAscii(bytes: Uint8Array): string {
+  return (lenient ??= new TextDecoder('utf-8', { ignoreBOM: true })).decode(bytes);
 }
 
 /** The JSON object in this text, or `undefined` where it is not JSON, not an object, or names a member twice. */

@@ -16,7 +16,7 @@ export class CookieJar {
 
   /** Takes over the `Set-Cookie` headers of an answer to `url`. */
   store(url: URL, headers: Headers): void {
-    for (const line of headers.getSetCookie()) {
+    for (const line of readSetCookie(headers)) {
       const cookie = parseSetCookie(line, url);
       if (!cookie) continue;
       const key = `${cookie.path};${cookie.name}`;
@@ -33,6 +33,15 @@ export class CookieJar {
       .map(({ name, value }) => `${name}=${value}`)
       .join('; ');
   }
+}
+
+/**
+ * The `Set-Cookie` lines. Where `Headers` has no `getSetCookie()` (node-fetch and its like), they come joined by commas:
+ * a comma before `name=` begins the next one, one in a date does not.
+ */
+function readSetCookie(headers: Headers): string[] {
+  if ('getSetCookie' in headers) return headers.getSetCookie();
+  return (headers as Headers).get('set-cookie')?.split(/,(?=\s*[^\s;,=]+=)/) ?? [];
 }
 
 function parseSetCookie(line: string, url: URL): Cookie | undefined {

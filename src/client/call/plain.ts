@@ -1,6 +1,7 @@
-import { parseJsonObject } from '../../protocol/json.js';
+import { fromAscii, parseJsonObject } from '../../protocol/json.js';
 import { problemName, type ProblemName } from '../../protocol/problem-name.js';
 import type { Answer } from './answer.js';
+import { discard } from './bytes.js';
 import { failure, type E2eClientError } from '../errors.js';
 import type { OutgoingRequest } from './request.js';
 
@@ -8,9 +9,6 @@ import type { OutgoingRequest } from './request.js';
  * What is not the sealed answer that was due: answers in the clear, and the protocol's problems. Not imported on demand:
  * a tab that has been open since before a deployment recovers from its lost channel without a file of the old version.
  */
-
-// Bytes to characters one by one: what is not ASCII is not a problem's name.
-const ascii = new TextDecoder('latin1');
 
 const REDIRECTS = [301, 302, 303, 307, 308];
 const BODILESS = [204, 205, 304];
@@ -31,7 +29,7 @@ export async function readPlainAnswer(
   if (plainAnswer && body && !problem) {
     return { response: new Response(BODILESS.includes(wire.status) ? null : body, wire) };
   }
-  void wire.body?.cancel().catch(() => undefined);
+  discard(wire);
   const facts = { ...answerFacts(wire, problem), method, path: url.pathname };
   return { problem, error: await failure('plain-answer', 'plain', facts) };
 }
@@ -48,7 +46,7 @@ export function refusal(
 
 /** The protocol's problem in a body, where it is one. */
 export function readProblem(body: Uint8Array): ProblemName | undefined {
-  return problemName(parseJsonObject(ascii.decode(body)));
+  return problemName(parseJsonObject(fromAscii(body)));
 }
 
 /** What an answer in the clear says of itself; nobody vouches for it. */

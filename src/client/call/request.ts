@@ -9,6 +9,7 @@ import {
 import type { Channel, MessageBinding } from '../channel/channel.js';
 import { failure, type E2eClientError } from '../errors.js';
 import type { Settings } from '../options.js';
+import { isA } from '../runtime.js';
 
 /** What `client.fetch` takes beside `fetch`'s own `init`. */
 export interface E2eRequestInit extends RequestInit {
@@ -49,8 +50,8 @@ export async function readRequest(
   settings: Settings,
 ): Promise<OutgoingRequest> {
   const sealed = e2e.request !== false;
-  if (sealed && init.body instanceof FormData) throw await unsupported('form');
-  if (sealed && init.body instanceof ReadableStream) throw await unsupported('stream');
+  if (sealed && isA('FormData', init.body)) throw await unsupported('form');
+  if (sealed && isA('ReadableStream', init.body)) throw await unsupported('stream');
   const given = typeof input === 'string' || input instanceof URL ? undefined : input;
   // Request does what fetch does: defaults of media type, forbidden headers, which methods take a body. The signal is
   // looked after here, so that a long-lived one does not gather a listener for each call.
@@ -59,6 +60,7 @@ export async function readRequest(
   if (url.origin !== settings.base.origin) {
     throw await failure('request-unsupported', 'origin', { base: settings.base.origin, origin: url.origin });
   }
+  if (url.href === settings.at('handshake')) throw await unsupported('twice');
   const method = request.method.toUpperCase();
   if (method === 'HEAD') throw await unsupported('head');
 
@@ -144,6 +146,6 @@ export async function sealRequest(
   return { url, init };
 }
 
-function unsupported(reason: 'form' | 'stream' | 'head' | 'mediaType' | 'long'): Promise<E2eClientError> {
+function unsupported(reason: 'twice' | 'form' | 'stream' | 'head' | 'mediaType' | 'long'): Promise<E2eClientError> {
   return failure('request-unsupported', reason);
 }

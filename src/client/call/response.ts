@@ -1,12 +1,11 @@
+import { fromAscii } from '../../protocol/json.js';
 import { essence, MESSAGE_MEDIA_TYPE, PROBLEM_MEDIA_TYPE } from '../../protocol/media-type.js';
 import type { Answer } from './answer.js';
 import type { Channel } from '../channel/channel.js';
 import { failure } from '../errors.js';
+import { readBytes } from './bytes.js';
 import { readPlainAnswer, readProblem } from './plain.js';
 import type { OutgoingRequest } from './request.js';
-
-// Bytes to characters one by one: what is not ASCII is refused where it is read as base64url.
-const ascii = new TextDecoder('latin1');
 
 const REDIRECTS = [301, 302, 303, 307, 308];
 const BODILESS = [204, 205, 304];
@@ -46,7 +45,7 @@ export async function readAnswer(
 
   const bytes = await readBytes(wire, limit);
   if (!bytes) return { error: await failure('answer-too-large', 'large', { limit }) };
-  const opened = await channel.open(seq, ascii.decode(bytes));
+  const opened = await channel.open(seq, fromAscii(bytes));
   if (!opened) {
     const { method, url } = request;
     return { error: await failure('answer-rejected', 'unopened', { method, path: url.pathname }) };
@@ -75,35 +74,4 @@ export function present(response: Response, url: string, redirected: boolean): R
     redirected: { value: redirected },
     clone: { value: () => present(Response.prototype.clone.call(response), url, redirected) },
   });
-}
-
-/** The body, or `undefined` where it is longer than that many bytes: it is then let go, and its connection with it. */
-export async function readBytes(response: Response, limit: number): Promise<Uint8Array<ArrayBuffer> | undefined> {
-  // Chromium reports a no-store answer that a script reads as a stream as aborted, and its devtools show no body. So it
-  // is read whole where the platform itself holds it to its Content-Length: where it is the network's own response
-  // ('basic'; one that a service worker or a patched fetch made is 'default'), and is not unpacked on the way.
-  const announced = response.headers.get('content-length') ?? '';
-  const isFramed = response.type === 'basic' && !response.headers.has('content-encoding') && /^\d+$/.test(announced);
-  if (isFramed && Number(announced) <= limit) {
-    const bytes = new Uint8Array(await response.arrayBuffer());
-    return bytes.length <= limit ? bytes : undefined;
-  }
-  const reader = response.body?.getReader();
-  const chunks: Uint8Array[] = [];
-  let length = 0;
-  for (let read = await reader?.read(); read && !read.done; read = await reader?.read()) {
-    length += read.value.length;
-    if (length > limit) {
-      void reader?.cancel().catch(() => undefined);
-      return undefined;
-    }
-    chunks.push(read.value);
-  }
-  const bytes = new Uint8Array(length);
-  length = 0;
-  for (const chunk of chunks) {
-    bytes.set(chunk, length);
-    length += chunk.length;
-  }
-  return bytes;
 }

@@ -1,9 +1,10 @@
 import { essence, JSON_MEDIA_TYPE, PROBLEM_MEDIA_TYPE } from '../../protocol/media-type.js';
+import { readBytes } from './bytes.js';
 import type { CookieJar } from './cookies.js';
 import type { Settings } from '../options.js';
+import { checkRuntime } from '../runtime.js';
 import { refusal } from './plain.js';
 import type { WireRequest } from './request.js';
-import { readBytes } from './response.js';
 
 /** The longest answer to a handshake, in bytes; the longest that there is has about 3,000. */
 const MAX_HANDSHAKE_BYTES = 32_768;
@@ -14,30 +15,53 @@ export interface PlainRequest {
   readonly signal: AbortSignal | null;
 }
 
+/** Marks the client's own requests: where the client stands in the place of the global `fetch`, they come back to it. */
+const SENDER = Symbol('e2e');
+
 /** Sends what is already sealed, with the session's cookie. The only place that calls `fetch`. */
 export class Wire {
   readonly #settings: Settings;
-  /** Whether the cookies are kept by the platform, for all its tabs and workers together. */
-  readonly sharesCookies: boolean;
+  #sharesCookies: boolean | undefined;
   #jar: CookieJar | undefined;
 
   constructor(settings: Settings) {
     this.#settings = settings;
-    this.sharesCookies = !(settings.cookies && leavesCookiesToUs(settings.base));
+  }
+
+  /** Whether the cookies are kept by the platform, for all its tabs and workers together. */
+  get sharesCookies(): boolean {
+    return (this.#sharesCookies ??= !(this.#settings.cookies && leavesCookiesToUs(this.#settings.base)));
   }
 
   async send({ url, init }: WireRequest): Promise<Response> {
-    const { fetch } = this.#settings;
+    const fetch = this.#settings.fetch ?? globalThis.fetch;
     const { credentials, ...rest } = init;
     const jar = this.sharesCookies || credentials === 'omit' ? undefined : (this.#jar ??= await makeJar());
     const cookies = [init.headers.get('cookie'), jar?.header(url)].filter(Boolean).join('; ');
     if (jar && cookies) init.headers.set('cookie', cookies);
     // A sealed answer is never a redirect on the wire; one that a browser followed by itself would take the message to
-    // another URL. Some platforms without cookies also refuse to be told about credentials and caches.
-    const browser: RequestInit = this.sharesCookies ? { credentials, cache: 'no-store' } : {};
-    const response = await fetch(url.href, { ...rest, ...browser, redirect: 'manual' });
+    // another URL. Platforms without cookies may refuse to be told about credentials and caches, and React Native, which
+    // has no HTTP cache of its own, answers `cache` with a parameter in the query.
+    const browser: RequestInit = this.sharesCookies ? { credentials } : {};
+    if (this.sharesCookies && 'cache' in Request.prototype) browser.cache = 'no-store';
+    const own: RequestInit & { [SENDER]: Wire } = { ...rest, ...browser, redirect: 'manual', [SENDER]: this };
+    const response = await fetch(url.href, own);
     jar?.store(url, response.headers);
     return response;
+  }
+
+  /**
+   * The `fetch` for a request that this client sent itself and that came back to it, since the caller has put the client
+   * in the place of the global `fetch`; `undefined` for every other one.
+   */
+  fetchFor(init: RequestInit): typeof globalThis.fetch | undefined {
+    const isOwn = (init as { [SENDER]?: Wire })[SENDER] === this;
+    return isOwn ? this.#settings.globalFetch : undefined;
+  }
+
+  /** That this runtime has what a call needs. */
+  check(): void {
+    checkRuntime(this.#settings.fetch ?? globalThis.fetch);
   }
 
   /** Sends what goes plain, around the channel, and gives the JSON text that answers it with that status. */

@@ -19,7 +19,8 @@ export class Channels {
   #current: Promise<Channel> | undefined;
   /** What `#current` resolved to last. */
   #latest: Channel | undefined;
-  #closing = new AbortController();
+  /** Made with the first handshake: workerd makes none before there is a request. */
+  #closing: AbortController | undefined;
 
   constructor(settings: Settings, wire: Wire) {
     this.#settings = settings;
@@ -48,14 +49,14 @@ export class Channels {
   }
 
   close(): void {
-    this.#closing.abort(new E2eClientError('closed', 'The client was closed.'));
-    this.#closing = new AbortController();
+    this.#closing?.abort(new E2eClientError('closed', 'The client was closed.'));
+    this.#closing = undefined;
     this.#current = this.#latest = undefined;
     this.#seen.clear();
   }
 
   #open(): Promise<Channel> {
-    const opening = this.#shakeHands(this.#closing.signal);
+    const opening = this.#shakeHands((this.#closing ??= new AbortController()).signal);
     const isCurrent = () => this.#current === opening;
     opening.then(
       (channel) => isCurrent() && (this.#latest = channel),

@@ -15,30 +15,33 @@ const DATABASE = 'nestjs-e2e-encryption';
 const STORE = 'devices';
 
 /**
- * Keeps a device key in this origin's IndexedDB, which stores keys without reading them; `undefined` where there is no
- * IndexedDB.
+ * Keeps a device key in this origin's IndexedDB, which stores keys without reading them. Where there is no IndexedDB, or
+ * it refuses (sandboxed frames, private windows, a full disk), the key lives as long as the client does.
  */
-export function indexedDbStorage(scope: string): DeviceStorage | undefined {
-  const { indexedDB } = globalThis as { indexedDB?: IDBFactory };
-  if (!indexedDB) return undefined;
+export function browserStorage(scope: string): DeviceStorage {
+  let kept: StoredDevice | undefined;
   return {
-    get: () => transact(indexedDB, 'readonly', (devices) => devices.get(scope) as IDBRequest<StoredDevice | undefined>),
-    set: async (device) => {
-      await transact(indexedDB, 'readwrite', (devices) => devices.put(device, scope));
+    async get() {
+      return (kept ??= await tryStore('readonly', (devices) => devices.get(scope) as IDBRequest<StoredDevice>));
+    },
+    async set(device) {
+      kept = device;
+      await tryStore('readwrite', (devices) => devices.put(device, scope));
     },
   };
 }
 
-/** Keeps it as long as the client lives. */
-export function memoryStorage(): DeviceStorage {
-  let kept: StoredDevice | undefined;
-  return {
-    get: () => Promise.resolve(kept),
-    set: (device) => {
-      kept = device;
-      return Promise.resolve();
-    },
-  };
+/** `undefined` where IndexedDB is missing or refuses. The reading of the global itself throws in some sandboxes. */
+async function tryStore<T>(
+  mode: IDBTransactionMode,
+  ask: (devices: IDBObjectStore) => IDBRequest<T>,
+): Promise<T | undefined> {
+  try {
+    const { indexedDB } = globalThis as { indexedDB?: IDBFactory | null };
+    return indexedDB ? await transact(indexedDB, mode, ask) : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 async function transact<T>(

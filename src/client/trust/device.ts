@@ -4,7 +4,7 @@ import { encodeBase64url } from '../../protocol/base64url.js';
 import { utf8 } from '../../protocol/json.js';
 import { DEVICE_TYP, signingInput } from '../../protocol/jws.js';
 import { signatureAlgorithm, type SigningJwk } from '../../protocol/jwk.js';
-import { indexedDbStorage, memoryStorage, type DeviceStorage } from './device-storage.js';
+import { browserStorage, type DeviceStorage } from './device-storage.js';
 import { E2eClientError } from '../errors.js';
 import { readSigningKey } from './signing-key.js';
 
@@ -16,8 +16,8 @@ export interface DeviceKey {
 }
 
 /**
- * `true`: a P-256 key that cannot be read out, in IndexedDB where there is one, shared by the tabs of an origin, else in
- * memory. Or a key pair or a storage of one's own.
+ * `true`: a P-256 key that cannot be read out, in IndexedDB, shared by the tabs of an origin. Where IndexedDB is missing
+ * or cannot be used, the key stays in memory. Or a key pair or a storage of one's own.
  */
 export type DeviceKeyOption = boolean | DeviceKey | CryptoKeyPair | DeviceStorage;
 
@@ -50,7 +50,7 @@ export class Device {
     if (typeof option === 'object' && 'privateKey' in option) {
       return new Device(await WebSigner.of(option), forget, undefined);
     }
-    const storage = option === true ? (indexedDbStorage(scope) ?? memoryStorage()) : option;
+    const storage = option === true ? browserStorage(scope) : option;
     const { keys, session } = (await storage.get()) ?? { keys: await WebSigner.generate() };
     const device = new Device(await WebSigner.of(keys), (name) => storage.set({ keys, session: name }), session);
     // Kept before it is used: a session bound to a key that nobody has any more is lost.

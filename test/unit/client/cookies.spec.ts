@@ -15,6 +15,20 @@ function jarWith(...lines: string[]): CookieJar {
 const header = (jar: CookieJar, path = '/a/b') => jar.header(new URL(path, 'http://app.example.com'));
 
 describe('the cookies that a client keeps', () => {
+  it('are told apart where Headers has no getSetCookie() and joins them', () => {
+    const lines = [
+      'first=1; Path=/; Expires=Fri, 31 Dec 2099 23:59:59 GMT',
+      'sid=s1; HttpOnly; Path=/',
+      'last=a=b; Path=/',
+    ];
+    const jar = new CookieJar();
+    const joined = { get: (name: string) => (name === 'set-cookie' ? lines.join(', ') : null) } as Headers;
+    jar.store(new URL('http://app.example.com/a/login'), joined);
+    expect(header(jar)).toBe('first=1; sid=s1; last=a=b');
+    jar.store(new URL('http://app.example.com/'), { get: () => null } as unknown as Headers);
+    expect(header(jar)).toBe('first=1; sid=s1; last=a=b');
+  });
+
   it.each([
     ['sid=s%3A1=2; Path=/; HttpOnly', 'sid=s%3A1=2'],
     ['sid="quoted"', 'sid="quoted"'],

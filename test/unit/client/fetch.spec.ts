@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import type { E2eClient } from '../../../src/client/index.js';
 import { errorOf, useCounterpart } from './support/harness.js';
 
 const setup = useCounterpart();
@@ -300,6 +301,14 @@ describe('what is refused before anything is sent', () => {
       { identityKeys: ['short'] },
       { identityKeys: [{ kty: 'RSA' }] },
       { identityKeys: [null] },
+      // What an environment variable that is not set, or a value that is missing, comes as.
+      ...['identityKeys', 'deviceKey', 'keyKind', 'padding'].flatMap((name) =>
+        [undefined, null, ''].map((value) => ({ [name]: value })),
+      ),
+      { identityKeys: 'A'.repeat(43) },
+      { deviceKey: 'true' },
+      { padding: 'false' },
+      { sealQuery: 1 },
     ]) {
       expect(() => setup.client(options as never)).toThrow(expect.objectContaining({ code: 'invalid-option' }));
     }
@@ -316,5 +325,49 @@ describe('a client in the place of fetch', () => {
       globalThis.fetch = fetch;
     }
     expect(setup.server.tracker).toHaveLength(1);
+  });
+
+  it.each<[string, (client: E2eClient) => typeof fetch]>([
+    ['itself', (client) => client.fetch],
+    ['behind a wrapper', (client) => (input, init) => client.fetch(input, init)],
+    ['behind a wrapper that copies its options', (client) => (input, init) => client.fetch(input, { ...init })],
+  ])('%s, sends by the fetch that was there before it was made', async (_, place) => {
+    const { fetch } = globalThis;
+    const sent: unknown[] = [];
+    globalThis.fetch = (...request) => (sent.push(request[0]), fetch(...request));
+    const client = setup.client();
+    globalThis.fetch = place(client);
+    try {
+      expect((await globalThis.fetch(`${setup.server.url}/x`)).status).toBe(200);
+      expect((await client.fetch('/x')).status).toBe(200);
+    } finally {
+      globalThis.fetch = fetch;
+    }
+    expect(sent).toEqual(['/e2e/handshake', '/x', '/x'].map((path) => setup.server.url + path));
+  });
+
+  it('refuses what it has sealed already, where a wrapper has taken its own mark away', async () => {
+    const { fetch } = globalThis;
+    const client = setup.client();
+    globalThis.fetch = (input, init) => client.fetch(new Request(input, init));
+    try {
+      const error = await errorOf(client.fetch('/x'));
+      expect(error).toMatchObject({ code: 'request-unsupported', message: expect.stringContaining('option fetch') });
+    } finally {
+      globalThis.fetch = fetch;
+    }
+  });
+
+  it('sends by whatever has been put in the place of fetch since', async () => {
+    const { fetch } = globalThis;
+    const client = setup.client();
+    let seen = 0;
+    globalThis.fetch = (...request) => (seen++, fetch(...request));
+    try {
+      expect((await client.fetch('/x')).status).toBe(200);
+    } finally {
+      globalThis.fetch = fetch;
+    }
+    expect(seen).toBe(2);
   });
 });

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { inspect } from 'node:util';
 import { describe, expect, it } from '@jest/globals';
 import { nodeEngine } from '../../../src/crypto/node.js';
-import type { E2eClientOptions } from '../../../src/client/index.js';
+import { createE2eClient, type E2eClientOptions } from '../../../src/client/index.js';
 import { letTimePass, until } from '../../support/clock.js';
 import { json, problem, sealSecret, thumbprint } from './support/counterpart.js';
 import { errorOf, useCounterpart } from './support/harness.js';
@@ -26,7 +26,7 @@ describe('the handshake', () => {
   });
 
   it('is RSA unless said otherwise', async () => {
-    expect((await setup.client({ keyKind: undefined }).handshake()).kind).toBe('RSA');
+    expect((await createE2eClient({ baseUrl: setup.server.url }).handshake()).kind).toBe('RSA');
   });
 
   it('happens once, however many calls wait for it', async () => {

@@ -1,0 +1,52 @@
+import { E2eClientError } from './errors.js';
+
+/** What every call uses. The rest (streams, FormData, IndexedDB, locks) is asked for where it is used. */
+const NEEDED = ['Headers', 'Request', 'Response', 'TextEncoder'] as const;
+
+/**
+ * That this runtime has what a call needs. Asked at the first call: an application may import the client in a runtime
+ * that never calls it (tests under jsdom, rendering on a server).
+ *
+ * @throws E2eClientError `runtime-unsupported`, which names what is missing.
+ */
+export function checkRuntime(fetch: unknown): void {
+  const runtime = globalThis as Record<string, unknown>;
+  const missing: string[] = NEEDED.filter((name) => typeof runtime[name] !== 'function');
+  if (typeof fetch !== 'function') missing.push('fetch');
+  if (!decodesStrictly()) missing.push('TextDecoder of UTF-8 with "fatal"');
+  if (missing.length === 0) return;
+  throw new E2eClientError(
+    'runtime-unsupported',
+    `This runtime does not have ${missing.join(', ')}. Load a polyfill before the first call.`,
+  );
+}
+
+/** @throws E2eClientError `runtime-unsupported` where URL is missing, or cannot be changed (React Native's own). */
+export function checkUrl(): void {
+  try {
+    const url = new URL('../b?c#d', 'http://a/e/f');
+    url.hash = url.search = '';
+    url.pathname += '/';
+    if (url.href === 'http://a/b/') return;
+  } catch {
+    // The error below says it.
+  }
+  throw new E2eClientError(
+    'runtime-unsupported',
+    'This runtime does not have a complete URL class. Load a polyfill first; in React Native, react-native-url-polyfill/auto.',
+  );
+}
+
+function decodesStrictly(): boolean {
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).fatal;
+  } catch {
+    return false;
+  }
+}
+
+/** Whether it is one of that class, which this runtime may not have. */
+export function isA(name: 'FormData' | 'ReadableStream', value: unknown): boolean {
+  const type = (globalThis as Record<string, unknown>)[name];
+  return typeof type === 'function' && value instanceof type;
+}

@@ -1,0 +1,138 @@
+import { describe, expect, it } from '@jest/globals';
+import { createE2eClient, type E2eClientOptions } from '../../../src/client/index.js';
+import { errorOf, useCounterpart } from './support/harness.js';
+
+const setup = useCounterpart();
+const post = { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{"a":1}' };
+
+/** Runs it in a runtime whose globals are other ones; `undefined`: there is none of the name. */
+async function withGlobals<T>(globals: Record<string, unknown>, run: () => Promise<T>): Promise<T> {
+  const before = Object.keys(globals).map((name) => [name, Object.getOwnPropertyDescriptor(globalThis, name)] as const);
+  for (const [name, value] of Object.entries(globals)) {
+    Object.defineProperty(globalThis, name, { value, configurable: true, writable: true });
+  }
+  try {
+    return await run();
+  } finally {
+    for (const [name, descriptor] of before) {
+      if (descriptor) Object.defineProperty(globalThis, name, descriptor);
+      else delete (globalThis as Record<string, unknown>)[name];
+    }
+  }
+}
+
+/** React Native's: another encoding than UTF-8 is an error. */
+class Utf8Decoder extends TextDecoder {
+  constructor(label = 'utf-8', options?: TextDecoderOptions) {
+    if (!/^utf-?8$/i.test(label)) throw new RangeError(`Unknown encoding: ${label}`);
+    super(label, options);
+  }
+}
+
+/** What fetch gives where it is not the platform's own. */
+function otherFetch(change: (response: Response) => object): typeof fetch {
+  return async (input, init) => {
+    const response = await fetch(input, init);
+    return new Proxy(response, {
+      get: (target, name) => {
+        const changed = change(target) as Record<string | symbol, unknown>;
+        if (name in changed) return changed[name];
+        const value = Reflect.get(target, name) as unknown;
+        return typeof value === 'function' ? (value.bind(target) as unknown) : value;
+      },
+    });
+  };
+}
+
+/** Headers as node-fetch has them. */
+function joinedHeaders({ headers }: Response): object {
+  return new Proxy(headers, {
+    has: (target, name) => name !== 'getSetCookie' && Reflect.has(target, name),
+    get: (target, name) => {
+      if (name === 'getSetCookie') return undefined;
+      const value = Reflect.get(target, name) as unknown;
+      return typeof value === 'function' ? (value.bind(target) as unknown) : value;
+    },
+  });
+}
+
+describe('a client in a runtime without', () => {
+  it.each<[string, Record<string, unknown>]>([
+    ['ReadableStream', { ReadableStream: undefined }],
+    ['FormData', { FormData: undefined }],
+    ['Blob and File', { Blob: undefined, File: undefined }],
+    ['another encoding than UTF-8', { TextDecoder: Utf8Decoder }],
+    ['navigator', { navigator: undefined }],
+    ['AbortSignal.timeout', { AbortSignal: () => undefined }],
+    ['indexedDB', { indexedDB: undefined }],
+    ['structuredClone and queueMicrotask', { structuredClone: undefined, queueMicrotask: undefined }],
+  ])('%s calls', async (_, globals) => {
+    await withGlobals(globals, async () => {
+      const client = setup.client();
+      expect(await (await client.fetch('/x', post)).json()).toEqual({ a: 1 });
+      expect((await client.fetch('/x?q=1')).status).toBe(200);
+    });
+  });
+
+  it.each([
+    ['fetch', { fetch: undefined }],
+    ['Response', { Response: undefined }],
+    ['Headers', { Headers: undefined }],
+    ['Request', { Request: undefined }],
+    ['TextEncoder', { TextEncoder: undefined }],
+    ['TextDecoder', { TextDecoder: undefined }],
+  ])('%s names it at the first call', async (name, globals) => {
+    await withGlobals(globals, async () => {
+      const client = setup.client();
+      for (const call of [() => client.fetch('/x'), () => client.handshake()]) {
+        const error = await errorOf(call());
+        expect(error).toMatchObject({ code: 'runtime-unsupported', message: expect.stringContaining(name) });
+      }
+    });
+    expect(setup.server.handshakes).toBe(0);
+  });
+
+  it('a URL that can be changed names it at once', async () => {
+    class FixedUrl extends URL {
+      override set hash(_: string) {
+        throw new TypeError('not implemented');
+      }
+    }
+    const make = () => Promise.resolve().then(() => setup.client());
+    const error = await withGlobals({ URL: FixedUrl }, () => errorOf(make()));
+    expect(error).toMatchObject({ code: 'runtime-unsupported', message: expect.stringContaining('URL') });
+  });
+});
+
+describe('making a client', () => {
+  it('asks for nothing that needs a request: no timer, no controller, no random bytes', async () => {
+    const forbidden = (name: string) => () => {
+      throw new Error(`${name} in the global scope`);
+    };
+    const globals = {
+      fetch: forbidden('fetch'),
+      setTimeout: forbidden('setTimeout'),
+      AbortController: forbidden('AbortController'),
+      crypto: { subtle: crypto.subtle, getRandomValues: forbidden('getRandomValues') },
+    };
+    const options: E2eClientOptions[] = [{}, { deviceKey: true }, { identityKeys: ['A'.repeat(43)], padding: true }];
+    await withGlobals(globals, async () => {
+      for (const each of options) createE2eClient({ baseUrl: 'https://example.com', ...each }).close();
+      await Promise.resolve();
+    });
+  });
+});
+
+describe('a fetch of another make', () => {
+  it.each<[string, (response: Response) => object]>([
+    ['without getSetCookie()', (response) => ({ headers: joinedHeaders(response) })],
+    ['whose body is a Node stream', ({ body }) => ({ body: body && { [Symbol.asyncIterator]: () => body.values() } })],
+    ['without a body to stream', () => ({ body: undefined })],
+    ['whose responses have no type', () => ({ type: undefined })],
+  ])('%s will do', async (_, change) => {
+    const client = setup.client({ fetch: otherFetch(change) });
+    expect(await (await client.fetch('/x', post)).json()).toEqual({ a: 1 });
+    expect((await client.fetch('/x')).status).toBe(200);
+    expect(setup.server.handshakes).toBe(1);
+  });
+});
