@@ -276,4 +276,20 @@ export const defences = [
     'a fetch that',
     ['src/client/call/response.ts', "response.type === 'basic' && ", ''],
   ),
+  row(
+    'a body of an unknown channel is refused before it is buffered',
+    'test/integration/e2e/early-refusals.spec.ts',
+    'express.*unknown channel',
+    [
+      'src/nest/request/body-reader.ts',
+      'type === MESSAGE_MEDIA_TYPE ? peekAtHeader(precheck) : undefined',
+      'undefined && peekAtHeader(precheck)',
+    ],
+  ),
+  row(
+    'what is discarded of a refused body is bounded',
+    'test/integration/e2e/early-refusals.spec.ts',
+    'express.*up to a bound',
+    ['src/nest/request/linger.ts', 'if (left < 0) giveUp();', ''],
+  ),
 ];

@@ -95,6 +95,16 @@ export class Channels {
   }
 
   /**
+   * What `open` would refuse a message with, as far as its protected header tells: for a message that has not come whole.
+   */
+  async precheck(session: string | undefined, protectedHeader: string): Promise<E2eProblem | undefined> {
+    const header = this.#readHeader(protectedHeader);
+    if (!header) return new E2eProblem('message-rejected');
+    const channel = await this.store.find(session, header.kid, nowInSeconds());
+    return channel ? undefined : new E2eProblem('handshake-required');
+  }
+
+  /**
    * Steps 5 and 6: the message is fresh, and no other copy of it was let in. From here on every answer is sealed.
    *
    * @param arrivedAt when the request's head arrived, in seconds since 1970.

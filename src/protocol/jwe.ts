@@ -13,7 +13,8 @@ export const TAG_BYTES = 16;
 /** The longest protected header, in bytes of JSON. */
 export const MAX_HEADER_BYTES = 4096;
 
-const MAX_HEADER_CHARACTERS = Math.ceil((MAX_HEADER_BYTES * 4) / 3);
+/** The same in base64url. */
+export const MAX_HEADER_CHARACTERS = Math.ceil((MAX_HEADER_BYTES * 4) / 3);
 const IV_CHARACTERS = (IV_BYTES * 4) / 3;
 const TAG_CHARACTERS = Math.ceil((TAG_BYTES * 4) / 3);
 

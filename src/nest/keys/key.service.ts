@@ -170,6 +170,13 @@ export class KeyService implements OnApplicationShutdown {
     return this.#registry.of(store).channels;
   }
 
+  /** @internal Why a message with this protected header would be refused, as far as that tells before the rest is read. */
+  async precheck(request: object, protectedHeader: string): Promise<E2eProblem | undefined> {
+    const session = this.defaultSession.cookieless ?? sessionOf(request);
+    // Without a session, the opening of the message says what is missing.
+    return session && this.channelsOf(session).precheck(session.ref?.id, protectedHeader);
+  }
+
   /** @internal What stands in the URL for a sealed query: the same on every server, and nothing to a reader of logs. */
   queryTag(query: string): string {
     return this.#vault.name(`query ${query}`);

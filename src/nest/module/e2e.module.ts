@@ -125,7 +125,8 @@ export class E2eModule extends ConfigurableModuleClass implements NestModule, On
       );
     }
     const session = bringsOwn || this.defaultSession.isOff ? undefined : this.defaultSession;
-    await platform.install(new BodyReader(maxBodySize, guard), session);
+    const reader = new BodyReader(maxBodySize, guard, (request, header) => this.keys.precheck(request, header));
+    await platform.install(reader, session);
     this.exchange.decoding = {
       maxBodyDepth,
       parseQuery: (query) => platform.parseQuery(query),

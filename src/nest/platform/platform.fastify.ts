@@ -26,10 +26,7 @@ interface FastifyInstance {
     name: 'preHandler' | 'onSend',
     hook: (request: FastifyRequest, reply: FastifyReply) => Promise<unknown>,
   ): unknown;
-  addContentTypeParser(
-    type: string,
-    parser: (request: FastifyRequest, payload: IncomingMessage) => Promise<unknown>,
-  ): unknown;
+  addContentTypeParser(type: string, parser: (request: FastifyRequest) => Promise<unknown>): unknown;
 }
 interface FastifyRequest {
   readonly raw: IncomingMessage;
@@ -83,8 +80,8 @@ export class FastifyPlatform implements Platform {
     if (defaultSession && !this.hasOwnSession()) await this.#installSession(defaultSession);
     for (const type of reader.mediaTypes) {
       if (instance.hasContentTypeParser(type)) throw new Error(parserThere(type));
-      instance.addContentTypeParser(type, async (_request, payload) => {
-        await reader.read(payload);
+      instance.addContentTypeParser(type, async (request) => {
+        await reader.read(request);
         return undefined;
       });
     }

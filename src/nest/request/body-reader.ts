@@ -1,12 +1,14 @@
-import { BadRequestException, Logger } from '@nestjs/common';
+import { Logger } from '@nestjs/common';
 import type { IncomingMessage } from 'node:http';
 import { tooLarge } from '../../channel/channels.js';
-import { MAX_HEADER_BYTES } from '../../protocol/jwe.js';
+import { MAX_HEADER_BYTES, MAX_HEADER_CHARACTERS } from '../../protocol/jwe.js';
 import { essence } from '../../protocol/media-type.js';
 import { MESSAGE_MEDIA_TYPE } from '../../protocol/message.js';
 import { E2eProblem } from '../../protocol/problem.js';
 import { HANDSHAKE_MEDIA_TYPE } from './request-tracker.js';
-import { stateOf } from './exchange-state.js';
+import { collectBody, type Peek } from './body-collector.js';
+import { rawRequest, stateOf } from './exchange-state.js';
+import { linger } from './linger.js';
 import { RateLimitedLogger } from './rate-limited-logger.js';
 
 /** The longest handshake, in bytes: two keys of 4,096 bits in PEM fit well. */
@@ -17,17 +19,20 @@ const BODY_TAKEN =
   'the request. Mount the application before that parser, or have the parser keep the bytes: ' +
   'express.json({ verify: (request, _, bytes) => { request.rawBody = bytes } }).';
 
-const EMPTY = Buffer.alloc(0);
-
 /** Reads the two kinds of body that are ours, as bytes, whatever parsers the application has. */
 export class BodyReader {
   readonly #limits: ReadonlyMap<string, number>;
   readonly #log = new RateLimitedLogger(new Logger('E2eModule'));
 
-  /** @param guarded whether messages are opened before the application's guards, which may take their time. */
+  /**
+   * @param guarded whether messages are opened before the application's guards, which may take their time.
+   * @param precheck why the message with this protected header would be refused, as far as that alone tells. Asked only
+   * where a body does not come in one piece, so that little is buffered for a stranger.
+   */
   constructor(
     maxBodySize: number,
     readonly guarded: boolean,
+    private readonly precheck: (request: object, protectedHeader: string) => Promise<E2eProblem | undefined>,
   ) {
     // Base64url of the plaintext; of the header, the encrypted key, the IV and the tag.
     const message = Math.ceil((maxBodySize * 4) / 3) + 2 * MAX_HEADER_BYTES;
@@ -44,17 +49,24 @@ export class BodyReader {
   /**
    * Reads the body, where it is one of ours and nobody read it yet. One over its limit is remembered as that, for
    * whoever asks for it; the length is counted, not believed. Rejects where the connection ends before the body does.
+   *
+   * @param request the platform's request, whose session is known.
    */
-  async read(request: IncomingMessage): Promise<void> {
-    const { deadline } = stateOf(request);
+  async read(request: object): Promise<void> {
+    const raw = rawRequest(request);
+    const { deadline } = stateOf(raw);
     // A body takes as long as the client's line takes.
     deadline?.hold();
-    await this.#read(request);
+    await this.#read(raw, (protectedHeader) => this.precheck(request, protectedHeader));
     if (this.guarded) deadline?.resume();
   }
 
-  async #read(request: IncomingMessage): Promise<void> {
-    const limit = this.#limits.get(essence(request.headers['content-type'] ?? ''));
+  async #read(
+    request: IncomingMessage,
+    precheck: (protectedHeader: string) => Promise<E2eProblem | undefined>,
+  ): Promise<void> {
+    const type = essence(request.headers['content-type'] ?? '');
+    const limit = this.#limits.get(type);
     const state = stateOf(request);
     if (limit === undefined || state.body) return;
     if (request.readableEnded) {
@@ -62,7 +74,9 @@ export class BodyReader {
       return;
     }
     const isTooLong = Number(request.headers['content-length'] ?? 0) > limit;
-    state.body = isTooLong ? tooLarge(limit) : await collect(request, limit);
+    const peek = type === MESSAGE_MEDIA_TYPE ? peekAtHeader(precheck) : undefined;
+    state.body = isTooLong ? tooLarge(limit) : await collectBody(request, limit, peek);
+    if (state.body instanceof E2eProblem) linger(request);
   }
 
   /** A parent application, or a serverless platform, that reads bodies itself mostly keeps the bytes under this name. */
@@ -85,39 +99,11 @@ export function readBodyOf(request: IncomingMessage): Buffer | undefined {
   return body;
 }
 
-function collect(request: IncomingMessage, limit: number): Promise<Buffer | E2eProblem> {
-  return new Promise((resolve, reject) => {
-    // Most come as one chunk, which is taken as it is. More are put into one buffer that grows: a chunk of one byte would
-    // cost hundreds as a Buffer of its own.
-    let body: Buffer = EMPTY;
-    let length = 0;
-    const settle = (outcome: () => void): void => {
-      request.off('data', onData).off('end', onEnd).off('error', onError).off('close', onError);
-      outcome();
-    };
-    const onData = (chunk: Buffer): void => {
-      const needed = length + chunk.length;
-      if (needed > limit) {
-        settle(() => resolve(tooLarge(limit)));
-        return;
-      }
-      if (length === 0) {
-        body = chunk;
-      } else {
-        if (needed > body.length) body = grown(body, length, Math.min(limit, 2 * needed));
-        chunk.copy(body, length);
-      }
-      length = needed;
-    };
-    const onEnd = (): void => settle(() => resolve(body.subarray(0, length)));
-    // Of the client's making: nothing for an application's log of what it did wrong itself.
-    const onError = (): void => settle(() => reject(new BadRequestException('The request ended before its body did.')));
-    request.on('data', onData).on('end', onEnd).on('error', onError).on('close', onError);
-  });
-}
-
-function grown(body: Buffer, length: number, size: number): Buffer {
-  const larger = Buffer.allocUnsafe(size);
-  body.copy(larger, 0, 0, length);
-  return larger;
+/** Hands over the protected header, the first part of a message, once it is there in full or longer than any. */
+function peekAtHeader(precheck: (protectedHeader: string) => Promise<E2eProblem | undefined>): Peek {
+  return (soFar) => {
+    const end = soFar.indexOf('.');
+    if (end < 0 && soFar.length <= MAX_HEADER_CHARACTERS) return undefined;
+    return precheck(soFar.toString('latin1', 0, end < 0 ? soFar.length : end));
+  };
 }

@@ -1,0 +1,81 @@
+import { BadRequestException } from '@nestjs/common';
+import type { IncomingMessage } from 'node:http';
+import { tooLarge } from '../../channel/channels.js';
+import type { E2eProblem } from '../../protocol/problem.js';
+
+const EMPTY = Buffer.alloc(0);
+
+/** Looks at what has come so far of a body; a promise says that it decides whether the rest is wanted. */
+export type Peek = (soFar: Buffer) => Promise<E2eProblem | undefined> | undefined;
+
+/**
+ * Collects a body and leaves the request open: `end` is not emitted, so that the request can be read again after
+ * `request.unshift(plaintext)`. A stream ends only when more is asked for than is there, so exactly what is buffered is
+ * read each time.
+ *
+ * @param peek called while the body is incomplete, until it returns a promise. Nothing is read before that settles.
+ * @returns the body, or the problem that it was refused with.
+ */
+export function collectBody(request: IncomingMessage, limit: number, peek?: Peek): Promise<Buffer | E2eProblem> {
+  if (hasEnded(request)) return Promise.resolve(EMPTY);
+  return new Promise((resolve, reject) => {
+    // Most come as one chunk, which is taken as it is. More are put into one buffer that grows: a chunk of one byte would
+    // cost hundreds as a Buffer of its own.
+    let body: Buffer = EMPTY;
+    let length = 0;
+    let isHeld = false;
+
+    const settle = (outcome: () => void): void => {
+      request.off('readable', onReadable).off('error', onError).off('close', onError);
+      outcome();
+    };
+    const append = (chunk: Buffer): void => {
+      const needed = length + chunk.length;
+      if (length === 0) {
+        body = chunk;
+      } else {
+        if (needed > body.length) body = grown(body, length, Math.min(limit, 2 * needed));
+        chunk.copy(body, length);
+      }
+      length = needed;
+    };
+    const onReadable = (): void => {
+      if (isHeld) return;
+      const available = request.readableLength;
+      if (length + available > limit) {
+        settle(() => resolve(tooLarge(limit)));
+        return;
+      }
+      if (available > 0) append(request.read(available) as Buffer);
+      const soFar = body.subarray(0, length);
+      if (hasEnded(request)) settle(() => resolve(soFar));
+      else hold(peek?.(soFar));
+    };
+    const hold = (verdict: ReturnType<Peek>): void => {
+      if (!verdict) return;
+      isHeld = true;
+      peek = undefined;
+      const goOn = (problem?: E2eProblem): void => {
+        isHeld = false;
+        if (problem) settle(() => resolve(problem));
+        else onReadable();
+      };
+      verdict.then(goOn, () => goOn());
+    };
+    // Of the client's making: nothing for an application's log of what it did wrong itself.
+    const onError = (): void => settle(() => reject(new BadRequestException('The request ended before its body did.')));
+    request.on('readable', onReadable).on('error', onError).on('close', onError);
+  });
+}
+
+/** Whether all of a body has come and was read, although its `end` was perhaps not emitted. Node has no public name for it. */
+function hasEnded(request: IncomingMessage): boolean {
+  const { _readableState: state } = request as unknown as { _readableState: { readonly ended: boolean } };
+  return state.ended && request.readableLength === 0;
+}
+
+function grown(body: Buffer, length: number, size: number): Buffer {
+  const larger = Buffer.allocUnsafe(size);
+  body.copy(larger, 0, 0, length);
+  return larger;
+}
