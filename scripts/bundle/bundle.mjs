@@ -5,7 +5,8 @@ import { brotliCompressSync, constants } from 'node:zlib';
 import { build } from 'esbuild';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
-const CLIENT = 'dist/esm/client/index.js';
+const CLIENT = 'dist/esm/client/lazy.js';
+const WHOLE = 'dist/esm/client/index.js';
 const FORGE = 'node-forge';
 
 const SETTINGS = {
@@ -22,21 +23,20 @@ const SETTINGS = {
 
 /** Every dynamic import of the client: which page loads it, and whether one that changes no option ever does. */
 const ON_DEMAND = {
-  'client/opener.js': ['the first call of any page: crypto engine, key checks, handshake, channel', true],
+  'client/handshake/opener.js': ['the first call of any page: crypto engine, key checks, handshake, channel', true],
   'client/messages.js': ['an error: its sentence', false],
-  'client/redirects.js': ['a sealed redirect', false],
-  'client/identity.js': ['identityKeys: the pins', false],
-  'client/device.js': ['deviceKey', false],
-  'client/cookies.js': ['platforms without cookies, no browser', false],
-  'protocol/curve-keys.js': ['keyKind P-256 or X25519', false],
+  'client/call/redirects.js': ['a sealed redirect', false],
+  'client/trust/identity.js': ['identityKeys: the pins', false],
+  'client/trust/device.js': ['deviceKey', false],
+  'client/call/cookies.js': ['platforms without cookies, no browser', false],
   'protocol/padding.js': ['padding', false],
-  'crypto/web-signer.js': ['identityKeys: signatures by WebCrypto', false],
   'crypto/forge.js': ['no WebCrypto (plain HTTP): what makes an engine of node-forge', false],
 };
 
 /**
  * - `initial`: everything that loads with the client's entry, dynamic imports left out;
  * - `default`: `initial`, and what the first call of a page that changes no option imports beside;
+ * - `whole`: the entry for service workers and everything else that is no page: all of it but node-forge in one file;
  * - `chunks`: what is imported on demand, each with what it is for, and what it adds to what is there by then. Where two
  *   of them share a file, both are charged for it. `default` of a chunk: whether every page loads it.
  */
@@ -73,7 +73,7 @@ export async function measureBundle() {
     entry: 'no WebCrypto (plain HTTP): node-forge itself',
     default: false,
   });
-  return { initial: sizeOf(initial), default: sizeOf(everyPage), chunks };
+  return { initial: sizeOf(initial), default: sizeOf(everyPage), whole: await wholeSize(), chunks };
 }
 
 async function bundle() {
@@ -86,6 +86,17 @@ async function bundle() {
   });
   const contents = new Map(outputFiles.map(({ path, contents }) => [posix(relative(ROOT, path)), contents]));
   return { outputs: metafile.outputs, contents };
+}
+
+async function wholeSize() {
+  const { outputFiles } = await build({
+    ...SETTINGS,
+    entryPoints: [WHOLE],
+    outdir: 'whole',
+    external: [FORGE, '*/forge.js'],
+  });
+  const [{ contents }] = outputFiles;
+  return { raw: contents.length, brotli: brotli(contents), files: 1 };
 }
 
 /** By itself, since it is CommonJS: what esbuild adds to load that would count as the client's. */
@@ -137,6 +148,7 @@ if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
     line('', { raw: 'raw', brotli: 'brotli' }, '');
     line('initial', report.initial, 'what the entry loads');
     for (const chunk of report.chunks) line(`+ ${basename(chunk.name)}`, chunk, chunk.entry);
+    line('whole', report.whole, 'the entry for service workers, in one file');
     line('default page', report.default, 'initial, and what the first call of every page loads beside');
   }
 }

@@ -1,7 +1,7 @@
 import type { KeyKind } from '../protocol/jwk.js';
 import type { Answer } from './call/answer.js';
 import { Channels } from './channel/channels.js';
-import { failure } from './errors.js';
+import { failure, need } from './errors.js';
 import { resolveOptions, type E2eClientOptions } from './options.js';
 import { isResendable, readRequest, sealRequest, type E2eRequestInit, type OutgoingRequest } from './call/request.js';
 import { present, readAnswer } from './call/response.js';
@@ -71,7 +71,7 @@ export function createE2eClient(options: E2eClientOptions = {}): E2eClient {
           request.url.hash = '';
           return present(response, request.url.href, redirects > 0);
         }
-        const { follow } = await import('./call/redirects.js');
+        const { follow } = await need('redirects', () => import('./call/redirects.js'));
         request = follow(request, response.status, location, redirects);
       }
     },

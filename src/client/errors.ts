@@ -1,5 +1,6 @@
 import type { ProblemName } from '../protocol/problem-name.js';
 import type { MESSAGES } from './messages.js';
+import { load, type PartName } from './parts.js';
 
 /**
  * What went wrong at the client's end:
@@ -67,9 +68,25 @@ export async function failure<Reason extends keyof typeof MESSAGES>(
   reason: Reason,
   ...facts: Facts<Reason> extends [infer Given] ? [Given & AnswerFacts] : []
 ): Promise<E2eClientError> {
-  const message = await import('./messages.js').then(
+  const message = await load('messages', () => import('./messages.js')).then(
     ({ MESSAGES }) => (MESSAGES[reason] as (...given: unknown[]) => string)(...facts),
     () => `${code}: ${reason}`,
   );
   return new E2eClientError(code, message, facts[0]);
+}
+
+/**
+ * A part of the client that may have to be loaded first.
+ *
+ * @throws E2eClientError `runtime-unsupported` where it cannot be loaded.
+ */
+export async function need<Module>(name: PartName, importIt: () => Promise<Module>): Promise<Module> {
+  try {
+    return await load(name, importIt);
+  } catch (cause) {
+    const message =
+      `A file of the client could not be loaded (${name}). Is it still on the server, for pages of an earlier version? ` +
+      'Service workers have no import(): in one, import nestjs-e2e-encryption/client/static.';
+    throw Object.assign(new E2eClientError('runtime-unsupported', message), { cause });
+  }
 }

@@ -1,9 +1,19 @@
-export { createE2eClient, type ChannelFacts, type E2eClient } from './client.js';
-export { E2eClientError, type E2eClientErrorCode } from './errors.js';
-export type { DeviceKey, DeviceKeyOption } from './trust/device.js';
-export type { DeviceStorage, StoredDevice } from './trust/device-storage.js';
-export type { E2eClientOptions, ResendRequest } from './options.js';
-export type { E2eRequestInit } from './call/request.js';
-export type { KeyKind, SigningJwk } from '../protocol/jwk.js';
-export type { ProblemName } from '../protocol/problem-name.js';
-export type { CryptoEngine } from '../protocol/crypto.js';
+// The client whole, for service workers (no import() there), servers, React Native, and whoever bundles.
+import * as padding from '../protocol/padding.js';
+import * as cookies from './call/cookies.js';
+import * as redirects from './call/redirects.js';
+import { createE2eClient as create, type E2eClient } from './client.js';
+import * as opener from './handshake/opener.js';
+import * as messages from './messages.js';
+import type { E2eClientOptions } from './options.js';
+import { provide } from './parts.js';
+import * as device from './trust/device.js';
+import * as identity from './trust/identity.js';
+
+export * from './types.js';
+
+/** @throws E2eClientError `invalid-option`. */
+export function createE2eClient(options: E2eClientOptions = {}): E2eClient {
+  provide({ cookies, device, identity, messages, opener, padding, redirects });
+  return create(options);
+}

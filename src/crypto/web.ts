@@ -21,6 +21,7 @@ import {
 } from '../protocol/jwk.js';
 import { isZero } from './bytes.js';
 import { Opaque } from './opaque.js';
+import { verifySignature } from './web-signer.js';
 
 const CONTENT_KEY_BYTES = 32;
 
@@ -150,9 +151,7 @@ export class WebEngine implements CryptoEngine {
       );
   }
 
-  /** Loaded only where an identity is pinned. */
   async verify(jwk: SigningJwk, data: Bytes, signature: Bytes): Promise<boolean> {
-    const { verifySignature } = await import('./web-signer.js');
     return supported(signatureAlgorithm(jwk), verifySignature(subtle(), jwk, data, signature));
   }
 }

@@ -7,7 +7,7 @@ import {
   REQUEST_HEADER,
 } from '../../protocol/media-type.js';
 import type { Channel, MessageBinding } from '../channel/channel.js';
-import { failure, type E2eClientError } from '../errors.js';
+import { failure, need, type E2eClientError } from '../errors.js';
 import type { Settings } from '../options.js';
 import { isA } from '../runtime.js';
 
@@ -113,7 +113,9 @@ export async function sealRequest(
   let plaintext: Uint8Array = new Uint8Array();
   let cty: string | undefined;
   if (body && sealed) {
-    plaintext = padding ? (await import('../../protocol/padding.js')).pad(body, mediaType) : body;
+    plaintext = padding
+      ? (await need('padding', () => import('../../protocol/padding.js'))).pad(body, mediaType)
+      : body;
     cty = mediaType;
   } else if (!body && sealed && sealQuery && url.search) {
     plaintext = new TextEncoder().encode(url.search.slice(1));

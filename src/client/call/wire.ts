@@ -1,6 +1,7 @@
 import { essence, JSON_MEDIA_TYPE, PROBLEM_MEDIA_TYPE } from '../../protocol/media-type.js';
 import { readBytes } from './bytes.js';
 import type { CookieJar } from './cookies.js';
+import { need } from '../errors.js';
 import type { Settings } from '../options.js';
 import { checkRuntime } from '../runtime.js';
 import { refusal } from './plain.js';
@@ -93,6 +94,6 @@ export function leavesCookiesToUs(base: URL): boolean {
 
 /** Imported only where it is used: no browser needs it. */
 async function makeJar(): Promise<CookieJar> {
-  const { CookieJar } = await import('./cookies.js');
+  const { CookieJar } = await need('cookies', () => import('./cookies.js'));
   return new CookieJar();
 }

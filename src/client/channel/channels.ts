@@ -1,5 +1,5 @@
 import type { Channel } from './channel.js';
-import { E2eClientError, failure } from '../errors.js';
+import { E2eClientError, failure, need } from '../errors.js';
 import type { Opener } from '../handshake/opener.js';
 import type { Settings } from '../options.js';
 import type { Wire } from '../call/wire.js';
@@ -68,7 +68,7 @@ export class Channels {
   /** What opens channels is imported for the first, so that a page has it when it wants one, not when it starts. */
   async #shakeHands(signal: AbortSignal): Promise<Channel> {
     const make = async () => {
-      const { Opener } = await import('../handshake/opener.js');
+      const { Opener } = await need('opener', () => import('../handshake/opener.js'));
       this.#opener ??= new Opener(this.#settings, this.#wire, this.#seen);
       return this.#opener.open(signal);
     };

@@ -1,6 +1,6 @@
 import { WebEngine } from '../../crypto/web.js';
 import type { CryptoEngine } from '../../protocol/crypto.js';
-import { failure } from '../errors.js';
+import { failure, need } from '../errors.js';
 import type { Settings } from '../options.js';
 
 /**
@@ -20,6 +20,6 @@ export async function loadEngine({ engine: wanted, keyKind }: Settings): Promise
 async function loadByName(name: 'auto' | 'web' | 'forge'): Promise<CryptoEngine> {
   if (name !== 'forge' && WebEngine.isAvailable()) return new WebEngine();
   if (name === 'web') throw await failure('engine-unsupported', 'noWebCrypto');
-  const { ForgeEngine } = await import('../../crypto/forge.js');
+  const { ForgeEngine } = await need('forge', () => import('../../crypto/forge.js'));
   return new ForgeEngine();
 }

@@ -1,3 +1,4 @@
+import { channelKeyFlaw } from '../../protocol/curve-keys.js';
 import type { Bytes, CryptoEngine, PrivateKey } from '../../protocol/crypto.js';
 import { isJsonObject, parseJsonObject, type JsonObject } from '../../protocol/json.js';
 import { publicMembers, type KeyKind, type PublicJwk } from '../../protocol/jwk.js';
@@ -75,7 +76,7 @@ export async function shakeHands(
 async function readServerKey(jwk: unknown, kind: KeyKind): Promise<PublicJwk> {
   if (!isJsonObject(jwk)) throw await rejected('rule');
   if ((jwk.kty === 'RSA' ? 'RSA' : jwk.crv) !== kind) throw await rejected('kind');
-  const flaw = kind === 'RSA' ? rsaKeyFlaw(jwk) : (await import('../../protocol/curve-keys.js')).channelKeyFlaw(jwk);
+  const flaw = kind === 'RSA' ? rsaKeyFlaw(jwk) : channelKeyFlaw(jwk);
   if (flaw) throw await rejected('rule');
   return publicMembers(jwk) as PublicJwk;
 }

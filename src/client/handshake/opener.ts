@@ -3,7 +3,7 @@ import { parseJsonObject, type JsonObject } from '../../protocol/json.js';
 import type { Channel } from '../channel/channel.js';
 import type { Device } from '../trust/device.js';
 import { loadEngine } from './engine.js';
-import { failure } from '../errors.js';
+import { failure, need } from '../errors.js';
 import { shakeHands } from './handshake.js';
 import type { PinnedIdentity } from '../trust/identity.js';
 import type { Settings } from '../options.js';
@@ -56,7 +56,7 @@ export class Opener {
   async #loadIdentity(): Promise<PinnedIdentity | undefined> {
     const { identityKeys } = this.#settings;
     if (!identityKeys) return undefined;
-    const { PinnedIdentity } = await import('../trust/identity.js');
+    const { PinnedIdentity } = await need('identity', () => import('../trust/identity.js'));
     return (this.#identity ??= new PinnedIdentity(identityKeys, () =>
       this.#ask('identity', { method: 'GET', signal: this.#signal }, 200, JWK_SET_MEDIA_TYPE),
     ));
@@ -65,7 +65,7 @@ export class Opener {
   async #loadDevice(): Promise<Device | undefined> {
     const { deviceKey, at } = this.#settings;
     if (!deviceKey) return undefined;
-    const { Device } = await import('../trust/device.js');
+    const { Device } = await need('device', () => import('../trust/device.js'));
     return (this.#device ??= await Device.load(deviceKey, at('handshake')));
   }
 }

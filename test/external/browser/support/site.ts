@@ -1,4 +1,4 @@
-import { Controller, Get, Header, NotFoundException, Param } from '@nestjs/common';
+import { Controller, Get, Header, NotFoundException, Req } from '@nestjs/common';
 import { readdirSync, readFileSync } from 'node:fs';
 import type * as Client from '../../../../src/client/index.js';
 
@@ -10,7 +10,7 @@ declare global {
 const BUILT = new URL('../../../../dist/esm/', import.meta.url);
 const library = new Map(
   ['client', 'crypto', 'protocol'].flatMap((folder) =>
-    readdirSync(new URL(folder, BUILT))
+    readdirSync(new URL(folder, BUILT), { recursive: true, encoding: 'utf8' })
       .filter((name) => name.endsWith('.js'))
       .map((name) => [`${folder}/${name}`, readFileSync(new URL(`${folder}/${name}`, BUILT), 'utf8')]),
   ),
@@ -25,13 +25,13 @@ export class SiteController {
   @Header('Content-Type', 'text/html; charset=utf-8')
   page(): string {
     return `<!doctype html><title>A page</title><link rel="icon" href="data:,">
-      <script type="module">import * as e2e from '/lib/client/index.js'; globalThis.e2e = e2e;</script>`;
+      <script type="module">import * as e2e from '/lib/client/lazy.js'; globalThis.e2e = e2e;</script>`;
   }
 
-  @Get('lib/:folder/:file')
+  @Get('lib/*path')
   @Header('Content-Type', JAVASCRIPT)
-  file(@Param('folder') folder: string, @Param('file') file: string): string {
-    const source = library.get(`${folder}/${file}`);
+  file(@Req() { url }: { url: string }): string {
+    const source = library.get(url.slice('/lib/'.length));
     if (source === undefined) throw new NotFoundException();
     return source;
   }
@@ -50,5 +50,21 @@ export class SiteController {
           postMessage({ error: String(error) });
         }
       };`;
+  }
+
+  /** The same in a module service worker, which has no import(): what is asked with options of the client's own. */
+  @Get('service-worker.js')
+  @Header('Content-Type', JAVASCRIPT)
+  serviceWorker(): string {
+    return `import { createE2eClient } from '/lib/client/index.js';
+      addEventListener('activate', (event) => event.waitUntil(clients.claim()));
+      addEventListener('message', async ({ data: { options, url, init }, source }) => {
+        try {
+          const response = await createE2eClient(options).fetch(url, init);
+          source.postMessage({ status: response.status, body: await response.text() });
+        } catch (error) {
+          source.postMessage({ code: error.code, message: error.message });
+        }
+      });`;
   }
 }

@@ -1,0 +1,9 @@
+export type { ChannelFacts, E2eClient } from './client.js';
+export { E2eClientError, type E2eClientErrorCode } from './errors.js';
+export type { DeviceKey, DeviceKeyOption } from './trust/device.js';
+export type { DeviceStorage, StoredDevice } from './trust/device-storage.js';
+export type { E2eClientOptions, ResendRequest } from './options.js';
+export type { E2eRequestInit } from './call/request.js';
+export type { KeyKind, SigningJwk } from '../protocol/jwk.js';
+export type { ProblemName } from '../protocol/problem-name.js';
+export type { CryptoEngine } from '../protocol/crypto.js';
