@@ -18,7 +18,7 @@ export { E2eProblem, type ProblemDetails, type ProblemName } from './protocol/pr
 export type { KeyKind, PublicJwk, SigningJwk } from './protocol/keys.js';
 
 export { E2eEvents, type E2eCounters, type E2eEvent } from './channel/events.js';
-export { MemoryReplayGuard, ReplayGuard, type ClaimResult } from './channel/replay.js';
+export { MemoryReplayGuard, type ClaimResult, type ReplayGuard } from './channel/replay.js';
 export type { Answer, OpenedMessage } from './channel/channel.js';
 export type { Binding } from './channel/channels.js';
 export type { HandshakeAnswer } from './channel/handshake.js';

@@ -66,17 +66,21 @@ export class KeyPool {
   /**
    * A pair that nobody else gets.
    *
-   * @throws E2eProblem `busy` where too many wait already, or where the pool was stopped.
+   * @param gone aborted when the client's connection ends: it then leaves the queue, and no pair is made for it.
+   * @throws E2eProblem `busy` where too many wait already, where the pool was stopped, and where the client is gone.
    */
-  take(): Promise<KeyPair> {
-    if (this.isExhausted) return Promise.reject(new E2eProblem('busy'));
+  take(gone?: AbortSignal): Promise<KeyPair> {
+    if (this.isExhausted || gone?.aborted) return Promise.reject(new E2eProblem('busy'));
     const pair = this.#ready.shift();
-    const taken = pair
-      ? Promise.resolve(pair)
-      : new Promise<KeyPair>((resolve, reject) => this.#waiters.push({ resolve, reject }));
+    const taken = pair ? Promise.resolve(pair) : this.#wait(gone);
     this.#onChange?.(this.state);
     this.fill();
     return taken;
+  }
+
+  /** Takes a pair back that was not used: nobody has seen it. */
+  giveBack(pair: KeyPair): void {
+    if (!this.#stopped) this.#hand(pair);
   }
 
   /** Starts making pairs until the pool is full. */
@@ -108,12 +112,39 @@ export class KeyPool {
 
   #add(publicKey: KeyObject, privateKey: KeyObject): void {
     if (this.#stopped) return;
-    const pair = this.#engine.keyPairFrom(publicKey, privateKey);
+    this.#hand(this.#engine.keyPairFrom(publicKey, privateKey));
+    this.fill();
+  }
+
+  #hand(pair: KeyPair): void {
     const waiter = this.#waiters.shift();
     if (waiter) waiter.resolve(pair);
     else this.#ready.push(pair);
     this.#onChange?.(this.state);
-    this.fill();
+  }
+
+  #wait(gone: AbortSignal | undefined): Promise<KeyPair> {
+    return new Promise((resolve, reject) => {
+      const leave = (): void => {
+        const place = this.#waiters.indexOf(waiter);
+        if (place < 0) return;
+        this.#waiters.splice(place, 1);
+        this.#onChange?.(this.state);
+        reject(new E2eProblem('busy'));
+      };
+      const waiter: Waiter = {
+        resolve: (pair) => {
+          gone?.removeEventListener('abort', leave);
+          resolve(pair);
+        },
+        reject: (error) => {
+          gone?.removeEventListener('abort', leave);
+          reject(error);
+        },
+      };
+      this.#waiters.push(waiter);
+      gone?.addEventListener('abort', leave, { once: true });
+    });
   }
 
   /** No pair could be made: whoever waits is told so, and the next handshake tries again. */

@@ -1,4 +1,3 @@
-import type { KeyManagement } from '../protocol/message.js';
 import { E2eProblem } from '../protocol/problem.js';
 import type { Awaitable } from '../protocol/crypto.js';
 import type { E2eEvents } from './events.js';
@@ -7,10 +6,9 @@ import type { ClaimResult, ReplayGuard } from './replay.js';
 /** The same windows, with an event for each claim. Whatever a guard of the application's own throws, it is `busy`. */
 export function observed(guard: ReplayGuard, events: E2eEvents): ReplayGuard {
   return {
-    shared: guard.shared,
     open: (kid, expiresAt) => orBusy(() => guard.open(kid, expiresAt)),
     close: (kid) => orBusy(() => guard.close(kid)),
-    async claim(kid: string, way: KeyManagement, seq: number): Promise<ClaimResult> {
+    async claim(kid, way, seq): Promise<ClaimResult> {
       const from = performance.now();
       let claim: ClaimResult | 'failed' = 'failed';
       try {
@@ -21,6 +19,8 @@ export function observed(guard: ReplayGuard, events: E2eEvents): ReplayGuard {
         events.emit({ type: 'window', claim, ms: performance.now() - from });
       }
     },
+    ...(guard.time && { time: () => orBusy(() => guard.time!()) }),
+    ...(guard.check && { check: () => guard.check!() }),
   };
 }
 

@@ -1,5 +1,7 @@
 import type { Awaitable } from '../protocol/crypto.js';
 import type { KeyManagement } from '../protocol/message.js';
+import { E2eProblem } from '../protocol/problem.js';
+import { BoundedMap } from './store/bounded-map.js';
 
 /** How many sequence numbers a window remembers. */
 export const WINDOW_SIZE = 1024;
@@ -9,18 +11,20 @@ export type ClaimResult = 'new' | 'replayed' | 'lost';
 
 /**
  * Takes each sequence number of a channel once (PROTOCOL §5). A claim is atomic across all servers that share the
- * channel; whoever cannot answer throws, and the request is refused.
+ * channel. Windows that may have come back older than they were are `lost`. A guard that cannot answer throws, and the
+ * request is refused as `busy`.
  */
 export interface ReplayGuard {
-  /** Whether several servers share these windows. */
-  readonly shared: boolean;
   /** Makes a channel's windows, before the handshake is answered. `expiresAt` in seconds since 1970. */
   open(kid: string, expiresAt: number): Awaitable<void>;
   claim(kid: string, way: KeyManagement, seq: number): Awaitable<ClaimResult>;
-  /** Forgets a channel's windows: whatever comes on it from now on is lost. */
+  /** Forgets a channel's windows: from now on everything that comes on it is `lost`. */
   close(kid: string): Awaitable<void>;
+  /** The clock that all servers share, in milliseconds since 1970. Without it each server goes by its own clock. */
+  time?(): Awaitable<number>;
+  /** What is wrong with the store's settings, in sentences for the log. Called once, when the application starts. */
+  check?(): Awaitable<readonly string[]>;
 }
-export const ReplayGuard = Symbol('ReplayGuard');
 
 /**
  * A sliding window over sequence numbers, as RFC 6479: a ring of bits that is never shifted, 33 words of 32 bits for a
@@ -48,7 +52,6 @@ export class SlidingWindow {
 }
 
 interface Windows {
-  readonly expiresAt: number;
   readonly dir: SlidingWindow;
   /** Made when the first plain message comes: most channels never see one. */
   plain?: SlidingWindow;
@@ -56,20 +59,18 @@ interface Windows {
 
 /** Windows in this process's memory: right for one process, and for channels that only one process serves. */
 export class MemoryReplayGuard implements ReplayGuard {
-  readonly shared = false;
-  /** In the order in which they were opened, and so about in the order in which they end. */
-  readonly #windows = new Map<string, Windows>();
+  readonly #windows: BoundedMap<Windows>;
 
-  /** @param max how many channels' windows are kept; beyond it the oldest goes, and its client shakes hands again. */
-  constructor(private readonly max = 100_000) {}
+  /**
+   * @param max how many channels' windows are kept. At the bound a new channel takes the place of one that nobody uses;
+   * where all are in use, its handshake is refused as `busy`.
+   */
+  constructor(max = 100_000) {
+    this.#windows = new BoundedMap(max);
+  }
 
   open(kid: string, expiresAt: number): void {
-    const now = Date.now() / 1000;
-    for (const [oldest, windows] of this.#windows) {
-      if (windows.expiresAt > now && this.#windows.size < this.max) break;
-      this.#windows.delete(oldest);
-    }
-    this.#windows.set(kid, { expiresAt, dir: new SlidingWindow() });
+    if (!this.#windows.set(kid, { dir: new SlidingWindow() }, expiresAt * 1000)) throw new E2eProblem('busy');
   }
 
   claim(kid: string, way: KeyManagement, seq: number): ClaimResult {

@@ -1,6 +1,2 @@
-export {
-  redisReplayGuard,
-  type IoRedisClient,
-  type NodeRedisClient,
-  type RedisReplayGuardOptions,
-} from './replay-guard.js';
+export type { IoRedisClient, NodeRedisClient } from './client.js';
+export { redisReplayGuard, type RedisReplayGuardOptions } from './replay-guard.js';

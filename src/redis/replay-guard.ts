@@ -2,48 +2,63 @@ import { createHash } from 'node:crypto';
 import { WINDOW_SIZE, type ClaimResult, type ReplayGuard } from '../channel/replay.js';
 import type { KeyManagement } from '../protocol/message.js';
 import { E2eProblem } from '../protocol/problem.js';
-
-/** What is used of a client of the `redis` package (node-redis 4 and later), alone or of a cluster. */
-export interface NodeRedisClient {
-  evalSha(sha: string, options: { keys: string[]; arguments: string[] }): Promise<unknown>;
-  eval(script: string, options: { keys: string[]; arguments: string[] }): Promise<unknown>;
-}
-
-/** What is used of a client of the `ioredis` package (5 and later), alone or of a cluster. */
-export interface IoRedisClient {
-  evalsha(sha: string, keys: number, ...keysAndArguments: string[]): Promise<unknown>;
-  eval(script: string, keys: number, ...keysAndArguments: string[]): Promise<unknown>;
-}
+import { checkDurability, checkEpoch } from './checks.js';
+import { within, type IoRedisClient, type NodeRedisClient } from './client.js';
 
 export interface RedisReplayGuardOptions {
-  /** What stands before each key. Default `e2e:window:`. */
+  /** Prefix of each key. Default `e2e:window:`. */
   prefix?: string;
   /** Milliseconds after which a claim that was not answered is `busy`. Default 2000. */
   timeout?: number;
+  /**
+   * Whether this Redis never loses a write that it has acknowledged: a single server with `appendonly yes` and
+   * `appendfsync always`, no replica that is promoted, no restored backup. Windows then outlive a restart of Redis.
+   * Default `false`: after a restart, a failover or a restored backup every channel is lost, and clients open new ones.
+   */
+  durable?: boolean;
 }
 
 /** Bits of ring in a window: one word of 32 more than it remembers, as in the one in memory (RFC 6479). */
 const RING_BITS = WINDOW_SIZE + 32;
 /** A window: the highest number seen in 64 bits, then the ring. */
 const WINDOW_BITS = 64 + RING_BITS;
+const WINDOWS_BYTES = (2 * WINDOW_BITS) / 8;
 
 /**
  * KEYS[1] is the channel's windows, one for each way, in one string of constant length that expires with the channel;
- * one key, so that it runs on a cluster. ARGV: `open` and the end in seconds; or `claim`, the way's number, and `seq`.
+ * one key, so that it runs on a cluster. Behind the windows stands the epoch in which they were made: Redis' replication
+ * id, which is new after each start as a master and after each promotion of a replica. Whatever Redis may have
+ * forgotten, it forgot before an epoch began, so that windows of an earlier one are not believed (PROTOCOL §5).
+ *
+ * ARGV: what to do and `durable`; of `open` the end in seconds; of `claim` the way's number and `seq`.
  */
 const SCRIPT = `
-if ARGV[1] == 'open' then
-  redis.call('SET', KEYS[1], string.rep('\\0', ${(2 * WINDOW_BITS) / 8}), 'EXAT', ARGV[2])
-  return 1
-end
 if ARGV[1] == 'close' then
   return redis.call('DEL', KEYS[1])
 end
-if redis.call('STRLEN', KEYS[1]) ~= ${(2 * WINDOW_BITS) / 8} then
+if ARGV[1] == 'time' then
+  local time = redis.call('TIME')
+  return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+end
+local epoch = ''
+if ARGV[2] ~= 'durable' then
+  epoch = string.match(redis.call('INFO', 'replication'), 'master_replid:(%x+)')
+  if not epoch then
+    return redis.error_reply('E2E no master_replid')
+  end
+end
+if ARGV[1] == 'open' then
+  redis.call('SET', KEYS[1], string.rep('\\0', ${WINDOWS_BYTES}) .. epoch, 'EXAT', ARGV[3])
+  return 1
+end
+if redis.call('STRLEN', KEYS[1]) ~= ${WINDOWS_BYTES} + #epoch then
   return -1
 end
-local base = tonumber(ARGV[2]) * ${WINDOW_BITS}
-local seq = tonumber(ARGV[3])
+if redis.call('GETRANGE', KEYS[1], ${WINDOWS_BYTES}, -1) ~= epoch then
+  return -1
+end
+local base = tonumber(ARGV[3]) * ${WINDOW_BITS}
+local seq = tonumber(ARGV[4])
 local highest = redis.call('BITFIELD', KEYS[1], 'GET', 'u63', base)[1]
 if seq <= highest - ${WINDOW_SIZE} then
   return 0
@@ -68,27 +83,34 @@ const WAY_NUMBER: Record<KeyManagement, string> = { dir: '0', 'RSA-OAEP-256': '1
 /**
  * Sequence windows in Redis or Valkey, shared by all servers: a claim is one round trip, and atomic. Whatever keeps
  * Redis from answering is `busy`, and the request is refused.
+ *
+ * @example
+ * E2eModule.forRoot({ replayGuard: redisReplayGuard(client), secret, session: { store } });
  */
 export function redisReplayGuard(
   client: NodeRedisClient | IoRedisClient,
-  { prefix = 'e2e:window:', timeout = 2000 }: RedisReplayGuardOptions = {},
+  { prefix = 'e2e:window:', timeout = 2000, durable = false }: RedisReplayGuardOptions = {},
 ): ReplayGuard {
-  const run = async (kid: string, ...args: string[]): Promise<number> => {
+  const mode = durable ? 'durable' : '';
+  const ask = async (key: string, ...args: string[]): Promise<number> =>
+    Number(await within(timeout, runScript(client, prefix + key, args)));
+  const run = async (key: string, ...args: string[]): Promise<number> => {
     try {
-      return Number(await within(timeout, runScript(client, prefix + kid, args)));
+      return await ask(key, ...args);
     } catch {
       throw new E2eProblem('busy');
     }
   };
   return {
-    shared: true,
     open: async (kid, expiresAt) => {
-      await run(kid, 'open', String(expiresAt));
+      await run(kid, 'open', mode, String(expiresAt));
     },
-    claim: async (kid, way, seq) => claimOf(await run(kid, 'claim', WAY_NUMBER[way], String(seq))),
+    claim: async (kid, way, seq) => claimOf(await run(kid, 'claim', mode, WAY_NUMBER[way], String(seq))),
     close: async (kid) => {
       await run(kid, 'close');
     },
+    time: () => run('time', 'time'),
+    check: () => (durable ? checkDurability(client, timeout) : checkEpoch(() => ask('check', 'claim', mode, '0', '1'))),
   };
 }
 
@@ -108,12 +130,4 @@ async function runScript(client: NodeRedisClient | IoRedisClient, key: string, a
     if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw error;
     return isNodeRedis ? client.eval(SCRIPT, { keys: [key], arguments: args }) : client.eval(SCRIPT, 1, key, ...args);
   }
-}
-
-function within<T>(milliseconds: number, promise: Promise<T>): Promise<T> {
-  let timer: ReturnType<typeof setTimeout>;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error('no answer in time')), milliseconds);
-  });
-  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
 }

@@ -86,8 +86,7 @@ export class ChannelStore {
     }
     if (held.channel.expiresAt <= now) return undefined;
     held.usedAt = Date.now();
-    // A session in use must not lose its device key to a flood of others.
-    if (held.sessionName !== undefined) this.records.touch?.(held.sessionName);
+    if (held.sessionName !== undefined) void this.records.get(held.sessionName).catch(() => undefined);
     return held.channel;
   }
 

@@ -1,25 +1,23 @@
-import { LRUCache } from 'lru-cache';
 import { E2eProblem } from '../../protocol/problem.js';
+import { BoundedMap } from './bounded-map.js';
 
 /**
- * Where channels are kept: texts under names, each with an end. Whoever cannot answer throws `busy`, and the request is
- * refused.
+ * Where channels are kept: strings under names, each with an end. Records that cannot be read or written throw `busy`, and
+ * the request is refused.
  */
 export interface Records {
   get(name: string): Promise<string | undefined>;
   /** `expiresAt` in seconds since 1970. */
   set(name: string, value: string, expiresAt: number): Promise<void>;
   delete(name: string): Promise<void>;
-  /** Counts as a use, where the least recently used goes first. */
-  touch?(name: string): void;
 }
 
-/** Records in this process's memory, bounded: beyond it the least recently used goes. */
+/** Records in this process's memory, bounded: at the bound the records that nobody uses make room. */
 export class MemoryRecords implements Records {
-  readonly #records: LRUCache<string, string>;
+  readonly #records: BoundedMap<string>;
 
   constructor(max: number) {
-    this.#records = new LRUCache({ max });
+    this.#records = new BoundedMap(max);
   }
 
   get(name: string): Promise<string | undefined> {
@@ -27,17 +25,14 @@ export class MemoryRecords implements Records {
   }
 
   set(name: string, value: string, expiresAt: number): Promise<void> {
-    this.#records.set(name, value, { ttl: Math.max(1, expiresAt * 1000 - Date.now()) });
-    return Promise.resolve();
+    return this.#records.set(name, value, expiresAt * 1000)
+      ? Promise.resolve()
+      : Promise.reject(new E2eProblem('busy'));
   }
 
   delete(name: string): Promise<void> {
     this.#records.delete(name);
     return Promise.resolve();
-  }
-
-  touch(name: string): void {
-    this.#records.get(name);
   }
 }
 

@@ -7,7 +7,7 @@ import { IdentityKeys, type IdentityKeyInput, type PublishedIdentityKey } from '
 import { KeyPool } from '../../channel/key-pool.js';
 import { Mutex } from '../../channel/store/mutex.js';
 import { observed } from '../../channel/observed-replay-guard.js';
-import { MemoryReplayGuard } from '../../channel/replay.js';
+import { MemoryReplayGuard, type ReplayGuard } from '../../channel/replay.js';
 import { thumbprint } from '../../channel/thumbprint.js';
 import { Vault } from '../../channel/store/vault.js';
 import { nodeEngine } from '../../crypto/node.js';
@@ -30,7 +30,9 @@ import { sessionOf, type HttpSession } from './session.js';
 export class KeyService implements OnApplicationShutdown {
   /** @internal What this was set up with, but for secrets and keys: whoever prints this object sees them. */
   readonly options: ShownOptions;
-  readonly #log: RateLimitedLogger;
+  readonly #logger = new Logger('E2eModule');
+  readonly #log = new RateLimitedLogger(this.#logger);
+  readonly #replay: ReplayGuard;
   readonly #identity: IdentityKeys;
   readonly #pool: KeyPool;
   readonly #vault: Vault;
@@ -50,22 +52,30 @@ export class KeyService implements OnApplicationShutdown {
     this.#pool = new KeyPool(nodeEngine, this.options.rsaModulusLength, this.options.keyPool, (state) =>
       events.emit({ type: 'key-pool', ...state }),
     );
-    const logger = new Logger('E2eModule');
-    this.#log = new RateLimitedLogger(logger);
+    this.#replay = observed(replayGuard ?? new MemoryReplayGuard(), events);
     this.#registry = new ChannelRegistry({
       options: this.options,
       defaultSession,
       vault: this.#vault,
-      replay: observed(replayGuard ?? new MemoryReplayGuard(), events),
+      replay: this.#replay,
       pool: this.#pool,
       identity: this.#identity,
-      logger,
+      logger: this.#logger,
     });
   }
 
-  /** @internal Makes the first key pairs: not in an application that answers no HTTP. */
+  /** @internal Makes the first key pairs, and checks where windows are kept: not in an application that answers no HTTP. */
   prepare(): void {
     if (this.options.keyKinds.includes('RSA')) this.#pool.fill();
+    void this.#checkWindows();
+  }
+
+  async #checkWindows(): Promise<void> {
+    try {
+      for (const line of (await this.#replay.check?.()) ?? []) this.#logger.warn(line);
+    } catch {
+      // A store that does not answer yet: requests are busy until it does.
+    }
   }
 
   /** Not before the last request was answered: a handshake under way still gets its pair. */

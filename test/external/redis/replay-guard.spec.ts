@@ -97,7 +97,7 @@ describe('The window in Redis', () => {
     const before = await nodeRedis.strLen('p:sized');
     for (let seq = 1; seq < 5000; seq += 7) await guard.claim('sized', 'dir', seq);
     expect(await nodeRedis.strLen('p:sized')).toBe(before);
-    expect(before).toBe(280);
+    expect(before).toBe(320);
     expect(await nodeRedis.expireTime('p:sized')).toBe(end);
   });
 

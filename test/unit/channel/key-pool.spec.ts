@@ -47,4 +47,28 @@ describe('The pool of RSA key pairs', () => {
     await expect(waiting).rejects.toMatchObject({ code: 'busy' });
     await expect(pool.take()).rejects.toMatchObject({ code: 'busy' });
   });
+
+  it('lets a client that is gone leave the queue, and makes no pair for it', async () => {
+    const pool = poolOf({ size: 1, making: 1, waiting: 3 });
+    const clients = Array.from({ length: 3 }, () => new AbortController());
+    const waiting = clients.map(({ signal }) => pool.take(signal));
+    expect(pool.isExhausted).toBe(true);
+    clients[0]!.abort();
+    clients[1]!.abort();
+    await expect(waiting[0]).rejects.toMatchObject({ code: 'busy' });
+    await expect(waiting[1]).rejects.toMatchObject({ code: 'busy' });
+    expect(pool.state.waiting).toBe(1);
+    // The place of those who left is free, and the first pair is for the one who stayed.
+    const next = pool.take();
+    expect((await waiting[2]!).publicKey).not.toEqual((await next).publicKey);
+    await expect(pool.take(AbortSignal.abort())).rejects.toMatchObject({ code: 'busy' });
+  });
+
+  it('takes a pair back that nobody used, and hands it to the next one', async () => {
+    const pool = poolOf({ size: 1, making: 1 });
+    const pair = await pool.take();
+    const waiting = pool.take();
+    pool.giveBack(pair);
+    expect(await waiting).toBe(pair);
+  });
 });

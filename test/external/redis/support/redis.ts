@@ -19,6 +19,11 @@ export class RedisServer {
     return `redis://127.0.0.1:${this.port}`;
   }
 
+  /** Where its files are, once it was started. */
+  get folder(): string {
+    return this.#folder ?? '';
+  }
+
   /** Every write is on disk before it is answered, so that a killed server has its data when it comes back. */
   async start(): Promise<void> {
     this.#folder ??= mkdtempSync(join(tmpdir(), 'e2e-redis-'));
@@ -28,10 +33,11 @@ export class RedisServer {
       dir: this.#folder,
       save: '',
       appendonly: 'yes',
+      appendfsync: 'always',
       ...this.more,
     };
     const args = Object.entries(options).flatMap(([name, value]) => [`--${name}`, String(value)]);
-    const child = spawn('redis-server', [...args, '--appendfsync', 'always'], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const child = spawn('redis-server', args, { stdio: ['ignore', 'pipe', 'inherit'] });
     this.#process = child;
     await new Promise<void>((resolve, reject) => {
       let output = '';

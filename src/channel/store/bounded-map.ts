@@ -1,0 +1,110 @@
+interface Entry<T> {
+  readonly value: T;
+  /** Milliseconds since 1970. */
+  readonly expiresAt: number;
+  usedAt: number;
+}
+
+/** An entry that was used within this time is in use, and no newcomer takes its place. */
+const IN_USE_MS = 600_000;
+/** Entries that were used may fill so much of the map before those that are idle make room. */
+const USED_SHARE = 0.75;
+const SWEEP_MS = 60_000;
+
+/**
+ * A bounded map in which a flood of new entries displaces other new entries, never one in use. An entry counts as used
+ * once `get` has found it. At the bound room is made in this order: what has expired; what was never used, oldest
+ * first; what has not been used for ten minutes. Where everything is in use, `set` refuses.
+ *
+ * Plain LRU would not do: a hundred thousand strangers between two clicks of a user make the user the least recent.
+ */
+export class BoundedMap<T> {
+  /** Never used since they were set, oldest first. */
+  readonly #fresh = new Map<string, Entry<T>>();
+  /** Least recently used first. */
+  readonly #used = new Map<string, Entry<T>>();
+  #sweptAt = Date.now();
+
+  constructor(private readonly max: number) {}
+
+  get size(): number {
+    return this.#fresh.size + this.#used.size;
+  }
+
+  /** The value, which now counts as used. */
+  get(key: string): T | undefined {
+    const now = Date.now();
+    const entry = this.#used.get(key) ?? this.#fresh.get(key);
+    if (!entry) return undefined;
+    this.#remove(key);
+    if (entry.expiresAt <= now) return undefined;
+    entry.usedAt = now;
+    this.#used.set(key, entry);
+    return entry.value;
+  }
+
+  /** The value, without counting as a use. */
+  peek(key: string): T | undefined {
+    const entry = this.#used.get(key) ?? this.#fresh.get(key);
+    return entry && entry.expiresAt > Date.now() ? entry.value : undefined;
+  }
+
+  /**
+   * Stores a value; whether it was used before stays as it was.
+   *
+   * @param expiresAt milliseconds since 1970.
+   * @returns whether there was room.
+   */
+  set(key: string, value: T, expiresAt: number): boolean {
+    const now = Date.now();
+    const used = this.#used.get(key);
+    if (used) {
+      this.#used.set(key, { value, expiresAt, usedAt: used.usedAt });
+      return true;
+    }
+    if (!this.#fresh.has(key) && !this.#makeRoom(now)) return false;
+    this.#fresh.set(key, { value, expiresAt, usedAt: now });
+    return true;
+  }
+
+  delete(key: string): void {
+    this.#remove(key);
+  }
+
+  clear(): void {
+    this.#fresh.clear();
+    this.#used.clear();
+  }
+
+  /** All that has not expired. */
+  *entries(): IterableIterator<[key: string, value: T]> {
+    const now = Date.now();
+    for (const entries of [this.#fresh, this.#used]) {
+      for (const [key, { value, expiresAt }] of entries) if (expiresAt > now) yield [key, value];
+    }
+  }
+
+  #makeRoom(now: number): boolean {
+    if (now - this.#sweptAt >= SWEEP_MS) this.#sweep(now);
+    if (this.size < this.max) return true;
+    const [idle] = this.#used;
+    const isIdle = idle !== undefined && (now - idle[1].usedAt >= IN_USE_MS || idle[1].expiresAt <= now);
+    const [oldest] = this.#fresh.keys();
+    // A part of the room is always there for newcomers, or a map full of idle entries would keep them out.
+    if (isIdle && (oldest === undefined || this.#used.size > this.max * USED_SHARE)) this.#used.delete(idle[0]);
+    else if (oldest !== undefined) this.#fresh.delete(oldest);
+    else return false;
+    return true;
+  }
+
+  #sweep(now: number): void {
+    this.#sweptAt = now;
+    for (const entries of [this.#fresh, this.#used]) {
+      for (const [key, { expiresAt }] of entries) if (expiresAt <= now) entries.delete(key);
+    }
+  }
+
+  #remove(key: string): void {
+    if (!this.#used.delete(key)) this.#fresh.delete(key);
+  }
+}

@@ -1,0 +1,33 @@
+/** What is used of a client of the `redis` package (node-redis 4 and later), alone or of a cluster. */
+export interface NodeRedisClient {
+  evalSha(sha: string, options: { keys: string[]; arguments: string[] }): Promise<unknown>;
+  eval(script: string, options: { keys: string[]; arguments: string[] }): Promise<unknown>;
+}
+
+/** What is used of a client of the `ioredis` package (5 and later), alone or of a cluster. */
+export interface IoRedisClient {
+  evalsha(sha: string, keys: number, ...keysAndArguments: string[]): Promise<unknown>;
+  eval(script: string, keys: number, ...keysAndArguments: string[]): Promise<unknown>;
+}
+
+/** One command, by either client; rejects where the client has no way to send it to one server. */
+export async function commandOf(client: NodeRedisClient | IoRedisClient, command: string[]): Promise<string[]> {
+  const { sendCommand, call } = client as {
+    sendCommand?: (command: string[]) => Promise<unknown>;
+    call?: (...command: string[]) => Promise<unknown>;
+  };
+  const answer = 'evalSha' in client ? sendCommand?.call(client, command) : call?.call(client, ...command);
+  const value = await answer;
+  if (Array.isArray(value)) return value as string[];
+  // RESP3 answers CONFIG GET as a map.
+  return Object.entries(Object(value) as Record<string, string>)[0] ?? [];
+}
+
+/** Rejects where the answer does not come in time. */
+export function within<T>(milliseconds: number, promise: Promise<T>): Promise<T> {
+  let timer: ReturnType<typeof setTimeout>;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error('no answer in time')), milliseconds);
+  });
+  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
+}
