@@ -21,6 +21,24 @@ export class AuthController {
     return { username };
   }
 
+  /** The session ends, and all of its channels with it. */
+  @Post('logout')
+  @HttpCode(204)
+  async logout(@Req() req: Request): Promise<void> {
+    await new Promise<void>((resolve, reject) => {
+      req.session.destroy((error: unknown) => {
+        if (error) reject(new Error('The session could not be destroyed', { cause: error }));
+        else resolve();
+      });
+    });
+  }
+
+  /** Who is logged in, if anyone: for a page that does not know yet. */
+  @Get('session')
+  current(@Req() req: Request): { username: string | null } {
+    return { username: req.session.username ?? null };
+  }
+
   @Get('me')
   me(@Req() req: Request): { username: string } {
     const { username } = req.session;

@@ -4,7 +4,7 @@ import { createRequire } from 'node:module';
 import { extname } from 'node:path';
 import { deviceBinding } from '../settings.js';
 
-/** A file as it is served: read once, so that nothing but these files can ever be asked for. */
+/** A file as it is served. All files are read at start, so that no request can ask for any other. */
 interface PageFile {
   type: string;
   body: Buffer;
@@ -45,7 +45,8 @@ export function loadPage(): Page {
 }
 
 function readFolder(folder: URL, path: string): [string, PageFile][] {
-  return readdirSync(folder)
+  return readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .map((name) => name.replaceAll('\\', '/'))
     .filter((name) => extname(name) in TYPES)
     .map((name) => [path + name, { type: TYPES[extname(name)]!, body: readFileSync(new URL(name, folder)) }]);
 }

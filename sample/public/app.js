@@ -1,12 +1,12 @@
 import { createE2eClient } from 'nestjs-e2e-encryption/client';
-import { addCard } from './calls.js';
+import { addCard, showCarried } from './calls.js';
 import { showChannel, showOpened, showPlain, showReceived, showSent } from './diagram.js';
 import { byId, h } from './dom.js';
+import { attempt, explain, Refusal, say } from './say.js';
 import { tapFetch } from './wire.js';
 
 const wire = tapFetch({ sent: showSent, received: showReceived });
 const bare = tapFetch({ sent() {}, received: showPlain });
-let client;
 
 /** One call at a time, so that what the wire carries belongs to the call on the card. */
 let last = Promise.resolve();
@@ -14,15 +14,20 @@ const inTurn = (work) => (last = last.then(work, work));
 
 // ── The client ───────────────────────────────────────────────────────────────────────────────────────────────────
 
+let client;
+/** The client whose handshake is under way: the only one that newer settings interrupt. Calls finish first. */
+let connecting;
+/** Counts the calls of `connect()`: only what the newest one brings about is shown. */
+let connects = 0;
+
 function createClient() {
-  client?.close();
-  client = createE2eClient({
+  return createE2eClient({
     baseUrl: location.origin,
     keyKind: byId('kind').value,
     engine: byId('engine').value,
-    // After a restart the server knows no channel: refused calls then go once more, which does no harm to notes.
+    // After a restart the server knows no channels. Sending a refused call again does no harm to notes.
     resend: true,
-    // Where the server wants one: a key that stays in this browser, without which the cookie opens no channel.
+    // Where the server requires it: a key that stays in this browser, without which the cookie opens no channel.
     deviceKey: document.documentElement.dataset.deviceBinding === 'required',
     fetch: wire.fetch,
   });
@@ -30,17 +35,21 @@ function createClient() {
 
 /** A new client, its handshake, and what the application shows first. */
 async function connect() {
-  createClient();
-  say('Making a key pair and shaking hands…');
-  const channel = await attempt('setup-error', () => inTurn(handshake));
+  const number = ++connects;
+  const isNewest = () => number === connects;
+  connecting?.close();
+  byId('contrast-result').hidden = true;
+  say('Generating a key pair and opening a channel…');
+  const channel = await attempt('setup-error', () => inTurn(() => isNewest() && handshake(isNewest)));
   if (channel) await Promise.all([readMe(), readNotes()]);
 }
 
-async function handshake() {
+async function handshake(isNewest) {
+  client?.close();
+  client = connecting = createClient();
   const started = performance.now();
   const card = { kind: 'handshake', method: 'POST', target: '/e2e/handshake', status: 201 };
-  card.request =
-    'client.handshake()\n\nThe private keys and what both sides derive from them stay where they were made.';
+  card.request = 'client.handshake()\n\nPrivate keys, and the keys derived from them, never leave their side.';
   try {
     const { kid, kind, expiresAt } = await client.handshake();
     card.answer = JSON.stringify({ kid, kind, expiresAt });
@@ -48,18 +57,22 @@ async function handshake() {
     say(`${kind} channel open until ${new Date(expiresAt).toLocaleTimeString()}.`);
     return kid;
   } catch (error) {
+    // The settings were changed meanwhile: the next handshake waits already.
+    if (!isNewest()) return undefined;
     card.error = explain(error);
     throw error;
   } finally {
-    addCard({ ...card, took: performance.now() - started, exchanges: wire.takeExchanges() });
+    connecting = undefined;
+    const exchanges = wire.takeExchanges();
+    if (isNewest()) addCard({ ...card, took: performance.now() - started, exchanges });
   }
 }
 
-/** A call through the client, as with `fetch`; throws what the person should read where the answer is no 2xx. */
-const sealed = (method, target, body) => call('sealed', (...args) => client.fetch(...args), wire, method, target, body);
-const plain = (method, target, body) => call('plain', bare.fetch, bare, method, target, body);
+/** A call through the client, as with `fetch`. A response that is not 2xx is thrown as what the person should read. */
+const sealed = (...args) => call('sealed', (...request) => client.fetch(...request), wire, ...args);
+const plain = (...args) => call('plain', bare.fetch, bare, ...args);
 
-function call(kind, fetch, tap, method, target, body) {
+function call(kind, fetch, tap, method, target, body, show = addCard) {
   return inTurn(async () => {
     const started = performance.now();
     const json = body === undefined ? undefined : JSON.stringify(body);
@@ -83,39 +96,9 @@ function call(kind, fetch, tap, method, target, body) {
       if (!(error instanceof Refusal)) card.error = explain(error);
       throw error;
     } finally {
-      addCard({ ...card, took: performance.now() - started, exchanges: [...exchanges, ...tap.takeExchanges()] });
+      show({ ...card, took: performance.now() - started, exchanges: [...exchanges, ...tap.takeExchanges()] });
     }
   });
-}
-
-class Refusal extends Error {
-  constructor(status, value) {
-    super([value?.message ?? 'The server refused'].flat().join('; '));
-    this.status = status;
-  }
-}
-
-// ── What the person reads ────────────────────────────────────────────────────────────────────────────────────────
-
-function say(text) {
-  byId('status').textContent = text;
-}
-
-function explain(error) {
-  if (error instanceof TypeError) return `The server did not answer (${error.message}).`;
-  const code = error.code ? ` (${error.code})` : '';
-  return error instanceof Refusal ? `${error.message} (${error.status})` : `${error.message}${code}`;
-}
-
-/** Runs `work`; where it fails, says so in the element `where`, and answers `undefined`. */
-async function attempt(where, work) {
-  byId(where).textContent = '';
-  try {
-    return await work();
-  } catch (error) {
-    byId(where).textContent = explain(error);
-    return undefined;
-  }
 }
 
 // ── The application ──────────────────────────────────────────────────────────────────────────────────────────────
@@ -123,15 +106,12 @@ async function attempt(where, work) {
 function showMe(username) {
   byId('me').textContent = username ? `Logged in as ${username}` : 'Not logged in';
   byId('login-form').hidden = Boolean(username);
+  byId('logout').hidden = !username;
 }
 
 async function readMe() {
-  try {
-    showMe((await sealed('GET', '/auth/me')).username);
-  } catch (error) {
-    showMe(undefined);
-    if (error.status !== 401) byId('login-error').textContent = explain(error);
-  }
+  const session = await attempt('login-error', () => sealed('GET', '/auth/session'));
+  showMe(session?.username);
 }
 
 async function readNotes() {
@@ -185,6 +165,15 @@ onSubmit('login-form', async () => {
   await readNotes();
 });
 
+byId('logout').addEventListener('click', async () => {
+  // The session ends, and its channels with it: whoever comes next begins with a channel of their own.
+  const done = await attempt('login-error', async () => (await sealed('POST', '/auth/logout'), true));
+  if (!done) return;
+  showMe(undefined);
+  byId('username').focus();
+  await connect();
+});
+
 onSubmit('note-form', async () => {
   const body = { title: byId('note-title').value, body: byId('note-body').value };
   const note = await attempt('note-error', () => sealed('POST', '/notes', body));
@@ -200,12 +189,19 @@ byId('search').addEventListener('input', () => {
   typing = setTimeout(readNotes, 250);
 });
 
-onSubmit('plain-form', () =>
-  attempt('contrast-error', () => sealed('POST', '/echo', { text: byId('plain-text').value })),
-);
-byId('plain-send').addEventListener('click', () =>
-  attempt('contrast-error', () => plain('POST', '/plain/echo', { text: byId('plain-text').value })),
-);
+/** Sends the text, and shows beside the buttons what the wire carried: the cards may be out of view. */
+function compare(send, target) {
+  const body = { text: byId('plain-text').value };
+  const show = (card) => {
+    addCard(card);
+    showCarried(byId('contrast-result'), card);
+  };
+  byId('contrast-result').hidden = true;
+  return attempt('contrast-error', () => send('POST', target, body, show));
+}
+
+onSubmit('plain-form', () => compare(sealed, '/echo'));
+byId('plain-send').addEventListener('click', () => compare(plain, '/plain/echo'));
 byId('boom').addEventListener('click', () => attempt('contrast-error', () => sealed('GET', '/boom')));
 byId('raw').addEventListener('click', () => attempt('contrast-error', () => sealed('GET', '/raw')));
 
@@ -213,15 +209,15 @@ byId('raw').addEventListener('click', () => attempt('contrast-error', () => seal
 
 const hasWebCrypto = Boolean(globalThis.crypto?.subtle);
 
-/** node-forge knows RSA alone; and where browsers hide WebCrypto there is nothing but node-forge. */
+/** node-forge supports only RSA, and is the only engine where the browser has no WebCrypto. */
 function settle() {
   const forge = byId('engine').value === 'forge';
   if (forge) byId('kind').value = 'RSA';
   for (const option of byId('kind').options) option.disabled = forge && option.value !== 'RSA';
   byId('settings-hint').textContent = !hasWebCrypto
-    ? 'Browsers hide WebCrypto from plain-HTTP pages: node-forge takes over, with RSA only.'
+    ? 'WebCrypto is not available on plain HTTP pages. This page uses node-forge, which supports only RSA.'
     : forge
-      ? 'node-forge has RSA only, and makes its keys slowly.'
+      ? 'node-forge supports only RSA and generates keys slowly.'
       : '';
 }
 
@@ -242,5 +238,5 @@ async function showIdentity() {
 }
 
 settle();
-void showIdentity().catch(() => (byId('identity').textContent = '(not answered)'));
+void showIdentity().catch(() => (byId('identity').textContent = '(not available)'));
 void connect();

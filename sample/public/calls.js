@@ -2,6 +2,7 @@ import { byId, h, shorten } from './dom.js';
 import { jweParts, readJweHeader } from './wire.js';
 
 const MAX_CARDS = 40;
+const BADGES = { sealed: 'sealed', plain: 'in the clear', handshake: 'public keys' };
 const JWE_CLASSES = ['jwe-header', 'jwe-key', 'jwe-iv', 'jwe-ciphertext', 'jwe-tag'];
 
 /**
@@ -23,13 +24,32 @@ export function addCard(call) {
   while (list.children.length > MAX_CARDS) list.lastElementChild.remove();
 }
 
+/** The last exchange of a call as a few lines, for where its card may be out of view. */
+export function showCarried(element, { kind, error, exchanges }) {
+  const exchange = exchanges.at(-1);
+  element.hidden = Boolean(error) || !exchange?.response;
+  if (element.hidden) return;
+  element.dataset.kind = kind;
+  element.replaceChildren(
+    h('p', {}, 'The wire carried ', h('span', { class: `badge ${kind}` }, BADGES[kind])),
+    h('pre', {}, '→\u00a0', ...brief(exchange.body)),
+    h('pre', {}, '←\u00a0', ...brief(exchange.response.body)),
+    h('a', { href: '#traffic-title' }, 'The whole call'),
+  );
+}
+
+function brief(text) {
+  const parts = jweParts(text);
+  return parts ? colored(parts, 24) : [shorten(text, 160)];
+}
+
 function summary({ kind, method, target, status, took, error }) {
   return h(
     'summary',
     {},
     h('span', { class: 'line' }, h('b', {}, method), ' ', target),
     h('span', { class: 'outcome' }, error ? 'failed' : String(status)),
-    h('span', { class: `badge ${kind}` }, { sealed: 'sealed', plain: 'in the clear', handshake: 'public keys' }[kind]),
+    h('span', { class: `badge ${kind}` }, BADGES[kind]),
     h('span', { class: 'took' }, `${Math.round(took)} ms`),
   );
 }
@@ -53,7 +73,7 @@ function views({ kind, request, status, answer, error, exchanges }) {
       'section',
       { class: 'wire', 'data-testid': 'wire' },
       h('h3', {}, 'The wire carries'),
-      ...(exchanges.length ? exchanges.flatMap(wireLines) : [h('p', { class: 'hint' }, 'nothing: it never left')]),
+      ...(exchanges.length ? exchanges.flatMap(wireLines) : [h('p', { class: 'hint' }, 'Nothing was sent.')]),
     ),
   );
 }

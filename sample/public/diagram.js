@@ -22,11 +22,16 @@ function later(change, pace = PACE) {
   });
 }
 
-/** Darkens the steps from `first` to `last`. */
+/** What a step says on its arrow before a message is on it. */
+const labels = new Map([...document.querySelectorAll('#steps [data-wire]')].map((label) => [label, label.textContent]));
+
+/** Darkens the steps from `first` to `last`, and takes the messages off their arrows. */
 function darken(first, last) {
   for (let number = first; number <= last; number++) {
     step(number).removeAttribute('data-lit');
     step(number).removeAttribute('data-now');
+    const label = step(number).querySelector('[data-wire]');
+    if (label) label.textContent = labels.get(label);
   }
 }
 
@@ -78,8 +83,10 @@ export function showOpened(exchange) {
   later(() => showOnlooker(exchange, false), 0);
 }
 
-/** A call in the clear. */
+/** A call in the clear: it takes none of the steps, and everyone can read it. */
 export function showPlain(exchange) {
+  later(() => darken(4, 8), 0);
+  light(8);
   later(() => showOnlooker(exchange, true), 0);
 }
 

@@ -35,7 +35,7 @@ describe('the page', () => {
     await eventually(async () => expect(await tab.page.locator('#steps [data-lit]').count()).toBe(8));
     expect(await tab.text('onlooker')).toMatch(/^→ GET \/notes\neyJ[^]*\n← 200\neyJ/);
     expect(await tab.text('identity')).toMatch(/^[\w-]{43}$/);
-    expect(tab.complaints).toEqual([]);
+    expect([tab.complaints, tab.statuses]).toEqual([[], []]);
   });
 
   it('logs in with the right password alone, and says what was wrong otherwise', async () => {
@@ -57,6 +57,25 @@ describe('the page', () => {
     expect(await tab.page.locator('#login-error').innerText()).toBe('');
     expect(await tab.get('login').isVisible()).toBe(false);
     expect(tab.complaints).toEqual([]);
+  });
+
+  it('logs out: the session ends, and the page goes on with a new one', async () => {
+    const context = await chromium.profile();
+    const tab = await SamplePage.open(context, sample().base);
+    expect(await tab.get('logout').isVisible()).toBe(false);
+    await tab.logIn('lovelace');
+    await tab.write('private', 'ada alone reads this');
+    const loggedIn = await cookies(context);
+    await tab.get('logout').click();
+    await eventually(async () => expect(await tab.page.locator('#notes-count').innerText()).toBe('No notes yet.'));
+    expect((await tab.card('POST /auth/logout')).summary).toMatch(/204\s*sealed/);
+    expect([await tab.text('me'), await tab.titles()]).toEqual(['Not logged in', []]);
+    expect([await tab.get('login').isVisible(), await tab.get('logout').isVisible()]).toEqual([true, false]);
+    expect(await cookies(context)).not.toEqual(loggedIn);
+    await tab.page.reload();
+    await tab.ready();
+    expect([await tab.text('me'), await tab.titles()]).toEqual(['Not logged in', []]);
+    expect([tab.complaints, tab.statuses, await tab.problems()]).toEqual([[], [], []]);
   });
 
   it('writes, searches, opens and deletes notes, with what the wire carries beside each call', async () => {
@@ -103,6 +122,14 @@ describe('the page', () => {
     await tab.get('plain-send').click();
     await eventually(async () => expect(await tab.text('onlooker')).toContain('Meet me at the loom'));
     expect((await tab.card('POST /plain/echo')).wire).toContain('Meet me at the loom');
+    // The steps of the sealed call before are not this call's.
+    const lit = tab.page.locator('#steps [data-lit]');
+    expect(await lit.evaluateAll((steps) => steps.map((step) => (step as HTMLElement).dataset.step))).toEqual([
+      ...['1', '2', '3'],
+      '8',
+    ]);
+    const arrows = tab.page.locator('#steps [data-wire]');
+    expect((await arrows.allInnerTexts()).slice(2)).toEqual(['ciphertext', 'ciphertext']);
 
     await tab.get('boom').click();
     await eventually(async () => expect((await tab.card('GET /boom')).seen).toContain('Internal server error'));
@@ -130,6 +157,30 @@ describe('the page', () => {
     const offered = await tab.get('kind').locator('option:not([disabled])').allInnerTexts();
     expect(offered).toEqual(engine === 'forge' ? ['RSA'] : ['RSA', 'P-256', 'X25519']);
     expect(tab.complaints).toEqual([]);
+  });
+
+  it('takes new settings while a handshake is under way', async () => {
+    const tab = await SamplePage.open(await chromium.profile(), sample().base);
+    const held: (() => void)[] = [];
+    await tab.page.route('**/e2e/handshake', async (route) => {
+      await new Promise<void>((resolve) => held.push(resolve));
+      // The page has given up on all but the last one.
+      await route.continue().catch(() => undefined);
+    });
+    for (const [name, value] of [
+      ['kind', 'X25519'],
+      ['engine', 'forge'],
+      ['engine', 'web'],
+      ['kind', 'P-256'],
+    ] as const) {
+      const before = held.length;
+      await tab.get(name).selectOption(value);
+      await eventually(() => expect(held.length).toBeGreaterThan(before), 45_000);
+    }
+    held.forEach((go) => go());
+    await eventually(async () => expect((await tab.card('POST /e2e/handshake')).seen).toContain('"kind": "P-256"'));
+    await tab.write('on the newest channel', 'P-256');
+    expect([await tab.problems(), tab.complaints]).toEqual([[], []]);
   });
 
   it('is a new client on the same session after a reload', async () => {
@@ -172,6 +223,31 @@ describe('the page', () => {
     } finally {
       await second.stop();
     }
+  });
+
+  it('shows on a phone, beside the buttons, what the wire carried', async () => {
+    const context = await chromium.profile({ viewport: { width: 390, height: 844 }, isMobile: true });
+    const tab = await SamplePage.open(context, sample().base);
+    await tab.get('plain-text').fill('Meet me at the loom');
+    const result = tab.get('contrast-result');
+    const isInView = () =>
+      result.evaluate((element) => {
+        const { top, bottom } = element.getBoundingClientRect();
+        return top >= 0 && bottom <= innerHeight;
+      });
+    expect(await result.isVisible()).toBe(false);
+    for (const [button, expected] of [
+      ['sealed-send', /sealed[^]*→.eyJ[^]*←.eyJ/],
+      ['plain-send', /in the clear[^]*→.{"text":"Meet me at the loom"}[^]*←.{"text":"Meet me at the loom"}/],
+      ['sealed-send', /sealed[^]*→.eyJ[^]*←.eyJ/],
+    ] as const) {
+      await tab.get(button).evaluate((element) => element.scrollIntoView({ block: 'center' }));
+      await tab.get(button).click();
+      await eventually(async () => expect(await result.innerText()).toMatch(expected));
+      expect([button, await isInView()]).toEqual([button, true]);
+      if (button === 'sealed-send') expect(await result.innerText()).not.toContain('loom');
+    }
+    expect(tab.complaints).toEqual([]);
   });
 
   it.each([['light'], ['dark']] as const)('fits on a phone of 360 px (%s)', async (colorScheme) => {

@@ -9,6 +9,8 @@ const ada = json({ username: 'ada', password: 'lovelace' });
 const SEALED = [
   ['POST', '/auth/login'],
   ['GET', '/auth/me'],
+  ['GET', '/auth/session'],
+  ['POST', '/auth/logout'],
   ['GET', '/notes'],
   ['GET', '/notes?search=x'],
   ['POST', '/notes'],
@@ -149,6 +151,18 @@ describe.each(KINDS)('the routes over a channel of kind %s', (kind) => {
     expectStatus(me, 200);
     expect(value(me)).toMatchObject({ username: 'ada' });
     expect(await titles(mine)).toEqual(['before']);
+  });
+
+  it('logout: 204, sealed; the session and its channels end', async () => {
+    const visitor = bed.visitor();
+    const mine = await visitor.handshake(kind);
+    expectStatus(await mine.request('POST', '/auth/login', ada), 200);
+    expect(value(await mine.request('GET', '/auth/session'))).toEqual({ username: 'ada' });
+    expectStatus(await mine.request('POST', '/auth/logout'), 204);
+    expectProblem(await mine.post(mine.message('GET', '/auth/me')), 'handshake-required');
+    const next = await visitor.handshake(kind);
+    expectStatus(await next.request('GET', '/auth/me'), 401);
+    expect(value(await next.request('GET', '/auth/session'))).toEqual({ username: null });
   });
 
   it('login takes a form too', async () => {

@@ -6,18 +6,19 @@ import { eventually } from './eventually.js';
 export class SamplePage {
   /** Console errors, uncaught errors and breaches of the Content Security Policy. */
   readonly complaints: string[] = [];
+  /** The lines that Chromium writes for every answer of 400 and above, opened or not. */
+  readonly statuses: string[] = [];
 
   private constructor(readonly page: Page) {}
 
   /** A tab that shows nothing yet. */
   static async tab(context: BrowserContext): Promise<SamplePage> {
     const sample = new SamplePage(await context.newPage());
-    const { page, complaints } = sample;
+    const { page, complaints, statuses } = sample;
     page.on('pageerror', (error) => complaints.push(String(error)));
     page.on('console', (message) => {
-      // Chromium writes a line for every answer of 400 and above, opened or not.
       const isStatus = message.text().startsWith('Failed to load resource: the server responded with a status of');
-      if (message.type() === 'error' && !isStatus) complaints.push(message.text());
+      if (message.type() === 'error') (isStatus ? statuses : complaints).push(message.text());
     });
     await page.addInitScript(() => {
       document.addEventListener('securitypolicyviolation', ({ violatedDirective, blockedURI }) =>
@@ -57,6 +58,11 @@ export class SamplePage {
   async logIn(password: string): Promise<void> {
     await this.get('password').fill(password);
     await this.get('login').click();
+  }
+
+  /** All that stands in red on the page. */
+  async problems(): Promise<string[]> {
+    return (await this.page.locator('.problem').allInnerTexts()).filter((text) => text !== '');
   }
 
   async write(title: string, body: string): Promise<void> {
