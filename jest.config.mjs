@@ -1,7 +1,7 @@
-// One configuration, four suites: the plain one needs nothing but Node; `browser`, `redis` and `package`
-// need Chromium, Redis or a network, and are asked for by name (npm run test:browser, …).
+// One configuration, five suites: the plain one needs nothing but Node; `browser`, `redis`, `nginx` and `package`
+// need Chromium, Redis, nginx or a network, and are asked for by name (npm run test:browser, …).
 const suite = process.env.SUITE;
-const special = ['browser', 'redis', 'package', 'conformance'];
+const special = ['browser', 'redis', 'package', 'conformance', 'nginx'];
 
 /** @type {import('jest').Config} */
 export default {
