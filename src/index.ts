@@ -1,5 +1,5 @@
 export { E2eModule } from './nest/module/e2e.module.js';
-export type { E2eExtras, E2eOptions } from './nest/options/e2e.options.js';
+export type { E2eExtras, E2eOptions, SealedHeaders } from './nest/options/e2e.options.js';
 export {
   E2e,
   Encrypted,
@@ -19,7 +19,7 @@ export type { KeyKind, PublicJwk, SigningJwk } from './protocol/keys.js';
 
 export { E2eEvents, type E2eCounters, type E2eEvent } from './channel/events.js';
 export { MemoryReplayGuard, type ClaimResult, type ReplayGuard } from './channel/replay.js';
-export type { Answer, OpenedMessage } from './channel/channel.js';
+export type { Answer, AnswerHead, OpenedMessage, SealedHead } from './channel/message.js';
 export type { Binding } from './channel/channels.js';
 export type { HandshakeAnswer } from './channel/handshake.js';
 export type { IdentityKeyInput, PublishedIdentityKey } from './channel/identity.js';

@@ -1,10 +1,10 @@
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
 import { KeyPool } from '../../dist/esm/channel/key-pool.js';
-import { MemoryRecords } from '../../dist/esm/channel/records.js';
+import { MemoryRecords } from '../../dist/esm/channel/store/records.js';
 import { MemoryReplayGuard } from '../../dist/esm/channel/replay.js';
 import { nodeEngine } from '../../dist/esm/crypto/node.js';
-import { present } from '../../dist/esm/nest/incoming.js';
-import { sealAnswer } from '../../dist/esm/nest/sealed-answer.js';
+import { present } from '../../dist/esm/nest/exchange/incoming.js';
+import { sealAnswer } from '../../dist/esm/nest/exchange/sealed-answer.js';
 import { parsePublicKey } from '../../dist/esm/protocol/keys.js';
 import { makeChannels, SESSION } from '../support/loopback.mjs';
 import { jsonOf } from './bodies.mjs';
@@ -15,18 +15,18 @@ import { alternate, spread } from './stats.mjs';
 // The library alone, without HTTP and without Nest around it: what `Exchange` does to a message, step by step.
 
 const TARGET = '/sealed/echo';
-const BINDING = { method: 'POST', target: TARGET, idem: undefined };
-const PRESENTATION = { maxBodyDepth: 128 };
+const BINDING = { place: 'body', method: 'POST', target: TARGET, idem: undefined };
+const DECODING = { maxBodyDepth: 128, sealedHeaders: [] };
 const KINDS = ['RSA', 'P-256', 'X25519'];
 
 /** From the message's text to the answer's: opened, admitted, parsed, an echo made of it, sealed. */
 async function exchange(channels, text, session = SESSION.id) {
   const opened = await channels.open(session, text, BINDING);
-  await channels.admit(opened, Date.now() / 1000);
+  await channels.admit(session, opened, Date.now() / 1000);
   const request = { headers: {}, body: undefined };
-  present(request, { text, in: 'body', besideBody: false }, opened, PRESENTATION);
+  present(request, { text, place: 'body', besideBody: false }, opened, DECODING);
   const body = Buffer.from(JSON.stringify(request.body));
-  const answer = { status: 201, contentType: 'application/json; charset=utf-8', body, streamed: false };
+  const answer = { status: 201, contentType: 'application/json; charset=utf-8', headers: [], body, streamed: false };
   return sealAnswer(opened, answer, false).body;
 }
 

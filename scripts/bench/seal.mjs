@@ -37,7 +37,7 @@ export function keyPairOf(kind) {
 /** What a channel is at the client's end, from the handshake's answer. */
 export function channelOf({ kind, privateKey, jwk }, answer) {
   const { publicKey, kid, secret = '', issuedAt, expiresAt, session, device = '' } = answer;
-  const th = sha256(['e2e/1', thumbprint(jwk), kid, secret, issuedAt, expiresAt, session, device].join('\n'));
+  const th = sha256(['e2e/1', thumbprint(jwk), kid, secret, issuedAt, expiresAt, session, device, ''].join('\n'));
   const serverKey = createPublicKey({ key: publicKey, format: 'jwk' });
   const cs = randomBytes(32);
   const ikm =

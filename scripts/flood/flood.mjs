@@ -8,7 +8,7 @@ import { generateKeyPairSync } from 'node:crypto';
 import { cpus } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
-import { createE2eClient } from '../dist/esm/client/index.js';
+import { createE2eClient } from '../../dist/esm/client/index.js';
 
 const [seconds = 10, connections = 64] = process.argv.slice(2).map(Number);
 /** Between two requests of the honest client. */

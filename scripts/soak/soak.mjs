@@ -5,7 +5,7 @@
 //   npm run soak -- [minutes, 5]
 import { generateKeyPairSync } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
-import { createE2eClient } from '../dist/esm/client/index.js';
+import { createE2eClient } from '../../dist/esm/client/index.js';
 import { startChild } from '../bench/children.mjs';
 
 const [minutes = 5] = process.argv.slice(2).map(Number);

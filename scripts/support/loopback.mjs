@@ -1,10 +1,10 @@
-import { ChannelStore } from '../../dist/esm/channel/channel-store.js';
+import { ChannelStore } from '../../dist/esm/channel/store/channel-store.js';
 import { Channels } from '../../dist/esm/channel/channels.js';
 import { IdentityKeys } from '../../dist/esm/channel/identity.js';
 import { KeyPool } from '../../dist/esm/channel/key-pool.js';
-import { MemoryRecords } from '../../dist/esm/channel/records.js';
+import { MemoryRecords } from '../../dist/esm/channel/store/records.js';
 import { MemoryReplayGuard } from '../../dist/esm/channel/replay.js';
-import { Vault } from '../../dist/esm/channel/vault.js';
+import { Vault } from '../../dist/esm/channel/store/vault.js';
 import { createE2eClient } from '../../dist/esm/client/index.js';
 import { nodeEngine } from '../../dist/esm/crypto/node.js';
 import { utf8 } from '../../dist/esm/protocol/json.js';
@@ -47,7 +47,12 @@ export function loopback(keyKind) {
         lab.handshake = await channels.handshake(SESSION, parsePublicKey(publicKey));
         return Response.json(lab.handshake, { status: 201 });
       }
-      const opened = await channels.open(SESSION.id, body, { method, target: pathname, idem: undefined });
+      const opened = await channels.open(SESSION.id, body, {
+        place: 'body',
+        method,
+        target: pathname,
+        idem: undefined,
+      });
       lab.message = body;
       lab.answer = opened.seal({ status: 200, cty: 'text/plain', iat: opened.header.iat, plaintext: utf8(ANSWER) });
       const bytes = Buffer.from(lab.tamper(lab.answer), 'latin1');

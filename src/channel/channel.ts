@@ -1,12 +1,25 @@
 import type { NodeEngine } from '../crypto/node.js';
 import type { Bytes, ContentKey, PrivateKey } from '../protocol/crypto.js';
-import { IV_BYTES, joinJwe, type CompactJwe } from '../protocol/jwe.js';
-import { utf8 } from '../protocol/json.js';
+import { fromUtf8 } from '../protocol/json.js';
 import { keyKind, type KeyKind, type PublicJwk, type SigningJwk } from '../protocol/keys.js';
-import type { RequestHeader, ResponseHeader, KeyManagement } from '../protocol/message.js';
-import { REQUEST_KEY_INFO, RESPONSE_KEY_INFO, rsaKeyMaterial, SECRET_BYTES } from '../protocol/schedule.js';
+import type { RequestHeader } from '../protocol/message.js';
+import { parseRequestMeta, type Meta } from '../protocol/meta.js';
+import { pad } from '../protocol/padding.js';
+import {
+  AGAIN_KEY_INFO,
+  AGAIN_TAG_BYTES,
+  REQUEST_FRAMES_INFO,
+  REQUEST_KEY_INFO,
+  RESPONSE_FRAMES_INFO,
+  RESPONSE_KEY_INFO,
+  rsaKeyMaterial,
+  SECRET_BYTES,
+} from '../protocol/schedule.js';
 import { ascii } from './ascii.js';
 import { provesDevice } from './device.js';
+import { FrameOpener, FrameSealer, streamKey } from './frames.js';
+import type { Answer, AnswerHead, DecodedJwe, OpenedMessage, SealedHead } from './message.js';
+import { sealResponse, type WayBack } from './sealing.js';
 
 /** What makes a channel, all of it: this is what the record in the store holds. */
 export interface ChannelState {
@@ -27,34 +40,22 @@ export interface ChannelState {
   readonly isDeviceProven?: boolean | undefined;
 }
 
-/** Both directions' keys, and on RSA channels the `ek` that they come from. */
+/** Both directions' keys, what they come from, and on RSA channels the `ek` that half of that came in. */
 interface ChannelKeys {
   readonly ek: string | undefined;
+  readonly ikm: Bytes;
   readonly request: ContentKey;
   readonly response: ContentKey;
 }
 
-/** A compact JWE whose parts are bytes, all but the header: that is authenticated as it stands. */
-export type DecodedJwe = Pick<CompactJwe, 'protected'> &
-  Readonly<Record<Exclude<keyof CompactJwe, 'protected'>, Bytes>>;
+/**
+ * How many answers one process seals on a channel. A key may seal 2³² with random IVs (PROTOCOL §3): so sixteen servers
+ * stay under that together.
+ */
+const MAX_ANSWERS = 2 ** 28;
 
-/** A request's message, opened: what the channel says about it, and the way back. */
-export interface OpenedMessage {
-  readonly channel: Channel;
-  readonly header: RequestHeader;
-  readonly plaintext: Bytes;
-  /** Whether this message proved possession of the device key, which is then to be stored with the channel. */
-  readonly isDeviceProof: boolean;
-  /** Seals an answer to this message, in the way it was asked (PROTOCOL §4). */
-  readonly seal: (answer: Answer) => string;
-}
-
-/** What a sealed answer says in its header, beside what follows from the request. */
-export interface Answer extends Pick<ResponseHeader, 'status' | 'cty' | 'location'> {
-  readonly plaintext: Bytes;
-  /** Seconds since 1970. */
-  readonly iat: number;
-}
+const NO_BYTES = new Uint8Array(0);
+const NO_META: Meta = {};
 
 /**
  * A channel on the server's side: opens the client's messages and seals the answers (PROTOCOL §3, §4). Its secrets are
@@ -66,43 +67,53 @@ export class Channel {
   readonly issuedAt: number;
   readonly expiresAt: number;
   readonly #engine: NodeEngine;
+  readonly #maxAnswers: number;
   #state: ChannelState;
   #keys: ChannelKeys | undefined;
+  #answers = 0;
 
-  constructor(engine: NodeEngine, state: ChannelState) {
+  constructor(engine: NodeEngine, state: ChannelState, maxAnswers = MAX_ANSWERS) {
     this.kid = state.kid;
     this.kind = keyKind(state.clientKey);
     this.issuedAt = state.issuedAt;
     this.expiresAt = state.expiresAt;
     this.#engine = engine;
     this.#state = state;
+    this.#maxAnswers = maxAnswers;
+  }
+
+  /** Whether no further answer may be sealed here: the channel is then to be ended. */
+  get isSpent(): boolean {
+    return this.#answers >= this.#maxAnswers;
+  }
+
+  /** Whether the session that made it is bound to a device key. */
+  get isBound(): boolean {
+    return this.#state.device !== undefined;
   }
 
   /** Opens a request, or `undefined` for any failure at all. Every cause ends in the same AEAD failure (RFC 7516 §11.5). */
   open(jwe: DecodedJwe, header: RequestHeader): OpenedMessage | undefined {
+    return header.alg === 'dir' ? this.#openDirect(jwe, header) : this.#openPlain(jwe, header);
+  }
+
+  /** Whether the tag was made by this channel's client (PROTOCOL §4, `again`). */
+  provesAgain(input: Bytes, tag: string): boolean {
     const engine = this.#engine;
-    const { encryptedKey, iv, ciphertext, tag } = jwe;
-    const aad = ascii(jwe.protected);
-    if (header.alg === 'dir') {
-      const keys = this.#keysFor(header.ek);
-      const plaintext = keys && engine.open(keys.request, iv, aad, ciphertext, tag);
-      if (!plaintext) return undefined;
-      const isDeviceProof = this.#owesDeviceProof;
-      if (isDeviceProof && !this.#acceptDeviceProof(header.dev)) return undefined;
-      // Remembered only now: keys that nothing opened under are a stranger's guess (PROTOCOL §3).
-      this.#keys = keys;
-      return this.#opened(header, plaintext, isDeviceProof, (protectedHeader, answer) =>
-        this.#sealWith(keys.response, '', protectedHeader, answer),
-      );
-    }
-    // The plain way proves nothing about its sender, and so nothing about a device.
-    if (this.kind !== 'RSA' || this.#state.device) return undefined;
-    const key = engine.importContentKey(this.#decryptKey(encryptedKey));
-    const plaintext = engine.open(key, iv, aad, ciphertext, tag);
+    const given = engine.decodeBase64url(tag);
+    const key = this.againKey();
     return (
-      plaintext &&
-      this.#opened(header, plaintext, false, (protectedHeader, answer) => this.#sealPlainWay(protectedHeader, answer))
+      given !== undefined &&
+      key !== undefined &&
+      engine.timingSafeEqual(engine.hmac(key, input).subarray(0, AGAIN_TAG_BYTES), given)
     );
+  }
+
+  /** `a_req` (PROTOCOL §3): of an RSA channel from `ss` alone, so that it is there before any message is. */
+  againKey(): Bytes | undefined {
+    const { ss, th } = this.#state;
+    const ikm = ss ?? this.#keyMaterial(undefined);
+    return ikm && this.#engine.hkdf(ikm, th, AGAIN_KEY_INFO);
   }
 
   /** The state, for the vault that wraps it, and for nobody else. */
@@ -110,8 +121,51 @@ export class Channel {
     return channel.#state;
   }
 
-  get #owesDeviceProof(): boolean {
-    return this.#state.device !== undefined && !this.#state.isDeviceProven;
+  #openDirect(jwe: DecodedJwe, header: RequestHeader): OpenedMessage | undefined {
+    const keys = this.#keysFor(header.ek);
+    const plaintext = keys && this.#decrypt(keys.request, jwe);
+    if (!plaintext) return undefined;
+    const isDeviceProof = this.isBound && !this.#state.isDeviceProven;
+    if (isDeviceProof && !this.#acceptDeviceProof(header.dev)) return undefined;
+    // Remembered only now: keys that nothing opened under are a stranger's guess (PROTOCOL §3).
+    this.#keys = keys;
+    const parts = splitMeta(plaintext, header.meta);
+    if (!parts) return undefined;
+    const { th } = this.#state;
+    const engine = this.#engine;
+    return {
+      channel: this,
+      header,
+      ...parts,
+      isDeviceProof,
+      seal: (answer) => this.#seal(header, answer, { key: keys.response, encryptedKey: '' }),
+      sealHead: (head) => this.#sealHead(header, head, keys),
+      openFrames: () => {
+        const base = engine.hkdf(keys.ikm, th, REQUEST_FRAMES_INFO);
+        return new FrameOpener(engine, streamKey(engine, base, jwe.text), header.length);
+      },
+    };
+  }
+
+  /** The plain way proves nothing about its sender, and so nothing about a device; it has no frames. */
+  #openPlain(jwe: DecodedJwe, header: RequestHeader): OpenedMessage | undefined {
+    if (this.kind !== 'RSA' || this.isBound) return undefined;
+    const plaintext = this.#decrypt(this.#engine.importContentKey(this.#decryptKey(jwe.encryptedKey)), jwe);
+    const parts = plaintext && splitMeta(plaintext, header.meta);
+    if (!parts) return undefined;
+    return {
+      channel: this,
+      header,
+      ...parts,
+      isDeviceProof: false,
+      seal: (answer) => this.#seal(header, answer, this.#ownContentKey()),
+      sealHead: refuseFrames,
+      openFrames: refuseFrames,
+    };
+  }
+
+  #decrypt(key: ContentKey, { protected: header, iv, ciphertext, tag }: DecodedJwe): Bytes | undefined {
+    return this.#engine.open(key, iv, ascii(header), ciphertext, tag);
   }
 
   #acceptDeviceProof(dev: string | undefined): boolean {
@@ -130,6 +184,7 @@ export class Channel {
     if (!ikm) return undefined;
     return {
       ek,
+      ikm,
       request: engine.importContentKey(engine.hkdf(ikm, th, REQUEST_KEY_INFO)),
       response: engine.importContentKey(engine.hkdf(ikm, th, RESPONSE_KEY_INFO)),
     };
@@ -151,59 +206,50 @@ export class Channel {
     return decrypted?.length === SECRET_BYTES ? decrypted : random;
   }
 
-  #opened(
-    header: RequestHeader,
-    plaintext: Bytes,
-    isDeviceProof: boolean,
-    seal: (protectedHeader: string, answer: Answer) => string,
-  ): OpenedMessage {
-    return {
-      channel: this,
-      header,
-      plaintext,
-      isDeviceProof,
-      seal: (answer) => seal(this.#protect(header.alg, header.seq, answer), answer),
-    };
-  }
-
-  #protect(alg: KeyManagement, seq: number, { iat, status, cty, location }: Answer): string {
-    const header: ResponseHeader = {
-      alg,
-      enc: 'A256GCM',
-      typ: 'e2e-res+jwe',
-      kid: this.kid,
-      seq,
-      iat,
-      status,
-      cty,
-      location,
-    };
-    return this.#engine.encodeBase64url(utf8(JSON.stringify(header)));
-  }
-
   /** The plain way back: a content key of its own, encrypted to the client's RSA key. */
-  #sealPlainWay(protectedHeader: string, answer: Answer): string {
+  #ownContentKey(): WayBack {
     const engine = this.#engine;
     const contentKey = engine.randomBytes(SECRET_BYTES);
     const encryptedKey = engine.rsaEncrypt(engine.importPublicKey(this.#state.clientKey), contentKey);
-    return this.#sealWith(
-      engine.importContentKey(contentKey),
-      engine.encodeBase64url(encryptedKey),
-      protectedHeader,
+    return { key: engine.importContentKey(contentKey), encryptedKey: engine.encodeBase64url(encryptedKey) };
+  }
+
+  #seal(request: RequestHeader, answer: Answer, wayBack: WayBack): string {
+    this.#answers++;
+    const { plaintext, cty, padding } = answer;
+    return sealResponse(
+      this.#engine,
+      this.kid,
+      request,
       answer,
+      {},
+      padding ? pad(plaintext, cty) : plaintext,
+      wayBack,
     );
   }
 
-  #sealWith(key: ContentKey, encryptedKey: string, protectedHeader: string, { plaintext }: Answer): string {
+  #sealHead(request: RequestHeader, head: AnswerHead, { ikm, response: key }: ChannelKeys): SealedHead {
+    this.#answers++;
     const engine = this.#engine;
-    const iv = engine.randomBytes(IV_BYTES);
-    const { ciphertext, tag } = engine.seal(key, iv, ascii(protectedHeader), plaintext);
-    return joinJwe({
-      protected: protectedHeader,
-      encryptedKey,
-      iv: engine.encodeBase64url(iv),
-      ciphertext: engine.encodeBase64url(ciphertext),
-      tag: engine.encodeBase64url(tag),
-    });
+    const frames = { frames: 'body', length: head.length } as const;
+    const text = sealResponse(engine, this.kid, request, head, frames, NO_BYTES, { key, encryptedKey: '' });
+    const base = engine.hkdf(ikm, this.#state.th, RESPONSE_FRAMES_INFO);
+    return { head: text, frames: new FrameSealer(engine, streamKey(engine, base, text)) };
   }
+}
+
+/** The two parts of a plaintext, or `undefined` where the first is not a meta object of that length. */
+function splitMeta(plaintext: Bytes, length: number | undefined): { meta: Meta; plaintext: Bytes } | undefined {
+  if (length === undefined) return { meta: NO_META, plaintext };
+  if (length > plaintext.length) return undefined;
+  try {
+    const meta = parseRequestMeta(fromUtf8(plaintext.subarray(0, length)));
+    return meta && { meta, plaintext: plaintext.subarray(length) };
+  } catch {
+    return undefined; // not UTF-8
+  }
+}
+
+function refuseFrames(): never {
+  throw new TypeError('frames are sent under "dir" only');
 }

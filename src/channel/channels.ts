@@ -3,10 +3,19 @@ import { base64urlByteLength } from '../protocol/base64url.js';
 import { MAX_HEADER_BYTES, splitJwe } from '../protocol/jwe.js';
 import { fromUtf8 } from '../protocol/json.js';
 import { keyKind, type KeyKind, type PublicJwk, type SigningJwk } from '../protocol/keys.js';
-import { MAX_AGE_SECONDS, MAX_AHEAD_SECONDS, parseRequestHeader, type RequestHeader } from '../protocol/message.js';
+import {
+  MAX_AGE_SECONDS,
+  MAX_AHEAD_SECONDS,
+  parseRequestHeader,
+  type Frames,
+  type RequestHeader,
+} from '../protocol/message.js';
+import { META_BYTES } from '../protocol/meta.js';
 import { E2eProblem } from '../protocol/problem.js';
+import { againInput } from '../protocol/schedule.js';
+import type { Channel } from './channel.js';
 import type { ChannelStore, SessionRef } from './store/channel-store.js';
-import type { DecodedJwe, OpenedMessage } from './channel.js';
+import type { DecodedJwe, OpenedMessage } from './message.js';
 import { shakeHands, type HandshakeAnswer } from './handshake.js';
 import type { IdentityKeys } from './identity.js';
 import type { KeyPool } from './key-pool.js';
@@ -22,8 +31,20 @@ export interface ChannelsOptions {
   readonly maxBodySize: number;
 }
 
-/** What a message must say it belongs to (PROTOCOL §5 step 4). */
+/** Where a message stands (PROTOCOL §4): in a body, in a request's header, before frames, or first on a socket. */
+export type Place = 'body' | 'header' | 'stream' | 'socket';
+
+/** What follows a message that stands there. */
+const FRAMES: Record<Place, Frames | undefined> = {
+  body: undefined,
+  header: undefined,
+  stream: 'body',
+  socket: 'socket',
+};
+
+/** What a message must say it belongs to (PROTOCOL §5 steps 1 and 4). */
 export interface Binding {
+  readonly place: Place;
   readonly method: string;
   /** Path and query as the client sent them. */
   readonly target: string;
@@ -83,14 +104,12 @@ export class Channels {
    * @throws E2eProblem `message-rejected`, `handshake-required`, `too-large` or `busy`: in the clear, all of them.
    */
   async open(session: string | undefined, message: string, binding: Binding): Promise<OpenedMessage> {
-    const { jwe, header } = this.#read(message);
-    const channel = await this.store.find(session, header.kid, nowInSeconds());
-    if (!channel) throw new E2eProblem('handshake-required');
+    const { jwe, header } = this.#read(message, binding.place);
+    const channel = await this.#find(session, header.kid);
     const opened = channel.open(jwe, header);
-    if (!opened || (opened.plaintext.length > 0 && header.cty === undefined)) throw new E2eProblem('message-rejected');
+    if (!opened || !hasRightBody(opened, binding.place)) throw new E2eProblem('message-rejected');
     if (opened.isDeviceProof) await this.store.update(session, channel);
-    const bound = header.method === binding.method && header.target === binding.target && header.idem === binding.idem;
-    if (!bound) throw new E2eProblem('message-rejected');
+    if (!isBoundTo(opened, binding)) throw new E2eProblem('message-rejected');
     return opened;
   }
 
@@ -107,37 +126,64 @@ export class Channels {
   /**
    * Steps 5 and 6: the message is fresh, and no other copy of it was let in. From here on every answer is sealed.
    *
+   * @param session as for `open`.
    * @param arrivedAt when the request's head arrived, in seconds since 1970.
    * @throws E2eProblem `message-stale`, `message-replayed`, `handshake-required` for a lost window, or `busy`.
    */
-  async admit({ header }: OpenedMessage, arrivedAt: number): Promise<void> {
+  async admit(session: string | undefined, { header }: OpenedMessage, arrivedAt: number): Promise<void> {
     const age = arrivedAt - header.iat;
     if (age > MAX_AGE_SECONDS || -age > MAX_AHEAD_SECONDS) throw new E2eProblem('message-stale');
     switch (await this.replay.claim(header.kid, header.alg, header.seq)) {
       case 'new':
-        return;
+        return this.#claimFirst(session, header);
       case 'replayed':
         throw new E2eProblem('message-replayed');
+      case 'stale':
+        throw new E2eProblem('message-stale');
       case 'lost':
         throw new E2eProblem('handshake-required');
     }
   }
 
+  /**
+   * Of a request that is sent again, claims the first copy's number, so that of the two at most one runs. A channel that is
+   * gone, or a tag that its client did not make, says nothing; a window that is gone is not held against the copy.
+   */
+  async #claimFirst(session: string | undefined, { again, kid, seq }: RequestHeader): Promise<void> {
+    if (!again) return;
+    const first = await this.store.findFirst(session, again.kid, nowInSeconds());
+    if (!first?.provesAgain(againInput(again.seq, kid, seq), again.tag)) return;
+    const claim = await this.replay.claim(again.kid, 'dir', again.seq);
+    if (claim === 'replayed' || claim === 'stale') throw new E2eProblem('message-replayed');
+  }
+
+  /** The channel of this session, ended where no further answer may be sealed on it (PROTOCOL §3). */
+  async #find(session: string | undefined, kid: string): Promise<Channel> {
+    const channel = await this.store.find(session, kid, nowInSeconds());
+    if (channel?.isSpent) await this.store.end(channel);
+    if (!channel || channel.isSpent) throw new E2eProblem('handshake-required');
+    return channel;
+  }
+
   /** Step 1: size, five parts, canonical encoding, header members and their types. */
-  #read(message: string): { jwe: DecodedJwe; header: RequestHeader } {
+  #read(message: string, place: Place): { jwe: DecodedJwe; header: RequestHeader } {
     const parts = splitJwe(message);
     if (!parts) throw new E2eProblem('message-rejected');
-    if (base64urlByteLength(parts.ciphertext) > this.options.maxBodySize) throw tooLarge(this.options.maxBodySize);
+    if (base64urlByteLength(parts.ciphertext) > this.options.maxBodySize + META_BYTES.max) {
+      throw tooLarge(this.options.maxBodySize);
+    }
     const encryptedKey = this.engine.decodeBase64url(parts.encryptedKey);
     const iv = this.engine.decodeBase64url(parts.iv);
     const ciphertext = this.engine.decodeBase64url(parts.ciphertext);
     const tag = this.engine.decodeBase64url(parts.tag);
     const header = this.#readHeader(parts.protected);
     if (!encryptedKey || !iv || !ciphertext || !tag || !header) throw new E2eProblem('message-rejected');
+    if (ciphertext.length - (header.meta ?? 0) > this.options.maxBodySize) throw tooLarge(this.options.maxBodySize);
+    if (header.frames !== FRAMES[place]) throw new E2eProblem('message-rejected');
     const fits =
       header.alg === 'dir' ? encryptedKey.length === 0 : this.options.allowPlainJwe && header.ek === undefined;
     if (!fits) throw new E2eProblem('message-rejected');
-    return { jwe: { protected: parts.protected, encryptedKey, iv, ciphertext, tag }, header };
+    return { jwe: { text: message, protected: parts.protected, encryptedKey, iv, ciphertext, tag }, header };
   }
 
   #readHeader(protectedHeader: string): RequestHeader | undefined {
@@ -149,6 +195,16 @@ export class Channels {
       return undefined; // not UTF-8
     }
   }
+}
+
+/** Only a message in a body has one; with a media type, and none beside frames. */
+function hasRightBody({ header, plaintext }: OpenedMessage, place: Place): boolean {
+  return plaintext.length === 0 || (place === 'body' && header.cty !== undefined);
+}
+
+function isBoundTo({ header, meta }: OpenedMessage, { method, target, idem }: Binding): boolean {
+  const isRequest = header.method === method && header.target === target && header.idem === idem;
+  return isRequest && !(meta.query !== undefined && target.includes('?'));
 }
 
 /** The refusal of what is over a limit. */

@@ -61,6 +61,7 @@ export function shakeHands(
     expiresAt,
     session,
     device,
+    identity: identity.signer?.kid,
   };
   const th = engine.sha256(transcriptInput(transcript));
   const proof = identity.prove(th);

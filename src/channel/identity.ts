@@ -32,9 +32,14 @@ export class IdentityKeys {
     }));
   }
 
+  /** The key that signs; `undefined` without one. */
+  get signer(): PublishedIdentityKey | undefined {
+    return this.published[0];
+  }
+
   /** The proof over a transcript hash: a compact JWS (RFC 7515) whose payload is `b64u(th)`; `undefined` without a key. */
   prove(th: Uint8Array): string | undefined {
-    const [signer] = this.published;
+    const { signer } = this;
     if (!this.#signing || !signer) return undefined;
     const encode = (bytes: Uint8Array) => this.#engine.encodeBase64url(bytes);
     const signed = signingInput(encode, { alg: signer.alg, typ: PROOF_TYP, kid: signer.kid }, th);

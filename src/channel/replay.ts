@@ -6,8 +6,11 @@ import { BoundedMap } from './store/bounded-map.js';
 /** How many sequence numbers a window remembers. */
 export const WINDOW_SIZE = 1024;
 
-/** What became of a claim: the number is new and now taken, or was not new, or the channel has no window here. */
-export type ClaimResult = 'new' | 'replayed' | 'lost';
+/**
+ * What became of a claim: the number is new and now taken; it was seen; it lies below the window, so that nobody knows; or
+ * the channel has no window here.
+ */
+export type ClaimResult = 'new' | 'replayed' | 'stale' | 'lost';
 
 /**
  * Takes each sequence number of a channel once (PROTOCOL §5). A claim is atomic across all servers that share the
@@ -35,8 +38,8 @@ export class SlidingWindow {
   readonly #bits = new Uint32Array(SlidingWindow.#WORDS);
   #highest = 0;
 
-  claim(seq: number): boolean {
-    if (seq <= this.#highest - WINDOW_SIZE) return false;
+  claim(seq: number): 'new' | 'replayed' | 'stale' {
+    if (seq <= this.#highest - WINDOW_SIZE) return 'stale';
     const word = Math.floor(seq / 32);
     const highestWord = Math.floor(this.#highest / 32);
     // The words between the old head of the ring and the new one belong to numbers that nobody has claimed yet.
@@ -44,10 +47,10 @@ export class SlidingWindow {
     for (let step = 1; step <= fresh; step++) this.#bits[(highestWord + step) % SlidingWindow.#WORDS] = 0;
     const slot = word % SlidingWindow.#WORDS;
     const bit = 1 << (seq % 32);
-    if (this.#bits[slot]! & bit) return false;
+    if (this.#bits[slot]! & bit) return 'replayed';
     this.#bits[slot]! |= bit;
     this.#highest = Math.max(this.#highest, seq);
-    return true;
+    return 'new';
   }
 }
 
@@ -77,7 +80,7 @@ export class MemoryReplayGuard implements ReplayGuard {
     const windows = this.#windows.get(kid);
     if (!windows) return 'lost';
     const window = way === 'dir' ? windows.dir : (windows.plain ??= new SlidingWindow());
-    return window.claim(seq) ? 'new' : 'replayed';
+    return window.claim(seq);
   }
 
   close(kid: string): void {

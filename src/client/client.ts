@@ -1,8 +1,9 @@
 import type { KeyKind } from '../protocol/jwk.js';
 import type { Answer } from './call/answer.js';
+import type { Claim } from './channel/channel.js';
 import { Channels } from './channel/channels.js';
 import { failure, need } from './errors.js';
-import { resolveOptions, type E2eClientOptions } from './options.js';
+import { resolveOptions, type E2eClientOptions, type Settings } from './options.js';
 import { isResendable, readRequest, sealRequest, type E2eRequestInit, type OutgoingRequest } from './call/request.js';
 import { present, readAnswer } from './call/response.js';
 import { Wire } from './call/wire.js';
@@ -26,7 +27,10 @@ export interface E2eClient {
    * @throws E2eClientError; and what `fetch` throws (no connection, an aborted signal, a wrong `init`).
    */
   readonly fetch: (input: RequestInfo | URL, init?: E2eRequestInit) => Promise<Response>;
-  /** Opens the channel now rather than at the first call, where none is open, and says what is known of it. */
+  /**
+   * Opens the channel now rather than at the first call, where none is open, and says what is known of it. After
+   * `session-changed` it goes on with the session that the server gave: compare who is logged in.
+   */
   readonly handshake: (options?: { signal?: AbortSignal }) => Promise<ChannelFacts>;
   /**
    * Forgets the channel, its keys, and the cookies that the client keeps. Calls that wait for a channel fail with
@@ -41,20 +45,21 @@ export function createE2eClient(options: E2eClientOptions = {}): E2eClient {
   const wire = new Wire(settings);
   const channels = new Channels(settings, wire);
 
-  /** One request and its answer; once more on a new channel where that is allowed and of use (PROTOCOL §6). */
+  /** One request and its answer; once more on a new channel where that is allowed and of use (PROTOCOL §8). */
   async function exchange(request: OutgoingRequest): Promise<Answer> {
-    let meantFor: string | undefined;
-    for (let again = isResendable(request, settings); ; again = false) {
-      const { channel, seq } = await channels.claim(request.signal);
-      const { session } = channel.terms;
-      if (settings.deviceKey && session !== (meantFor ??= session)) {
+    let first: Claim | undefined;
+    for (let mayResend = isResendable(request, settings); ; mayResend = false) {
+      const claim = await channels.claim(request.signal);
+      const { channel, seq } = claim;
+      if (first && settings.deviceKey && channel.terms.session !== first.channel.terms.session) {
         throw await failure('session-changed', 'changed');
       }
-      const sealed = await sealRequest(request, channel, seq, settings);
-      const answer = await readAnswer(await wire.send(sealed), channel, seq, request, settings.maxResponseSize);
-      const isOver = answer.problem === 'handshake-required' || answer.problem === 'message-stale';
-      if (isOver) channels.drop(channel);
-      if (!isOver || !again) return answer;
+      const sealed = await sealRequest(request, claim, first, settings);
+      const answer = await readAnswer(await wire.send(sealed), channel, seq, request, settings);
+      if (isOver(answer, settings)) channels.drop(channel);
+      // After the first copy's channel has ended, the server may no longer know whether that copy ran.
+      if (!mayResend || !isWorthResending(answer) || channel.isExpired) return answer;
+      first = claim;
     }
   }
 
@@ -77,7 +82,7 @@ export function createE2eClient(options: E2eClientOptions = {}): E2eClient {
     },
     async handshake({ signal } = {}) {
       wire.check();
-      const { kid, kind, session, expiresAt } = (await channels.claim(signal)).channel.terms;
+      const { kid, kind, session, expiresAt } = (await channels.claim(signal, true)).channel.terms;
       return { kid, kind, session, expiresAt: new Date(expiresAt * 1000) };
     },
     close() {
@@ -85,4 +90,14 @@ export function createE2eClient(options: E2eClientOptions = {}): E2eClient {
       wire.forget();
     },
   };
+}
+
+/** Whether a new channel would do what this one did not. Of a plain `message-stale` anybody may be the author. */
+function isWorthResending({ problem, sealed }: Answer): boolean {
+  return problem === 'handshake-required' || (problem === 'message-stale' && sealed === true);
+}
+
+/** Whether the next request goes on a new channel; with a device key also where its proof may have been rejected. */
+function isOver(answer: Answer, { deviceKey }: Settings): boolean {
+  return isWorthResending(answer) || (deviceKey !== false && answer.problem === 'message-rejected');
 }

@@ -17,6 +17,7 @@ export const MESSAGES = {
   times: () => refusedAnswer('the times make no sense'),
   session: () => refusedAnswer('"session" is not 16 bytes in base64url'),
   device: () => refusedAnswer('"device" is no thumbprint'),
+  proof: () => refusedAnswer('"proof" names no key'),
   unbound: () =>
     refusedAnswer('the session is not bound to this device key (has the server deviceBinding: "required"?)'),
   secret: () => refusedAnswer('"secret" belongs to RSA channels, and only there'),
@@ -41,15 +42,19 @@ export const MESSAGES = {
   origin: ({ base, origin }: { base: string; origin: string }) =>
     unsealable(`the client of ${base} sends nothing to ${origin}`),
   head: () => unsealable('a sealed route answers no HEAD, which has no body to seal: use GET'),
-  mediaType: () =>
-    unsealable('a sealed body has a media type whose only parameter is charset=utf-8; multipart is none'),
+  mediaType: ({ mediaType }: { mediaType: string }) =>
+    unsealable(
+      `its Content-Type is "${mediaType}", and must be a media type without a parameter twice, and with no charset but utf-8`,
+    ),
   twice: () =>
     unsealable(
       'it is the handshake itself. Where the client stands in the place of the global fetch, behind a wrapper, give createE2eClient the option fetch',
     ),
-  form: () => unsealable('FormData is not sealed: send a URLSearchParams, JSON, or a file alone as a Blob'),
   stream: () => unsealable('a stream is not sealed: read it first, as by `await new Response(stream).arrayBuffer()`'),
-  long: () => unsealable('its URL is too long to be sealed in a header: send the query as the body of a POST'),
+  long: () =>
+    unsealable(
+      'its path, query or sealed header fields are too long for a message, or hold a character that none may hold: send long values as the body of a POST',
+    ),
 
   // plain-answer
   plain: ({ method, path, problem, status }: { method: string; path: string } & PlainAnswer) =>
@@ -65,7 +70,8 @@ export const MESSAGES = {
 
   // session-changed
   changed: () =>
-    'The session that the request was meant for is gone, and it was not sent again: begin anew, with a login perhaps.',
+    'The server put this client on another session, and the request was not sent on it. Call client.handshake() to go on ' +
+    'with that session, and compare who is logged in before you send anything else.',
 };
 
 const KEY_REJECTED = ". Is keyKind one of the server's keyKinds, and does it want a deviceKey?";

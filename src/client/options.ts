@@ -4,6 +4,7 @@ import type { SigningJwk } from '../protocol/jwk.js';
 import type { DeviceKeyOption } from './trust/device.js';
 import { E2eClientError } from './errors.js';
 import { checkUrl } from './runtime.js';
+import { DEFAULT_REQUEST_HEADERS, mayTravelInside } from '../protocol/sealed-headers.js';
 
 /** A request, as `resend` is asked about it. */
 export interface ResendRequest {
@@ -34,8 +35,19 @@ export interface E2eClientOptions {
    * or an engine of one's own.
    */
   readonly engine?: 'auto' | 'web' | 'forge' | CryptoEngine;
-  /** Whether the query of a request without a body travels sealed instead of in the URL; `true` unless said. */
+  /** Whether a request's query travels inside its message instead of in the URL; `true` unless said. */
   readonly sealQuery?: boolean;
+  /**
+   * Names of a request's header fields that travel inside its message, and not outside; `['last-event-id']` unless said.
+   * The server takes those of its option `sealedHeaders.request` alone, and refuses any other.
+   */
+  readonly sealHeaders?: readonly string[];
+  /**
+   * Names of an answer's header fields that are taken from inside its message alone, beside `location`,
+   * `content-disposition`, `content-language` and `link`; none unless said. Name those that the server adds by its option
+   * `sealedHeaders.response`: what stands outside under such a name is then dropped.
+   */
+  readonly sealedResponseHeaders?: readonly string[];
   /**
    * Whether a request may be sent again on a new channel after the server refused it for its old one. Unless said, or
    * where the function answers `undefined`: GET, PUT, DELETE, OPTIONS, and whatever has an `Idempotency-Key`.
@@ -85,6 +97,8 @@ const DEFAULTS: Complete = {
   identityKeys: undefined,
   engine: 'auto',
   sealQuery: true,
+  sealHeaders: DEFAULT_REQUEST_HEADERS,
+  sealedResponseHeaders: [],
   resend: undefined,
   deviceKey: false,
   padding: false,
@@ -120,11 +134,23 @@ export function resolveOptions(options: E2eClientOptions): Settings {
     );
   }
 
+  const lower = (names: readonly string[]) => names.map((name) => name.toLowerCase());
+  const [sealHeaders, sealedResponseHeaders] = [lower(given.sealHeaders), lower(given.sealedResponseHeaders)];
+  const outside = [...sealHeaders, ...sealedResponseHeaders].find((name) => !mayTravelInside(name));
+  if (outside !== undefined) {
+    throw invalid(
+      'sealHeaders',
+      `and sealedResponseHeaders hold no "${outside}", which never travels inside a message`,
+    );
+  }
+
   const ownOrigin = (globalThis as { location?: { origin?: string } }).location?.origin;
   checkUrl();
   const base = readBase(baseUrl ?? ownOrigin);
   return {
     ...given,
+    sealHeaders,
+    sealedResponseHeaders,
     base,
     identityKeys: identityKeys && [...identityKeys],
     at: (name) => new URL(`${path.replace(/^\/+|\/+$/g, '')}/${name}`, base).href,

@@ -64,6 +64,10 @@ export class ForgeEngine implements CryptoEngine {
     return toBytes(hmac(prk, toBinary(info) + '\x01'));
   }
 
+  hmac(key: Bytes, data: Bytes): Bytes {
+    return toBytes(hmac(toBinary(key), toBinary(data)));
+  }
+
   /** RSA alone; takes about a second, in steps between which the page goes on. */
   async generateKeyPair(kind: KeyKind, modulusLength = 2048): Promise<KeyPair> {
     requireRsa(kind);

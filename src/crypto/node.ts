@@ -89,7 +89,7 @@ class NodeContentKey extends Opaque<KeyObject> implements ContentKey {
 
 /**
  * The engine of the server: node:crypto, synchronous throughout, so that opening a message costs no turn of the event
- * loop. Beyond the interface it keeps private keys at rest, signs with identity keys, and makes HMACs.
+ * loop. Beyond the interface it keeps private keys at rest and signs with identity keys.
  */
 export class NodeEngine implements CryptoEngine {
   readonly name = 'node';
@@ -123,7 +123,6 @@ export class NodeEngine implements CryptoEngine {
     return new Uint8Array(hkdfSync('sha256', ikm, salt, info, CONTENT_KEY_BYTES));
   }
 
-  /** HMAC-SHA-256 (RFC 2104), 32 bytes. */
   hmac(key: Bytes, data: Bytes): Bytes {
     return createHmac('sha256', key).update(data).digest();
   }

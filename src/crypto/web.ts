@@ -76,6 +76,11 @@ export class WebEngine implements CryptoEngine {
     return new Uint8Array(await subtle().deriveBits(algorithm, key, CONTENT_KEY_BYTES * 8));
   }
 
+  async hmac(key: Bytes, data: Bytes): Promise<Bytes> {
+    const imported = await subtle().importKey('raw', own(key), { name: 'HMAC', hash: 'SHA-256' }, false, ['sign']);
+    return new Uint8Array(await subtle().sign('HMAC', imported, own(data)));
+  }
+
   async generateKeyPair(kind: KeyKind, modulusLength = 2048): Promise<KeyPair> {
     const algorithm =
       kind === 'RSA' ? { ...RSA, modulusLength, publicExponent: new Uint8Array([1, 0, 1]) } : AGREEMENT[kind];

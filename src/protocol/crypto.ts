@@ -60,6 +60,9 @@ export interface CryptoEngine {
   /** HKDF-SHA-256 (RFC 5869), 32 bytes. */
   hkdf(ikm: Bytes, salt: Bytes, info: Bytes): Awaitable<Bytes>;
 
+  /** HMAC-SHA-256 (RFC 2104), 32 bytes. */
+  hmac(key: Bytes, data: Bytes): Awaitable<Bytes>;
+
   /** A fresh key pair; `modulusLength` (bits, 2048 unless said) counts for RSA only. */
   generateKeyPair(kind: KeyKind, modulusLength?: number): Awaitable<KeyPair>;
   importPublicKey(jwk: PublicJwk): Awaitable<PublicKey>;

@@ -1,8 +1,7 @@
-/** Media types as `cty` carries them: in full, compared without case, `charset=utf-8` their only parameter. */
-const MEDIA_TYPE = /^([!#$%&'*+.^_`|~0-9a-z-]+\/[!#$%&'*+.^_`|~0-9a-z-]+)(?:[ \t]*;[ \t]*charset=(?:utf-8|"utf-8"))?$/i;
-
 /** How a message travels (PROTOCOL §4): in a body, or in this header of a request without one, where so much fits. */
 export const MESSAGE_MEDIA_TYPE = 'application/jose';
+/** The media type of a body whose message is followed by frames (PROTOCOL §6). */
+export const STREAM_MEDIA_TYPE = 'application/vnd.e2e.stream';
 export const REQUEST_HEADER = 'e2e-request';
 export const MAX_REQUEST_HEADER_BYTES = 6144;
 
@@ -11,9 +10,37 @@ export const PROBLEM_MEDIA_TYPE = 'application/problem+json';
 export const FORM_MEDIA_TYPE = 'application/x-www-form-urlencoded';
 export const OCTETS_MEDIA_TYPE = 'application/octet-stream';
 
-/** Whether the text may stand as a message's `cty`. */
+const MAX_MEDIA_TYPE_LENGTH = 255;
+const TOKEN = "[!#$%&'*+.^_`|~\\w-]+";
+/** RFC 9110 §8.3.1: type and subtype, then parameters, of which a semicolon may introduce none. */
+const ESSENCE = new RegExp(`^${TOKEN}/${TOKEN}`);
+const PARAMETER = new RegExp(` *; *(?:(${TOKEN})=(${TOKEN}|"(?:[ !#-[\\]-~]|\\\\[ -~])*"))?`, 'y');
+
+/**
+ * Whether the text may stand as a message's `cty` (PROTOCOL §4): a media type with any parameters, none of them twice,
+ * `charset` only as UTF-8. A message inside a message is none.
+ */
 export function isMediaType(text: string): boolean {
-  return text.length <= 255 && MEDIA_TYPE.test(text);
+  const [type] = ESSENCE.exec(text) ?? [];
+  if (type === undefined || text.length > MAX_MEDIA_TYPE_LENGTH) return false;
+  if ([MESSAGE_MEDIA_TYPE, STREAM_MEDIA_TYPE].includes(type.toLowerCase())) return false;
+  const names = new Set<string>();
+  let end = type.length;
+  while (end < text.length) {
+    PARAMETER.lastIndex = end;
+    const [whole, given, value = ''] = PARAMETER.exec(text) ?? [];
+    if (whole === undefined) return false;
+    end += whole.length;
+    if (given === undefined) continue;
+    const name = given.toLowerCase();
+    if (names.has(name) || (name === 'charset' && unquote(value).toLowerCase() !== 'utf-8')) return false;
+    names.add(name);
+  }
+  return true;
+}
+
+function unquote(value: string): string {
+  return value.startsWith('"') ? value.slice(1, -1).replace(/\\(.)/g, '$1') : value;
 }
 
 /** `type/subtype` in lower case, whatever parameters follow. */

@@ -1,7 +1,8 @@
-import { parseJsonObject, type JsonObject } from './json.js';
+import { isJsonObject, parseJsonObject, type JsonObject } from './json.js';
 import { isMediaType } from './media-type.js';
+import { META_BYTES } from './meta.js';
 
-export { MAX_REQUEST_HEADER_BYTES, MESSAGE_MEDIA_TYPE, REQUEST_HEADER } from './media-type.js';
+export { MAX_REQUEST_HEADER_BYTES, MESSAGE_MEDIA_TYPE, REQUEST_HEADER, STREAM_MEDIA_TYPE } from './media-type.js';
 
 /** What the protected header of a message says, and its checks (PROTOCOL §4). */
 export const REQUEST_TYP = 'e2e-req+jwe';
@@ -20,53 +21,61 @@ export const MAX_MESSAGES_PER_CHANNEL = 2 ** 20;
 export const MAX_AGE_SECONDS = 300;
 export const MAX_AHEAD_SECONDS = 30;
 
-export interface RequestHeader {
+/** What follows a message (PROTOCOL §6, §7): the body in frames, or a socket. */
+export type Frames = 'body' | 'socket';
+
+/** Where the first copy of a request that is sent again stood (PROTOCOL §4), and the proof that its own client says so. */
+export interface Again {
+  readonly kid: string;
+  readonly seq: number;
+  readonly tag: string;
+}
+
+interface CommonHeader {
   readonly alg: KeyManagement;
   readonly enc: typeof ENC;
-  readonly typ: typeof REQUEST_TYP;
   readonly kid: string;
   readonly seq: number;
   readonly iat: number;
+  readonly cty?: string;
+  /** How many bytes of the plaintext are the meta object. */
+  readonly meta?: number;
+  readonly frames?: Frames;
+  /** The body's length in bytes, where it follows in frames and its length is known. */
+  readonly length?: number;
+}
+
+export interface RequestHeader extends CommonHeader {
+  readonly typ: typeof REQUEST_TYP;
   readonly method: string;
   readonly target: string;
   readonly idem?: string;
-  readonly cty?: string;
+  readonly again?: Again;
   readonly ek?: string;
   readonly dev?: string;
-  /**
-   * Where the message travels. Not in the protocol's table, and so ignored by other implementations: it keeps a sealed
-   * query and a sealed form apart, which are both of the form media type. Checked where it is there.
-   */
-  readonly in?: Place;
 }
 
-/** Where a request's message stands: in its body, or in the header of a request without one. */
-export type Place = 'body' | 'header';
-
-export interface ResponseHeader {
-  readonly alg: KeyManagement;
-  readonly enc: typeof ENC;
+export interface ResponseHeader extends CommonHeader {
   readonly typ: typeof RESPONSE_TYP;
-  readonly kid: string;
-  readonly seq: number;
-  readonly iat: number;
   readonly status: number;
-  readonly cty?: string;
-  readonly location?: string;
+  /** Sealed before the last frame of a request in frames was opened. */
+  readonly early?: true;
 }
 
 /** A request's header from its JSON, or `undefined` where a member is missing, of a wrong type or not allowed. */
 export function parseRequestHeader(json: string): RequestHeader | undefined {
   const header = parseCommonHeader(json, REQUEST_TYP);
   if (!header) return undefined;
+  const { method, target, idem, again, ek, dev } = header;
   const fits =
-    isString(header.method) &&
-    /^[A-Z]+(-[A-Z]+)*$/.test(header.method) &&
-    isString(header.target) &&
-    /^(\/|\*$)/.test(header.target) &&
-    isOptionalString(header.idem) &&
-    isOptionalString(header.ek) &&
-    isOptionalString(header.dev);
+    isString(method) &&
+    /^[A-Z]+(-[A-Z]+)*$/.test(method) &&
+    isString(target) &&
+    /^(\/|\*$)/.test(target) &&
+    (idem === undefined || (isString(idem) && /^[ -~]{1,255}$/.test(idem))) &&
+    (again === undefined || (header.alg === 'dir' && isAgain(again))) &&
+    isOptionalString(ek) &&
+    isOptionalString(dev);
   return fits ? (header as unknown as RequestHeader) : undefined;
 }
 
@@ -74,8 +83,15 @@ export function parseRequestHeader(json: string): RequestHeader | undefined {
 export function parseResponseHeader(json: string): ResponseHeader | undefined {
   const header = parseCommonHeader(json, RESPONSE_TYP);
   if (!header) return undefined;
-  const fits = isWhole(header.status, 200, 599) && isOptionalString(header.location);
+  const { status, frames, early } = header;
+  const isStatus = frames === 'socket' ? status === 101 : isWhole(status, 200, 599);
+  const fits = isStatus && (early === undefined || early === true) && !(frames && isBodiless(status as number));
   return fits ? (header as unknown as ResponseHeader) : undefined;
+}
+
+/** Whether an answer of this status has neither body nor frames (RFC 9110 §6.4.1). */
+export function isBodiless(status: number): boolean {
+  return status === 204 || status === 205 || status === 304;
 }
 
 function parseCommonHeader(json: string, typ: string): JsonObject | undefined {
@@ -83,16 +99,38 @@ function parseCommonHeader(json: string, typ: string): JsonObject | undefined {
   if (!header) return undefined;
   // Unknown members are ignored, but these two would change how the message is to be read (RFC 7516 §4.1.3, §4.1.13).
   if (Object.hasOwn(header, 'crit') || Object.hasOwn(header, 'zip')) return undefined;
+  const { alg, cty, meta } = header;
   const fits =
-    KEY_MANAGEMENT.includes(header.alg as KeyManagement) &&
+    KEY_MANAGEMENT.includes(alg as KeyManagement) &&
     header.enc === ENC &&
     header.typ === typ &&
     isString(header.kid) &&
     isWhole(header.seq, 1, MAX_SEQ) &&
     isWhole(header.iat, 0, Number.MAX_SAFE_INTEGER) &&
-    isOptionalString(header.cty) &&
-    (header.cty === undefined || isMediaType(header.cty));
+    (cty === undefined || (isString(cty) && isMediaType(cty))) &&
+    (meta === undefined || isWhole(meta, META_BYTES.min, META_BYTES.max)) &&
+    areFrames(header);
   return fits ? header : undefined;
+}
+
+/** Frames follow under `dir` alone; those of a body have its media type, and only they may tell a length. */
+function areFrames({ alg, frames, cty, length }: JsonObject): boolean {
+  if (frames === undefined) return length === undefined;
+  if (alg !== 'dir') return false;
+  if (frames === 'socket') return cty === undefined && length === undefined;
+  return (
+    frames === 'body' && cty !== undefined && (length === undefined || isWhole(length, 0, Number.MAX_SAFE_INTEGER))
+  );
+}
+
+function isAgain(value: unknown): boolean {
+  if (!isJsonObject(value)) return false;
+  const { kid, seq, tag } = value;
+  return isEncoded(kid, 43) && isWhole(seq, 1, MAX_SEQ) && isEncoded(tag, 22);
+}
+
+function isEncoded(value: unknown, length: number): boolean {
+  return isString(value) && value.length === length && /^[\w-]+$/.test(value);
 }
 
 function isString(value: unknown): value is string {

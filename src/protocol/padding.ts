@@ -14,11 +14,17 @@ export function padmeLength(length: number): number {
   return Math.ceil(length / unit) * unit;
 }
 
-/** JSON followed by spaces, which every parser ignores, up to its Padmé length; any other media type as it is. */
+/** A body followed by spaces, which every JSON parser ignores, up to its Padmé length; one that is not JSON as it is. */
 export function pad(plaintext: Uint8Array, mediaType: string | undefined): Uint8Array {
   const type = mediaType === undefined ? '' : essence(mediaType);
-  if (type !== JSON_MEDIA_TYPE && type !== PROBLEM_MEDIA_TYPE) return plaintext;
-  const padded = new Uint8Array(padmeLength(plaintext.length)).fill(SPACE);
-  padded.set(plaintext);
+  return padJson(plaintext, type === JSON_MEDIA_TYPE || type === PROBLEM_MEDIA_TYPE);
+}
+
+/** JSON, with spaces after it where `padding` is on. */
+export function padJson(json: Uint8Array, padding: boolean): Uint8Array {
+  const length = padding ? padmeLength(json.length) : json.length;
+  if (length === json.length) return json;
+  const padded = new Uint8Array(length).fill(SPACE);
+  padded.set(json);
   return padded;
 }

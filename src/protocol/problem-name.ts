@@ -7,6 +7,7 @@ const NAMES = [
   'message-replayed',
   'key-rejected',
   'too-large',
+  'stream-broken',
   'busy',
 ] as const;
 

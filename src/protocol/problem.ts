@@ -15,6 +15,7 @@ export const PROBLEMS = {
   'message-replayed': { status: 409, title: 'The message was seen before.' },
   'key-rejected': { status: 422, title: 'The key was rejected.' },
   'too-large': { status: 413, title: 'Too large.' },
+  'stream-broken': { status: 400, title: 'The body did not end as it must.' },
   busy: { status: 503, title: 'Busy: try again later.' },
 } as const satisfies Record<ProblemName, { status: number; title: string }>;
 

@@ -1,6 +1,6 @@
 import { utf8 } from './json.js';
 
-/** What a handshake agreed on: the eight lines of the transcript (PROTOCOL §2) are made from this. */
+/** What a handshake agreed on: the nine lines of the transcript (PROTOCOL §2) are made from this. */
 export interface Transcript {
   /** Thumbprint of the client's key. */
   readonly jkt: string;
@@ -14,19 +14,26 @@ export interface Transcript {
   readonly session: string;
   /** Thumbprint of the device key that the session is bound to. */
   readonly device?: string | undefined;
+  /** Thumbprint of the identity key that signs the transcript: the `kid` of the proof's header. */
+  readonly identity?: string | undefined;
 }
 
 export const PROTOCOL_VERSION = 'e2e/1';
 
 /** The bytes whose SHA-256 is the transcript hash `th`. */
 export function transcriptInput(transcript: Transcript): Uint8Array<ArrayBuffer> {
-  const { jkt, kid, secret = '', issuedAt, expiresAt, session, device = '' } = transcript;
-  return utf8([PROTOCOL_VERSION, jkt, kid, secret, String(issuedAt), String(expiresAt), session, device].join('\n'));
+  const { jkt, kid, secret = '', issuedAt, expiresAt, session, device = '', identity = '' } = transcript;
+  return utf8([PROTOCOL_VERSION, jkt, kid, secret, issuedAt, expiresAt, session, device, identity].join('\n'));
 }
 
-/** The `info` of HKDF for either direction's key (PROTOCOL §3); the salt of both is `th`. */
+/** The `info` of HKDF for a channel's keys (PROTOCOL §3); the salt of all is `th`. */
 export const REQUEST_KEY_INFO = utf8('e2e/1 request');
 export const RESPONSE_KEY_INFO = utf8('e2e/1 response');
+export const REQUEST_FRAMES_INFO = utf8('e2e/1 request frames');
+export const RESPONSE_FRAMES_INFO = utf8('e2e/1 response frames');
+export const AGAIN_KEY_INFO = utf8('e2e/1 again');
+/** The `info` for one stream's key (PROTOCOL §6); the salt is the SHA-256 of its head. */
+export const FRAMES_INFO = utf8('e2e/1 frames');
 
 /** `ss` and `cs`, the two halves of an RSA channel's secret, are each this long. */
 export const SECRET_BYTES = 32;
@@ -37,4 +44,12 @@ export function rsaKeyMaterial(ss: Uint8Array, cs: Uint8Array): Uint8Array<Array
   ikm.set(ss, 0);
   ikm.set(cs, SECRET_BYTES);
   return ikm;
+}
+
+/** How much of the HMAC stands in `again.tag`. */
+export const AGAIN_TAG_BYTES = 16;
+
+/** What the tag of `again` authenticates (PROTOCOL §4): the first copy's number, and the copy's own channel and number. */
+export function againInput(firstSeq: number, kid: string, seq: number): Uint8Array<ArrayBuffer> {
+  return utf8(`${firstSeq} ${kid} ${seq}`);
 }

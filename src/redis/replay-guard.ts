@@ -61,7 +61,7 @@ local base = tonumber(ARGV[3]) * ${WINDOW_BITS}
 local seq = tonumber(ARGV[4])
 local highest = redis.call('BITFIELD', KEYS[1], 'GET', 'u63', base)[1]
 if seq <= highest - ${WINDOW_SIZE} then
-  return 0
+  return 2
 end
 local word = math.floor(seq / 32)
 local head = math.floor(highest / 32)
@@ -114,9 +114,11 @@ export function redisReplayGuard(
   };
 }
 
+/** By the script's answer. */
+const CLAIMS: readonly ClaimResult[] = ['replayed', 'new', 'stale'];
+
 function claimOf(answer: number): ClaimResult {
-  if (answer === 1) return 'new';
-  return answer === 0 ? 'replayed' : 'lost';
+  return CLAIMS[answer] ?? 'lost';
 }
 
 /** By its hash; in full where this server (a new one, a restarted one, a node of a cluster) does not have it yet. */

@@ -45,6 +45,9 @@ interface Unwrapped {
   usedAt: number;
 }
 
+/** What is asked of the channel that the first copy of a request came on (PROTOCOL §5 step 6). */
+export type FirstChannel = Pick<Channel, 'provesAgain'>;
+
 const KID = /^[A-Za-z0-9_-]{43}$/;
 
 /**
@@ -88,6 +91,11 @@ export class ChannelStore {
     held.usedAt = Date.now();
     if (held.sessionName !== undefined) void this.records.get(held.sessionName).catch(() => undefined);
     return held.channel;
+  }
+
+  /** The channel that the first copy of a request came on, as far as the copy could have used it, too. */
+  async findFirst(session: string | undefined, kid: string, now: number): Promise<FirstChannel | undefined> {
+    return this.find(session, kid, now);
   }
 
   /** The session's record, or what it begins with. */

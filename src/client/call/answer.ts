@@ -6,6 +6,8 @@ export type Answer = (
   | { readonly response: Response; readonly error?: undefined }
   | { readonly response?: undefined; readonly error: E2eClientError }
 ) & {
+  /** Whether it came sealed, and so from the server itself. */
+  readonly sealed?: boolean;
   /** The protocol's problem that it is, sealed or plain. */
   readonly problem?: ProblemName | undefined;
   /** Where a sealed answer redirects to. */

@@ -1,12 +1,13 @@
 import {
-  FORM_MEDIA_TYPE,
   isMediaType,
   MAX_REQUEST_HEADER_BYTES,
   MESSAGE_MEDIA_TYPE,
   OCTETS_MEDIA_TYPE,
   REQUEST_HEADER,
 } from '../../protocol/media-type.js';
-import type { Channel, MessageBinding } from '../channel/channel.js';
+import { utf8 } from '../../protocol/json.js';
+import { META_BYTES, renderMeta, type HeaderField, type Meta } from '../../protocol/meta.js';
+import type { Claim, MessageBinding } from '../channel/channel.js';
 import { failure, need, type E2eClientError } from '../errors.js';
 import type { Settings } from '../options.js';
 import { isA } from '../runtime.js';
@@ -50,7 +51,6 @@ export async function readRequest(
   settings: Settings,
 ): Promise<OutgoingRequest> {
   const sealed = e2e.request !== false;
-  if (sealed && isA('FormData', init.body)) throw await unsupported('form');
   if (sealed && isA('ReadableStream', init.body)) throw await unsupported('stream');
   const given = typeof input === 'string' || input instanceof URL ? undefined : input;
   // Request does what fetch does: defaults of media type, forbidden headers, which methods take a body. The signal is
@@ -69,7 +69,7 @@ export async function readRequest(
   const mediaType = headers.get('content-type') ?? (sealed ? OCTETS_MEDIA_TYPE : undefined);
   const body = bytes.length > 0 ? bytes : undefined;
   if (body && sealed && !isMediaType(mediaType!)) {
-    throw await unsupported('mediaType');
+    throw await failure('request-unsupported', 'mediaType', { mediaType: mediaType! });
   }
   const credentials = init.credentials ?? (given?.credentials === 'same-origin' ? undefined : given?.credentials);
   return {
@@ -100,43 +100,45 @@ export interface WireRequest {
   readonly init: RequestInit & { headers: Headers };
 }
 
-/** @throws E2eClientError `request-unsupported` where the message is too long for a header. */
+/**
+ * @param first of a request that is sent again: what its first copy was sealed as.
+ * @throws E2eClientError `request-unsupported` where the message does not fit.
+ */
 export async function sealRequest(
   request: OutgoingRequest,
-  channel: Channel,
-  seq: number,
-  { sealQuery, padding }: Settings,
+  claim: Claim,
+  first: Claim | undefined,
+  { sealQuery, sealHeaders, padding }: Settings,
 ): Promise<WireRequest> {
   const { method, body, mediaType, sealed, signal } = request;
+  const { channel, seq } = claim;
+  const inBody = body && sealed;
   const url = new URL(request.url);
+  const headers = new Headers(request.headers);
+  const meta = moveInside(url, headers, sealQuery, sealHeaders);
   url.hash = '';
-  let plaintext: Uint8Array = new Uint8Array();
-  let cty: string | undefined;
-  if (body && sealed) {
-    plaintext = padding
-      ? (await need('padding', () => import('../../protocol/padding.js'))).pad(body, mediaType)
-      : body;
-    cty = mediaType;
-  } else if (!body && sealed && sealQuery && url.search) {
-    plaintext = new TextEncoder().encode(url.search.slice(1));
-    cty = FORM_MEDIA_TYPE;
-    url.search = '';
-  }
   // An empty query: some send its question mark, some do not, and the target is compared byte for byte.
   if (!url.search) url.search = '';
 
   const binding: MessageBinding = {
     method,
     target: url.pathname + url.search,
-    idem: request.headers.get('idempotency-key') ?? undefined,
-    cty,
-    in: body && sealed ? 'body' : 'header',
+    idem: headers.get('idempotency-key') ?? undefined,
+    again: first && (await first.channel.proveAgain(first.seq, claim)),
+    cty: inBody ? mediaType : undefined,
   };
-  const message = await channel.seal(seq, binding, plaintext);
-  const headers = new Headers(request.headers);
+  const { pad, padJson } = padding ? await need('padding', () => import('../../protocol/padding.js')) : UNPADDED;
+  const json = renderMeta(meta, 'client');
+  const metaBytes = json === undefined ? undefined : padJson(utf8(json), json !== '');
+  const plaintext = inBody ? pad(body, mediaType) : NO_BYTES;
+  const message =
+    metaBytes && metaBytes.length <= META_BYTES.max
+      ? await channel.seal(seq, binding, metaBytes, plaintext)
+      : undefined;
+
   headers.delete(REQUEST_HEADER);
   const init = { ...request.init, method, headers, body: body ?? null, signal: signal ?? null };
-  if (message !== undefined && body && sealed) {
+  if (message !== undefined && inBody) {
     headers.set('content-type', MESSAGE_MEDIA_TYPE);
     return { url, init: { ...init, body: message } };
   }
@@ -148,6 +150,21 @@ export async function sealRequest(
   return { url, init };
 }
 
-function unsupported(reason: 'twice' | 'form' | 'stream' | 'head' | 'mediaType' | 'long'): Promise<E2eClientError> {
+const NO_BYTES = new Uint8Array(0);
+const UNPADDED = { pad: (body: Uint8Array) => body, padJson: (json: Uint8Array) => json };
+
+/** Takes off a request what must not be seen outside its message (PROTOCOL §4): its query, and configured header fields. */
+function moveInside(url: URL, headers: Headers, sealQuery: boolean, names: readonly string[]): Meta {
+  const fields = names.flatMap((name): HeaderField[] => {
+    const value = headers.get(name);
+    headers.delete(name);
+    return value === null ? [] : [[name, value]];
+  });
+  const query = sealQuery && url.search ? url.search.slice(1) : undefined;
+  if (query !== undefined) url.search = '';
+  return { query, headers: fields };
+}
+
+function unsupported(reason: 'twice' | 'stream' | 'head' | 'long'): Promise<E2eClientError> {
   return failure('request-unsupported', reason);
 }

@@ -1,7 +1,14 @@
 import { fromAscii } from '../../protocol/json.js';
 import { essence, MESSAGE_MEDIA_TYPE, PROBLEM_MEDIA_TYPE } from '../../protocol/media-type.js';
 import type { Answer } from './answer.js';
-import type { Channel } from '../channel/channel.js';
+import {
+  BODY_DESCRIPTIONS,
+  DEFAULT_RESPONSE_HEADERS,
+  LOCATION,
+  mayTravelInside,
+} from '../../protocol/sealed-headers.js';
+import type { Channel, OpenedAnswer } from '../channel/channel.js';
+import type { Settings } from '../options.js';
 import { failure } from '../errors.js';
 import { readBytes } from './bytes.js';
 import { readPlainAnswer, readProblem } from './plain.js';
@@ -9,22 +16,15 @@ import type { OutgoingRequest } from './request.js';
 
 const REDIRECTS = [301, 302, 303, 307, 308];
 const BODILESS = [204, 205, 304];
-/** What describes the wire's body rather than the one inside, or would speak over the message's own header. */
+/** What belongs to the wire, or would speak over the message's own header. What describes a body is dropped as well. */
 const WIRE_HEADERS = [
   'accept-ranges',
   'connection',
-  'content-digest',
-  'content-encoding',
   'content-length',
-  'content-range',
   'content-type',
-  'digest',
   'etag',
   'keep-alive',
   'last-modified',
-  'location',
-  'repr-digest',
-  'trailer',
   'transfer-encoding',
 ];
 
@@ -34,7 +34,7 @@ export async function readAnswer(
   channel: Channel,
   seq: number,
   request: OutgoingRequest,
-  limit: number,
+  { maxResponseSize: limit, sealedResponseHeaders }: Settings,
 ): Promise<Answer> {
   const type = essence(wire.headers.get('content-type') ?? '');
   if (type !== MESSAGE_MEDIA_TYPE) {
@@ -51,20 +51,28 @@ export async function readAnswer(
     return { error: await failure('answer-rejected', 'unopened', { method, path: url.pathname }) };
   }
 
-  const { status, cty, location } = opened.header;
-  const headers = new Headers(wire.headers);
-  for (const name of WIRE_HEADERS) headers.delete(name);
-  if (cty !== undefined) headers.set('content-type', cty);
-  if (location !== undefined) headers.set('location', location);
+  const { status, cty } = opened.header;
+  const headers = readHeaders(wire, opened, sealedResponseHeaders);
   return {
     response: new Response(BODILESS.includes(status) ? null : (opened.plaintext as Uint8Array<ArrayBuffer>), {
       status,
       statusText: wire.status === status ? wire.statusText : '',
       headers,
     }),
+    sealed: true,
     problem: essence(cty ?? '') === PROBLEM_MEDIA_TYPE ? readProblem(opened.plaintext) : undefined,
-    location: REDIRECTS.includes(status) ? location : undefined,
+    location: REDIRECTS.includes(status) ? (headers.get(LOCATION) ?? undefined) : undefined,
   };
+}
+
+/** The answer's own header fields (PROTOCOL §4): some only from inside, and of the rest what stands outside. */
+function readHeaders(wire: Response, { header: { cty }, meta }: OpenedAnswer, sealed: readonly string[]): Headers {
+  const headers = new Headers(wire.headers);
+  const inside = [LOCATION, ...DEFAULT_RESPONSE_HEADERS, ...sealed];
+  for (const name of [...WIRE_HEADERS, ...BODY_DESCRIPTIONS, ...inside]) headers.delete(name);
+  for (const [name, value] of meta.headers ?? []) if (mayTravelInside(name)) headers.set(name, value);
+  if (cty !== undefined) headers.set('content-type', cty);
+  return headers;
 }
 
 /** `response`, saying of itself what one from `fetch` would; so do its clones. */

@@ -1,4 +1,4 @@
-import type { Bytes, ContentKey, CryptoEngine, PrivateKey, PublicKey } from '../../protocol/crypto.js';
+import type { Awaitable, Bytes, ContentKey, CryptoEngine, PrivateKey, PublicKey } from '../../protocol/crypto.js';
 import { utf8 } from '../../protocol/json.js';
 import { IV_BYTES, MAX_HEADER_BYTES } from '../../protocol/jwe.js';
 import type { KeyKind } from '../../protocol/jwk.js';
@@ -7,11 +7,27 @@ import {
   MAX_MESSAGES_PER_CHANNEL,
   parseResponseHeader,
   REQUEST_TYP,
+  type Again,
+  type Frames,
   type RequestHeader,
   type ResponseHeader,
 } from '../../protocol/message.js';
-import { REQUEST_KEY_INFO, RESPONSE_KEY_INFO, rsaKeyMaterial, SECRET_BYTES } from '../../protocol/schedule.js';
+import type { Meta } from '../../protocol/meta.js';
+import {
+  AGAIN_KEY_INFO,
+  AGAIN_TAG_BYTES,
+  againInput,
+  FRAMES_INFO,
+  REQUEST_FRAMES_INFO,
+  REQUEST_KEY_INFO,
+  RESPONSE_FRAMES_INFO,
+  RESPONSE_KEY_INFO,
+  rsaKeyMaterial,
+  SECRET_BYTES,
+} from '../../protocol/schedule.js';
 import { decodeJwe } from './encoding.js';
+import { FrameOpener, FrameSealer } from './frames.js';
+import { hasRightBody, join, splitMeta } from './plaintext.js';
 
 /** What is known of a channel, none of it secret. */
 export interface ChannelTerms {
@@ -38,17 +54,30 @@ export interface ChannelSecrets {
 }
 
 /** What a request's header says beside what the channel knows. */
-export type MessageBinding = Pick<RequestHeader, 'method' | 'target' | 'idem' | 'cty' | 'in'>;
+export type MessageBinding = Pick<RequestHeader, 'method' | 'target' | 'idem' | 'cty' | 'again' | 'length'>;
+
+/** A number on a channel, taken for one message. */
+export interface Claim {
+  readonly channel: Channel;
+  readonly seq: number;
+}
 
 export interface OpenedAnswer {
   readonly header: ResponseHeader;
+  readonly meta: Meta;
+  /** The body; of a head, which has none, empty. */
   readonly plaintext: Bytes;
+  /** What opens the frames that follow, where the header says `frames: "body"`. */
+  readonly openFrames: () => Promise<FrameOpener>;
 }
 
+/** The channel's keys. Those that few requests need are derived when one does. */
 interface ChannelKeys {
   readonly ek: string | undefined;
   readonly request: ContentKey;
   readonly response: ContentKey;
+  readonly derive: (info: Bytes) => Awaitable<Bytes>;
+  readonly deriveAgain: () => Awaitable<Bytes>;
 }
 
 /** So long before its end a channel is replaced: a tenth of its life, at most half a minute. */
@@ -96,10 +125,13 @@ export class Channel {
       ikm = await engine.agree(privateKey, serverKey);
     }
     if (!ikm) return undefined;
+    const derive = (info: Bytes) => engine.hkdf(ikm, th, info);
     const keys: ChannelKeys = {
       ek,
-      request: await engine.importContentKey(await engine.hkdf(ikm, th, REQUEST_KEY_INFO)),
-      response: await engine.importContentKey(await engine.hkdf(ikm, th, RESPONSE_KEY_INFO)),
+      request: await engine.importContentKey(await derive(REQUEST_KEY_INFO)),
+      response: await engine.importContentKey(await derive(RESPONSE_KEY_INFO)),
+      derive,
+      deriveAgain: () => engine.hkdf(ss ?? ikm, th, AGAIN_KEY_INFO),
     };
     return new Channel(engine, terms, keys, dev);
   }
@@ -113,44 +145,95 @@ export class Channel {
     return ++this.#seq;
   }
 
-  /** A request's message; `undefined` where what it is bound to does not fit into its header. */
-  async seal(seq: number, binding: MessageBinding, plaintext: Bytes): Promise<string | undefined> {
+  /** Whether the channel has ended, by the server's clock. */
+  get isExpired(): boolean {
+    return this.#now() >= this.terms.expiresAt;
+  }
+
+  /**
+   * A request's message; `undefined` where what it says does not fit into its header.
+   *
+   * @param meta the meta object's JSON; empty where there is none.
+   */
+  async seal(seq: number, binding: MessageBinding, meta: Bytes, body: Bytes): Promise<string | undefined> {
+    return this.#seal(seq, binding, undefined, meta, body);
+  }
+
+  /** The head of a request whose body follows in frames (PROTOCOL §6), and what seals these; `undefined` likewise. */
+  async sealHead(
+    seq: number,
+    binding: MessageBinding & { readonly cty: string },
+    meta: Bytes,
+  ): Promise<{ readonly head: string; readonly frames: FrameSealer } | undefined> {
+    const head = await this.#seal(seq, binding, 'body', meta, new Uint8Array(0));
+    if (head === undefined) return undefined;
+    return { head, frames: new FrameSealer(this.#engine, await this.#streamKey(REQUEST_FRAMES_INFO, head)) };
+  }
+
+  /** The proof that a message on another channel is a copy of the one that had this number here (PROTOCOL §4, `again`). */
+  async proveAgain(firstSeq: number, { channel, seq }: Claim): Promise<Again> {
+    const engine = this.#engine;
+    const mac = await engine.hmac(await this.#keys.deriveAgain(), againInput(firstSeq, channel.terms.kid, seq));
+    return { kid: this.terms.kid, seq: firstSeq, tag: engine.encodeBase64url(mac.subarray(0, AGAIN_TAG_BYTES)) };
+  }
+
+  /**
+   * The answer to the message with this number, or `undefined` for any failure at all.
+   *
+   * @param frames what follows it, as its media type says.
+   */
+  async open(seq: number, message: string, frames?: 'body'): Promise<OpenedAnswer | undefined> {
+    const jwe = decodeJwe(this.#engine, message);
+    if (!jwe || jwe.encryptedKey.length > 0) return undefined;
+    const header = parseResponseHeader(jwe.header);
+    if (header?.alg !== 'dir' || header.kid !== this.terms.kid || header.seq !== seq) return undefined;
+    const plaintext = await this.#engine.open(this.#keys.response, jwe.iv, jwe.aad, jwe.ciphertext, jwe.tag);
+    const parts = plaintext && splitMeta(plaintext, header.meta);
+    if (!parts || !hasRightBody(header, parts.plaintext, frames)) return undefined;
+    this.#dev = undefined;
+    const openFrames = async () =>
+      new FrameOpener(this.#engine, await this.#streamKey(RESPONSE_FRAMES_INFO, message), header.length);
+    return { header, ...parts, openFrames };
+  }
+
+  async #seal(
+    seq: number,
+    binding: MessageBinding,
+    frames: Frames | undefined,
+    meta: Bytes,
+    body: Bytes,
+  ): Promise<string | undefined> {
     const engine = this.#engine;
     const { ek, request } = this.#keys;
-    const iat = Math.floor(this.#now());
     const { kid } = this.terms;
-    const header: RequestHeader = {
+    const header = {
       alg: 'dir',
       enc: ENC,
       typ: REQUEST_TYP,
       kid,
       seq,
-      iat,
+      iat: Math.floor(this.#now()),
       ...binding,
+      meta: meta.length || undefined,
+      frames,
       ek,
       dev: this.#dev,
-    };
+    } satisfies { [Name in keyof RequestHeader]: RequestHeader[Name] | undefined };
     const json = utf8(JSON.stringify(header));
     if (json.length > MAX_HEADER_BYTES) return undefined;
     const protectedHeader = engine.encodeBase64url(json);
     const iv = engine.randomBytes(IV_BYTES);
-    const { ciphertext, tag } = await engine.seal(request, iv, utf8(protectedHeader), plaintext);
+    const { ciphertext, tag } = await engine.seal(request, iv, utf8(protectedHeader), join(meta, body));
     const [encodedIv, encodedCiphertext, encodedTag] = [iv, ciphertext, tag].map((part) =>
       engine.encodeBase64url(part),
     );
     return `${protectedHeader}..${encodedIv}.${encodedCiphertext}.${encodedTag}`;
   }
 
-  /** The answer to the message with this number, or `undefined` for any failure at all. */
-  async open(seq: number, message: string): Promise<OpenedAnswer | undefined> {
-    const jwe = decodeJwe(this.#engine, message);
-    if (!jwe || jwe.encryptedKey.length > 0) return undefined;
-    const header = parseResponseHeader(jwe.header);
-    if (header?.alg !== 'dir' || header.kid !== this.terms.kid || header.seq !== seq) return undefined;
-    const plaintext = await this.#engine.open(this.#keys.response, jwe.iv, jwe.aad, jwe.ciphertext, jwe.tag);
-    if (!plaintext || (plaintext.length > 0 && header.cty === undefined)) return undefined;
-    this.#dev = undefined;
-    return { header, plaintext };
+  async #streamKey(info: Bytes, head: string): Promise<ContentKey> {
+    const engine = this.#engine;
+    const base = await this.#keys.derive(info);
+    return engine.importContentKey(await engine.hkdf(base, await engine.sha256(utf8(head)), FRAMES_INFO));
   }
 
   /** The server's time, from the wall clock at this very moment. */

@@ -1,4 +1,4 @@
-import type { Channel } from './channel.js';
+import type { Channel, Claim } from './channel.js';
 import { E2eClientError, failure, need } from '../errors.js';
 import type { Opener } from '../handshake/opener.js';
 import type { Settings } from '../options.js';
@@ -30,11 +30,13 @@ export class Channels {
   /**
    * An open channel, and a sequence number on it that is the caller's own. A caller that is aborted leaves; the handshake
    * goes on for the others.
+   *
+   * @param isExplicit whether the caller asked for a handshake, and so takes whatever session it leads to.
    */
-  async claim(signal: AbortSignal | undefined): Promise<{ channel: Channel; seq: number }> {
+  async claim(signal: AbortSignal | undefined, isExplicit = false): Promise<Claim> {
     for (let tries = 0; tries < MAX_TRIES; tries++) {
       signal?.throwIfAborted();
-      const current = (this.#current ??= this.#open());
+      const current = (this.#current ??= this.#open(isExplicit));
       const channel = await unlessAborted(current, signal);
       const seq = channel.claim();
       if (seq !== undefined) return { channel, seq };
@@ -55,8 +57,8 @@ export class Channels {
     this.#seen.clear();
   }
 
-  #open(): Promise<Channel> {
-    const opening = this.#shakeHands((this.#closing ??= new AbortController()).signal);
+  #open(isExplicit: boolean): Promise<Channel> {
+    const opening = this.#shakeHands((this.#closing ??= new AbortController()).signal, isExplicit);
     const isCurrent = () => this.#current === opening;
     opening.then(
       (channel) => isCurrent() && (this.#latest = channel),
@@ -66,11 +68,11 @@ export class Channels {
   }
 
   /** What opens channels is imported for the first, so that a page has it when it wants one, not when it starts. */
-  async #shakeHands(signal: AbortSignal): Promise<Channel> {
+  async #shakeHands(signal: AbortSignal, isExplicit: boolean): Promise<Channel> {
     const make = async () => {
       const { Opener } = await need('opener', () => import('../handshake/opener.js'));
       this.#opener ??= new Opener(this.#settings, this.#wire, this.#seen);
-      return this.#opener.open(signal);
+      return this.#opener.open(signal, isExplicit);
     };
     // A handshake may make the session, the first one or the one after its loss: of ten tabs that each make one at the
     // same moment, nine lose theirs.

@@ -7,7 +7,8 @@ import { rsaKeyFlaw } from '../../protocol/rsa-key.js';
 import { SECRET_BYTES, transcriptInput } from '../../protocol/schedule.js';
 import { Channel } from '../channel/channel.js';
 import type { Device } from '../trust/device.js';
-import { decodeJwe, thumbprint } from '../channel/encoding.js';
+import { splitJws } from '../../protocol/jws.js';
+import { decodeJwe, decodeText, thumbprint } from '../channel/encoding.js';
 import { failure, type E2eClientError } from '../errors.js';
 import type { PinnedIdentity } from '../trust/identity.js';
 import type { Settings } from '../options.js';
@@ -31,6 +32,7 @@ export async function shakeHands(
   seen: Set<string>,
   device: Device | undefined,
   post: PostHandshake,
+  isExplicit: boolean,
 ): Promise<Channel> {
   const { publicKey, privateKey } = await engine.generateKeyPair(settings.keyKind, settings.rsaModulusLength);
   const answer = await post(JSON.stringify({ publicKey, device: device?.publicKey }));
@@ -56,20 +58,31 @@ export async function shakeHands(
     throw await rejected('secret');
   }
 
+  const signer = readSigner(engine, answer.proof);
   const jkt = await thumbprint(engine, publicKey);
-  const th = await engine.sha256(transcriptInput({ jkt, kid, secret, issuedAt, expiresAt, session, device: bound }));
+  const th = await engine.sha256(
+    transcriptInput({ jkt, kid, secret, issuedAt, expiresAt, session, device: bound, identity: signer }),
+  );
   await identity?.verify(engine, th, answer.proof);
+  if (answer.proof !== undefined && signer === '') throw await rejected('proof');
   const ss = secret === undefined ? undefined : await openSecret(engine, privateKey, secret);
   if (secret !== undefined && !ss) throw await rejected('unreadable');
 
+  if (device) await device.bindTo(session, isExplicit);
   const channel = await Channel.derive(
     engine,
     { kid, kind: settings.keyKind, session, issuedAt, expiresAt, clockOffset: issuedAt - receivedAt },
     { th, ss, privateKey, serverKey: await engine.importPublicKey(serverKey), dev: await device?.prove(th) },
   );
   if (!channel) throw await rejected('zeros');
-  if (device) await device.bindTo(session);
   return channel;
+}
+
+/** The `kid` that the proof's header names, with or without a pin (PROTOCOL §2); the empty string where it names none. */
+function readSigner(engine: CryptoEngine, proof: unknown): string {
+  const jws = typeof proof === 'string' ? splitJws(proof) : undefined;
+  const { kid } = (jws && parseJsonObject(decodeText(engine, jws.header) ?? '')) ?? {};
+  return isEncoded(engine, kid, THUMBPRINT_BYTES) ? kid : '';
 }
 
 /** The server's key, which is of the client's own kind, and follows that kind's rules (PROTOCOL §1). */
@@ -84,8 +97,9 @@ async function readServerKey(jwk: unknown, kind: KeyKind): Promise<PublicJwk> {
 /** `ss` from its compact JWE to the client's key, or `undefined`. */
 async function openSecret(engine: CryptoEngine, privateKey: PrivateKey, secret: string): Promise<Bytes | undefined> {
   const jwe = decodeJwe(engine, secret);
-  const { alg, enc, crit, zip } = (jwe && parseJsonObject(jwe.header)) ?? {};
-  if (!jwe || alg !== 'RSA-OAEP-256' || enc !== ENC || crit !== undefined || zip !== undefined) return undefined;
+  const { alg, enc, ...more } = (jwe && parseJsonObject(jwe.header)) ?? {};
+  // Exactly these two members: with a "typ" it could be a message of another channel.
+  if (!jwe || alg !== 'RSA-OAEP-256' || enc !== ENC || Object.keys(more).length > 0) return undefined;
   const contentKey = await engine.rsaDecrypt(privateKey, jwe.encryptedKey);
   if (contentKey?.length !== SECRET_BYTES) return undefined;
   const ss = await engine.open(await engine.importContentKey(contentKey), jwe.iv, jwe.aad, jwe.ciphertext, jwe.tag);
@@ -102,7 +116,18 @@ function isEncoded(engine: CryptoEngine, value: unknown, length: number): value 
 
 function rejected(
   reason:
-    'rule' | 'kind' | 'kid' | 'seen' | 'times' | 'session' | 'device' | 'unbound' | 'secret' | 'unreadable' | 'zeros',
+    | 'rule'
+    | 'kind'
+    | 'kid'
+    | 'seen'
+    | 'times'
+    | 'session'
+    | 'device'
+    | 'unbound'
+    | 'proof'
+    | 'secret'
+    | 'unreadable'
+    | 'zeros',
 ): Promise<E2eClientError> {
   return failure('handshake-rejected', reason);
 }

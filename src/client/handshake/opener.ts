@@ -30,13 +30,16 @@ export class Opener {
     this.#seen = seen;
   }
 
-  async open(signal: AbortSignal): Promise<Channel> {
+  /** @param isExplicit whether the caller asked for a handshake (PROTOCOL §2, `session-changed`). */
+  async open(signal: AbortSignal, isExplicit: boolean): Promise<Channel> {
     this.#signal = signal;
     const post = (body: string) => this.#ask('handshake', { method: 'POST', body, signal }, 201);
     try {
       const engine = await (this.#engine ??= loadEngine(this.#settings));
       const [identity, device] = [await this.#loadIdentity(), await this.#loadDevice()];
-      return await shakeHands(engine, this.#settings, identity, this.#seen, device, post);
+      if (isExplicit) device?.acceptChange();
+      await device?.refuseChanged();
+      return await shakeHands(engine, this.#settings, identity, this.#seen, device, post, isExplicit);
     } catch (error) {
       if (!(error instanceof UnsupportedByEngine)) throw error;
       throw await failure('engine-unsupported', 'unsupported', { reason: error.message });

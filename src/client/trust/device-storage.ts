@@ -3,6 +3,8 @@ export interface StoredDevice {
   readonly keys: CryptoKeyPair;
   /** The public name of the session that is bound to the key. */
   readonly session?: string | undefined;
+  /** The origin of the server that the key belongs to: no other is ever shown it. */
+  readonly server?: string | undefined;
 }
 
 /** Where a device key is kept. Whoever loses it gets a new session, nothing worse. */

@@ -5,7 +5,7 @@ import { utf8 } from '../../protocol/json.js';
 import { DEVICE_TYP, signingInput } from '../../protocol/jws.js';
 import { signatureAlgorithm, type SigningJwk } from '../../protocol/jwk.js';
 import { browserStorage, type DeviceStorage } from './device-storage.js';
-import { E2eClientError } from '../errors.js';
+import { E2eClientError, failure } from '../errors.js';
 import { readSigningKey } from './signing-key.js';
 
 /** A long-lived signing key that proves which device a session belongs to (PROTOCOL §2). */
@@ -25,6 +25,7 @@ export type DeviceKeyOption = boolean | DeviceKey | CryptoKeyPair | DeviceStorag
 export class Device {
   /** The session of the last handshake, by its public name. */
   session: string | undefined;
+  #hasChanged = false;
 
   private constructor(
     private readonly key: DeviceKey,
@@ -45,24 +46,52 @@ export class Device {
       if (!publicKey) {
         throw new E2eClientError('invalid-option', "deviceKey's publicKey is a public JWK, Ed25519 or P-256");
       }
-      return new Device({ publicKey, sign: (data) => option.sign(data) }, forget, undefined);
+      return new Device(
+        { publicKey: ofOneServer(publicKey, scope), sign: (data) => option.sign(data) },
+        forget,
+        undefined,
+      );
     }
     if (typeof option === 'object' && 'privateKey' in option) {
-      return new Device(await WebSigner.of(option), forget, undefined);
+      const signer = await WebSigner.of(option);
+      ofOneServer(signer.publicKey, scope);
+      return new Device(signer, forget, undefined);
     }
     const storage = option === true ? browserStorage(scope) : option;
-    const { keys, session } = (await storage.get()) ?? { keys: await WebSigner.generate() };
-    const device = new Device(await WebSigner.of(keys), (name) => storage.set({ keys, session: name }), session);
+    const { origin } = new URL(scope);
+    const { keys, session, server = origin } = (await storage.get()) ?? { keys: await WebSigner.generate() };
+    if (server !== origin) throw usedElsewhere();
+    const signer = await WebSigner.of(keys);
+    ofOneServer(signer.publicKey, scope);
+    const device = new Device(signer, (name) => storage.set({ keys, session: name, server }), session);
     // Kept before it is used: a session bound to a key that nobody has any more is lost.
-    if (session === undefined) await storage.set({ keys });
+    if (session === undefined) await storage.set({ keys, server });
     return device;
   }
 
-  /** Remembers the session of a handshake that was accepted. */
-  async bindTo(session: string): Promise<void> {
+  /**
+   * Remembers the session of a handshake. Where it is another than before, nothing is sealed on its channel, and every
+   * later call fails likewise: until the caller, who was told, makes the next handshake itself (PROTOCOL §2).
+   *
+   * @param isExplicit whether it is the caller who made this one.
+   * @throws E2eClientError `session-changed`.
+   */
+  async bindTo(session: string, isExplicit: boolean): Promise<void> {
+    this.#hasChanged = !isExplicit && this.session !== undefined && session !== this.session;
+    await this.refuseChanged();
     if (session === this.session) return;
     this.session = session;
     await this.remember(session);
+  }
+
+  /** @throws E2eClientError `session-changed` where that is so, and was not accepted. */
+  async refuseChanged(): Promise<void> {
+    if (this.#hasChanged) throw await failure('session-changed', 'changed');
+  }
+
+  /** The caller goes on with whatever session the next handshake leads to. */
+  acceptChange(): void {
+    this.#hasChanged = false;
   }
 
   /** `dev`: the compact JWS over a transcript hash. */
@@ -70,6 +99,28 @@ export class Device {
     const input = signingInput(encodeBase64url, { alg: signatureAlgorithm(this.publicKey), typ: DEVICE_TYP }, th);
     return `${input}.${encodeBase64url(await this.key.sign(utf8(input)))}`;
   }
+}
+
+/** The server that each device key of this process belongs to, by the key's own coordinate. */
+const servers = new Map<string, string>();
+
+/**
+ * The key, which no other server has been shown: one that two know lets either open a channel at the other (PROTOCOL §2).
+ *
+ * @throws E2eClientError `invalid-option`.
+ */
+function ofOneServer(key: SigningJwk, scope: string): SigningJwk {
+  const { origin } = new URL(scope);
+  if ((servers.get(key.x) ?? origin) !== origin) throw usedElsewhere();
+  servers.set(key.x, origin);
+  return key;
+}
+
+function usedElsewhere(): E2eClientError {
+  return new E2eClientError(
+    'invalid-option',
+    'deviceKey is in use at another server: give each server (origin) a key, and a storage, of its own',
+  );
 }
 
 function forget(): Promise<void> {

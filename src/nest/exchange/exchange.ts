@@ -1,6 +1,6 @@
 import { Inject, Injectable, Logger, MethodNotAllowedException } from '@nestjs/common';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { OpenedMessage } from '../../channel/channel.js';
+import type { OpenedMessage } from '../../channel/message.js';
 import { REQUEST_HEADER } from '../../protocol/message.js';
 import { E2eProblem } from '../../protocol/problem.js';
 import type { E2eEvents } from '../../channel/events.js';
@@ -14,7 +14,7 @@ import {
   findMessage,
   isSealed,
   ignoreConditions,
-  mayStandThere,
+  mayCarry,
   posesAsSealedQuery,
   present,
   type FoundMessage,
@@ -109,7 +109,8 @@ export class Exchange {
   }
 
   #takeOver(response: object, transform: (answer: PlainAnswer) => WireAnswer): ResponseCapture {
-    return new ResponseCapture(rawResponse(response), transform, this.keys.options.storeTimeout);
+    const { storeTimeout, sealedHeaders } = this.keys.options;
+    return new ResponseCapture(rawResponse(response), transform, sealedHeaders.response, storeTimeout);
   }
 
   async #open(request: object, response: object, found: FoundMessage, route: Sealing): Promise<void> {
@@ -123,7 +124,7 @@ export class Exchange {
 
     // From here on every answer is sealed, the refusals of the next step among them.
     const capture = this.#sealing(response, state, message);
-    await this.keys.channelsOf(session).admit(message, this.tracker.of(raw).at);
+    await this.keys.channelsOf(session).admit(session.ref?.id, message, this.tracker.of(raw).at);
     state.message = message;
     state.besideBody = found.besideBody;
     const { channel, header, plaintext } = message;
@@ -149,11 +150,12 @@ export class Exchange {
   async #openMessage(raw: IncomingMessage, session: HttpSession, found: FoundMessage): Promise<OpenedMessage> {
     const idem = raw.headers['idempotency-key'];
     const message = await this.keys.channelsOf(session).open(session.ref?.id, found.text, {
+      place: found.place,
       method: raw.method ?? '',
       target: this.keys.options.publicPath + this.tracker.of(raw).target,
       idem: typeof idem === 'string' ? idem : undefined,
     });
-    if (!mayStandThere(found, message)) throw new E2eProblem('message-rejected');
+    if (!mayCarry(message, raw, this.keys.options.sealedHeaders.request)) throw new E2eProblem('message-rejected');
     return message;
   }
 

@@ -1,9 +1,9 @@
 import { BadRequestException } from '@nestjs/common';
 import { isAscii, isUtf8 } from 'node:buffer';
 import type { IncomingMessage } from 'node:http';
-import type { OpenedMessage } from '../../channel/channel.js';
+import type { OpenedMessage } from '../../channel/message.js';
 import { essence, FORM_MEDIA_TYPE, isJson } from '../../protocol/media-type.js';
-import { MAX_REQUEST_HEADER_BYTES, MESSAGE_MEDIA_TYPE, REQUEST_HEADER, type Place } from '../../protocol/message.js';
+import { MAX_REQUEST_HEADER_BYTES, MESSAGE_MEDIA_TYPE, REQUEST_HEADER } from '../../protocol/message.js';
 import { E2eProblem } from '../../protocol/problem.js';
 import { tooLarge } from '../../channel/channels.js';
 import { readBodyOf } from '../request/body-reader.js';
@@ -13,7 +13,7 @@ import { parseJsonBody } from './json-body.js';
 /** Where a request's message stood: in its body, or in the header of a request that has none, or has a plain one. */
 export interface FoundMessage {
   readonly text: string;
-  readonly in: Place;
+  readonly place: 'body' | 'header';
   /** A plain body beside the message. */
   readonly besideBody: boolean;
 }
@@ -28,12 +28,12 @@ export function findMessage(request: IncomingMessage): FoundMessage | undefined 
   const inBody = essence(request.headers['content-type'] ?? '') === MESSAGE_MEDIA_TYPE;
   if (header === undefined) {
     if (!inBody) return undefined;
-    return { text: readBodyOf(request)?.toString('latin1') ?? '', in: 'body', besideBody: false };
+    return { text: readBodyOf(request)?.toString('latin1') ?? '', place: 'body', besideBody: false };
   }
   const besideBody = hasBody(request);
-  if (typeof header !== 'string' || (inBody && besideBody)) throw new E2eProblem('message-rejected');
+  if (typeof header !== 'string' || inBody) throw new E2eProblem('message-rejected');
   if (header.length > MAX_REQUEST_HEADER_BYTES) throw tooLarge(MAX_REQUEST_HEADER_BYTES);
-  return { text: header, in: 'header', besideBody };
+  return { text: header, place: 'header', besideBody };
 }
 
 /** Whether a request says that it carries a message. */
@@ -41,12 +41,12 @@ export function isSealed({ headers }: IncomingMessage): boolean {
   return headers[REQUEST_HEADER] !== undefined || essence(headers['content-type'] ?? '') === MESSAGE_MEDIA_TYPE;
 }
 
-/** Whether an opened message may stand where it stood (PROTOCOL §4, "Where it travels"). */
-export function mayStandThere(found: FoundMessage, { header, plaintext }: OpenedMessage): boolean {
-  // A query and a form are both of the form media type: one must not become the other on the way.
-  if ((header.in === 'body' || header.in === 'header') && header.in !== found.in) return false;
-  if (found.in === 'body' || plaintext.length === 0) return true;
-  return !found.besideBody && !header.target.includes('?') && essence(header.cty ?? '') === FORM_MEDIA_TYPE;
+/**
+ * Whether the header fields inside a message may stand there (PROTOCOL §4): of configured names alone, and none of them
+ * outside as well. A client must not say, past a gateway that would have checked it, who it is.
+ */
+export function mayCarry({ meta }: OpenedMessage, { headers }: IncomingMessage, allowed: readonly string[]): boolean {
+  return (meta.headers ?? []).every(([name]) => allowed.includes(name) && headers[name] === undefined);
 }
 
 /** How an opened message is put before the application. */
@@ -54,6 +54,8 @@ export interface DecodingOptions {
   readonly maxBodyDepth: number;
   /** The application's own query parser. */
   readonly parseQuery: (query: string) => unknown;
+  /** Names of header fields that are taken from inside a message, and never from outside. */
+  readonly sealedHeaders: readonly string[];
   /** What stands for a sealed query in the URL, so that two queries never look alike, and none is told. */
   readonly queryTag: (query: string) => string;
 }
@@ -90,18 +92,20 @@ export function ignoreConditions({ headers }: IncomingMessage): void {
 export function present(
   request: object,
   found: FoundMessage,
-  { header, plaintext }: OpenedMessage,
+  { header, meta, plaintext }: OpenedMessage,
   how: DecodingOptions,
 ): void {
   const raw = rawRequest(request);
-  if (found.besideBody) return;
   const { headers } = raw;
+  for (const name of how.sealedHeaders) delete headers[name];
+  for (const [name, value] of meta.headers ?? []) headers[name] = value;
+  if (meta.query !== undefined) setQuery(request, raw, meta.query, how);
+  if (found.besideBody) return;
   if (headers['transfer-encoding'] !== undefined) delete headers['transfer-encoding'];
-  if (found.in === 'header') {
+  if (found.place === 'header') {
     delete headers['content-type'];
     delete headers['content-length'];
     setBody(request, undefined);
-    if (plaintext.length > 0) setQuery(request, raw, text(plaintext), how);
     return;
   }
   if (header.cty === undefined) delete headers['content-type'];

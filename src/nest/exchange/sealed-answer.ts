@@ -1,10 +1,9 @@
 import { STATUS_CODES } from 'node:http';
-import type { OpenedMessage } from '../../channel/channel.js';
+import type { OpenedMessage } from '../../channel/message.js';
 import { nowInSeconds } from '../../channel/channels.js';
 import { utf8 } from '../../protocol/json.js';
 import { isMediaType, JSON_MEDIA_TYPE, OCTETS_MEDIA_TYPE } from '../../protocol/media-type.js';
 import { MESSAGE_MEDIA_TYPE } from '../../protocol/message.js';
-import { pad } from '../../protocol/padding.js';
 import { PROBLEM_MEDIA_TYPE, type E2eProblem } from '../../protocol/problem.js';
 import type { PlainAnswer, WireAnswer } from '../request/response-capture.js';
 
@@ -31,17 +30,28 @@ export function plainProblem(problem: E2eProblem): PlainAnswer {
  */
 export function sealAnswer(message: OpenedMessage, answer: PlainAnswer, padding: boolean): WireAnswer {
   const flaw = flawOf(answer);
-  const { status, contentType, location, body } = flaw === undefined ? answer : serverError(flaw);
+  const sealable = flaw === undefined ? answer : serverError(flaw);
+  try {
+    return sealed(message, sealable, padding);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    return sealed(message, serverError(TOO_LONG_HEADERS), padding);
+  }
+}
+
+const TOO_LONG_HEADERS =
+  'The header fields of this answer that travel inside cannot be sealed: together they are too long, or one has a ' +
+  'character that no header field may have.';
+
+function sealed(
+  message: OpenedMessage,
+  { status, contentType, headers, body }: PlainAnswer,
+  padding: boolean,
+): WireAnswer {
   const cty = body.length > 0 ? (contentType ?? OCTETS_MEDIA_TYPE) : undefined;
-  const sealed = message.seal({
-    status,
-    cty,
-    location,
-    iat: nowInSeconds(),
-    plaintext: padding ? pad(body, cty) : body,
-  });
+  const text = message.seal({ status, cty, headers, iat: nowInSeconds(), plaintext: body, padding });
   // As bytes, since a compact JWE is ASCII: whoever takes it for text measures and encodes it as UTF-8, twice.
-  return { status: wireStatus(status), headers: SEALED_HEADERS, body: Buffer.from(sealed, 'latin1') };
+  return { status: wireStatus(status), headers: SEALED_HEADERS, body: Buffer.from(text, 'latin1') };
 }
 
 /** Why an answer cannot be sealed, in a sentence for whoever wrote the route; `undefined` where it can. */
@@ -53,7 +63,7 @@ export function flawOf({ streamed, contentType, contentEncoding, body, status }:
     return 'This route compressed its answer, which cannot be sealed: return it uncompressed.';
   }
   if (body.length > 0 && contentType !== undefined && !isMediaType(contentType)) {
-    return 'This Content-Type cannot be sealed: give a full media type, whose only parameter may be charset=utf-8.';
+    return 'This Content-Type cannot be sealed: it must be a full media type, without a parameter twice, and with no charset but UTF-8.';
   }
   return status < 200 || status > 599 ? 'This status cannot be sealed: it lies between 200 and 599.' : undefined;
 }
@@ -69,7 +79,7 @@ function serverError(message: string): PlainAnswer {
 
 function plainJson(status: number, contentType: string, value: unknown): PlainAnswer {
   const body = utf8(JSON.stringify(value));
-  return { status, contentType, contentEncoding: undefined, location: undefined, body, streamed: false };
+  return { status, contentType, contentEncoding: undefined, headers: [], body, streamed: false };
 }
 
 /** When to try again; and of a body over its limit, that the rest of it will not be read. */

@@ -1,6 +1,6 @@
 import { Inject, Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
 import { nowInSeconds, type Binding, type Channels } from '../../channel/channels.js';
-import type { Answer, OpenedMessage } from '../../channel/channel.js';
+import type { Answer, OpenedMessage } from '../../channel/message.js';
 import type { E2eEvents } from '../../channel/events.js';
 import type { HandshakeAnswer } from '../../channel/handshake.js';
 import { IdentityKeys, type IdentityKeyInput, type PublishedIdentityKey } from '../../channel/identity.js';
@@ -21,6 +21,9 @@ import { openedMessageOf } from '../request/exchange-state.js';
 import { wrongIdentityKey } from '../options/option-check.js';
 import { RateLimitedLogger } from '../request/rate-limited-logger.js';
 import { sessionOf, type HttpSession } from './session.js';
+
+/** What a message must say it belongs to; it stands in a body unless said otherwise. */
+export type MessageBinding = Omit<Binding, 'place'> & Partial<Pick<Binding, 'place'>>;
 
 /**
  * The server's keys: makes channels, opens and seals messages on them, ends them, and carries one over a login.
@@ -113,11 +116,11 @@ export class KeyService implements OnApplicationShutdown {
    *
    * @throws E2eProblem
    */
-  async open(request: object, message: string, binding: Binding): Promise<OpenedMessage> {
+  async open(request: object, message: string, { place = 'body', ...binding }: MessageBinding): Promise<OpenedMessage> {
     const session = this.sessionOf(request);
     const channels = this.channelsOf(session);
-    const opened = await channels.open(session.ref?.id, message, binding);
-    await channels.admit(opened, nowInSeconds());
+    const opened = await channels.open(session.ref?.id, message, { place, ...binding });
+    await channels.admit(session.ref?.id, opened, nowInSeconds());
     return opened;
   }
 

@@ -129,6 +129,7 @@ export class E2eModule extends ConfigurableModuleClass implements NestModule, On
     await platform.install(reader, session);
     this.exchange.decoding = {
       maxBodyDepth,
+      sealedHeaders: this.keys.options.sealedHeaders.request,
       parseQuery: (query) => platform.parseQuery(query),
       queryTag: (query) => this.keys.queryTag(query),
     };

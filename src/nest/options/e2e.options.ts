@@ -4,6 +4,7 @@ import type { IdentityKeyInput } from '../../channel/identity.js';
 import type { KeyPoolOptions } from '../../channel/key-pool.js';
 import type { ReplayGuard } from '../../channel/replay.js';
 import { KEY_KINDS, type KeyKind } from '../../protocol/keys.js';
+import { DEFAULT_REQUEST_HEADERS, DEFAULT_RESPONSE_HEADERS, LOCATION } from '../../protocol/sealed-headers.js';
 
 /** Injection tokens: the options as the application gave them; those, checked; and the handshake controller's path. */
 export const E2E_GIVEN = Symbol('E2E_GIVEN');
@@ -52,6 +53,13 @@ export interface E2eOptions {
   maxBodyDepth?: number;
   /** Seals every route that is not `@Plain()`. Default `false`. */
   encryptByDefault?: boolean;
+  /**
+   * Names of header fields that travel inside messages, beside `location`, which always does. `request`: those that the
+   * application takes from inside and never from outside; default `['last-event-id']`. Add `authorization` where the
+   * application itself verifies it, and nothing in front of it does. `response`: those that answers carry inside; default
+   * `['content-disposition', 'content-language', 'link']`. PROTOCOL §4 lists the names that are refused.
+   */
+  sealedHeaders?: SealedHeaders;
   /** Pads sealed JSON answers to their Padmé length, which hides most of their size. Default `false`. */
   padding?: boolean;
   /** The path prefix that a reverse proxy strips before requests arrive, such as `/api`. Default none. */
@@ -80,6 +88,12 @@ export interface E2eOptions {
   onEvent?: (event: E2eEvent) => void;
 }
 
+/** The option `sealedHeaders`. */
+export interface SealedHeaders {
+  readonly request?: readonly string[];
+  readonly response?: readonly string[];
+}
+
 /** What goes beside the options, also beside `useFactory`: needed before any factory has run. */
 export interface E2eExtras {
   /** Path of the handshake controller: `POST /{path}/handshake`, `GET /{path}/identity`. Default `e2e`. */
@@ -92,8 +106,13 @@ export interface E2eExtras {
 
 /** The options with their defaults, checked. */
 export interface ResolvedOptions extends Required<
-  Omit<E2eOptions, 'session' | 'channelStore' | 'secret' | 'identityKey' | 'keyPool' | 'replayGuard' | 'onEvent'>
+  Omit<
+    E2eOptions,
+    'session' | 'channelStore' | 'secret' | 'identityKey' | 'keyPool' | 'replayGuard' | 'onEvent' | 'sealedHeaders'
+  >
 > {
+  /** In lower case, `location` among those of answers. */
+  readonly sealedHeaders: Required<SealedHeaders>;
   readonly secrets: readonly string[];
   readonly identityKeys: readonly IdentityKeyInput[];
   readonly keyPool: KeyPoolOptions;
@@ -121,6 +140,7 @@ export function resolveOptions(options: E2eOptions): ResolvedOptions {
     maxBodyDepth: options.maxBodyDepth ?? 128,
     encryptByDefault: options.encryptByDefault ?? false,
     padding: options.padding ?? false,
+    sealedHeaders: resolveSealedHeaders(options.sealedHeaders),
     publicPath: options.publicPath ?? '',
     identityKeys: list(options.identityKey),
     deviceBinding: options.deviceBinding ?? 'off',
@@ -130,6 +150,14 @@ export function resolveOptions(options: E2eOptions): ResolvedOptions {
     maxChannels: options.maxChannels ?? 50_000,
     replayGuard: options.replayGuard,
   };
+}
+
+function resolveSealedHeaders({
+  request = DEFAULT_REQUEST_HEADERS,
+  response = DEFAULT_RESPONSE_HEADERS,
+}: SealedHeaders = {}): Required<SealedHeaders> {
+  const lower = (names: readonly string[]) => names.map((name) => name.toLowerCase());
+  return { request: lower(request), response: [...new Set([LOCATION, ...lower(response)])] };
 }
 
 function list<T>(value: T | readonly T[] | undefined): readonly T[] {

@@ -5,6 +5,7 @@ import {
   KEY_POOL_RULES,
   member,
   RULES,
+  SEALED_HEADERS_RULES,
   SESSION_RULES,
   trimSlashes,
   type Rule,
@@ -51,8 +52,9 @@ export function checkAsync(given: object): void {
 export function checkOptions(given: unknown): E2eOptions {
   const options = asOptions(given);
   checkMembers(options, RULES);
-  const { session, keyPool = {}, channelStore, allowPlainJwe } = options;
+  const { session, keyPool = {}, sealedHeaders = {}, channelStore, allowPlainJwe } = options;
   checkMembers(keyPool, KEY_POOL_RULES, 'keyPool.');
+  checkMembers(sealedHeaders, SEALED_HEADERS_RULES, 'sealedHeaders.');
   if (isObject(session)) {
     checkMembers(session, SESSION_RULES, 'session.');
     // Named and not there, it is an environment variable that is not set.

@@ -1,7 +1,8 @@
 import type { SessionOptions } from 'express-session';
 import type { KeyPoolOptions } from '../../channel/key-pool.js';
 import { KEY_KINDS, type KeyKind } from '../../protocol/keys.js';
-import { MAKE_SECRET, type E2eExtras, type E2eOptions } from './e2e.options.js';
+import { mayTravelInside } from '../../protocol/sealed-headers.js';
+import { MAKE_SECRET, type E2eExtras, type E2eOptions, type SealedHeaders } from './e2e.options.js';
 
 /** What an option takes, and what to do about a value that it does not take. */
 export interface Rule {
@@ -81,6 +82,7 @@ export const RULES: Rules<E2eOptions> = {
   maxBodyDepth: whole('levels'),
   encryptByDefault: BOOLEAN,
   padding: BOOLEAN,
+  sealedHeaders: { takes: 'an object with request and response, of which each may be left out', holds: isObject },
   publicPath: {
     takes: "a path such as '/api', with a leading slash and none at the end",
     holds: (value) => value === '' || (typeof value === 'string' && /^\/[^?#]*[^/?#]$/.test(value)),
@@ -103,6 +105,23 @@ export const RULES: Rules<E2eOptions> = {
   ),
   onEvent: { takes: 'a function', holds: isFunction },
 };
+
+const HEADER_NAMES: Rule = {
+  takes: 'a list of names of header fields that PROTOCOL §4 allows inside a message',
+  holds: (value) => Array.isArray(value) && value.every(isSealableHeader),
+  fix: (value) => {
+    const wrong = Array.isArray(value) ? (value as unknown[]).find((name) => !isSealableHeader(name)) : undefined;
+    return typeof wrong === 'string'
+      ? `"${wrong}" is refused: a gateway sets, checks or removes it outside, or it is no name of a header field.`
+      : undefined;
+  },
+};
+
+export const SEALED_HEADERS_RULES: Rules<SealedHeaders> = { request: HEADER_NAMES, response: HEADER_NAMES };
+
+function isSealableHeader(name: unknown): boolean {
+  return typeof name === 'string' && /^[\w!#$%&'*+.^`|~-]+$/.test(name) && mayTravelInside(name.toLowerCase());
+}
 
 export const KEY_POOL_RULES: Rules<KeyPoolOptions> = {
   size: whole('key pairs'),

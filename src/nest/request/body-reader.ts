@@ -4,6 +4,7 @@ import { tooLarge } from '../../channel/channels.js';
 import { MAX_HEADER_BYTES, MAX_HEADER_CHARACTERS } from '../../protocol/jwe.js';
 import { essence } from '../../protocol/media-type.js';
 import { MESSAGE_MEDIA_TYPE } from '../../protocol/message.js';
+import { META_BYTES } from '../../protocol/meta.js';
 import { E2eProblem } from '../../protocol/problem.js';
 import { HANDSHAKE_MEDIA_TYPE } from './request-tracker.js';
 import { collectBody, type Peek } from './body-collector.js';
@@ -34,8 +35,8 @@ export class BodyReader {
     readonly guarded: boolean,
     private readonly precheck: (request: object, protectedHeader: string) => Promise<E2eProblem | undefined>,
   ) {
-    // Base64url of the plaintext; of the header, the encrypted key, the IV and the tag.
-    const message = Math.ceil((maxBodySize * 4) / 3) + 2 * MAX_HEADER_BYTES;
+    // Base64url of the body and the meta object; of the header, the encrypted key, the IV and the tag.
+    const message = Math.ceil(((maxBodySize + META_BYTES.max) * 4) / 3) + 2 * MAX_HEADER_BYTES;
     this.#limits = new Map([
       [MESSAGE_MEDIA_TYPE, message],
       [HANDSHAKE_MEDIA_TYPE, MAX_HANDSHAKE_BYTES],

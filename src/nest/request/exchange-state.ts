@@ -1,5 +1,5 @@
 import { IncomingMessage, ServerResponse } from 'node:http';
-import type { OpenedMessage } from '../../channel/channel.js';
+import type { OpenedMessage } from '../../channel/message.js';
 import type { E2eProblem } from '../../protocol/problem.js';
 import type { Deadline } from './deadline.js';
 import type { ResponseCapture } from './response-capture.js';

@@ -1,4 +1,5 @@
 import type { OutgoingHttpHeader, OutgoingHttpHeaders, ServerResponse } from 'node:http';
+import type { HeaderField } from '../../protocol/meta.js';
 import { endWithin } from './deadline.js';
 
 /** An answer as the application means it. */
@@ -6,7 +7,8 @@ export interface PlainAnswer {
   readonly status: number;
   readonly contentType: string | undefined;
   readonly contentEncoding: string | undefined;
-  readonly location: string | undefined;
+  /** Header fields that travel inside. */
+  readonly headers: readonly HeaderField[];
   readonly body: Uint8Array;
   /** The application began to stream: there is no whole body to take. */
   readonly streamed: boolean;
@@ -30,7 +32,6 @@ const BODY_HEADERS: ReadonlySet<string> = new Set([
   'trailer',
   'etag',
   'last-modified',
-  'location',
   'expires',
 ]);
 
@@ -55,6 +56,8 @@ export class ResponseCapture {
   constructor(
     private readonly response: ServerResponse,
     private readonly transform: (answer: PlainAnswer) => WireAnswer,
+    /** Names of header fields that travel inside, in lower case. */
+    private readonly sealedHeaders: readonly string[],
     /** Milliseconds that a session's save may hold the end of the response back. */
     private readonly timeout: number,
   ) {
@@ -128,11 +131,13 @@ export class ResponseCapture {
       status: response.statusCode,
       contentType: headerText(headers['content-type']),
       contentEncoding: headerText(headers['content-encoding']),
-      location: headerText(headers.location),
+      headers: this.sealedHeaders.flatMap((name) => fieldOf(name, headers[name])),
       body,
       streamed,
     });
-    for (const name in headers) if (BODY_HEADERS.has(name)) response.removeHeader(name);
+    for (const name in headers) {
+      if (BODY_HEADERS.has(name) || this.sealedHeaders.includes(name)) response.removeHeader(name);
+    }
     response.statusCode = wire.status;
     if (response.statusMessage) response.statusMessage = '';
     for (const name in wire.headers) response.setHeader(name, wire.headers[name]!);
@@ -143,6 +148,12 @@ export class ResponseCapture {
     this.#phase = 'dropping';
     endWithin(this.timeout, response);
   }
+}
+
+/** A field as it travels inside: several of one name are one value (RFC 9110 §5.3). */
+function fieldOf(name: string, value: OutgoingHttpHeader | undefined): HeaderField[] {
+  if (value === undefined) return [];
+  return [[name, (Array.isArray(value) ? value.join(', ') : String(value)).trim()]];
 }
 
 function headerText(value: OutgoingHttpHeader | undefined): string | undefined {

@@ -21,7 +21,7 @@ import {
   thumbprint,
   transcriptHash,
 } from './peer.js';
-import { type ResponseCapture, type Reply, Jar, send } from './wire.js';
+import { type Outgoing, type Reply, Jar, send } from './wire.js';
 
 /** One browser: a cookie jar before one origin. */
 export class Visitor {
@@ -31,7 +31,7 @@ export class Visitor {
   ) {}
 
   /** Sends with the jar's cookies, unless the request brings its own, and keeps the cookies that come back. */
-  async send(outgoing: ResponseCapture): Promise<Reply> {
+  async send(outgoing: Outgoing): Promise<Reply> {
     const cookie = String(this.jar);
     const reply = await send(this.base, {
       ...outgoing,
@@ -73,8 +73,12 @@ export class Visitor {
 export interface Plaintext {
   text: string | Uint8Array;
   cty?: string;
+  /** What stands before the body: an object, or any bytes. */
+  meta?: object | string;
 }
 export const json = (value: Json): Plaintext => ({ text: JSON.stringify(value), cty: 'application/json' });
+/** A sealed query, §4. */
+export const search = (query: string): Plaintext => ({ text: '', meta: { query } });
 export const form = (query: string): Plaintext => ({ text: query, cty: 'application/x-www-form-urlencoded' });
 
 /** A sealed request, and what it takes to open its answer. */
@@ -92,6 +96,8 @@ export interface Sealed {
   status: number;
   cty: string | undefined;
   text: string;
+  /** The header fields that stood inside. */
+  headers: Record<string, string>;
 }
 
 export const value = (sealed: Sealed): Json => {
@@ -110,7 +116,7 @@ export class Channel {
   /** RSA channels: the half of the secret that the server chose. */
   readonly ss: Buffer | undefined;
   ek: string | undefined;
-  keys!: { request: Buffer; response: Buffer };
+  keys!: ReturnType<typeof channelKeys>;
   private seq = 0;
 
   constructor(
@@ -140,7 +146,7 @@ export class Channel {
       this.ek = b64u(rsaEncrypt(this.serverKey, cs));
       ikm = Buffer.concat([this.ss, cs]);
     } else ikm = sharedSecret(this.pair.privateKey, this.serverKey);
-    this.keys = channelKeys(ikm, this.th);
+    this.keys = channelKeys(ikm, this.th, this.ss);
   }
 
   /** A sequence number not used before. */
@@ -172,7 +178,13 @@ export class Channel {
 
   /** An honest message for this request. */
   message(method: string, target: string, plaintext?: Plaintext, more: Members = {}): Message {
-    return this.seal(this.header(method, target, { cty: plaintext?.cty, ...more }), plaintext?.text);
+    const { text = '', cty, meta } = plaintext ?? {};
+    const first = meta === undefined ? '' : typeof meta === 'string' ? meta : JSON.stringify(meta);
+    const members = { cty, meta: meta === undefined ? undefined : Buffer.byteLength(first), ...more };
+    return this.seal(
+      this.header(method, target, members),
+      Buffer.concat([Buffer.from(first), Buffer.from(text as Uint8Array)]),
+    );
   }
 
   /** One sealed request and its opened answer: the message in the body, or in `E2e-Request` where there is no body. */
@@ -180,7 +192,7 @@ export class Channel {
     method: string,
     target: string,
     plaintext?: Plaintext,
-    { members, ...outgoing }: { members?: Members; at?: 'body' | 'header' } & Partial<ResponseCapture> = {},
+    { members, ...outgoing }: { members?: Members; at?: 'body' | 'header' } & Partial<Outgoing> = {},
   ): Promise<Sealed> {
     const message = this.message(method, target, plaintext, members);
     return this.open(await this.post(message, outgoing), message);
@@ -189,7 +201,7 @@ export class Channel {
   /** Sends a message in the body, or in `E2e-Request` where the method has none by habit. */
   async post(
     { jwe, header }: Pick<Message, 'jwe' | 'header'>,
-    { at, ...outgoing }: { at?: 'body' | 'header' } & Partial<ResponseCapture> = {},
+    { at, ...outgoing }: { at?: 'body' | 'header' } & Partial<Outgoing> = {},
   ): Promise<Reply> {
     const method = outgoing.method ?? String(header.method);
     const where = at ?? (['GET', 'HEAD', 'DELETE'].includes(method) ? 'header' : 'body');
@@ -216,7 +228,12 @@ export class Channel {
     assert.equal(wire.headers['last-modified'], undefined, 'no Last-Modified');
     assert.equal(wire.headers['content-encoding'], undefined, 'no compression');
     const way = sent.alg === 'dir' ? directWay(message.responseKey) : plainWay(this.pair.privateKey);
-    const { header, iv, plaintext } = openCompact(wire.body, way);
+    const { header, iv, plaintext: whole } = openCompact(wire.body, way);
+    const { meta = 0 } = header as { meta?: number };
+    const plaintext = whole.subarray(meta);
+    const { headers = {} } = (meta ? JSON.parse(whole.subarray(0, meta).toString('utf8')) : {}) as {
+      headers?: Record<string, string>;
+    };
     assert.equal(header.alg, sent.alg, 'answered in the way it was asked');
     assert.equal(header.typ, 'e2e-res+jwe');
     assert.equal(header.kid, this.kid);
@@ -227,7 +244,15 @@ export class Channel {
     assert.equal(wire.status, bodiless(status) ? 200 : status, 'the status on the wire');
     assert.equal('cty' in header, plaintext.length > 0, 'cty where there is a plaintext');
     if ('cty' in header) assert.equal(typeof header.cty, 'string');
-    return { wire, header, iv, status, cty: header.cty as string | undefined, text: plaintext.toString('utf8') };
+    return {
+      wire,
+      header,
+      iv,
+      status,
+      cty: header.cty as string | undefined,
+      text: plaintext.toString('utf8'),
+      headers,
+    };
   }
 }
 

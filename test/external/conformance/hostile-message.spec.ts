@@ -1,9 +1,9 @@
 import { createCipheriv, randomBytes } from 'node:crypto';
 import { beforeAll, describe, expect, it } from '@jest/globals';
-import { type Channel, form, json, type Message, unknownKid } from './channel.js';
+import { type Channel, search, json, type Message, unknownKid } from './channel.js';
 import { b64u, channelKeys, KINDS, type Members, rsaEncrypt, sealText, unb64u } from './peer.js';
 import { expectProblem, expectSealedProblem, expectStatus, testbed, titles } from './testbed.js';
-import type { ResponseCapture, Reply } from './wire.js';
+import type { Outgoing, Reply } from './wire.js';
 
 /**
  * Every message below would write a note if it were opened; none may. All failures of the steps 1, 3 and 4 of §5 must
@@ -38,7 +38,7 @@ describe.each(KINDS)('a hostile message on a channel of kind %s', (kind) => {
   const sealed = (text: string, plaintext: string | Uint8Array = NOTE): string =>
     sealText(channel.keys.request, text, plaintext);
   const honest = (more: Members = {}): string => sealed(JSON.stringify(header(more)));
-  const post = (jwe: string | Uint8Array, more: Partial<ResponseCapture> = {}): Promise<Reply> =>
+  const post = (jwe: string | Uint8Array, more: Partial<Outgoing> = {}): Promise<Reply> =>
     channel.visitor.send({
       method: 'POST',
       target: '/notes',
@@ -314,7 +314,7 @@ describe.each(KINDS)('a hostile message on a channel of kind %s', (kind) => {
     ]) {
       rejected(`sent to ${target}`, await post(honest({ target: '/notes?a=1' }), { target }));
     }
-    const key = (value: string): Partial<ResponseCapture> => ({ headers: { 'Idempotency-Key': value } });
+    const key = (value: string): Partial<Outgoing> => ({ headers: { 'Idempotency-Key': value } });
     rejected('idem that is not there', await post(honest({ idem: 'a' })));
     rejected('an Idempotency-Key that was not sealed', await post(honest(), key('a')));
     rejected('another Idempotency-Key', await post(honest({ idem: 'a' }), key('b')));
@@ -383,7 +383,7 @@ describe.each(KINDS)('a hostile message on a channel of kind %s', (kind) => {
   });
 
   it('with a sealed query beside one in the URL, or a header that carries anything else', async () => {
-    const query = channel.message('GET', '/notes?page=1', form('search=x'));
+    const query = channel.message('GET', '/notes?page=1', search('search=x'));
     rejected('two queries', await channel.post(query));
     const other = channel.message('GET', '/notes', json({ search: 'x' }));
     rejected('JSON in the header', await channel.post(other));

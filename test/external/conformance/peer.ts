@@ -88,7 +88,13 @@ const oaep = (key: KeyObject): { key: KeyObject; padding: number; oaepHash: stri
 export const rsaEncrypt = (key: KeyObject, data: Uint8Array): Buffer => publicEncrypt(oaep(key), data);
 export const rsaDecrypt = (key: KeyObject, data: Uint8Array): Buffer => privateDecrypt(oaep(key), data);
 
-/** §2, the eight lines. */
+/** §2: the `kid` that a proof's header names; of an answer without one, nothing. */
+function signer(proof: string | undefined): string {
+  if (proof === undefined) return '';
+  return (JSON.parse(unb64u(proof.split('.')[0]!).toString('utf8')) as { kid: string }).kid;
+}
+
+/** §2, the nine lines. */
 export function transcriptHash(jkt: string, answer: Answer): Buffer {
   return sha256(
     [
@@ -100,14 +106,25 @@ export function transcriptHash(jkt: string, answer: Answer): Buffer {
       String(answer.expiresAt),
       answer.session,
       answer.device ?? '',
+      signer(answer.proof),
     ].join('\n'),
   );
 }
 
 /** §3. */
-export function channelKeys(ikm: Uint8Array, th: Uint8Array): { request: Buffer; response: Buffer } {
-  const key = (info: string): Buffer => Buffer.from(hkdfSync('sha256', ikm, th, info, 32));
-  return { request: key('e2e/1 request'), response: key('e2e/1 response') };
+export function channelKeys(
+  ikm: Uint8Array,
+  th: Uint8Array,
+  againFrom = ikm,
+): { request: Buffer; response: Buffer; requestFrames: Buffer; responseFrames: Buffer; again: Buffer } {
+  const key = (info: string, from = ikm): Buffer => Buffer.from(hkdfSync('sha256', from, th, info, 32));
+  return {
+    request: key('e2e/1 request'),
+    response: key('e2e/1 response'),
+    requestFrames: key('e2e/1 request frames'),
+    responseFrames: key('e2e/1 response frames'),
+    again: key('e2e/1 again', againFrom),
+  };
 }
 
 export const sharedSecret = (privateKey: KeyObject, publicKey: KeyObject): Buffer =>

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from '@jest/globals';
-import { type Channel, form, json, value } from './channel.js';
+import { type Channel, form, search, json, value } from './channel.js';
 import { type Json, KINDS } from './peer.js';
 import { expectProblem, expectStatus, testbed, titles } from './testbed.js';
 
@@ -86,7 +86,7 @@ describe.each(KINDS)('the routes over a channel of kind %s', (kind) => {
     expect(value(read)).toMatchObject({ title: 'Café & Bar', body: 'about Café & Bar' });
 
     const found = async (target: string, query?: string): Promise<string[]> => {
-      const sealed = await channel.request('GET', target, query === undefined ? undefined : form(query));
+      const sealed = await channel.request('GET', target, query === undefined ? undefined : search(query));
       expectStatus(sealed, 200);
       return (value(sealed) as { title: string }[]).map(({ title }) => title);
     };

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from '@jest/globals';
-import { type Channel, form, json, type Message, value } from './channel.js';
+import { type Channel, search, json, type Message, value } from './channel.js';
 import { KINDS, type KeyKind, b64u, sealText } from './peer.js';
 import { expectProblem, expectStatus, testbed, titles } from './testbed.js';
 
@@ -80,7 +80,7 @@ describe.each(KINDS)('a request message over %s', (kind) => {
       'search=%F0%9F%94%90',
       '&&=',
     ]) {
-      expectStatus(await channel.request('GET', '/notes', form(query)), 200);
+      expectStatus(await channel.request('GET', '/notes', search(query)), 200);
     }
   });
 
@@ -201,9 +201,9 @@ describe('what is printed', () => {
     const channel = channelOf('P-256');
     const canary = `canary-${b64u(channel.th).slice(0, 12)}`;
     await channel.request('POST', '/notes', json({ title: canary, body: canary }));
-    await channel.request('GET', '/notes', form(`search=${canary}`));
+    await channel.request('GET', '/notes', search(`search=${canary}`));
     await channel.request('POST', '/echo', { text: `{"${canary}":`, cty: 'application/json' });
-    await channel.request('GET', '/boom', form(`search=${canary}`));
+    await channel.request('GET', '/boom', search(`search=${canary}`));
     expect(await titles(channel)).toEqual([canary]);
     expect(bed.sample().output()).not.toContain(canary);
   });

@@ -1,7 +1,7 @@
 /** HTTP as bytes: what a test says is what is sent, and what came is what it sees. Every request has its own connection. */
 import { Agent, request, type IncomingHttpHeaders, type OutgoingHttpHeaders } from 'node:http';
 
-export interface ResponseCapture {
+export interface Outgoing {
   method?: string;
   target: string;
   headers?: OutgoingHttpHeaders;
@@ -22,7 +22,7 @@ export interface Reply {
 const agent = new Agent({ keepAlive: false, maxSockets: Infinity });
 
 /** Sends one request, gives the whole answer; an answer that comes before the body has gone counts as one. */
-export function send(base: string, outgoing: ResponseCapture): Promise<Reply> {
+export function send(base: string, outgoing: Outgoing): Promise<Reply> {
   const { method = 'GET', target, headers = {}, body, chunked = false, bodyAfter = 0 } = outgoing;
   const { hostname, port } = new URL(base);
   const bytes = body === undefined ? undefined : Buffer.from(body as Uint8Array);

@@ -6,7 +6,7 @@ import { IsInt, IsString, Max } from 'class-validator';
 import { Transform } from 'class-transformer';
 import { Writable } from 'node:stream';
 import { Encrypted, Plain } from '../../../src/index.js';
-import { form } from '../../external/conformance/channel.js';
+import { search } from '../../external/conformance/channel.js';
 import { until } from '../../support/clock.js';
 import { onEachPlatform, useApp, type TestApp } from './support/apps.js';
 import { CANARY, errorOf, expectPlainProblem } from './support/raw.js';
@@ -164,16 +164,27 @@ onEachPlatform('A sealed query', (platform) => {
 
   it('beside one in the URL, or that is no query, is message-rejected', async () => {
     const channel = await app().visitor().handshake('X25519');
-    const both = channel.message('GET', '/search?a=1', form('b=2'));
+    const both = channel.message('GET', '/search?a=1', search('b=2'));
     expectPlainProblem(await channel.post(both), 'message-rejected');
     const json = channel.message('GET', '/search', { text: '{}', cty: 'application/json' });
     expectPlainProblem(await channel.post(json), 'message-rejected');
   });
 
-  it('that is not UTF-8 is a sealed 400', async () => {
+  it.each([
+    ['empty', { query: '' }],
+    ['with a space', { query: 'a b' }],
+    ['with a fragment', { query: 'a#b' }],
+    ['with a character above ASCII', { query: 'a=é' }],
+    ['over 8,192 characters', { query: 'a'.repeat(8193) }],
+    ['null', { query: null }],
+    ['named twice', '{"query":"a","query":"b"}'],
+    ['no object', '["a=1"]'],
+    ['no JSON', '{"query"'],
+    ['empty bytes', '  '],
+  ])('is message-rejected where it is %s', async (_, meta) => {
     const channel = await app().visitor().handshake('X25519');
-    const sealed = await channel.request('GET', '/search', { ...form(''), text: Buffer.from([0x61, 0xff]) });
-    expect(sealed.status).toBe(400);
+    const message = channel.message('POST', '/search', { text: '', meta });
+    expectPlainProblem(await channel.post(message), 'message-rejected');
   });
 
   it('with __proto__ in it pollutes nothing', async () => {

@@ -48,7 +48,7 @@ onEachPlatform('A redirect', (platform) => {
       expect(sealed.status).toBe(302);
       expect(sealed.wire.status).toBe(200);
       expect(sealed.wire.headers).not.toHaveProperty('location');
-      expect(sealed.header.location).toMatch(/^\/redirects\//);
+      expect(sealed.headers.location).toMatch(/^\/redirects\//);
     },
   );
 

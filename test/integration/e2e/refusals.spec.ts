@@ -24,7 +24,7 @@ class RefusalController {
 const MAX_BODY = 2048;
 const JOSE = { 'content-type': 'application/jose' };
 /** Base64url of the body limit, and room for the parts of a message beside it. */
-const MAX_MESSAGE = Math.ceil((MAX_BODY * 4) / 3) + 8192;
+const MAX_MESSAGE = Math.ceil(((MAX_BODY + 16_384) * 4) / 3) + 8192;
 
 onEachPlatform('A refusal in the clear', (platform) => {
   const app = useApp(platform, { controllers: [RefusalController], e2e: { maxBodySize: MAX_BODY } });

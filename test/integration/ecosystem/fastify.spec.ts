@@ -4,7 +4,7 @@ import { FastifyAdapter, RouteSchema } from '@nestjs/platform-fastify';
 import { connect } from 'node:http2';
 import { Encrypted } from '../../../src/index.js';
 import { createE2eClient } from '../../../src/client/index.js';
-import { form, json } from '../../external/conformance/channel.js';
+import { search, json } from '../../external/conformance/channel.js';
 import { TestApp, useApp, type Setup } from '../e2e/support/apps.js';
 import { CANARY, expectPlainProblem, postJson } from '../e2e/support/raw.js';
 import { SECRET, SessionController, useOwnSession } from '../e2e/support/sessions.js';
@@ -77,7 +77,7 @@ describe('On Fastify', () => {
   it('a path that does not decode is refused by the router, with nothing of the message', async () => {
     const channel = await app().visitor().handshake('X25519');
     for (const message of [
-      channel.message('GET', '/%ff', form(`text=${CANARY}`)),
+      channel.message('GET', '/%ff', search(`text=${CANARY}`)),
       channel.message('POST', '/%ff', json(CANARY)),
     ]) {
       const reply = await channel.post(message);

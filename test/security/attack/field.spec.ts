@@ -7,7 +7,7 @@ import { ForgeEngine } from '../../../src/crypto/forge.js';
 import { NodeEngine } from '../../../src/crypto/node.js';
 import { WebEngine } from '../../../src/crypto/web.js';
 import { parsePublicKey } from '../../../src/protocol/keys.js';
-import { form, json, type Channel, type Message, type Sealed } from '../../external/conformance/channel.js';
+import { form, search, json, type Channel, type Message, type Sealed } from '../../external/conformance/channel.js';
 import { b64u, directWay, keyPair, openCompact, sealText } from '../../external/conformance/peer.js';
 import type { Reply } from '../../external/conformance/wire.js';
 import { TestApp } from '../../integration/e2e/support/apps.js';
@@ -341,7 +341,7 @@ describe('An own __proto__ that a merge turns into isAdmin', () => {
   it('does nothing in a sealed query or form', async () => {
     const channel = await open();
     const query = '__proto__[isAdmin]=1&constructor[prototype][isAdmin]=1&__proto__.isAdmin=1&a=1';
-    const found = await channel.request('GET', '/field', form(query), { at: 'header' });
+    const found = await channel.request('GET', '/field', search(query), { at: 'header' });
     expect(JSON.parse(found.text)).toMatchObject({ isAdmin: false });
     const posted = await channel.request('POST', '/field', form(query));
     expect(JSON.parse(posted.text)).toMatchObject({ isAdmin: false });

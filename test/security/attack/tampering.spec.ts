@@ -10,7 +10,7 @@ import { session } from './support/channels.js';
 import { ANSWER, Loopback, SESSION } from './support/loopback.js';
 import { flip, flips, refusalOf, truncations, type Mutation } from './support/tamper.js';
 
-const BINDING: Binding = { method: 'POST', target: '/transfer', idem: undefined };
+const BINDING: Binding = { place: 'body' as const, method: 'POST', target: '/transfer', idem: undefined };
 const BODY = { amount: 100, to: 'bob' };
 
 let tried = 0;
@@ -75,7 +75,7 @@ describe('a request that was tampered with is refused, whatever byte it was', ()
     // It was a good message all the time, and no window has moved.
     const opened = await lab.channels.open(SESSION, message, BINDING);
     expect(JSON.parse(Buffer.from(opened.plaintext).toString())).toEqual(BODY);
-    await lab.channels.admit(opened, Math.floor(Date.now() / 1000));
+    await lab.channels.admit(SESSION, opened, Math.floor(Date.now() / 1000));
   });
 });
 

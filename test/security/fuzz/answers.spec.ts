@@ -13,7 +13,7 @@ import { Loopback } from '../attack/support/loopback.js';
 import { postJson } from '../../integration/e2e/support/raw.js';
 import { anyText, compactChange, edited, jsonChange, type Change } from './support/mutate.js';
 
-const RESPONSE = ['alg', 'enc', 'typ', 'kid', 'seq', 'iat', 'status', 'cty', 'location'];
+const RESPONSE = ['alg', 'enc', 'typ', 'kid', 'seq', 'iat', 'status', 'cty', 'meta', 'frames', 'length', 'early'];
 const ANSWER = ['publicKey', 'kid', 'secret', 'issuedAt', 'expiresAt', 'session', 'device', 'proof'] as const;
 
 /** The value, or `undefined` where the client refused it with an error of its own; any other error fails the test. */
@@ -139,16 +139,24 @@ describe.each<[KeyKind, number]>([
       fc.asyncProperty(fc.oneof(jsonChange(ANSWER), edited, secretChange, proofChange), async (change) => {
         let isSame = false;
         const channel = await unlessRefused(
-          shakeHands(engine, { keyKind, rsaModulusLength: 2048 }, pinned, new Set(), undefined, (body) => {
-            const issuedAt = Math.floor(Date.now() / 1000);
-            const { publicKey } = JSON.parse(body);
-            const terms = { clientKey: parsePublicKey(publicKey), keyPair, session: 'A'.repeat(22) };
-            const { answer } = answerHandshake(nodeEngine, server, { ...terms, issuedAt, expiresAt: issuedAt + 60 });
-            const changed = parseJsonObject(change(JSON.stringify(answer)));
-            if (!changed) return Promise.reject(new E2eClientError('handshake-rejected', 'not JSON'));
-            isSame = sameTerms(changed, answer);
-            return Promise.resolve(changed);
-          }),
+          shakeHands(
+            engine,
+            { keyKind, rsaModulusLength: 2048 },
+            pinned,
+            new Set(),
+            undefined,
+            (body) => {
+              const issuedAt = Math.floor(Date.now() / 1000);
+              const { publicKey } = JSON.parse(body);
+              const terms = { clientKey: parsePublicKey(publicKey), keyPair, session: 'A'.repeat(22) };
+              const { answer } = answerHandshake(nodeEngine, server, { ...terms, issuedAt, expiresAt: issuedAt + 60 });
+              const changed = parseJsonObject(change(JSON.stringify(answer)));
+              if (!changed) return Promise.reject(new E2eClientError('handshake-rejected', 'not JSON'));
+              isSame = sameTerms(changed, answer);
+              return Promise.resolve(changed);
+            },
+            false,
+          ),
           'handshake-rejected',
           'identity-rejected',
         );

@@ -13,7 +13,10 @@ const one =
   (value: unknown) =>
     of.includes(value);
 const mediaType = (value: unknown) =>
-  string(value) && /^[^\s/;]+\/[^\s/;]+([ \t]*;[ \t]*charset="?utf-8"?)?$/i.test(value);
+  string(value) &&
+  value.length <= 255 &&
+  /^[!-~]+\/[!-~]+?( *;[ -~]*)?$/.test(value) &&
+  !/^application\/jose/i.test(value);
 
 type Table = Record<string, (value: unknown) => boolean>;
 const COMMON: Table = {
@@ -23,6 +26,10 @@ const COMMON: Table = {
   seq: whole(1, 2 ** 32),
   iat: whole(0, Number.MAX_SAFE_INTEGER),
   cty: optional(mediaType),
+  meta: optional(whole(2, 16_384)),
+  // Beside the media type that both headers here have; a length only where frames follow.
+  frames: one('body', undefined),
+  length: one(undefined),
   crit: one(undefined),
   zip: one(undefined),
 };
@@ -31,7 +38,8 @@ const REQUEST: Table = {
   typ: one('e2e-req+jwe'),
   method: (value) => string(value) && /^[A-Z-]+$/.test(value),
   target: (value) => string(value) && (value.startsWith('/') || value === '*'),
-  idem: optional(string),
+  idem: optional((value) => string(value) && /^[ -~]{1,255}$/.test(value)),
+  again: one(undefined),
   ek: optional(string),
   dev: optional(string),
 };
@@ -39,7 +47,7 @@ const RESPONSE: Table = {
   ...COMMON,
   typ: one('e2e-res+jwe'),
   status: whole(200, 599),
-  location: optional(string),
+  early: one(true, undefined),
 };
 
 const common = { alg: 'dir', enc: 'A256GCM', kid: 'k', seq: 7, iat: 1795392000, cty: 'application/json' };
@@ -52,7 +60,7 @@ const request = {
   ek: 'AAAA',
   dev: 'a.b.c',
 };
-const response = { ...common, typ: 'e2e-res+jwe', status: 200, location: '/there' };
+const response = { ...common, typ: 'e2e-res+jwe', status: 200, meta: 40, early: true };
 
 describe.each([
   ['request', parseRequestHeader, REQUEST, request],

@@ -10,7 +10,7 @@ import { postJson } from '../../integration/e2e/support/raw.js';
 import { anyText, compactChange, edited, jsonChange } from './support/mutate.js';
 
 const HEADER = ['alg', 'enc', 'typ', 'kid', 'seq', 'iat', 'method', 'target', 'idem', 'cty', 'ek', 'dev', 'in'];
-const BINDING: Binding = { method: 'POST', target: '/transfer', idem: undefined };
+const BINDING: Binding = { place: 'body' as const, method: 'POST', target: '/transfer', idem: undefined };
 /** Refusals in the clear that a message may meet before it is let in (PROTOCOL §5, steps 1 to 4). */
 const REFUSALS = ['message-rejected', 'handshake-required', 'too-large'];
 
@@ -103,6 +103,7 @@ describe.each(['X25519', 'RSA'] as const)("a server's %s channel", (keyKind) => 
     await fc.assert(
       fc.asyncProperty(change, change, idem, async (method, target, key) => {
         const binding: Binding = {
+          place: 'body',
           method: method?.(BINDING.method) ?? BINDING.method,
           target: target?.(BINDING.target) ?? BINDING.target,
           idem: key,

@@ -1,15 +1,16 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { MemoryReplayGuard, SlidingWindow, WINDOW_SIZE } from '../../../src/channel/replay.js';
+import { MemoryReplayGuard, SlidingWindow, WINDOW_SIZE, type ClaimResult } from '../../../src/channel/replay.js';
 
 /** The window as the protocol says it, with no thought for memory. */
 class PlainWindow {
   readonly #seen = new Set<number>();
-  claim(seq: number): boolean {
+  claim(seq: number): ClaimResult {
     const highest = Math.max(0, ...this.#seen);
-    if (seq <= highest - WINDOW_SIZE || this.#seen.has(seq)) return false;
+    if (seq <= highest - WINDOW_SIZE) return 'stale';
+    if (this.#seen.has(seq)) return 'replayed';
     this.#seen.add(seq);
-    return true;
+    return 'new';
   }
 }
 
@@ -33,9 +34,9 @@ describe('A sliding window', () => {
 
   it('holds at its edge: 1,023 below the highest is taken, 1,024 below is not', () => {
     const window = new SlidingWindow();
-    expect(window.claim(5000)).toBe(true);
-    expect(window.claim(5000 - 1023)).toBe(true);
-    expect(window.claim(5000 - 1024)).toBe(false);
+    expect(window.claim(5000)).toBe('new');
+    expect(window.claim(5000 - 1023)).toBe('new');
+    expect(window.claim(5000 - 1024)).toBe('stale');
   });
 });
 

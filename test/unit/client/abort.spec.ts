@@ -39,7 +39,7 @@ describe('a call that is aborted', () => {
     held.forEach((go) => go());
     expect((await other).status).toBe(200);
     expect(setup.server.handshakes).toBe(1);
-    expect(setup.server.tracker.map(({ target }) => target)).toEqual(['/y']);
+    expect(setup.server.arrivals.map(({ target }) => target)).toEqual(['/y']);
   });
 
   it('while its answer is under way, ends at once', async () => {
@@ -63,12 +63,12 @@ describe('a call that is aborted', () => {
     const client = setup.client({
       fetch: async (input, init) => {
         const response = await fetch(input, init);
-        if (setup.server.tracker.length === 3) controller.abort();
+        if (setup.server.arrivals.length === 3) controller.abort();
         return response;
       },
     });
     await expect(client.fetch('/x', { signal: controller.signal })).rejects.toMatchObject({ name: 'AbortError' });
-    expect(setup.server.tracker).toHaveLength(3);
+    expect(setup.server.arrivals).toHaveLength(3);
   });
 
   it('by the signal of its Request', async () => {
@@ -106,7 +106,7 @@ describe('a client that is closed', () => {
     await until(() => setup.server.handshakes > 0);
     client.close();
     expect((await waiting).code).toBe('closed');
-    expect(setup.server.tracker).toHaveLength(0);
+    expect(setup.server.arrivals).toHaveLength(0);
   });
 
   it('has forgotten its channel and its cookies', async () => {
@@ -114,7 +114,7 @@ describe('a client that is closed', () => {
     await client.fetch('/x');
     client.close();
     await client.fetch('/x');
-    const [first, second] = setup.server.tracker.map(({ headers, header }) => ({
+    const [first, second] = setup.server.arrivals.map(({ headers, header }) => ({
       cookie: headers.cookie,
       kid: header.kid,
     }));
@@ -131,6 +131,6 @@ describe('a connection that fails', () => {
     await expect(client.fetch('/x')).rejects.toMatchObject({ name: 'TypeError' });
     setup.server.interfere = undefined;
     expect((await client.fetch('/x')).status).toBe(200);
-    expect(setup.server.tracker.map(({ header }) => header.seq)).toEqual([2, 3]);
+    expect(setup.server.arrivals.map(({ header }) => header.seq)).toEqual([2, 3]);
   });
 });

@@ -27,7 +27,7 @@ describe('an answer in the clear is a transport error, and never data', () => {
     const error = await errorOf(setup.client().fetch('/x', post));
     expect(error).toMatchObject({ code: 'plain-answer', status, problem: undefined });
     expect(inspect(error, { depth: 9, showHidden: true })).not.toMatch(/canary|secret-of|admin/);
-    expect(setup.server.tracker).toHaveLength(1);
+    expect(setup.server.arrivals).toHaveLength(1);
   });
 
   it.each([
@@ -41,7 +41,7 @@ describe('an answer in the clear is a transport error, and never data', () => {
     const error = await errorOf(setup.client().fetch('/x'));
     expect(error).toMatchObject({ code: 'plain-answer', status, problem: name, retryAfter: 3 });
     expect(error.message).toContain(name);
-    expect(setup.server.tracker).toHaveLength(1);
+    expect(setup.server.arrivals).toHaveLength(1);
   });
 
   it('is told apart from a sealed answer of the same status', async () => {
@@ -122,7 +122,7 @@ describe('a sealed answer that is not this request’s is refused', () => {
   ])('%s', async (_, interfere) => {
     setup.server.interfere = interfere;
     expect((await errorOf(setup.client().fetch('/x', post))).code).toBe('answer-rejected');
-    expect(setup.server.tracker).toHaveLength(1);
+    expect(setup.server.arrivals).toHaveLength(1);
   });
 
   it('two answers that were swapped', async () => {

@@ -74,7 +74,7 @@ describe('a session', () => {
   it('is kept by its cookie from the handshake on', async () => {
     const client = setup.client();
     await client.fetch('/x', { headers: { cookie: 'own=1' } });
-    expect(setup.server.tracker[0]!.headers.cookie).toMatch(/^own=1; sid=[0-9a-f]{16}$/);
+    expect(setup.server.arrivals[0]!.headers.cookie).toMatch(/^own=1; sid=[0-9a-f]{16}$/);
   });
 
   it('follows a new cookie of a sealed answer', async () => {
@@ -84,13 +84,13 @@ describe('a session', () => {
     expect(response.headers.getSetCookie()).toHaveLength(2);
     expect((await errorOf(client.fetch('/x', { method: 'POST', body: 'b' }))).problem).toBe('handshake-required');
     await client.fetch('/x');
-    expect(setup.server.tracker.at(-1)!.headers.cookie).toBe('sid=fresh; theme=dark');
+    expect(setup.server.arrivals.at(-1)!.headers.cookie).toBe('sid=fresh; theme=dark');
   });
 
   it('is one for each client', async () => {
     await setup.client().fetch('/x');
     await setup.client().fetch('/x');
-    const [first, second] = setup.server.tracker.map(({ headers }) => headers.cookie);
+    const [first, second] = setup.server.arrivals.map(({ headers }) => headers.cookie);
     expect(first).not.toBe(second);
   });
 

@@ -134,7 +134,7 @@ describe('a handshake whose answer breaks a rule is refused, and nothing of it k
     const client = setup.client();
     setup.server.tamper = tamper;
     expect((await errorOf(client.fetch('/x', post))).code).toBe('handshake-rejected');
-    expect([setup.server.handshakes, setup.server.tracker.length]).toEqual([1, 0]);
+    expect([setup.server.handshakes, setup.server.arrivals.length]).toEqual([1, 0]);
     setup.server.tamper = (answer) => answer;
     expect((await client.fetch('/x', post)).status).toBe(200);
   });
@@ -246,7 +246,7 @@ describe('a pinned identity', () => {
     }
     setup.server.tamper = (answer) => ({ ...answer, device: thumbprint(jwk) });
     await rejected();
-    expect(setup.server.tracker).toHaveLength(0);
+    expect(setup.server.arrivals).toHaveLength(0);
     setup.server.tamper = (answer) => answer;
     expect((await client.fetch('/x')).status).toBe(200);
   });

@@ -27,8 +27,8 @@ describe('a request that the server refuses for its channel', () => {
     const response = await client.fetch('/x', init);
     expect(response.status).toBe(200);
     expect(setup.server.handshakes).toBe(2);
-    expect(setup.server.tracker).toHaveLength(1);
-    expect(setup.server.tracker[0]!.plaintext).toBe(init.body ?? '');
+    expect(setup.server.arrivals).toHaveLength(1);
+    expect(setup.server.arrivals[0]!.plaintext).toBe(init.body ?? '');
   });
 
   it.each<[string, E2eRequestInit, E2eClientOptions]>([
@@ -45,7 +45,7 @@ describe('a request that the server refuses for its channel', () => {
     const error = await errorOf(client.fetch('/x', init));
     expect(error).toMatchObject({ code: 'plain-answer', problem: 'handshake-required', status: 428 });
     expect(error.message).toMatch(/not sent again/);
-    expect(setup.server.tracker).toHaveLength(0);
+    expect(setup.server.arrivals).toHaveLength(0);
     expect((await client.fetch('/x', init)).status).toBe(200);
     expect(setup.server.handshakes).toBe(2);
   });
@@ -67,11 +67,10 @@ describe('a request that the server refuses for its channel', () => {
     const error = await errorOf(setup.client().fetch('/x'));
     expect(error.problem).toBe('handshake-required');
     expect(setup.server.handshakes).toBe(2);
-    expect(setup.server.tracker).toHaveLength(2);
+    expect(setup.server.arrivals).toHaveLength(2);
   });
 
   it.each<[string, Interfere]>([
-    ['a plain message-stale', (response) => (problem(response, 400, 'message-stale'), true)],
     ['a plain handshake-required', (response) => (problem(response, 428, 'handshake-required'), true)],
     [
       'a sealed handshake-required',
@@ -82,11 +81,26 @@ describe('a request that the server refuses for its channel', () => {
       },
     ],
   ])('gets a new channel after %s', async (_, refuse) => {
-    setup.server.interfere = (...args) => setup.server.tracker.length === 1 && refuse(...args);
+    setup.server.interfere = (...args) => setup.server.arrivals.length === 1 && refuse(...args);
     const response = await setup.client().fetch('/x');
     expect(response.status).toBe(200);
-    const [first, second] = setup.server.tracker.map(({ header }) => header);
+    const [first, second] = setup.server.arrivals.map(({ header }) => header);
     expect(second!.kid).not.toBe(first!.kid);
+  });
+
+  it('names its first copy, with a proof that its own client makes', async () => {
+    setup.server.interfere = (response) =>
+      setup.server.arrivals.length === 1 && (problem(response, 428, 'handshake-required'), true);
+    await setup.client().fetch('/x');
+    const [first, second] = setup.server.arrivals.map(({ header }) => header);
+    expect(first!.again).toBeUndefined();
+    expect(second!.again).toEqual({ kid: first!.kid, seq: first!.seq, tag: expect.stringMatching(/^[\w-]{22}$/) });
+  });
+
+  it('is not sent again after a plain message-stale, which anybody can write', async () => {
+    setup.server.interfere = (response) => (problem(response, 400, 'message-stale'), true);
+    expect((await errorOf(setup.client().fetch('/x'))).problem).toBe('message-stale');
+    expect([setup.server.arrivals.length, setup.server.handshakes]).toEqual([1, 1]);
   });
 
   it('gets the server’s clock with the new channel, when its own has drifted (message-stale, sealed)', async () => {
@@ -96,7 +110,7 @@ describe('a request that the server refuses for its channel', () => {
     setup.server.ttl = 9000;
     expect((await client.fetch('/x')).status).toBe(200);
     expect(setup.server.handshakes).toBe(2);
-    expect(Math.abs(setup.server.tracker.at(-1)!.header.iat - setup.server.now())).toBeLessThanOrEqual(2);
+    expect(Math.abs(setup.server.arrivals.at(-1)!.header.iat - setup.server.now())).toBeLessThanOrEqual(2);
   });
 
   it('that was not sent again after a sealed problem, is answered with it', async () => {
@@ -140,7 +154,7 @@ describe('a channel that comes to its end', () => {
     await client.fetch('/x');
     await client.fetch('/x');
     expect(setup.server.handshakes).toBe(1);
-    const { iat } = setup.server.tracker[0]!.header;
+    const { iat } = setup.server.arrivals[0]!.header;
     expect(iat).toBeGreaterThanOrEqual(before - 1);
     expect(iat).toBeLessThanOrEqual(setup.server.now() + 1);
   });

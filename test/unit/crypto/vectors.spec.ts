@@ -3,18 +3,26 @@ import type { Bytes, ContentKey, CryptoEngine } from '../../../src/protocol/cryp
 import { fromUtf8, parseJsonObject, utf8 } from '../../../src/protocol/json.js';
 import { joinJwe, splitJwe } from '../../../src/protocol/jwe.js';
 import {
+  KEY_KINDS,
   parsePublicKey,
   parseSigningKey,
   signatureAlgorithm,
   thumbprintInput,
   type KeyKind,
   type PublicJwk,
-  type SignatureAlgorithm,
   type SigningJwk,
 } from '../../../src/protocol/keys.js';
 import { parseRequestHeader, parseResponseHeader } from '../../../src/protocol/message.js';
+import { parseRequestMeta, parseResponseMeta, renderMeta } from '../../../src/protocol/meta.js';
+import type { FrameKind } from '../../../src/protocol/frames.js';
+import { FrameOpener, FrameSealer } from '../../../src/client/channel/frames.js';
 import {
+  AGAIN_KEY_INFO,
+  againInput,
+  FRAMES_INFO,
+  REQUEST_FRAMES_INFO,
   REQUEST_KEY_INFO,
+  RESPONSE_FRAMES_INFO,
   RESPONSE_KEY_INFO,
   rsaKeyMaterial,
   transcriptInput,
@@ -26,17 +34,26 @@ import { engines, has, publicHalf, type PrivateJwk } from './engines.js';
 interface Message {
   readonly name: string;
   readonly header: Record<string, unknown>;
+  readonly meta?: { readonly query?: string; readonly headers?: Record<string, string> };
+  readonly body?: string;
+  /** Meta and body together, in base64url. */
   readonly plaintext: string;
   readonly iv: string;
   readonly jwe: string;
+}
+interface Stream extends Message {
+  readonly direction: 'request' | 'response';
+  readonly frameKey: string;
+  readonly frames: readonly { readonly kind: FrameKind; readonly body: string; readonly bytes: string }[];
+  readonly wire: string;
 }
 interface Channel {
   readonly kind: KeyKind;
   readonly clientKey: PrivateJwk;
   readonly serverKey: PrivateJwk;
   readonly jkt: string;
-  readonly handshake: Omit<Transcript, 'jkt'> & { readonly publicKey: PublicJwk };
-  readonly proofs: Record<SignatureAlgorithm, { identityKey: SigningJwk; proof: string }>;
+  readonly identityKey: SigningJwk;
+  readonly handshake: Omit<Transcript, 'jkt'> & { readonly publicKey: PublicJwk; readonly proof: string };
   readonly transcriptHash: string;
   readonly ss?: string;
   readonly cs?: string;
@@ -44,14 +61,20 @@ interface Channel {
   readonly ikm: string;
   readonly requestKey: string;
   readonly responseKey: string;
+  readonly requestFrames: string;
+  readonly responseFrames: string;
+  readonly againKey: string;
   readonly requests: readonly Message[];
   readonly responses: readonly Message[];
+  readonly streams: readonly Stream[];
   readonly stock?: { request: string; response: string; plaintext: string };
 }
 
-describeVectors<{ channels: readonly Channel[] }>('the protocol vectors', 'protocol-v1.json', ({ channels }) => {
+describeVectors<{ channels: readonly Channel[] }>('the protocol vectors', 'protocol-v1.json', ({ channels: all }) => {
+  const channels = all.filter(({ kind }) => KEY_KINDS.includes(kind));
+
   it('hold one channel of each kind', () => {
-    expect(channels.map(({ kind }) => kind)).toEqual(['RSA', 'P-256', 'X25519']);
+    expect(channels.map(({ kind }) => kind)).toEqual([...KEY_KINDS]);
   });
 
   describe.each(engines.map((engine) => [engine.name, engine] as const))('on the %s engine', (_, engine) => {
@@ -78,11 +101,23 @@ function describeChannel(engine: CryptoEngine, channel: Channel): void {
     expect(await thumbprint(channel.handshake.publicKey)).toBe(channel.handshake.kid);
   });
 
-  it('has this transcript hash, and from it these two keys', async () => {
-    const th = await engine.sha256(transcriptInput({ jkt: channel.jkt, ...channel.handshake }));
+  it('has this transcript hash, and from it these keys', async () => {
+    const identity = await thumbprint(channel.identityKey);
+    const th = await engine.sha256(transcriptInput({ jkt: channel.jkt, ...channel.handshake, identity }));
     expect(text(th)).toBe(channel.transcriptHash);
-    expect(text(await engine.hkdf(bytes(channel.ikm), th, REQUEST_KEY_INFO))).toBe(channel.requestKey);
-    expect(text(await engine.hkdf(bytes(channel.ikm), th, RESPONSE_KEY_INFO))).toBe(channel.responseKey);
+    const derived = async (ikm: string, info: Bytes) => text(await engine.hkdf(bytes(ikm), th, info));
+    expect(await derived(channel.ikm, REQUEST_KEY_INFO)).toBe(channel.requestKey);
+    expect(await derived(channel.ikm, RESPONSE_KEY_INFO)).toBe(channel.responseKey);
+    expect(await derived(channel.ikm, REQUEST_FRAMES_INFO)).toBe(channel.requestFrames);
+    expect(await derived(channel.ikm, RESPONSE_FRAMES_INFO)).toBe(channel.responseFrames);
+    expect(await derived(channel.ss ?? channel.ikm, AGAIN_KEY_INFO)).toBe(channel.againKey);
+  });
+
+  it('has a copy of its first request whose tag its own client made', async () => {
+    const { header } = channel.requests.find(({ name }) => name === 'sent again')!;
+    const { kid, seq, again } = parseRequestHeader(JSON.stringify(header))!;
+    const mac = await engine.hmac(bytes(channel.againKey), againInput(again!.seq, kid, seq));
+    expect(text(mac.subarray(0, 16))).toBe(again!.tag);
   });
 
   if (has(engine, channel.kind) && channel.kind === 'RSA') {
@@ -136,7 +171,16 @@ function describeChannel(engine: CryptoEngine, channel: Channel): void {
       expect(parts.encryptedKey).toBe('');
       expect(parts.iv).toBe(message.iv);
       expect(parseHeader(headerText(message.jwe))).toEqual(message.header);
-      expect(fromUtf8((await open(await contentKey(key), message.jwe))!)).toBe(message.plaintext);
+      const plaintext = (await open(await contentKey(key), message.jwe))!;
+      expect(text(plaintext)).toBe(message.plaintext);
+      const length = (message.header.meta as number | undefined) ?? 0;
+      expect(fromUtf8(plaintext.subarray(length))).toBe(message.body ?? '');
+      if (length === 0) return;
+      const from = parseHeader === parseRequestHeader ? 'client' : 'server';
+      const json = fromUtf8(plaintext.subarray(0, length));
+      const read = (from === 'client' ? parseRequestMeta : parseResponseMeta)(json)!;
+      expect({ ...read, headers: Object.fromEntries(read.headers ?? []) }).toMatchObject(message.meta!);
+      expect(renderMeta(read, from)).toBe(json);
     });
 
     it.each(messages.map((message) => [message.name, message] as const))(
@@ -147,7 +191,7 @@ function describeChannel(engine: CryptoEngine, channel: Channel): void {
           await contentKey(key),
           bytes(message.iv),
           utf8(header),
-          utf8(message.plaintext),
+          bytes(message.plaintext),
         );
         const ciphertext = engine.encodeBase64url(sealed.ciphertext);
         const tag = engine.encodeBase64url(sealed.tag);
@@ -162,23 +206,70 @@ function describeChannel(engine: CryptoEngine, channel: Channel): void {
   });
 
   it('has a padded request that says the same as the one without padding', () => {
-    const named = (name: string) => channel.requests.find((request) => request.name === name)!.plaintext;
+    const named = (name: string) => channel.requests.find((request) => request.name === name)!.body!;
     expect(named('padded body').length).toBeGreaterThan(named('body').length);
     expect(parseJsonObject(named('padded body'))).toEqual(parseJsonObject(named('body')));
   });
 
-  it.each(engine.signatures)('has a proof by %s that verifies, and not over another transcript', async (alg) => {
-    const { identityKey, proof } = channel.proofs[alg];
-    const [header, payload, signature, ...rest] = proof.split('.');
-    expect(rest).toEqual([]);
-    const kid = await thumbprint(parseSigningKey(identityKey));
-    expect(JSON.parse(fromUtf8(bytes(header)))).toEqual({ alg, typ: 'e2e-handshake+jws', kid });
-    expect(payload).toBe(text(utf8(channel.transcriptHash)));
-    expect(signatureAlgorithm(identityKey)).toBe(alg);
-    expect(await engine.verify(identityKey, utf8(`${header}.${payload}`), bytes(signature))).toBe(true);
+  const alg = signatureAlgorithm(channel.identityKey);
+  if (engine.signatures.includes(alg)) {
+    it(`has a proof by ${alg} that verifies, and not over another transcript`, async () => {
+      const { identityKey } = channel;
+      const [header, payload, signature, ...rest] = channel.handshake.proof.split('.');
+      expect(rest).toEqual([]);
+      const kid = await thumbprint(parseSigningKey(identityKey));
+      expect(JSON.parse(fromUtf8(bytes(header)))).toEqual({ alg, typ: 'e2e-handshake+jws', kid });
+      expect(payload).toBe(text(utf8(channel.transcriptHash)));
+      expect(await engine.verify(identityKey, utf8(`${header}.${payload}`), bytes(signature))).toBe(true);
 
-    const otherPayload = text(utf8(text(await engine.sha256(bytes(channel.transcriptHash)))!));
-    expect(await engine.verify(identityKey, utf8(`${header}.${otherPayload}`), bytes(signature))).toBe(false);
+      const otherPayload = text(utf8(text(await engine.sha256(bytes(channel.transcriptHash)))!));
+      expect(await engine.verify(identityKey, utf8(`${header}.${otherPayload}`), bytes(signature))).toBe(false);
+    });
+  }
+
+  describe.each(channel.streams.map((stream) => [stream.name, stream] as const))('in the stream "%s"', (_, stream) => {
+    const base = stream.direction === 'request' ? channel.requestFrames : channel.responseFrames;
+    const parseHeader = stream.direction === 'request' ? parseRequestHeader : parseResponseHeader;
+    const key = async () => engine.hkdf(bytes(base), await engine.sha256(utf8(stream.jwe)), FRAMES_INFO);
+
+    it('the head is read, and gives the key of the frames', async () => {
+      expect(parseHeader(headerText(stream.jwe))).toEqual(stream.header);
+      expect(text(await key())).toBe(stream.frameKey);
+    });
+
+    it('the frames come out byte for byte when they are sealed again', async () => {
+      const sealer = new FrameSealer(engine, await engine.importContentKey(await key()));
+      const sealed: string[] = [];
+      for (const { kind, body } of stream.frames) sealed.push(text(await sealer.seal(kind, utf8(body)))!);
+      expect(sealed).toEqual(stream.frames.map((frame) => frame.bytes));
+    });
+
+    it('the frames open, however they are cut into chunks', async () => {
+      const wire = bytes(stream.wire);
+      const frames = wire.subarray(stream.jwe.length + 1);
+      expect(fromUtf8(wire.subarray(0, stream.jwe.length + 1))).toBe(`${stream.jwe}\n`);
+      const { length } = stream.header as { length?: number };
+      const hasFailed = stream.frames.at(-1)!.kind === 2;
+      for (let size = 1; size <= frames.length; size++) {
+        const opener = new FrameOpener(engine, await engine.importContentKey(await key()), length);
+        let body = '';
+        const read = async () => {
+          for (let at = 0; at < frames.length; at += size) {
+            for await (const part of opener.push(frames.subarray(at, at + size))) body += fromUtf8(part);
+          }
+          opener.end();
+        };
+        const outcome = await read().then(
+          () => 'whole',
+          (error: unknown) => (error as { code: string }).code,
+        );
+        expect([size, outcome, body]).toEqual([
+          size,
+          hasFailed ? 'stream-failed' : 'whole',
+          stream.frames.map((frame) => frame.body).join(''),
+        ]);
+      }
+    });
   });
 
   function contentKey(key: string): ContentKey | Promise<ContentKey> {

@@ -52,7 +52,10 @@ const sharedRefusals: readonly (readonly [string, object])[] = [
   ['an empty cty', { cty: '' }],
   ['cty without its type', { cty: 'json' }],
   ['cty with another charset', { cty: 'application/json; charset=latin1' }],
-  ['cty with another parameter', { cty: 'multipart/form-data; boundary=x' }],
+  ['cty with a parameter without a value', { cty: 'multipart/form-data; boundary' }],
+  ['cty with a parameter that ends nowhere', { cty: 'a/b; c="d' }],
+  ['cty of a message', { cty: 'Application/JOSE' }],
+  ['cty of a stream', { cty: 'application/vnd.e2e.stream; a=b' }],
   ['cty with two parameters', { cty: 'text/plain; charset=utf-8; charset=utf-8' }],
   ['cty with a newline', { cty: 'text/plain\n' }],
   ['cty of 256 characters', { cty: `text/${'x'.repeat(251)}` }],
@@ -114,7 +117,9 @@ describe("a response's header", () => {
 
   it.each([
     ['as it is', {}],
-    ['with every optional member', { cty: 'application/json', location: '/login' }],
+    ['with every optional member', { cty: 'application/json', meta: 48, early: true }],
+    ['in frames', { cty: 'text/plain', frames: 'body', length: 0 }],
+    ["as a socket's", { status: 101, frames: 'socket' }],
     ['with status 204', { status: 204 }],
     ['with status 599', { status: 599 }],
   ])('is read %s', (_, change) => {
@@ -128,7 +133,19 @@ describe("a response's header", () => {
     ['status 101', { status: 101 }],
     ['status 600', { status: 600 }],
     ['status as a string', { status: '200' }],
-    ['location as null', { location: null }],
+    ['early as false', { early: false }],
+    ['meta as null', { meta: null }],
+    ['meta of one byte', { meta: 1 }],
+    ['meta over its limit', { meta: 16_385 }],
+    ['frames of another name', { cty: 'text/plain', frames: 'file' }],
+    ['frames without a media type', { frames: 'body' }],
+    ['frames under a status without a body', { status: 204, cty: 'text/plain', frames: 'body' }],
+    ['frames in the plain way', { alg: 'RSA-OAEP-256', cty: 'text/plain', frames: 'body' }],
+    ['a length without frames', { cty: 'text/plain', length: 3 }],
+    ['a negative length', { cty: 'text/plain', frames: 'body', length: -1 }],
+    ["a socket's status without frames", { status: 101 }],
+    ['a socket with a media type', { status: 101, frames: 'socket', cty: 'text/plain' }],
+    ['a socket of status 200', { status: 200, frames: 'socket' }],
   ] as const)('is refused with %s', (_, change) => {
     expect(parse(change)).toBeUndefined();
   });

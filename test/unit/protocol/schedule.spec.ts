@@ -5,14 +5,14 @@ import { rsaKeyMaterial, transcriptInput } from '../../../src/protocol/schedule.
 const transcript = { jkt: 'J', kid: 'K', issuedAt: 1795392000, expiresAt: 1795395600, session: 'S' };
 
 describe('the transcript', () => {
-  it('is eight lines without a newline at the end', () => {
-    expect(fromUtf8(transcriptInput({ ...transcript, secret: 'a.b.c.d.e', device: 'D' }))).toBe(
-      'e2e/1\nJ\nK\na.b.c.d.e\n1795392000\n1795395600\nS\nD',
+  it('is nine lines without a newline at the end', () => {
+    expect(fromUtf8(transcriptInput({ ...transcript, secret: 'a.b.c.d.e', device: 'D', identity: 'I' }))).toBe(
+      'e2e/1\nJ\nK\na.b.c.d.e\n1795392000\n1795395600\nS\nD\nI',
     );
   });
 
-  it('has an empty line where there is no secret and no device', () => {
-    const expected = 'e2e/1\nJ\nK\n\n1795392000\n1795395600\nS\n';
+  it('has an empty line where there is no secret, no device and no proof', () => {
+    const expected = 'e2e/1\nJ\nK\n\n1795392000\n1795395600\nS\n\n';
     expect(fromUtf8(transcriptInput(transcript))).toBe(expected);
     expect(fromUtf8(transcriptInput({ ...transcript, secret: undefined, device: undefined }))).toBe(expected);
   });

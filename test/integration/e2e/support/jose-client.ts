@@ -31,11 +31,9 @@ export class JoseClient {
   /** One request, its query sealed; the answer as it is on the wire. */
   async send(method: string, path: string, body?: unknown): Promise<Response> {
     const [target = '', query] = path.split('?');
-    const [text, cty] =
-      body === undefined
-        ? [query ?? '', 'application/x-www-form-urlencoded']
-        : [JSON.stringify(body), 'application/json'];
-    const message = await new CompactEncrypt(new TextEncoder().encode(text))
+    const meta = query === undefined ? '' : JSON.stringify({ query });
+    const text = body === undefined ? '' : JSON.stringify(body);
+    const message = await new CompactEncrypt(new TextEncoder().encode(meta + text))
       .setProtectedHeader({
         alg: 'RSA-OAEP-256',
         enc: 'A256GCM',
@@ -45,7 +43,8 @@ export class JoseClient {
         iat: Math.floor(Date.now() / 1000),
         method,
         target,
-        ...(text && { cty }),
+        ...(text && { cty: 'application/json' }),
+        ...(meta && { meta: meta.length }),
       })
       .encrypt(this.servers);
     const inBody = body !== undefined;

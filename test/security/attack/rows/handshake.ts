@@ -57,7 +57,12 @@ async function intercept(lab: Lab, stolen: unknown[]): Promise<void> {
       return { ...(await forward(request)), body: JSON.stringify(answer) };
     }
     const { method, target } = request;
-    const opened = await impostor.open('victim', messageOf(request), { method, target, idem: undefined });
+    const opened = await impostor.open('victim', messageOf(request), {
+      place: 'body',
+      method,
+      target,
+      idem: undefined,
+    });
     stolen.push(JSON.parse(Buffer.from(opened.plaintext).toString()));
     const real = await upstream.request(method, target, { text: opened.plaintext, cty: String(opened.header.cty) });
     stolen.push(JSON.parse(real.text));

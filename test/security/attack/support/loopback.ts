@@ -1,4 +1,4 @@
-import type { OpenedMessage } from '../../../../src/channel/channel.js';
+import type { OpenedMessage } from '../../../../src/channel/message.js';
 import type { Channels } from '../../../../src/channel/channels.js';
 import { createE2eClient, type E2eClient, type E2eClientOptions } from '../../../../src/client/index.js';
 import { utf8 } from '../../../../src/protocol/json.js';
@@ -35,7 +35,12 @@ export class Loopback {
       return new Response(JSON.stringify(answer), { status: 201, headers: { 'content-type': 'application/json' } });
     }
     const message = body as string;
-    const opened = await this.channels.open(SESSION, message, { method, target: pathname, idem: undefined });
+    const opened = await this.channels.open(SESSION, message, {
+      place: 'body',
+      method,
+      target: pathname,
+      idem: undefined,
+    });
     this.passed = { message, opened };
     const answer = opened.seal({ status: 200, cty: 'text/plain', iat: opened.header.iat, plaintext: utf8(ANSWER) });
     const bytes = Uint8Array.from(this.tamper(answer), (character) => character.charCodeAt(0));

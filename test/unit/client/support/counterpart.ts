@@ -27,7 +27,10 @@ export interface Arrival {
   readonly headers: IncomingMessage['headers'];
   readonly body: string;
   readonly header: RequestHeader;
+  /** The body. */
   readonly plaintext: string;
+  /** What stood before it. */
+  readonly meta: { readonly query?: string; readonly headers?: Record<string, string> };
 }
 
 /** What the counterpart seals as its answer. */
@@ -36,6 +39,8 @@ export interface Reply {
   readonly body?: string | Uint8Array;
   readonly cty?: string | undefined;
   readonly location?: string;
+  /** Header fields inside the message. */
+  readonly inside?: Record<string, string>;
   /** Headers on the wire, outside the message. */
   readonly headers?: Record<string, string | string[]>;
 }
@@ -60,7 +65,7 @@ export type Interfere = (
  */
 export class Counterpart {
   handshakes = 0;
-  readonly tracker: Arrival[] = [];
+  readonly arrivals: Arrival[] = [];
   readonly channels = new Map<string, Channel>();
   /** Seconds. */
   ttl = 3600;
@@ -143,7 +148,14 @@ export class Counterpart {
     const expiresAt = issuedAt + this.ttl;
     const session = randomBytes(16).toString('base64url');
     const terms = { kid, secret, issuedAt, expiresAt, session };
-    const th = engine.sha256(transcriptInput({ ...terms, jkt: thumbprint(clientKey), device: this.device }));
+    const th = engine.sha256(
+      transcriptInput({
+        ...terms,
+        jkt: thumbprint(clientKey),
+        device: this.device,
+        identity: this.identity && thumbprint(this.identity.jwk),
+      }),
+    );
     const answer = this.tamper(
       { publicKey: pair.publicKey, ...terms, device: this.device, proof: this.prove(th) },
       clientKey,
@@ -210,14 +222,26 @@ export class Counterpart {
     }
 
     const seal = (
-      { status = 200, body: sealed = '', cty = 'application/json', location }: Reply,
+      {
+        status = 200,
+        body: sealed = '',
+        cty = 'application/json',
+        location,
+        inside = location ? { location } : {},
+      }: Reply,
       changes: Json = {},
     ) => {
       const bytes = typeof sealed === 'string' ? Buffer.from(sealed) : sealed;
+      const meta = Object.keys(inside).length > 0 ? Buffer.from(JSON.stringify({ headers: inside })) : undefined;
       const { kid, seq } = header;
       const answer = { alg: 'dir', enc: 'A256GCM', typ: 'e2e-res+jwe', kid, seq, iat: this.now(), status };
-      const full = { ...answer, cty: bytes.length > 0 ? cty : undefined, location, ...changes };
-      return sealWith(keys.response, '', Buffer.from(JSON.stringify(full)).toString('base64url'), bytes);
+      const full = { ...answer, cty: bytes.length > 0 ? cty : undefined, meta: meta?.length, ...changes };
+      return sealWith(
+        keys.response,
+        '',
+        Buffer.from(JSON.stringify(full)).toString('base64url'),
+        Buffer.concat([meta ?? Buffer.alloc(0), bytes]),
+      );
     };
     const send = (reply: Reply) => {
       const { status = 200 } = reply;
@@ -241,8 +265,18 @@ export class Counterpart {
     }
     channel.seen.add(header.seq);
 
-    const arrival = { method, target, headers, body, header, plaintext: Buffer.from(plaintext).toString() };
-    this.tracker.push(arrival);
+    const opened = Buffer.from(plaintext).toString();
+    const { meta: length = 0 } = header;
+    const arrival = {
+      method,
+      target,
+      headers,
+      body,
+      header,
+      plaintext: opened.slice(length),
+      meta: JSON.parse(opened.slice(0, length) || '{}') as Arrival['meta'],
+    };
+    this.arrivals.push(arrival);
     if (await this.interfere?.(response, arrival, seal)) return;
     send(await this.reply(arrival));
   }

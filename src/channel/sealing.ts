@@ -1,0 +1,66 @@
+import type { NodeEngine } from '../crypto/node.js';
+import type { Bytes, ContentKey } from '../protocol/crypto.js';
+import { IV_BYTES, joinJwe, MAX_HEADER_BYTES } from '../protocol/jwe.js';
+import { utf8 } from '../protocol/json.js';
+import { ENC, RESPONSE_TYP, type RequestHeader, type ResponseHeader } from '../protocol/message.js';
+import { META_BYTES, renderMeta, type HeaderField } from '../protocol/meta.js';
+import { padJson } from '../protocol/padding.js';
+import { ascii } from './ascii.js';
+import type { Answer, AnswerHead } from './message.js';
+
+/** How an answer is sealed: the content key, and the encrypted-key part that carries it. */
+export interface WayBack {
+  readonly key: ContentKey;
+  readonly encryptedKey: string;
+}
+
+const NO_BYTES = new Uint8Array(0);
+
+/**
+ * An answer's message (PROTOCOL §4), or the head of one in frames, which has no body.
+ *
+ * @throws RangeError where its header fields do not fit, or hold what none may hold.
+ */
+export function sealResponse(
+  engine: NodeEngine,
+  kid: string,
+  { alg, seq }: Pick<RequestHeader, 'alg' | 'seq'>,
+  { iat, status, cty, headers = [], early, padding = false }: Omit<Answer, 'plaintext'>,
+  frames: Pick<AnswerHead, 'length'> & Pick<ResponseHeader, 'frames'>,
+  body: Bytes,
+  { key, encryptedKey }: WayBack,
+): string {
+  const meta = headers.length > 0 ? metaBytes(headers, padding) : NO_BYTES;
+  const json = JSON.stringify({
+    alg,
+    enc: ENC,
+    typ: RESPONSE_TYP,
+    kid,
+    seq,
+    iat,
+    status,
+    cty,
+    meta: meta.length > 0 ? meta.length : undefined,
+    ...frames,
+    early,
+  } satisfies { [Name in keyof ResponseHeader]: ResponseHeader[Name] | undefined });
+  if (json.length > MAX_HEADER_BYTES) throw new RangeError('the header of the answer is too long');
+  const protectedHeader = engine.encodeBase64url(utf8(json));
+  const iv = engine.randomBytes(IV_BYTES);
+  const plaintext = meta.length > 0 ? Buffer.concat([meta, body]) : body;
+  const { ciphertext, tag } = engine.seal(key, iv, ascii(protectedHeader), plaintext);
+  return joinJwe({
+    protected: protectedHeader,
+    encryptedKey,
+    iv: engine.encodeBase64url(iv),
+    ciphertext: engine.encodeBase64url(ciphertext),
+    tag: engine.encodeBase64url(tag),
+  });
+}
+
+function metaBytes(headers: readonly HeaderField[], padding: boolean): Bytes {
+  const json = renderMeta({ headers }, 'server');
+  const bytes = json === undefined ? undefined : padJson(utf8(json), padding);
+  if (!bytes || bytes.length > META_BYTES.max) throw new RangeError('the sealed header fields do not fit');
+  return bytes;
+}

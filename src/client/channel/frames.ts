@@ -1,0 +1,79 @@
+import type { Bytes, ContentKey, CryptoEngine } from '../../protocol/crypto.js';
+import {
+  frameHeader,
+  frameNonce,
+  FrameReader,
+  MAX_FRAMES,
+  StreamError,
+  type FrameKind,
+} from '../../protocol/frames.js';
+
+/** Seals the frames of one stream (PROTOCOL §6). Frames are sealed one after another: await each. */
+export class FrameSealer {
+  readonly #engine: CryptoEngine;
+  readonly #key: ContentKey;
+  #count = 0;
+
+  constructor(engine: CryptoEngine, key: ContentKey) {
+    this.#engine = engine;
+    this.#key = key;
+  }
+
+  /**
+   * The next frame, as it goes on the wire.
+   *
+   * @param plaintext at most `MAX_FRAME_BYTES`; none for the kind `failed`.
+   * @throws RangeError past the last frame that a stream may have.
+   */
+  async seal(kind: FrameKind, plaintext: Bytes): Promise<Uint8Array<ArrayBuffer>> {
+    if (this.#count >= MAX_FRAMES) throw new RangeError('a stream has at most 2^24 frames');
+    const header = frameHeader(kind, plaintext.length);
+    const { ciphertext, tag } = await this.#engine.seal(this.#key, frameNonce(this.#count++), header, plaintext);
+    const frame = new Uint8Array(header.length + ciphertext.length + tag.length);
+    frame.set(header);
+    frame.set(ciphertext, header.length);
+    frame.set(tag, header.length + ciphertext.length);
+    return frame;
+  }
+}
+
+/** Opens the frames of one stream. Nothing of a frame is handed over before it opened. */
+export class FrameOpener {
+  readonly #engine: CryptoEngine;
+  readonly #key: ContentKey;
+  readonly #reader: FrameReader;
+
+  constructor(engine: CryptoEngine, key: ContentKey, length: number | undefined) {
+    this.#engine = engine;
+    this.#key = key;
+    this.#reader = new FrameReader(length);
+  }
+
+  /** Whether the last frame was opened. */
+  get ended(): boolean {
+    return this.#reader.ended;
+  }
+
+  /**
+   * The plaintext of the frames that are whole with this chunk, a frame at a time.
+   *
+   * @throws StreamError `stream-failed` where the sender gave up, `stream-broken` for whatever else is wrong.
+   */
+  async *push(chunk: Bytes): AsyncGenerator<Bytes> {
+    for (const { number, kind, header, ciphertext, tag } of this.#reader.push(chunk)) {
+      const plaintext = await this.#engine.open(this.#key, frameNonce(number), header, ciphertext, tag);
+      if (!plaintext) throw new StreamError('stream-broken');
+      this.#reader.accept(kind, plaintext.length);
+      if (plaintext.length > 0) yield plaintext;
+    }
+  }
+
+  /**
+   * To be called at the end of the HTTP body.
+   *
+   * @throws StreamError `stream-broken` unless the stream was whole.
+   */
+  end(): void {
+    this.#reader.end();
+  }
+}
