@@ -1,63 +1,68 @@
 // Takes each defence away once, in a copy of the tree, and sees that the test which holds it fails: what proves that
-// the test proves something. `npm run check:defences`, or with words to run only the defences whose names have one of them.
-import { execFile } from 'node:child_process';
-import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+// the test proves something. `npm run check:defences`, or with words to run only the defences whose names have one of
+// them. First the tests that the rows name run with nothing taken away: a test that fails anyway proves nothing.
+import { availableParallelism } from 'node:os';
 import { defences } from './defences.mjs';
+import { Shard } from './shard.mjs';
 
-const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-const COPIED = ['src', 'test', 'docs', 'package.json', 'jest.config.mjs', 'tsconfig.json'];
+const SHARDS = Number(process.env.SHARDS) || availableParallelism();
+
 const words = process.argv.slice(2);
+const chosen = defences.filter(({ name }) => words.length === 0 || words.some((word) => name.includes(word)));
+const shards = Array.from({ length: Math.min(SHARDS, chosen.length) }, () => new Shard());
+const started = performance.now();
+const problems = [];
+/** What the tests of a file took with nothing taken away, in seconds. */
+const took = new Map();
 
-const copy = await mkdtemp(join(tmpdir(), 'defences-'));
-let unnoticed = 0;
-try {
-  for (const name of COPIED) await cp(join(ROOT, name), join(copy, name), { recursive: true });
-  await symlink(join(ROOT, 'node_modules'), join(copy, 'node_modules'));
+const intact = [...new Set(chosen.map(({ test }) => test))].map((test) => {
+  const patterns = chosen.filter((row) => row.test === test).map(({ only }) => only);
+  return { test, only: patterns.includes('') ? '' : patterns.map((each) => `(${each})`).join('|'), edits: [] };
+});
+await runAll(
+  intact,
+  () => 600,
+  ({ test }, { failed, error }, seconds) => {
+    took.set(test, seconds);
+    if (error ?? failed) problems.push(`${test}, with nothing taken away: ${error ?? failed}`);
+  },
+);
+const intactSeconds = secondsSince(started);
 
-  for (const defence of defences.filter(
-    ({ name }) => words.length === 0 || words.some((word) => name.includes(word)),
-  )) {
-    const originals = await remove(defence);
-    const failed = await failures(defence);
-    for (const [path, text] of originals) await writeFile(path, text);
-    if (failed.length === 0) unnoticed++;
-    console.log(`| ${defence.name} | ${failed.length === 0 ? '**nobody noticed**' : failed[0]} | ${failed.length} |`);
-  }
-} finally {
-  await rm(copy, { recursive: true });
+await runAll(
+  chosen,
+  // A removal may make tests wait for their timeout, or hang; how long that is depends on the machine.
+  ({ test }) => 60 + Math.ceil(10 * took.get(test)),
+  ({ name, test, only }, { ran, failed, error }, seconds) => {
+    const flaw = error ?? (ran === 0 ? `no test in ${test} matches /${only}/` : failed ? undefined : 'nobody noticed');
+    if (flaw) problems.push(`${name}: ${flaw}`);
+    console.log(`| ${name} | ${flaw ? `**${flaw}**` : failed} | ${seconds.toFixed(1)} s |`);
+  },
+);
+for (const shard of shards) shard.stop();
+
+for (const problem of problems) console.error(problem);
+console.log(
+  `${chosen.length} defences in ${secondsSince(started).toFixed(0)} s, ${intactSeconds.toFixed(0)} s of it with nothing ` +
+    `taken away, in ${shards.length} processes: ${chosen.length - problems.length} noticed, ${problems.length} problems`,
+);
+process.exitCode = problems.length === 0 && chosen.length > 0 ? 0 : 1;
+
+/** Runs the rows on all shards, each taking the next row when it is done, and calls `report` for each result. */
+async function runAll(rows, limitOf, report) {
+  const queue = [...rows];
+  await Promise.all(
+    shards.map(async (_, index) => {
+      for (let row = queue.shift(); row; row = queue.shift()) {
+        if (shards[index].isDead) shards[index] = new Shard();
+        const from = performance.now();
+        const result = await shards[index].run(row, limitOf(row));
+        report(row, result, secondsSince(from));
+      }
+    }),
+  );
 }
-process.exitCode = unnoticed === 0 ? 0 : 1;
 
-/** Makes the defence's edits, each of which must fit exactly once, and gives back what was there. */
-async function remove({ name, edits }) {
-  const originals = new Map();
-  for (const [file, from, to] of edits) {
-    const path = join(copy, file);
-    const text = await readFile(path, 'utf8');
-    if (text.split(from).length !== 2) throw new Error(`${name}: ${file} does not have this once: ${from}`);
-    if (!originals.has(path)) originals.set(path, text);
-    await writeFile(
-      path,
-      text.replace(from, () => to),
-    );
-  }
-  return originals;
-}
-
-/** The names of the tests that fail now. */
-async function failures({ test, only = '' }) {
-  const report = join(copy, 'report.json');
-  const jest = ['--experimental-vm-modules', 'node_modules/jest/bin/jest.js', test, '-t', only];
-  const options = ['--json', `--outputFile=${report}`, '--silent', '--testTimeout=10000', '--forceExit'];
-  await new Promise((resolve) => execFile('node', [...jest, ...options], { cwd: copy }, resolve));
-  const { testResults } = JSON.parse(await readFile(report, 'utf8'));
-  await rm(report);
-  if (testResults.length === 0) throw new Error(`no test is in ${test}`);
-  return testResults.flatMap(({ assertionResults, message }) => {
-    const failed = assertionResults.filter(({ status }) => status === 'failed').map(({ title }) => title);
-    return assertionResults.length === 0 ? [`the file itself: ${message.split('\n')[0]}`] : failed;
-  });
+function secondsSince(from) {
+  return (performance.now() - from) / 1000;
 }
