@@ -37,7 +37,8 @@ export default {
   },
   // Jest leaves one core idle, which on two is half of them. A browser takes more than one by itself.
   maxWorkers: suite === 'browser' ? 1 : '100%',
-  testTimeout: 30_000,
+  // Far more than any test takes: it ends what hangs, on a machine of any speed.
+  testTimeout: 120_000,
   // What .ci/run counts from.
   ...(process.env.CI && { reporters: ['default', '<rootDir>/scripts/ci/ci-reporter.mjs'] }),
 };

@@ -4,7 +4,7 @@ import type { KeyPair } from '../protocol/crypto.js';
 import { E2eProblem } from '../protocol/problem.js';
 
 export interface KeyPoolOptions {
-  /** How many pairs are kept ready. Default 8. */
+  /** How many pairs are kept ready; with 0, a handshake waits for its pair to be made. Default 8. */
   size?: number;
   /** How many are made at the same time, each on a thread of its own. Default 1. */
   making?: number;

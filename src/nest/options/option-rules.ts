@@ -29,11 +29,11 @@ const BOOLEAN: Rule = {
     typeof value === 'string' ? "A text is never false: compare it, as in process.env.NAME === 'true'." : undefined,
 };
 
-function whole(unit: string, max = Number.MAX_SAFE_INTEGER): Rule {
-  const range = max === Number.MAX_SAFE_INTEGER ? '1 or more' : `1 to ${max}`;
+function whole(unit: string, max = Number.MAX_SAFE_INTEGER, min = 1): Rule {
+  const range = max === Number.MAX_SAFE_INTEGER ? `${min} or more` : `${min} to ${max}`;
   return {
     takes: `a whole number of ${unit}, ${range}`,
-    holds: (value) => Number.isSafeInteger(value) && (value as number) >= 1 && (value as number) <= max,
+    holds: (value) => Number.isSafeInteger(value) && (value as number) >= min && (value as number) <= max,
     fix: (value) => (typeof value === 'string' ? 'Make a number of the text: Number(process.env.NAME).' : undefined),
   };
 }
@@ -124,7 +124,7 @@ function isSealableHeader(name: unknown): boolean {
 }
 
 export const KEY_POOL_RULES: Rules<KeyPoolOptions> = {
-  size: whole('key pairs'),
+  size: whole('key pairs', undefined, 0),
   making: whole('key pairs'),
   waiting: whole('handshakes'),
 };

@@ -39,7 +39,7 @@ class CachedController extends NoteController {}
 })
 class Everywhere {}
 
-const e2e = (): DynamicModule => E2eModule.forRoot({ keyPool: { size: 1 } });
+const e2e = (): DynamicModule => E2eModule.forRoot({ keyPool: { size: 0 } });
 const cache = (): DynamicModule => CacheModule.register({ isGlobal: true });
 
 onEachPlatform('@nestjs/cache-manager, its CacheInterceptor', (platform) => {

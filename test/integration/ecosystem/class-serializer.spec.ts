@@ -44,7 +44,7 @@ class OwnController extends UserController {}
 @Module({ providers: [{ provide: APP_INTERCEPTOR, useClass: ClassSerializerInterceptor }] })
 class Everywhere {}
 
-const e2e = () => E2eModule.forRoot({ keyPool: { size: 1 } });
+const e2e = () => E2eModule.forRoot({ keyPool: { size: 0 } });
 const controllers = [UserController];
 const KEY_MANAGEMENT: Record<string, Setup> = {
   'by @UseInterceptors()': { controllers: [OwnController] },

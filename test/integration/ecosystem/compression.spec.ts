@@ -29,7 +29,7 @@ class CompressionModule {
     consumer.apply(compression({ threshold: 0 })).forRoutes('{*path}');
   }
 }
-const e2e = (): DynamicModule => E2eModule.forRoot({ keyPool: { size: 1 } });
+const e2e = (): DynamicModule => E2eModule.forRoot({ keyPool: { size: 0 } });
 
 function compressed(): FastifyAdapter {
   const adapter = new FastifyAdapter();

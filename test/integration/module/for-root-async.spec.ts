@@ -25,7 +25,7 @@ const optionsFrom = (service: ConfigService): E2eOptions => ({
   secret: service.getOrThrow<string>('E2E_SECRET'),
   identityKey: service.getOrThrow<string>('E2E_IDENTITY_KEY'),
   channelTtl: service.get<number>('E2E_TTL', 3600),
-  keyPool: { size: 1 },
+  keyPool: { size: 0 },
 });
 
 @Injectable()

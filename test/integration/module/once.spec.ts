@@ -38,8 +38,8 @@ async function start(...imports: DynamicModule['imports'] & object) {
 
 const notes = (...imports: DynamicModule['imports'] & object) => moduleOf({ imports, controllers: [NoteController] });
 const orders = (...imports: DynamicModule['imports'] & object) => moduleOf({ imports, controllers: [OrderController] });
-const forRoot = () => E2eModule.forRoot({ keyPool: { size: 1 } });
-const local = () => E2eModule.forRoot({ keyPool: { size: 1 }, isGlobal: false });
+const forRoot = () => E2eModule.forRoot({ keyPool: { size: 0 } });
+const local = () => E2eModule.forRoot({ keyPool: { size: 0 }, isGlobal: false });
 
 async function expectBothSealed(nest: Awaited<ReturnType<typeof start>>): Promise<void> {
   const agent = await e2eAgent(nest);

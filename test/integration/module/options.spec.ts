@@ -89,7 +89,7 @@ const WRONG: [option: string, value: unknown, shape: string, fix: string][] = [
   ['publicPath', '/api?x', 'a text of 6 characters', ''],
   ['publicPath', ['/api'], 'a list of a text of 4 characters', ''],
   ['keyPool', 8, 'the number 8', 'size, making and waiting'],
-  ['keyPool.size', 0, 'the number 0', 'key pairs'],
+  ['keyPool.size', -1, 'the number -1', 'key pairs'],
   ['keyPool.waiting', -1, 'the number -1', 'handshakes'],
   ['replayGuard', new RedisClient(), 'an object of the class RedisClient', 'redisReplayGuard(client)'],
   ['onEvent', { emit: SECRET }, 'an object', 'a function'],

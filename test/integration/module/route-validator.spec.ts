@@ -63,7 +63,7 @@ abstract class BaseController {
 class HeirController extends BaseController {}
 
 async function start(metadata: Parameters<typeof moduleOf>[0]) {
-  const imports = [E2eModule.forRoot({ keyPool: { size: 1 } }), ...(metadata.imports ?? [])];
+  const imports = [E2eModule.forRoot({ keyPool: { size: 0 } }), ...(metadata.imports ?? [])];
   const { nest } = await createNest(moduleOf({ ...metadata, imports }));
   try {
     await nest.init();

@@ -35,7 +35,7 @@ class AccountController {
 const e2e = E2eModule.forRootAsync({
   imports: [SettingsModule],
   inject: [Settings],
-  useFactory: ({ channelTtl }: Settings) => ({ channelTtl, keyPool: { size: 1 } }),
+  useFactory: ({ channelTtl }: Settings) => ({ channelTtl, keyPool: { size: 0 } }),
 });
 
 @Module({ imports: [e2e], controllers: [AccountController] })
@@ -103,7 +103,7 @@ onEachPlatform('In Test.createTestingModule()', (platform) => {
   });
 
   it('overrideModule() may take the module’s place with one of other options', async () => {
-    const other = E2eModule.forRoot({ channelTtl: 90, keyPool: { size: 1 } });
+    const other = E2eModule.forRoot({ channelTtl: 90, keyPool: { size: 0 } });
     const agent = await agentOf(platform, (testing) => testing.overrideModule(e2e).useModule(other));
     await agent.get('/account/routes').expectSealed().expect(200);
     const left = (await agent.handshake()).expiresAt.getTime() - Date.now();

@@ -68,7 +68,7 @@ describe('With encryptByDefault the log names the gateways that are not sealed',
   class NewsGateway {}
 
   it('unless they are marked @Plain()', async () => {
-    const imports = [E2eModule.forRoot({ encryptByDefault: true, keyPool: { size: 1 } })];
+    const imports = [E2eModule.forRoot({ encryptByDefault: true, keyPool: { size: 0 } })];
     const { nest, log } = await createNest(moduleOf({ imports, providers: [ChatGateway, NewsGateway] }));
     nest.useWebSocketAdapter(new WsAdapter(nest));
     await nest.init();

@@ -55,7 +55,7 @@ describe('sealDocument', () => {
   async function start(platform: PlatformName, setup: Setup): Promise<INestApplication> {
     const { controllers = [ThingController, OtherController], imports = [], e2e, configure } = setup;
 
-    @Module({ imports: [E2eModule.forRoot({ keyPool: { size: 1 }, ...e2e }), ...imports], controllers })
+    @Module({ imports: [E2eModule.forRoot({ keyPool: { size: 0 }, ...e2e }), ...imports], controllers })
     class AppModule {}
 
     log = new Log();

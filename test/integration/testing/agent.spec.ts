@@ -69,7 +69,7 @@ class NoteController {
   }
 }
 
-@Module({ imports: [E2eModule.forRoot({ keyPool: { size: 1 } })], controllers: [NoteController] })
+@Module({ imports: [E2eModule.forRoot({ keyPool: { size: 0 } })], controllers: [NoteController] })
 class AppModule {}
 
 async function create(platform: PlatformName): Promise<INestApplication> {

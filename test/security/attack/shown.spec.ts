@@ -85,7 +85,7 @@ describe('what the API hands out shows no key, however it is printed', () => {
         secret,
         session: { secret: sessionSecret, store },
         identityKey: identity.pem,
-        keyPool: { size: 1 },
+        keyPool: { size: 0 },
       }),
       configure: (nest) => nest.useGlobalFilters(new Filter(nest.get(HttpAdapterHost).httpAdapter)),
     });

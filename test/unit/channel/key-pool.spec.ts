@@ -40,6 +40,17 @@ describe('The pool of RSA key pairs', () => {
     expect(pool.state).toEqual({ ready: 2, waiting: 0 });
   });
 
+  it('of size 0 keeps none ready, and makes one for whoever asks', async () => {
+    const pool = poolOf({ size: 0 });
+    pool.fill();
+    await makeRsaPairs();
+    expect(pool.state).toEqual({ ready: 0, waiting: 0 });
+    const pairs = await Promise.all([pool.take(), pool.take()]);
+    expect(new Set(pairs.map(({ publicKey }) => JSON.stringify(publicKey))).size).toBe(2);
+    await makeRsaPairs();
+    expect(pool.state).toEqual({ ready: 0, waiting: 0 });
+  });
+
   it('that is stopped tells whoever waits, and whoever comes, that it is busy', async () => {
     const pool = poolOf({ size: 1 });
     const waiting = pool.take();

@@ -107,8 +107,8 @@ export function onEachPlatform(subject: string, suite: (platform: PlatformName) 
 
 async function createNest(platform: PlatformName, setup: Setup, logger: Log): Promise<INestApplication> {
   const { e2e = {}, imports = [], controllers = [], providers = [] } = setup;
-  // RSA pairs are slow to make, and most tests need none.
-  const module = e2e && ('module' in e2e ? e2e : E2eModule.forRoot({ keyPool: { size: 2 }, ...e2e }));
+  // RSA pairs are slow to make, and most tests need none: none is made until a handshake asks for it.
+  const module = e2e && ('module' in e2e ? e2e : E2eModule.forRoot({ keyPool: { size: 0 }, ...e2e }));
 
   @Module({ imports: [...(module ? [module] : []), ...imports], controllers, providers })
   class AppModule implements NestModule {

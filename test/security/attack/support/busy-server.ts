@@ -66,7 +66,7 @@ process.once('message', (message) => void start(message as Configuration));
 
 async function start({ secret, sessionSecret, identityKey }: Configuration): Promise<void> {
   const store = new session.MemoryStore();
-  const options = { secret, identityKey, session: { secret: sessionSecret, store }, keyPool: { size: 1 } };
+  const options = { secret, identityKey, session: { secret: sessionSecret, store }, keyPool: { size: 0 } };
 
   @Module({ imports: [E2eModule.forRoot(options)], controllers: [BusyController, PlainController] })
   class AppModule {}

@@ -55,7 +55,7 @@ export class Lab {
         identityKey: [identity.pem, former.pem],
         allowPlainJwe,
         deviceBinding: device ? 'required' : 'off',
-        keyPool: { size: 4 },
+        keyPool: { size: 0 },
       },
     });
     return new Lab(platform, app, identity, former);
