@@ -1,33 +1,52 @@
-// Adds up how the phases of .ci/run ended. Arguments: each phase with its exit code, as `lint=0`. A phase `test` or
-// `test:NAME` is a jest suite, and counts as its own report in reports/ says; any other counts as one check.
+// Adds up how the phases of .ci/run ended. Arguments: each phase with its exit code, what it took and its limit in
+// seconds, as `lint=0=25=240`. A phase `test` or `test:NAME` is a jest suite, and counts as its own report in reports/
+// says; any other counts as one check.
 import { existsSync, readFileSync } from 'node:fs';
 
-let passed = 0;
-let failed = 0;
-
-for (const argument of process.argv.slice(2)) {
-  const [phase, code] = argument.split('=');
-  const counts = /^test(:|$)/.test(phase)
-    ? readReport(phase.slice('test:'.length) || 'main')
-    : { passed: 1, failed: 0 };
+const phases = process.argv.slice(2).map((argument) => {
+  const [name, code, took, limit] = argument.split('=');
+  const counts = /^test(:|$)/.test(name)
+    ? readReport(name.slice('test:'.length) || 'main')
+    : { passed: 1, failed: 0, skipped: 0 };
   // What failed without being counted: no report, or an exit code that no failed test explains.
   const unexplained = counts === undefined || (code !== '0' && counts.failed === 0);
-  const failures = unexplained ? 1 : counts.failed;
-  const passes = counts === undefined || (unexplained && !counts.isSuite) ? 0 : counts.passed;
-  console.log(`${phase}: ${passes} passed, ${failures} failed${code === '0' ? '' : `, exit code ${code}`}`);
-  passed += passes;
-  failed += failures;
+  return {
+    name,
+    code: Number(code),
+    took: Number(took),
+    limit: Number(limit),
+    passed: counts === undefined || (unexplained && !counts.isSuite) ? 0 : counts.passed,
+    failed: unexplained ? 1 : counts.failed,
+    skipped: counts?.skipped ?? 0,
+  };
+});
+
+const sum = (member) => phases.reduce((total, phase) => total + phase[member], 0);
+const cells = [
+  ['phase', 'took', 'limit', 'passed', 'failed', 'skipped', 'exit code'],
+  ...phases.map(({ name, took, limit, passed, failed, skipped, code }) => [
+    name,
+    `${took} s`,
+    `${limit} s`,
+    passed,
+    failed,
+    skipped,
+    code,
+  ]),
+  ['all', `${sum('took')} s`, '', sum('passed'), sum('failed'), sum('skipped'), ''],
+].map((row) => row.map(String));
+const widths = cells[0].map((_, column) => Math.max(...cells.map((row) => row[column].length)));
+for (const row of cells) {
+  console.log(row.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]) : cell.padStart(widths[i]))).join('  '));
 }
 
-console.log(`${passed} passed, ${failed} failed`);
-process.exitCode = failed === 0 && passed > 0 ? 0 : 1;
+console.log(`\n${sum('passed')} passed, ${sum('failed')} failed`);
+process.exitCode = sum('failed') === 0 && sum('passed') > 0 ? 0 : 1;
 
 /** A skipped test, a file that did not load and a suite without tests are failures like any other. */
 function readReport(suite) {
   const file = new URL(`../../reports/${suite}.json`, import.meta.url);
   if (!existsSync(file)) return undefined;
-  const counts = JSON.parse(readFileSync(file, 'utf8'));
-  if (counts.skipped > 0) console.log(`${suite}: ${counts.skipped} skipped`);
-  const failed = counts.failed + counts.skipped + counts.broken + (counts.total === 0 ? 1 : 0);
-  return { isSuite: true, passed: counts.passed, failed };
+  const { total, passed, failed, skipped, broken } = JSON.parse(readFileSync(file, 'utf8'));
+  return { isSuite: true, passed, skipped, failed: failed + skipped + broken + (total === 0 ? 1 : 0) };
 }
