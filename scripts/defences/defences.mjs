@@ -2,6 +2,7 @@
 const ROWS = 'test/security/attack/proxy.spec.ts';
 const FIELD = 'test/security/attack/field.spec.ts';
 const TAMPERING = 'test/security/attack/tampering.spec.ts';
+const HANDLERS = 'test/integration/module/handlers.spec.ts';
 const AT_REST = 'test/security/attack/at-rest.spec.ts';
 
 const row = (name, test, only, ...edits) => ({ name, test, only, edits });
@@ -169,6 +170,41 @@ export const defences = [
     'src/nest/exchange/exchange.ts',
     "else if (isSealedRoute) throw new E2eProblem('message-required');",
     '',
+  ]),
+  row('a route says which it is, whatever function is called', HANDLERS, 'express.*(bound|proxy)', [
+    'src/nest/routes/route-registration.ts',
+    'route ? telling(route.of, handler as PlatformHandler) : handler',
+    'handler',
+  ]),
+  row('@Encrypted() outlives a wrapper of the method', HANDLERS, 'express.*wrapped', [
+    'src/nest/routes/encrypted.decorator.ts',
+    'if (name !== undefined) Reflect.defineMetadata(SEALING_METADATA, sealing, target, name);',
+    'if (name !== undefined) return;',
+  ]),
+  row('@Encrypted() outlives a wrapper where the module is missing', HANDLERS, 'nobody imports the module', [
+    'src/nest/routes/encrypted.decorator.ts',
+    'UseGuards(ModulePresence)(owner);',
+    'if (name === undefined) UseGuards(ModulePresence)(owner);',
+  ]),
+  row('an override of a sealed method is sealed', HANDLERS, 'express.*overrides', [
+    'src/nest/routes/sealing-resolver.ts',
+    'return inherited && seals(inherited) ? inherited : undefined;',
+    'return undefined;',
+  ]),
+  row('a route that cannot be told is held to the strictest', HANDLERS, 'express.*library', [
+    'src/nest/routes/route-table.ts',
+    'this.#strictest(possible);',
+    'undefined;',
+  ]),
+  row('a sealed route is registered where that is seen', HANDLERS, 'past the adapter', [
+    'src/nest/routes/route-registration.ts',
+    'if (lost) throw new Error(notRegistered(lost));',
+    '',
+  ]),
+  row('no guard runs before the module’s', 'test/integration/e2e/order.spec.ts', 'express.*imported after', [
+    'src/nest/module/e2e.module.ts',
+    'if (all[0] !== ours)',
+    'if (!all.includes(ours))',
   ]),
   row('what cannot be sealed does not leave', FIELD, 'falls through', [
     'src/nest/exchange/sealed-answer.ts',

@@ -1,9 +1,10 @@
-import type { INestApplication, Type } from '@nestjs/common';
-import { ApplicationConfig, DiscoveryService, MetadataScanner, ModulesContainer } from '@nestjs/core';
+import type { INestApplication } from '@nestjs/common';
+import { ApplicationConfig, ModulesContainer } from '@nestjs/core';
 import type { OpenAPIObject } from '@nestjs/swagger';
 import { E2E_PATH } from '../nest/options/e2e.options.js';
 import type { Sealing } from '../nest/routes/encrypted.decorator.js';
-import { SealingResolver } from '../nest/routes/sealing-resolver.js';
+import { PATH } from '../nest/routes/nest-metadata.js';
+import { RouteTable } from '../nest/routes/route-table.js';
 import { operationsOf } from './operations.js';
 import { scan, type ScannedHandler } from './scan.js';
 
@@ -55,38 +56,26 @@ function finish({ paths, path }: { paths: Paths; path: string }): DocumentRoutes
   };
 }
 
-/** Nest's own metadata key: what its decorators write, and its documentation shows. */
-const PATH = 'path';
-
 function handlersOf(app: INestApplication): Handler[] {
   // Asked first: what `get` does not find ends the process, and says nothing of a module.
   const modules = [...app.get(ModulesContainer, ANYWHERE).values()];
-  if (!modules.some(({ providers }) => providers.has(SealingResolver))) {
+  if (!modules.some(({ providers }) => providers.has(RouteTable))) {
     throw new Error(
       'sealDocument: this application has no E2eModule. Import E2eModule.forRoot() into its root module.',
     );
   }
-  const reader = app.get(SealingResolver, ANYWHERE);
-  const scanner = app.get(MetadataScanner, ANYWHERE);
   const modulePath = app.get<string>(E2E_PATH, ANYWHERE);
   return app
-    .get(DiscoveryService, ANYWHERE)
-    .getControllers()
-    .flatMap(({ metatype }) => {
-      if (typeof metatype !== 'function') return [];
-      const controller = metatype as Type<unknown>;
-      const methods = controller.prototype as Record<string, Handler['handler']>;
-      const isOurs = controller.name === 'HandshakeController' && Reflect.getMetadata(PATH, controller) === modulePath;
-      return scanner
-        .getAllMethodNames(methods)
-        .map((name) => ({ name, handler: methods[name]! }))
-        .filter(({ handler }) => Reflect.hasMetadata(PATH, handler))
-        .map(({ name, handler }) => ({
-          handler,
-          controller,
-          sealing: reader.of(handler, controller),
-          channelRoute: isOurs ? (name as KnownRoute['channelRoute']) : undefined,
-        }));
+    .get(RouteTable, ANYWHERE)
+    .methods.filter(({ isRoute }) => isRoute)
+    .map(({ owner, name, handler, sealing }) => {
+      const isOurs = owner.name === 'HandshakeController' && Reflect.getMetadata(PATH, owner) === modulePath;
+      return {
+        handler,
+        controller: owner,
+        sealing,
+        channelRoute: isOurs ? (name as KnownRoute['channelRoute']) : undefined,
+      };
     });
 }
 

@@ -12,8 +12,7 @@ import { HttpAdapterHost } from '@nestjs/core';
 import { map, type Observable } from 'rxjs';
 import { Exchange } from './exchange.js';
 import { rawRequest, stateOf } from '../request/exchange-state.js';
-import { isRoute } from '../routes/nest-metadata.js';
-import { SealingResolver } from '../routes/sealing-resolver.js';
+import { RouteTable } from '../routes/route-table.js';
 
 /**
  * The outermost interceptor: decrypts the incoming DTO where the guard has not done so already, and has the outgoing
@@ -23,15 +22,16 @@ import { SealingResolver } from '../routes/sealing-resolver.js';
 export class E2eInterceptor implements NestInterceptor {
   constructor(
     @Inject(Exchange) private readonly exchange: Exchange,
-    @Inject(SealingResolver) private readonly sealing: SealingResolver,
+    @Inject(RouteTable) private readonly routes: RouteTable,
     @Inject(HttpAdapterHost) private readonly adapterHost: HttpAdapterHost,
   ) {}
 
   async intercept(context: ExecutionContext, next: CallHandler): Promise<Observable<unknown>> {
-    if (!isRoute(context)) return next.handle();
+    const sealing = this.routes.sealingOf(context);
+    if (!sealing) return next.handle();
     const http = context.switchToHttp();
     const [request, response] = [http.getRequest<object>(), http.getResponse<object>()];
-    await this.exchange.enter(request, response, this.sealing.of(context.getHandler(), context.getClass()));
+    await this.exchange.enter(request, response, sealing);
     const capture = stateOf(rawRequest(request)).capture;
     if (!capture) return next.handle();
     return next.handle().pipe(map((result: unknown) => (capture.finished ? result : this.#explicit(result, response))));

@@ -30,6 +30,8 @@ import { DefaultSession } from '../keys/default-session.js';
 import { Exchange } from '../exchange/exchange.js';
 import { KeyService } from '../keys/key.service.js';
 import { asOptions, checkAsync, checkOptions } from '../options/option-check.js';
+import { watchRegistration } from '../routes/route-registration.js';
+import { RouteTable } from '../routes/route-table.js';
 import { RouteValidator } from '../routes/route-validator.js';
 import { platformOf } from '../platform/platform-of.js';
 import type { Platform } from '../platform/platform.js';
@@ -61,6 +63,7 @@ import { SealingResolver } from '../routes/sealing-resolver.js';
     DefaultSession,
     Exchange,
     SealingResolver,
+    RouteTable,
     RouteValidator,
     E2eGuard,
     E2eInterceptor,
@@ -70,6 +73,7 @@ import { SealingResolver } from '../routes/sealing-resolver.js';
 export class E2eModule extends ConfigurableModuleClass implements NestModule, OnModuleInit, OnApplicationBootstrap {
   readonly #logger = new Logger('E2eModule');
   #platform: Platform | undefined;
+  #registered: (() => void) | undefined;
 
   constructor(
     @Inject(HttpAdapterHost) private readonly adapterHost: HttpAdapterHost,
@@ -80,6 +84,7 @@ export class E2eModule extends ConfigurableModuleClass implements NestModule, On
     @Inject(E2E_KEYS) private readonly keys: KeyService,
     @Inject(Exchange) private readonly exchange: Exchange,
     @Inject(E2E_ROUTES) private readonly routes: E2eRoutes,
+    @Inject(RouteTable) private readonly table: RouteTable,
     @Inject(RouteValidator) private readonly validator: RouteValidator,
     @Inject(E2eGuard) private readonly guard: E2eGuard,
     @Inject(E2eInterceptor) private readonly interceptor: E2eInterceptor,
@@ -109,7 +114,7 @@ export class E2eModule extends ConfigurableModuleClass implements NestModule, On
       if (this.exchange.watch(request, response)) platform.preallocateProperties?.(request, response);
     });
 
-    const { hasSecret, hasReplayGuard, maxBodySize, maxBodyDepth, guard, deviceBinding } = this.keys.options;
+    const { hasSecret, hasReplayGuard, maxBodySize, maxBodyDepth, deviceBinding } = this.keys.options;
     const bringsOwn = !this.defaultSession.cookieless && (this.defaultSession.isOff || platform.hasOwnSession());
     const isForeign = bringsOwn || this.defaultSession.hasForeignStore;
     if (isForeign && !hasSecret) throw new Error(missingSecret());
@@ -125,7 +130,7 @@ export class E2eModule extends ConfigurableModuleClass implements NestModule, On
       );
     }
     const session = bringsOwn || this.defaultSession.isOff ? undefined : this.defaultSession;
-    const reader = new BodyReader(maxBodySize, guard, (request, header) => this.keys.precheck(request, header));
+    const reader = new BodyReader(maxBodySize, (request, header) => this.keys.precheck(request, header));
     await platform.install(reader, session);
     this.exchange.decoding = {
       maxBodyDepth,
@@ -133,13 +138,16 @@ export class E2eModule extends ConfigurableModuleClass implements NestModule, On
       parseQuery: (query) => platform.parseQuery(query),
       queryTag: (query) => this.keys.queryTag(query),
     };
-    // An APP_GUARD of ours would run after the application's; the first place is taken by hand.
-    if (guard) this.config.getGlobalGuards().unshift(this.guard);
-    this.config.getGlobalInterceptors().unshift(this.interceptor);
+    keepFirst(this.config, 'getGlobalGuards', this.guard);
+    keepFirst(this.config, 'getGlobalInterceptors', this.interceptor);
+    // Nest registers the routes once every module is configured.
+    this.table.freeze();
+    this.#registered = watchRegistration(httpAdapter, this.table.routes);
   }
 
   onModuleInit(): void {
     this.validator.check();
+    this.#registered?.();
     if (!this.defaultSession.cookieless) this.#platform?.requireSession();
     this.#platform?.installTail((request, response) => this.exchange.enter(request, response));
   }
@@ -149,9 +157,10 @@ export class E2eModule extends ConfigurableModuleClass implements NestModule, On
     if (!this.#platform) return;
     this.keys.prepare();
     if (this.keys.options.encryptByDefault) this.#warnOfPlain();
-    for (const { method, path, request, response } of this.routes.list()) {
+    for (const { method, path, version, request, response } of this.routes.list()) {
       const directions = [request && 'request', response && 'response'].filter(Boolean).join(' and ');
-      this.#logger.log(`Sealed {${path}, ${method}}: ${directions}`);
+      const ofVersion = version === undefined ? '' : ` (version: ${version})`;
+      this.#logger.log(`Sealed {${path}, ${method}}${ofVersion}: ${directions}`);
     }
   }
 
@@ -163,6 +172,23 @@ export class E2eModule extends ConfigurableModuleClass implements NestModule, On
         'Mark them @Plain() where that is meant.',
     );
   }
+}
+
+/**
+ * Has ours be the first of all, whatever is added, or put in front, and whenever: a guard that runs before ours would see
+ * a request that is not opened, and its exceptions would leave in the clear. An APP_GUARD of ours would not do.
+ */
+function keepFirst<Name extends 'getGlobalGuards' | 'getGlobalInterceptors'>(
+  config: ApplicationConfig,
+  name: Name,
+  ours: ReturnType<ApplicationConfig[Name]>[number],
+): void {
+  const read = config[name].bind(config) as () => unknown[];
+  config[name] = (() => {
+    const all = read();
+    if (all[0] !== ours) all.splice(0, all.length, ours, ...all.filter((each) => each !== ours));
+    return all;
+  }) as ApplicationConfig[Name];
 }
 
 const TWICE =

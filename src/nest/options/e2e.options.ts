@@ -74,8 +74,6 @@ export interface E2eOptions {
    * Express. Default `off`.
    */
   deviceBinding?: 'off' | 'required';
-  /** Opens messages before the application's guards, so that they see the plain DTO. Default `true`. */
-  guard?: boolean;
   /** Bounds of the pool of RSA key pairs. */
   keyPool?: KeyPoolOptions;
   /** Milliseconds after which a session store that does not answer is `busy`. Default 2000. */
@@ -144,7 +142,6 @@ export function resolveOptions(options: E2eOptions): ResolvedOptions {
     publicPath: options.publicPath ?? '',
     identityKeys: list(options.identityKey),
     deviceBinding: options.deviceBinding ?? 'off',
-    guard: options.guard ?? true,
     keyPool: options.keyPool ?? {},
     storeTimeout: options.storeTimeout ?? 2000,
     maxChannels: options.maxChannels ?? 50_000,

@@ -14,11 +14,13 @@ import { closest, shapeOf } from './option-shape.js';
 
 const BESIDE_FACTORY = 'It stands beside useFactory, and not in what that gives: it is needed before any factory runs.';
 
-/** Where names go that are right, and at the wrong place. */
+/** What to do about names that are right at another place, or were options once. */
 const HINTS: Readonly<Record<string, string>> = {
   path: BESIDE_FACTORY,
   decorators: BESIDE_FACTORY,
   isGlobal: BESIDE_FACTORY,
+  guard:
+    "Remove it: messages are always opened before the application's guards, whose exceptions would otherwise leave in the clear.",
 };
 
 /** What `forRootAsync` takes beside them. */

@@ -94,7 +94,6 @@ export const RULES: Rules<E2eOptions> = {
     secret: true,
   },
   deviceBinding: oneOf('off', 'required'),
-  guard: BOOLEAN,
   keyPool: { takes: 'an object with size, making and waiting, of which each may be left out', holds: isObject },
   storeTimeout: whole('milliseconds', MAX_MILLISECONDS),
   maxChannels: whole('channels', MAX_CHANNELS),

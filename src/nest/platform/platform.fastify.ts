@@ -5,7 +5,6 @@ import { parse } from 'node:querystring';
 import type { RequestTracker } from '../request/request-tracker.js';
 import type { BodyReader } from '../request/body-reader.js';
 import type { DefaultSession } from '../keys/default-session.js';
-import { stateOf } from '../request/exchange-state.js';
 import type { EnterUnmatched, Platform } from './platform.js';
 import { sessionOf } from '../keys/session.js';
 
@@ -86,7 +85,6 @@ export class FastifyPlatform implements Platform {
       });
     }
     instance.addHook('preHandler', async (request, reply) => {
-      if (!reader.guarded) stateOf(request.raw).deadline?.hold();
       if (request.is404) await this.#enterUnmatched?.(request, reply);
     });
     instance.addHook('onSend', async (request, reply) => {

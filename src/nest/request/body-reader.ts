@@ -26,13 +26,11 @@ export class BodyReader {
   readonly #log = new RateLimitedLogger(new Logger('E2eModule'));
 
   /**
-   * @param guarded whether messages are opened before the application's guards, which may take their time.
    * @param precheck why the message with this protected header would be refused, as far as that alone tells. Asked only
    * where a body does not come in one piece, so that little is buffered for a stranger.
    */
   constructor(
     maxBodySize: number,
-    readonly guarded: boolean,
     private readonly precheck: (request: object, protectedHeader: string) => Promise<E2eProblem | undefined>,
   ) {
     // Base64url of the body and the meta object; of the header, the encrypted key, the IV and the tag.
@@ -59,7 +57,7 @@ export class BodyReader {
     // A body takes as long as the client's line takes.
     deadline?.hold();
     await this.#read(raw, (protectedHeader) => this.precheck(request, protectedHeader));
-    if (this.guarded) deadline?.resume();
+    deadline?.resume();
   }
 
   async #read(

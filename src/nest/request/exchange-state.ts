@@ -16,9 +16,18 @@ export interface Arrival {
   readonly notedBy: object;
 }
 
+/** The route that the router found for a request. */
+export interface MatchedRoute {
+  readonly owner: { readonly name: string };
+  readonly name: string;
+  readonly sealing: { readonly request: boolean; readonly response: boolean };
+}
+
 /** What is known of a request, and what has become of it so far. */
 export interface ExchangeState {
   arrival?: Arrival;
+  /** Set by the router, each time that it goes on to a route of a controller. */
+  route?: MatchedRoute;
   /** Until its message is opened. */
   deadline?: Deadline;
   /** Its body, where that is one of ours and was read; or that it was too long. */
@@ -59,6 +68,12 @@ export function stateOf(raw: IncomingMessage): ExchangeState {
   const state: ExchangeState = {};
   Object.defineProperty(raw, STATE, { value: state });
   return state;
+}
+
+/** The route that a request reached last. Takes the platform's request or Node's, and whatever a library passes for one. */
+export function matchedRouteOf(request: unknown): MatchedRoute | undefined {
+  if (typeof request !== 'object' || request === null) return undefined;
+  return (rawRequest(request) as { [STATE]?: ExchangeState })[STATE]?.route;
 }
 
 /** The message that a request came as, where it came sealed. Takes the platform's request or Node's. */

@@ -1,11 +1,4 @@
-import {
-  applyDecorators,
-  createParamDecorator,
-  SetMetadata,
-  UseGuards,
-  type CustomDecorator,
-  type ExecutionContext,
-} from '@nestjs/common';
+import { createParamDecorator, SetMetadata, UseGuards, type ExecutionContext } from '@nestjs/common';
 import type { KeyKind } from '../../protocol/keys.js';
 import { openedMessageOf } from '../request/exchange-state.js';
 import { ModulePresence } from './module-presence.js';
@@ -37,13 +30,42 @@ export const PLAIN: Sealing = { request: false, response: false };
 export function Encrypted({ request = true, response = true }: EncryptedOptions = {}): ClassDecorator &
   MethodDecorator {
   if (!request && !response) throw new TypeError('@Encrypted() with neither direction seals nothing: use @Plain().');
-  const sealing: Sealing = { request, response };
-  return applyDecorators(SetMetadata(SEALING_METADATA, sealing), UseGuards(ModulePresence));
+  return declaring({ request, response }, (target, name) => {
+    if (name !== undefined && typeof target === 'function') {
+      throw new TypeError(
+        `@Encrypted() has no effect on ${target.name}.${String(name)}(): it is static, and no route. Remove it.`,
+      );
+    }
+    // On the class, always: a decorator that wraps the method may drop what stands on the function.
+    const owner = typeof target === 'function' ? target : (target.constructor as typeof target & (() => void));
+    if (guarded.has(owner)) return;
+    guarded.add(owner);
+    UseGuards(ModulePresence)(owner);
+  });
 }
 
 /** Takes a route, or a controller, out of what `@Encrypted()` on its class or `encryptByDefault` seals. */
-export function Plain(): CustomDecorator {
-  return SetMetadata(SEALING_METADATA, PLAIN);
+export function Plain(): ClassDecorator & MethodDecorator {
+  return declaring(PLAIN);
+}
+
+/** The classes that have the guard. */
+const guarded = new WeakSet<object>();
+
+/**
+ * Writes the declaration twice: where Nest's decorators write, and on the prototype, where it stays when another
+ * decorator puts a function or a class of its own in place.
+ */
+function declaring(
+  sealing: Sealing,
+  also?: (target: object, name?: string | symbol) => void,
+): ClassDecorator & MethodDecorator {
+  return (target: object, name?: string | symbol, descriptor?: PropertyDescriptor): void => {
+    also?.(target, name);
+    SetMetadata(SEALING_METADATA, sealing)(target as never, name as never, descriptor as never);
+    if (name !== undefined) Reflect.defineMetadata(SEALING_METADATA, sealing, target, name);
+    else Reflect.defineMetadata(SEALING_METADATA, sealing, (target as { prototype: object }).prototype);
+  };
 }
 
 /** What a handler may know of the channel that its request came on. */

@@ -1,10 +1,11 @@
-import type { ExecutionContext, Type } from '@nestjs/common';
+import type { Type } from '@nestjs/common';
 import type { MetadataScanner } from '@nestjs/core';
 
-// The keys under which decorators of Nest's write what they declare, as its documentation shows; literals, since its
-// packages for WebSockets, GraphQL and microservices need not be installed.
+// The keys under which Nest's decorators write what they declare, as its documentation shows them. They are literals
+// because its packages for WebSockets, GraphQL and microservices need not be installed.
 export const PATH = 'path';
 export const METHOD = 'method';
+export const VERSION = '__version__';
 export const SSE = '__sse__';
 /** Followed by the application's id. */
 export const MODULE_PATH = '__module_path__';
@@ -15,16 +16,30 @@ export const MESSAGE_HANDLER = 'microservices:handler_type';
 
 export type Handler = (...args: never) => unknown;
 
-/** The methods of a class, those that it inherits among them. */
-export function methodsOf(scanner: MetadataScanner, { prototype }: Type<unknown>): Handler[] {
-  const methods = prototype as Record<string, Handler>;
-  return scanner.getAllMethodNames(methods).map((name) => methods[name]!);
+/** A method of a class, by the name under which Nest finds it on the prototype. */
+export interface Method {
+  readonly owner: Type<unknown>;
+  readonly prototype: object;
+  readonly name: string;
+  /** What stands on the prototype, and carries the metadata. An instance may call another function. */
+  readonly handler: Handler;
 }
 
 /**
- * Whether what is called is a route: queues' consumers, bots and the like, which libraries call through Nest, are 'http'
- * as well unless the library says otherwise.
+ * The methods of a class, those that it inherits among them.
+ *
+ * @param prototype where Nest looks for routes, if that is not the class's own prototype.
  */
-export function isRoute(context: ExecutionContext): boolean {
-  return context.getType() === 'http' && Reflect.hasMetadata(PATH, context.getHandler());
+export function methodsOf(
+  scanner: MetadataScanner,
+  owner: Type<unknown>,
+  prototype: object = owner.prototype as object,
+): Method[] {
+  return scanner
+    .getAllMethodNames(prototype)
+    .map((name) => ({ owner, prototype, name, handler: (prototype as Record<string, Handler>)[name]! }));
+}
+
+export function nameOf({ owner, name }: { readonly owner: { readonly name: string }; readonly name: string }): string {
+  return `${owner.name}.${name}()`;
 }

@@ -1,17 +1,10 @@
 import { Inject, Injectable, type Type } from '@nestjs/common';
 import { MetadataScanner, ModulesContainer } from '@nestjs/core';
-import { SEALING_METADATA, type Sealing } from './encrypted.decorator.js';
-import {
-  FASTIFY_SCHEMA,
-  GATEWAY,
-  MESSAGE_HANDLER,
-  methodsOf,
-  PATH,
-  RESOLVER,
-  SSE,
-  type Handler,
-} from './nest-metadata.js';
-import { SealingResolver } from './sealing-resolver.js';
+import type { Sealing } from './encrypted.decorator.js';
+import { FASTIFY_SCHEMA, GATEWAY, MESSAGE_HANDLER, methodsOf, nameOf, PATH, RESOLVER, SSE } from './nest-metadata.js';
+import type { Method } from './nest-metadata.js';
+import { RouteTable, type ControllerMethod } from './route-table.js';
+import { declaredOnClass, declaredOnMethod, seals } from './sealing-resolver.js';
 
 const ELSEWHERE =
   'What travels there is not sealed. Take @Encrypted() off (or mark the method @Plain(), where it stands on the class), ' +
@@ -31,7 +24,7 @@ export class RouteValidator {
   constructor(
     @Inject(ModulesContainer) private readonly modules: ModulesContainer,
     @Inject(MetadataScanner) private readonly scanner: MetadataScanner,
-    @Inject(SealingResolver) private readonly sealing: SealingResolver,
+    @Inject(RouteTable) private readonly table: RouteTable,
   ) {}
 
   /**
@@ -41,46 +34,41 @@ export class RouteValidator {
    */
   check(): void {
     for (const { name, what, fix } of this.#misplaced()) {
-      throw new Error(`E2eModule: @Encrypted() stands on ${name}, which is no HTTP route but ${what}. ${fix}`);
+      throw new Error(`E2eModule: @Encrypted() has no effect on ${name}: it is ${what}. ${fix}`);
     }
-    for (const controller of this.#controllers()) {
-      for (const handler of methodsOf(this.scanner, controller)) this.#checkRoute(controller, handler);
-    }
+    for (const method of this.table.methods) if (method.isRoute) this.#checkRoute(method);
   }
 
   /** What answers beside HTTP routes, and was not declared plain. */
   *unsealed(): Generator<string> {
     for (const provider of this.#providers()) {
       const what = kindOf(provider);
-      if (what && declaredOn(provider) === undefined) yield `${provider.name} (${what})`;
+      if (what && onClass(provider) === undefined) yield `${provider.name} (${what})`;
     }
-    for (const controller of this.#controllers()) {
-      for (const handler of methodsOf(this.scanner, controller)) {
-        const declared = declaredOn(handler) ?? declaredOn(controller);
-        if (isMessageHandler(handler) && declared === undefined) {
-          yield `${nameOf(controller, handler)} (message handler)`;
-        }
+    for (const method of this.table.methods) {
+      if (isMessageHandler(method) && (onMethod(method) ?? onClass(method.owner)) === undefined) {
+        yield `${nameOf(method)} (message handler)`;
       }
     }
   }
 
-  #checkRoute(controller: Type<unknown>, handler: Handler): void {
-    if (!Reflect.hasMetadata(PATH, handler)) return;
-    const name = nameOf(controller, handler);
-    if (Reflect.getMetadata(SSE, handler) !== undefined && this.sealing.of(handler, controller).response) {
+  #checkRoute(method: ControllerMethod): void {
+    const { handler, sealing } = method;
+    const name = nameOf(method);
+    if (Reflect.getMetadata(SSE, handler) !== undefined && sealing.response) {
       throw new Error(
         `E2eModule: ${name} is an @Sse() stream, which cannot be sealed yet. Mark it @Plain(), or send plain values by another route.`,
       );
     }
     const schema = Reflect.getMetadata(FASTIFY_SCHEMA, handler) as object | undefined;
     const checked = ['body', 'querystring', 'query'].find((part) => schema && part in schema);
-    if (checked !== undefined && this.sealing.of(handler, controller).request) {
+    if (checked !== undefined && sealing.request) {
       throw new Error(
         `E2eModule: ${name} has a @RouteSchema() for its ${checked}, which Fastify checks before the message is opened, ` +
           'and so would refuse every request. Check it by a pipe, such as ValidationPipe; schemas for answers may stay.',
       );
     }
-    if (isMessageHandler(handler) && (declaredOn(handler) ?? declaredOn(controller))) {
+    if (isMessageHandler(method) && (onMethod(method) ?? onClass(method.owner))) {
       throw new Error(
         `E2eModule: ${name} is a route and a message handler in one, and @Encrypted() would seal the route alone. Make ` +
           'two methods of it, and mark the message handler @Plain().',
@@ -92,31 +80,21 @@ export class RouteValidator {
     for (const provider of this.#providers()) {
       const kind = kindOf(provider);
       const [what, fix] = kind ? [`a ${kind}`, ELSEWHERE] : ['a class that is no controller', NO_HANDLER];
-      if (declaredOn(provider)) yield { name: provider.name, what, fix };
-      for (const handler of methodsOf(this.scanner, provider)) {
-        if (!declaredOn(handler)) continue;
-        yield {
-          name: nameOf(provider, handler),
-          what: kind ? `a method of a ${kind}` : 'a method of no controller',
-          fix,
-        };
+      if (onClass(provider)) yield { name: provider.name, what, fix };
+      for (const method of methodsOf(this.scanner, provider)) {
+        if (!onMethod(method)) continue;
+        yield { name: nameOf(method), what: kind ? `a method of a ${kind}` : 'a method of no controller', fix };
       }
     }
-    for (const controller of this.#controllers()) {
-      for (const handler of methodsOf(this.scanner, controller)) {
-        if (Reflect.hasMetadata(PATH, handler)) continue;
-        const name = nameOf(controller, handler);
-        if (isMessageHandler(handler)) {
-          if (declaredOn(handler) ?? declaredOn(controller)) yield { name, what: 'a message handler', fix: ELSEWHERE };
-        } else if (declaredOn(handler)) {
-          yield { name, what: 'a method without @Get(), @Post() or the like', fix: NO_HANDLER };
-        }
+    for (const method of this.table.methods) {
+      if (method.isRoute) continue;
+      const name = nameOf(method);
+      if (isMessageHandler(method)) {
+        if (onMethod(method) ?? onClass(method.owner)) yield { name, what: 'a message handler', fix: ELSEWHERE };
+      } else if (onMethod(method)) {
+        yield { name, what: 'a method without @Get(), @Post() or the like', fix: NO_HANDLER };
       }
     }
-  }
-
-  #controllers(): Type<unknown>[] {
-    return [...this.modules.values()].flatMap(({ controllers }) => classesOf(controllers));
   }
 
   /** Services, gateways and resolvers; and guards, pipes, interceptors and filters, wherever they are used. */
@@ -142,16 +120,20 @@ function kindOf(provider: Type<unknown>): string | undefined {
   return Reflect.hasMetadata(RESOLVER, provider) ? 'GraphQL resolver' : undefined;
 }
 
-/** `undefined` where nothing is declared, `false` for `@Plain()`. */
-function declaredOn(target: object): boolean | undefined {
-  const sealing = Reflect.getMetadata(SEALING_METADATA, target) as Sealing | undefined;
-  return sealing && (sealing.request || sealing.response);
+// What is declared: `undefined` for nothing, `false` for `@Plain()`.
+
+function onClass(owner: Type<unknown>): boolean | undefined {
+  return isSealing(declaredOnClass(owner, owner.prototype as object));
 }
 
-function isMessageHandler(handler: Handler): boolean {
+function onMethod(method: Method): boolean | undefined {
+  return isSealing(declaredOnMethod(method));
+}
+
+function isSealing(declared: Sealing | undefined): boolean | undefined {
+  return declared && seals(declared);
+}
+
+function isMessageHandler({ handler }: Method): boolean {
   return Reflect.hasMetadata(MESSAGE_HANDLER, handler);
-}
-
-function nameOf({ name }: Type<unknown>, handler: Handler): string {
-  return `${name}.${handler.name}()`;
 }

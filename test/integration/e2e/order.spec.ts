@@ -4,8 +4,11 @@ import {
   Controller,
   HttpCode,
   HttpException,
+  Inject,
   Injectable,
+  Module,
   Post,
+  Scope,
   UnauthorizedException,
   UseGuards,
   UseInterceptors,
@@ -13,12 +16,15 @@ import {
   type CanActivate,
   type ExecutionContext,
   type NestInterceptor,
+  type NestModule,
+  type OnModuleInit,
   type PipeTransform,
 } from '@nestjs/common';
-import { APP_GUARD, APP_INTERCEPTOR, APP_PIPE } from '@nestjs/core';
+import { APP_GUARD, APP_INTERCEPTOR, APP_PIPE, ApplicationConfig } from '@nestjs/core';
 import { map, tap, type Observable } from 'rxjs';
-import { Encrypted } from '../../../src/index.js';
-import { onEachPlatform, useApp, type Setup } from './support/apps.js';
+import { E2eModule, Encrypted } from '../../../src/index.js';
+import { moduleOf } from '../module/support/nest.js';
+import { onEachPlatform, TestApp, useApp, type Setup } from './support/apps.js';
 import { CANARY, expectPlainProblem, postJson } from './support/raw.js';
 
 /** Who saw what, in the order in which they did. */
@@ -189,28 +195,54 @@ onEachPlatform('A global interceptor that wraps every answer', (platform) => {
   });
 });
 
-onEachPlatform('Without the guard', (platform) => {
-  const app = useApp(platform, { ...WATCHED, e2e: { guard: false } });
+/** Puts its own in front of all others, as the module itself once did. */
+@Module({})
+class InFront implements NestModule, OnModuleInit {
+  constructor(@Inject(ApplicationConfig) private readonly config: ApplicationConfig) {}
+  configure(): void {
+    this.config.getGlobalGuards().unshift(new Watching('in front'));
+    this.config.getGlobalInterceptors().unshift(new Watching('in front'));
+  }
+  onModuleInit(): void {
+    this.config.getGlobalGuards().unshift(new Watching('in front, later'));
+  }
+}
 
-  it('the interceptor opens the message: after the guards, before the pipes and all other interceptors', async () => {
-    seen.length = 0;
-    const response = await app().client().fetch('/order', postJson(sent));
-    expect(await response.json()).toEqual(got);
-    const guards = seen.filter(([who]) => who.startsWith('guard'));
-    expect(guards.map(([, what]) => what)).not.toContainEqual(sent);
-    const others = seen.filter(([who, what]) => !who.startsWith('guard') && JSON.stringify(what ?? 0).includes(CANARY));
-    expect(others.map(([who]) => who).sort()).toEqual(
-      ['before', 'after']
-        .flatMap((when) => ['APP', 'global', 'route'].map((who) => name(when, who)))
-        .concat(['pipe APP_PIPE', 'pipe route'])
-        .sort(),
-    );
-  });
+@Controller({ path: 'scoped', scope: Scope.REQUEST })
+@Encrypted()
+class ScopedController {
+  @Post()
+  create(@Body() body: object): object {
+    return body;
+  }
+}
 
-  it('a plain request is refused before the handler', async () => {
-    const headers = { 'content-type': 'application/json' };
-    const reply = await app().visitor().send({ method: 'POST', target: '/order', headers, body: '{}' });
-    expectPlainProblem(reply, 'message-required');
+onEachPlatform('Guards that other modules put in front', (platform) => {
+  it.each(['before', 'after'])('run after the message is opened: imported %s the module', async (when) => {
+    const e2e = E2eModule.forRoot({ keyPool: { size: 1 } });
+    const app = await TestApp.start(platform, {
+      controllers: [OrderController, ScopedController],
+      e2e: when === 'before' ? moduleOf({ imports: [InFront, e2e] }) : e2e,
+      imports: when === 'after' ? [InFront] : [],
+    });
+    try {
+      for (const path of ['/order', '/scoped']) {
+        seen.length = 0;
+        expect((await app.client().fetch(path, postJson(sent))).status).toBe(201);
+        const guards = seen.filter(([who]) => who.startsWith('guard in front'));
+        // Of a controller that is made for each request, Nest asks for the guards each time.
+        const late = path === '/scoped' ? 1 : 0;
+        expect(guards.slice(-1 - late).map(([, what]) => what)).toEqual(late ? [sent, sent] : [sent]);
+        expect(seen.some(([who]) => who === 'before in front')).toBe(true);
+      }
+      seen.length = 0;
+      const headers = { 'content-type': 'application/json' };
+      const reply = await app.visitor().send({ method: 'POST', target: '/order', headers, body: '{}' });
+      expectPlainProblem(reply, 'message-required');
+      expect(seen).toEqual([]);
+    } finally {
+      await app.close();
+    }
   });
 });
 

@@ -124,11 +124,11 @@ describe('@Encrypted() on a resolver is refused at start', () => {
   }
 
   it.each([
-    [SealedResolver, 'SealedResolver, which is no HTTP route but a GraphQL resolver.'],
-    [HalfSealedResolver, 'HalfSealedResolver.two(), which is no HTTP route but a method of a GraphQL resolver.'],
+    [SealedResolver, 'SealedResolver: it is a GraphQL resolver.'],
+    [HalfSealedResolver, 'HalfSealedResolver.two(): it is a method of a GraphQL resolver.'],
   ])('%p', async (resolver, text) => {
     const start = TestApp.start('express', { providers: [resolver] });
-    await expect(start).rejects.toThrow(`E2eModule: @Encrypted() stands on ${text}`);
+    await expect(start).rejects.toThrow(`E2eModule: @Encrypted() has no effect on ${text}`);
     await expect(start).rejects.toThrow('Take @Encrypted() off');
   });
 

@@ -172,11 +172,8 @@ describe('@Encrypted() on a message handler is refused at start', () => {
   }
 
   it.each([
-    [SealedController, '@Encrypted() stands on SealedController.sum(), which is no HTTP route but a message handler.'],
-    [
-      HalfSealedController,
-      '@Encrypted() stands on HalfSealedController.added(), which is no HTTP route but a message handler.',
-    ],
+    [SealedController, '@Encrypted() has no effect on SealedController.sum(): it is a message handler.'],
+    [HalfSealedController, '@Encrypted() has no effect on HalfSealedController.added(): it is a message handler.'],
     [BothController, 'BothController.both() is a route and a message handler in one'],
   ])('%p', async (controller, text) => {
     await expect(TestApp.start('express', { controllers: [controller] })).rejects.toThrow(`E2eModule: ${text}`);

@@ -83,7 +83,6 @@ const WRONG: [option: string, value: unknown, shape: string, fix: string][] = [
   ],
   ['encryptByDefault', null, 'null', 'true or false'],
   ['padding', 'yes', 'a text of 3 characters', 'true or false'],
-  ['guard', 0, 'the number 0', 'true or false'],
   ['publicPath', 'api', 'a text of 3 characters', 'with a leading slash'],
   ['publicPath', '/api/', 'a text of 5 characters', 'none at the end'],
   ['publicPath', '/api?x', 'a text of 6 characters', ''],
@@ -102,6 +101,11 @@ const UNKNOWN: [given: object, message: string][] = [
   [{ keyPool: { sise: 3 } }, 'there is no option "keyPool.sise". Did you mean "keyPool.size"?'],
   [{ session: { secert: SECRET } }, 'there is no option "session.secert". Did you mean "session.secret"?'],
   [{ algorithm: 'RSA' }, 'there is no option "algorithm".'],
+  [
+    { guard: false },
+    'there is no option "guard". Remove it: messages are always opened before the application\'s guards, whose exceptions ' +
+      'would otherwise leave in the clear.',
+  ],
 ];
 
 const TOGETHER: [given: E2eOptions, message: string][] = [

@@ -77,29 +77,21 @@ describe('@Encrypted() where it would seal nothing is refused at start, with wha
   const seals = 'It seals the routes of controllers, and nothing else: put it on a controller or on a route handler.';
 
   it.each([
-    [
-      'a service',
-      { providers: [SealedService] },
-      'SealedService, which is no HTTP route but a class that is no controller',
-    ],
+    ['a service', { providers: [SealedService] }, 'SealedService: it is a class that is no controller'],
     [
       'a method of a service',
       { providers: [HalfSealedService] },
-      'HalfSealedService.work(), which is no HTTP route but a method of no controller',
+      'HalfSealedService.work(): it is a method of no controller',
     ],
-    [
-      'a guard',
-      { controllers: [GuardedController] },
-      'SealedGuard, which is no HTTP route but a class that is no controller',
-    ],
-    ['a module', { imports: [SealedModule] }, 'SealedModule, which is no HTTP route but a class that is no controller'],
+    ['a guard', { controllers: [GuardedController] }, 'SealedGuard: it is a class that is no controller'],
+    ['a module', { imports: [SealedModule] }, 'SealedModule: it is a class that is no controller'],
     [
       'a helper of a controller',
       { controllers: [HelpedController] },
-      'HelpedController.helper(), which is no HTTP route but a method without @Get(), @Post() or the like',
+      'HelpedController.helper(): it is a method without @Get(), @Post() or the like',
     ],
   ])('%s', async (_, metadata, text) => {
-    await expect(start(metadata)).rejects.toThrow(`E2eModule: @Encrypted() stands on ${text}. ${seals}`);
+    await expect(start(metadata)).rejects.toThrow(`E2eModule: @Encrypted() has no effect on ${text}. ${seals}`);
   });
 
   it('neither of its directions', () => {

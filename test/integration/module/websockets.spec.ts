@@ -95,11 +95,11 @@ describe('@Encrypted() on a gateway is refused at start', () => {
   }
 
   it.each([
-    [SealedGateway, 'SealedGateway, which is no HTTP route but a WebSocket gateway.'],
-    [HalfSealedGateway, 'HalfSealedGateway.say(), which is no HTTP route but a method of a WebSocket gateway.'],
+    [SealedGateway, 'SealedGateway: it is a WebSocket gateway.'],
+    [HalfSealedGateway, 'HalfSealedGateway.say(): it is a method of a WebSocket gateway.'],
   ])('%p', async (gateway, text) => {
     const start = TestApp.start('express', { providers: [gateway], configure });
-    await expect(start).rejects.toThrow(`E2eModule: @Encrypted() stands on ${text}`);
+    await expect(start).rejects.toThrow(`E2eModule: @Encrypted() has no effect on ${text}`);
     await expect(start).rejects.toThrow('Take @Encrypted() off');
   });
 });

@@ -1,0 +1,48 @@
+import { expect, it } from '@jest/globals';
+import fc from 'fast-check';
+import { E2eRoutes } from '../../../src/index.js';
+import { onEachPlatform, TestApp } from '../e2e/support/apps.js';
+import { appSpec, endpointsOf, setupOf, type Endpoint } from './support/generated.js';
+
+const keyOf = ({ method, path, version }: Endpoint['listed']): string => [method, path, version].join(' ');
+
+onEachPlatform('Of every kind of controller', (platform) => {
+  it('a route is listed as sealed if, and only if, it refuses plain requests', async () => {
+    await fc.assert(
+      fc.asyncProperty(appSpec, async (spec) => {
+        const endpoints = endpointsOf(spec, platform);
+        const app = await TestApp.start(platform, setupOf(spec, platform));
+        try {
+          const listed = new Map(
+            app
+              .get(E2eRoutes)
+              .list()
+              .map(({ request, response, ...route }) => [keyOf(route), { request, response }]),
+          );
+          const channel = await app.visitor().handshake('X25519');
+          for (const endpoint of endpoints) {
+            const { method, target, headers, sealing, is } = endpoint;
+            const plain = await app.visitor().send({ method, target, headers });
+            const refused = plain.status === 415 && plain.body.includes('urn:e2e:problem:message-required');
+            const found = { endpoint, refused, listed: listed.get(keyOf(endpoint.listed)) };
+            const isSealed = sealing.request || sealing.response;
+            expect(found).toEqual({ endpoint, refused: isSealed, listed: isSealed ? sealing : undefined });
+            if (!isSealed) expect(JSON.parse(plain.body)).toEqual({ is });
+            else if (sealing.response) {
+              const sealed = await channel.request(method, target, undefined, { headers });
+              expect(JSON.parse(sealed.text)).toEqual({ is });
+            } else {
+              const answer = await channel.post(channel.message(method, target), { headers });
+              expect(JSON.parse(answer.body)).toEqual({ is });
+            }
+          }
+          const sealed = endpoints.filter(({ sealing }) => sealing.request || sealing.response);
+          expect([...listed.keys()].sort()).toEqual(sealed.map((each) => keyOf(each.listed)).sort());
+        } finally {
+          await app.close();
+        }
+      }),
+      { numRuns: 12 },
+    );
+  }, 120_000);
+});
