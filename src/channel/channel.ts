@@ -18,7 +18,7 @@ import {
 import { ascii } from './ascii.js';
 import { provesDevice } from './device.js';
 import { FrameOpener, FrameSealer, streamKey } from './frames.js';
-import type { Answer, AnswerHead, DecodedJwe, OpenedMessage, SealedHead } from './message.js';
+import type { Answer, AnswerHead, DecodedJwe, Opened, SealedHead } from './answer.js';
 import { sealResponse, type WayBack } from './sealing.js';
 
 /** What makes a channel, all of it: this is what the record in the store holds. */
@@ -93,7 +93,7 @@ export class Channel {
   }
 
   /** Opens a request, or `undefined` for any failure at all. Every cause ends in the same AEAD failure (RFC 7516 §11.5). */
-  open(jwe: DecodedJwe, header: RequestHeader): OpenedMessage | undefined {
+  open(jwe: DecodedJwe, header: RequestHeader): Opened | undefined {
     return header.alg === 'dir' ? this.#openDirect(jwe, header) : this.#openPlain(jwe, header);
   }
 
@@ -121,7 +121,7 @@ export class Channel {
     return channel.#state;
   }
 
-  #openDirect(jwe: DecodedJwe, header: RequestHeader): OpenedMessage | undefined {
+  #openDirect(jwe: DecodedJwe, header: RequestHeader): Opened | undefined {
     const keys = this.#keysFor(header.ek);
     const plaintext = keys && this.#decrypt(keys.request, jwe);
     if (!plaintext) return undefined;
@@ -134,7 +134,6 @@ export class Channel {
     const { th } = this.#state;
     const engine = this.#engine;
     return {
-      channel: this,
       header,
       ...parts,
       isDeviceProof,
@@ -148,13 +147,12 @@ export class Channel {
   }
 
   /** The plain way proves nothing about its sender, and so nothing about a device; it has no frames. */
-  #openPlain(jwe: DecodedJwe, header: RequestHeader): OpenedMessage | undefined {
+  #openPlain(jwe: DecodedJwe, header: RequestHeader): Opened | undefined {
     if (this.kind !== 'RSA' || this.isBound) return undefined;
     const plaintext = this.#decrypt(this.#engine.importContentKey(this.#decryptKey(jwe.encryptedKey)), jwe);
     const parts = plaintext && splitMeta(plaintext, header.meta);
     if (!parts) return undefined;
     return {
-      channel: this,
       header,
       ...parts,
       isDeviceProof: false,

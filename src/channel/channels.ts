@@ -15,7 +15,8 @@ import { E2eProblem } from '../protocol/problem.js';
 import { againInput } from '../protocol/schedule.js';
 import type { Channel } from './channel.js';
 import type { ChannelStore, SessionRef } from './store/channel-store.js';
-import type { DecodedJwe, OpenedMessage } from './message.js';
+import type { DecodedJwe, Opened } from './answer.js';
+import type { OpenedMessage } from './message.js';
 import { shakeHands, type HandshakeAnswer } from './handshake.js';
 import type { IdentityKeys } from './identity.js';
 import type { KeyPool } from './key-pool.js';
@@ -110,7 +111,7 @@ export class Channels {
     if (!opened || !hasRightBody(opened, binding.place)) throw new E2eProblem('message-rejected');
     if (opened.isDeviceProof) await this.store.update(session, channel);
     if (!isBoundTo(opened, binding)) throw new E2eProblem('message-rejected');
-    return opened;
+    return { channel, ...opened };
   }
 
   /**
@@ -198,11 +199,11 @@ export class Channels {
 }
 
 /** Only a message in a body has one; with a media type, and none beside frames. */
-function hasRightBody({ header, plaintext }: OpenedMessage, place: Place): boolean {
+function hasRightBody({ header, plaintext }: Opened, place: Place): boolean {
   return plaintext.length === 0 || (place === 'body' && header.cty !== undefined);
 }
 
-function isBoundTo({ header, meta }: OpenedMessage, { method, target, idem }: Binding): boolean {
+function isBoundTo({ header, meta }: Opened, { method, target, idem }: Binding): boolean {
   const isRequest = header.method === method && header.target === target && header.idem === idem;
   return isRequest && !(meta.query !== undefined && target.includes('?'));
 }

@@ -1,66 +1,9 @@
-import type { Bytes } from '../protocol/crypto.js';
-import type { CompactJwe } from '../protocol/jwe.js';
-import type { RequestHeader, ResponseHeader } from '../protocol/message.js';
-import type { HeaderField, Meta } from '../protocol/meta.js';
+import type { Opened } from './answer.js';
 import type { Channel } from './channel.js';
-import type { FrameOpener, FrameSealer } from './frames.js';
 
-/** A compact JWE as text, and its parts as bytes, all but the header: that is authenticated as it stands. */
-export type DecodedJwe = { readonly text: string } & Pick<CompactJwe, 'protected'> &
-  Readonly<Record<Exclude<keyof CompactJwe, 'protected'>, Bytes>>;
+export type { Answer, AnswerHead, SealedHead } from './answer.js';
 
-/** A request's message, opened: what it says, and the way back. */
-export interface OpenedMessage {
+/** A request's message, opened: the channel it came on, what it says, and the way back. */
+export interface OpenedMessage extends Opened {
   readonly channel: Channel;
-  readonly header: RequestHeader;
-  /** What must not be seen outside: the query, header fields. */
-  readonly meta: Meta;
-  /** The body; of a head, which has none, empty. */
-  readonly plaintext: Bytes;
-  /** Whether this message proved possession of the device key, which is then to be stored with the channel. */
-  readonly isDeviceProof: boolean;
-  /**
-   * Seals an answer to this message, in the way it was asked (PROTOCOL §4).
-   *
-   * @throws RangeError where its header fields do not fit into a message, or hold what no field may hold.
-   */
-  readonly seal: (answer: Answer) => string;
-  /**
-   * Seals the head of an answer whose body follows in frames (PROTOCOL §6). Only to a message that came under `dir`.
-   *
-   * @throws RangeError likewise.
-   */
-  readonly sealHead: (head: AnswerHead) => SealedHead;
-  /** What opens the frames of a request whose header says `frames: "body"`. */
-  readonly openFrames: () => FrameOpener;
-}
-
-/** What an answer says of itself, beside what follows from the request. */
-interface AnswerFacts extends Pick<ResponseHeader, 'status' | 'early'> {
-  readonly cty?: string | undefined;
-  /** Header fields that travel inside, with names in lower case. */
-  readonly headers?: readonly HeaderField[] | undefined;
-  /** Seconds since 1970. */
-  readonly iat: number;
-}
-
-/** An answer in one message. */
-export interface Answer extends AnswerFacts {
-  readonly plaintext: Bytes;
-  /** Whether its length is hidden (PROTOCOL §4, Padding). */
-  readonly padding?: boolean;
-}
-
-/** An answer whose body follows in frames. */
-export interface AnswerHead extends AnswerFacts {
-  readonly cty: string;
-  /** The body's length in bytes, where it is known. */
-  readonly length?: number | undefined;
-  readonly padding?: boolean;
-}
-
-export interface SealedHead {
-  /** The compact JWE; on the wire a line feed follows, and then the frames. */
-  readonly head: string;
-  readonly frames: FrameSealer;
 }

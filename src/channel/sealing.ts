@@ -6,7 +6,7 @@ import { ENC, RESPONSE_TYP, type RequestHeader, type ResponseHeader } from '../p
 import { META_BYTES, renderMeta, type HeaderField } from '../protocol/meta.js';
 import { padJson } from '../protocol/padding.js';
 import { ascii } from './ascii.js';
-import type { Answer, AnswerHead } from './message.js';
+import type { Answer, AnswerHead } from './answer.js';
 
 /** How an answer is sealed: the content key, and the encrypted-key part that carries it. */
 export interface WayBack {

@@ -61,7 +61,7 @@ class FieldController {
     response.end(CANARY);
   }
   @Get('mistyped')
-  @Header('Content-Type', 'multipart/mixed; boundary=x')
+  @Header('Content-Type', 'text/plain; charset=latin1')
   mistype(): string {
     return CANARY;
   }
