@@ -1,43 +1,74 @@
 /* eslint-disable @typescript-eslint/unbound-method -- the methods are only looked for in the stack, to find who called them */
-import { createE2eClient, type ChannelFacts, type E2eClient } from '../client/client.js';
-import type { E2eClientOptions } from '../client/options.js';
+import type { ChannelFacts, E2eClient } from '../client/client.js';
 import { E2eCall } from './call.js';
+import { Connection, type E2eAgentOptions } from './connection.js';
 import { placeOf } from './expectations.js';
 import type { Line } from './probe.js';
-import { reach, type Reached, type TestTarget } from './target.js';
-import { WireRecorder } from './wire.js';
-
-/** The client's options, but for what the agent itself decides. `path` is the module's, with the global prefix. */
-export type E2eAgentOptions = Omit<E2eClientOptions, 'baseUrl' | 'fetch' | 'cookies' | 'credentials'>;
+import type { TestResponse } from './response.js';
+import type { TestTarget } from './target.js';
 
 /**
- * One visitor of an application under test: sealed calls, shaped like supertest's. It keeps its session's cookies and its
+ * A visitor of an application under test: sealed calls in the shape of supertest's. It keeps its session's cookies and its
  * channel from call to call; another agent is another visitor.
  */
 export class E2eAgent {
-  readonly #line: Line;
-  readonly #reached: Reached;
-  readonly #headers = new Headers();
+  readonly #connection: Connection;
+  readonly #defaults: ((call: E2eCall) => unknown)[] = [];
+  #line: Line | undefined;
 
-  /** By `e2eAgent()` alone. */
-  constructor(line: Line, reached: Reached) {
-    this.#line = line;
-    this.#reached = reached;
+  /** By `request()`, `request.agent()` and `e2eAgent()` alone. */
+  constructor(connection: Connection) {
+    this.#connection = connection;
   }
 
-  /** The client that the calls go through. */
+  /** The client that the calls go through. Ready after `e2eAgent()` or `handshake()`. */
   get client(): E2eClient {
-    return this.#line.client;
+    return this.#open.client;
   }
 
-  /** Where the application is reached. */
+  /** Where the application is reached. Ready after `e2eAgent()` or `handshake()`. */
   get url(): string {
-    return this.#line.url;
+    return this.#open.url;
   }
 
-  /** A header of every call from now on. */
-  set(name: string, value: string): this {
-    this.#headers.set(name, value);
+  /** Headers of every call from now on, as `call.set()` takes them. */
+  set(field: 'Cookie', value: readonly string[]): this;
+  set(fields: Readonly<Record<string, string>>): this;
+  set(field: string, value: string): this;
+  set(...args: unknown[]): this {
+    return this.use((call) => call.set(...(args as [string, string])));
+  }
+
+  /** The credentials of every call from now on, as `call.auth()` takes them. */
+  auth(token: string, options: { readonly type: 'bearer' }): this;
+  auth(user: string, password?: string, options?: { readonly type: 'basic' | 'auto' }): this;
+  auth(...args: unknown[]): this {
+    return this.use((call) => call.auth(...(args as [string, string])));
+  }
+
+  query(more: string | object): this {
+    return this.use((call) => call.query(more));
+  }
+
+  type(type: string): this {
+    return this.use((call) => call.type(type));
+  }
+
+  accept(type: string): this {
+    return this.use((call) => call.accept(type));
+  }
+
+  redirects(count: number): this {
+    return this.use((call) => call.redirects(count));
+  }
+
+  timeout(milliseconds: number | { readonly deadline?: number; readonly response?: number }): this {
+    return this.use((call) => call.timeout(milliseconds));
+  }
+
+  /** Calls a function with every call from now on. */
+  use(plugin: (call: E2eCall) => unknown): this {
+    this.#defaults.push(plugin);
     return this;
   }
 
@@ -61,8 +92,17 @@ export class E2eAgent {
     return this.#call('DELETE', path, this.delete);
   }
 
+  del(path: string): E2eCall {
+    return this.#call('DELETE', path, this.del);
+  }
+
   options(path: string): E2eCall {
     return this.#call('OPTIONS', path, this.options);
+  }
+
+  /** Sealed routes have no HEAD (docs/protocol.md): the call fails, and says so. */
+  head(path: string): E2eCall {
+    return this.#call('HEAD', path, this.head);
   }
 
   /** A call with any method. */
@@ -71,19 +111,31 @@ export class E2eAgent {
   }
 
   /** Opens the channel now, where none is open; its facts. */
-  handshake(): Promise<ChannelFacts> {
-    return this.client.handshake();
+  async handshake(): Promise<ChannelFacts> {
+    this.#line = await this.#connection.shared();
+    return this.#line.client.handshake();
   }
 
   /** Forgets channel and cookies; ends the server where the agent made it listen. A Nest application is closed by you. */
   async close(): Promise<void> {
-    this.client.close();
-    await this.#reached.close();
+    await this.#connection.close();
+  }
+
+  /** For `e2eAgent()`: reaches the application now. */
+  async ready(): Promise<this> {
+    this.#line = await this.#connection.shared();
+    return this;
+  }
+
+  get #open(): Line {
+    if (!this.#line) throw new Error('The agent has not reached the application yet: await agent.handshake() before.');
+    return this.#line;
   }
 
   #call(method: string, path: string, below: (...args: never) => unknown): E2eCall {
-    const draft = { method, path, headers: new Headers(this.#headers), query: new URLSearchParams() };
-    return new E2eCall(this.#line, draft, placeOf(below));
+    const call = new E2eCall(this.#connection, method, path, placeOf(below));
+    for (const plugin of this.#defaults) plugin(call);
+    return call;
   }
 }
 
@@ -92,8 +144,29 @@ export class E2eAgent {
  * server, or the URL of one that runs. Channels are X25519 unless `keyKind` says otherwise: RSA keys take long to make.
  */
 export async function e2eAgent(target: TestTarget, options: E2eAgentOptions = {}): Promise<E2eAgent> {
-  const reached = await reach(target);
-  const recorder = new WireRecorder();
-  const client = createE2eClient({ keyKind: 'X25519', ...options, baseUrl: reached.url, fetch: recorder.fetch });
-  return new E2eAgent({ url: reached.url, client, recorder }, reached);
+  return request.agent(target, options).ready();
+}
+
+/**
+ * In place of supertest's: each call is a visitor of its own, with its own session and channel.
+ *
+ * @example
+ * import { request } from 'nestjs-e2e-encryption/testing'; // was: import request from 'supertest';
+ *
+ * await request(app.getHttpServer()).get('/notes').expect(200, []);
+ */
+export function request(target: TestTarget, options: E2eAgentOptions = {}): E2eAgent {
+  return new E2eAgent(new Connection(target, options, false));
+}
+
+/** An agent that keeps its session from call to call, at once: it reaches the application with its first call. */
+request.agent = (target: TestTarget, options: E2eAgentOptions = {}): E2eAgent =>
+  new E2eAgent(new Connection(target, options, true));
+
+/** The names that supertest's types have. */
+// eslint-disable-next-line @typescript-eslint/no-namespace -- how supertest names its types: `request.Response`
+export namespace request {
+  export type Response = TestResponse;
+  export type Test = E2eCall;
+  export type Agent = E2eAgent;
 }

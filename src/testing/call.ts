@@ -1,151 +1,167 @@
 import type { E2eRequestInit } from '../client/call/request.js';
-import { readAnswer, type TestAnswer } from './answer.js';
+import type { Connection } from './connection.js';
 import { expectBody, expectHeader, expectStatus, meet, placeOf, putAt, type Expectation } from './expectations.js';
-import { probe, type Line } from './probe.js';
-import { addQuery, prepare, TYPES, type Draft } from './request.js';
+import { RequestBuilder } from './builder.js';
+import { newDraft } from './request.js';
+import { readBuffer, type Parser, type TestResponse } from './response.js';
+import { send, type Delivery } from './send.js';
 
-/** A test's own look at the answer: it throws, or returns an error, where something is wrong; it may be async. */
-export type Assertion = (answer: TestAnswer) => unknown;
-
-/** What happens once a call is awaited, beside the request itself. */
-type E2eSealing = NonNullable<E2eRequestInit['e2e']>;
-
+/** A test's own assertion: it throws, or returns an error, where something is wrong; it may be async. */
+export type Assertion = (response: TestResponse) => unknown;
+/** Is called with an error or `null`, and the response where there is one. */
+// eslint-disable-next-line @typescript-eslint/no-explicit-any -- as superagent types it
+export type CallbackHandler = (error: any, response: TestResponse) => void;
 /**
- * One sealed call, put together as with supertest, and sent when it is awaited. What it resolves to is the opened
- * answer, once all expectations are met.
+ * One sealed call, put together as with supertest, and sent when it is awaited. It resolves to the opened response, once
+ * all expectations are met.
  */
-export class E2eCall implements PromiseLike<TestAnswer> {
-  readonly #line: Line;
-  readonly #draft: Draft;
+export class E2eCall extends RequestBuilder implements Promise<TestResponse> {
+  readonly [Symbol.toStringTag] = 'E2eCall';
+  readonly #connection: Connection;
+  readonly #delivery: Delivery;
   readonly #expectations: Expectation[] = [];
   /** Where the test made the call: errors of the connection and the channel begin there. */
   readonly #place: string;
-  #sealing: E2eSealing | undefined;
-  #timeout: number | undefined;
-  #redirect: RequestRedirect = 'manual';
-  #isProbe = false;
-  #sent: Promise<TestAnswer> | undefined;
+  #sent: Promise<TestResponse> | undefined;
+  #response: TestResponse | undefined;
 
-  constructor(line: Line, draft: Draft, place: string) {
-    this.#line = line;
-    this.#draft = draft;
+  /** By an agent alone. */
+  constructor(connection: Connection, method: string, path: string, place: string) {
+    const draft = newDraft(method, path);
+    super(draft);
+    this.#connection = connection;
     this.#place = place;
+    this.#delivery = {
+      draft,
+      abort: new AbortController(),
+      redirect: 'manual',
+      isProbe: false,
+    };
   }
 
-  /** A header, or several as an object. Headers travel in the clear. */
-  set(name: string | Readonly<Record<string, string>>, value = ''): this {
-    for (const [each, its] of typeof name === 'string' ? [[name, value] as const] : Object.entries(name)) {
-      this.#draft.headers.set(each, its);
-    }
+  /** Reads the response's body in place of the kit. */
+  parse(parser: Parser): this {
+    this.#delivery.parser = parser;
     return this;
   }
 
-  /** The body's media type: `json`, `form`, `text`, or in full. */
-  type(type: string): this {
-    return this.set('content-type', TYPES[type] ?? type);
-  }
-
-  /** `auth(user, password)` or `auth(token, { type: 'bearer' })`. */
-  auth(user: string, password: string | { readonly type: 'bearer' }): this {
-    if (typeof password === 'object') return this.set('authorization', `Bearer ${user}`);
-    return this.set('authorization', `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`);
-  }
-
-  /** Adds to the query: an object or a query string. Without a body it travels sealed. */
-  query(more: string | object): this {
-    addQuery(this.#draft.query, more);
+  /** The response's body as a Buffer. */
+  responseType(type: string): this {
+    if (type !== 'text') this.#delivery.parser = readBuffer;
     return this;
   }
 
-  /** The body: an object goes as JSON, a text as a form unless `type` says otherwise, bytes as they are. */
-  send(body: unknown): this {
-    const { body: before } = this.#draft;
-    this.#draft.body = isPlainObject(before) && isPlainObject(body) ? { ...before, ...body } : body;
+  /** Has no effect: responses are read whole. */
+  // eslint-disable-next-line @typescript-eslint/no-unused-vars -- supertest suites give one
+  buffer(value?: boolean): this {
+    return this;
+  }
+
+  /** Has no effect: an agent keeps its cookies. */
+  // eslint-disable-next-line @typescript-eslint/no-unused-vars -- supertest suites give one
+  withCredentials(on?: boolean): this {
+    return this;
+  }
+
+  /** Calls a function with this call, for it to set what many calls have in common. */
+  use(plugin: (call: this) => void): this {
+    plugin(this);
     return this;
   }
 
   /** As for `client.fetch`, for routes that are sealed in one direction: `{ request: false }`, `{ response: false }`. */
-  e2e(sealing: E2eSealing): this {
-    this.#sealing = { ...this.#sealing, ...sealing };
+  e2e(sealing: NonNullable<E2eRequestInit['e2e']>): this {
+    this.#delivery.sealing = { ...this.#delivery.sealing, ...sealing };
     return this;
   }
 
-  /** Follows redirects, which by default are answers as any other. */
+  /** Follows redirects, which are responses like any other by default. */
   redirects(count: number): this {
-    this.#redirect = count > 0 ? 'follow' : 'manual';
+    this.#delivery.redirect = count > 0 ? 'follow' : 'manual';
     return this;
   }
 
   /** Fails after so many milliseconds. */
-  timeout(milliseconds: number): this {
-    this.#timeout = milliseconds;
+  timeout(milliseconds: number | { readonly deadline?: number; readonly response?: number }): this {
+    const { deadline, response } = typeof milliseconds === 'number' ? { deadline: milliseconds } : milliseconds;
+    this.#delivery.timeout = deadline ?? response;
     return this;
   }
 
-  /** A status, with or without a body; a header; a body (deeply equal JSON, a text, a pattern); or a look of one's own. */
-  expect(status: number, body?: unknown): this;
-  expect(header: string, value: string | number | RegExp): this;
-  expect(lookOrBody: Assertion | object | string): this;
-  expect(first: unknown, second?: unknown): this {
+  abort(): this {
+    this.#delivery.abort.abort();
+    return this;
+  }
+
+  /* eslint-disable @typescript-eslint/unified-signatures -- each form of supertest's, for the compiler to name in errors */
+  /**
+   * A status or one of several, with or without a body; a header; a body (deeply equal JSON, a string, a pattern); or an
+   * assertion.
+   */
+  expect(status: number, callback?: CallbackHandler): this;
+  expect(status: number, body: unknown, callback?: CallbackHandler): this;
+  expect(assertion: Assertion, callback?: CallbackHandler): this;
+  expect(field: string, value: string | number | RegExp, callback?: CallbackHandler): this;
+  expect(body: string | RegExp | object, callback?: CallbackHandler): this;
+  /* eslint-enable @typescript-eslint/unified-signatures */
+  expect(first: unknown, ...rest: unknown[]): this {
     // eslint-disable-next-line @typescript-eslint/unbound-method -- only its name is looked at, in the stack
     const place = placeOf(this.expect);
+    const callback = rest.find((each) => typeof each === 'function') as CallbackHandler | undefined;
+    const [second] = rest.filter((each) => each !== callback);
     const add = (check: Expectation['check']) => this.#expectations.push({ place, check });
     if (typeof first === 'number') {
       add(expectStatus(first));
       if (second !== undefined) add(expectBody(second));
-    } else if (typeof first === 'string' && second !== undefined) {
-      add(expectHeader(first, second as string | number | RegExp));
+    } else if (Array.isArray(first) && first.length > 0 && first.every((each) => typeof each === 'number')) {
+      add(expectStatus(first));
     } else if (typeof first === 'function') {
       add(first as Assertion);
+    } else if (typeof first === 'string' && second !== undefined) {
+      add(expectHeader(first, second as string | number | RegExp));
     } else {
       add(expectBody(first));
     }
-    return this;
+    return callback ? this.end(callback) : this;
   }
 
   /** That the route is sealed and leaks nothing; see `expectSealed`. The call is then made plain too, to be refused. */
   expectSealed(): this {
-    this.#isProbe = true;
+    this.#delivery.isProbe = true;
     return this;
   }
 
-  then<A = TestAnswer, B = never>(
-    fulfilled?: ((answer: TestAnswer) => A | PromiseLike<A>) | null,
+  /** Sends the call, and calls back. What the callback throws is nobody's to catch, so that the test fails. */
+  end(callback?: CallbackHandler): this {
+    this.then(
+      (response) => queueMicrotask(() => callback?.(null, response)),
+      (error: unknown) => queueMicrotask(() => callback?.(error, this.#response!)),
+    ).catch(() => undefined);
+    return this;
+  }
+
+  then<A = TestResponse, B = never>(
+    fulfilled?: ((response: TestResponse) => A | PromiseLike<A>) | null,
     rejected?: ((reason: unknown) => B | PromiseLike<B>) | null,
   ): Promise<A | B> {
     return (this.#sent ??= this.#run()).then(fulfilled, rejected);
   }
 
-  catch<B = never>(rejected?: ((reason: unknown) => B | PromiseLike<B>) | null): Promise<TestAnswer | B> {
+  catch<B = never>(rejected?: ((reason: unknown) => B | PromiseLike<B>) | null): Promise<TestResponse | B> {
     return this.then(undefined, rejected);
   }
 
-  finally(done?: (() => void) | null): Promise<TestAnswer> {
+  finally(done?: (() => void) | null): Promise<TestResponse> {
     return this.then().finally(done);
   }
 
-  async #run(): Promise<TestAnswer> {
-    const { method, path } = this.#draft;
-    let answer: TestAnswer;
+  async #run(): Promise<TestResponse> {
     try {
-      answer = await this.#send();
+      this.#response = await send(this.#connection, this.#delivery, this);
     } catch (error) {
       throw error instanceof Error ? putAt(error, this.#place) : error;
     }
-    await meet(this.#expectations, answer, `${method} ${path}`);
-    return answer;
+    await meet(this.#expectations, this.#response, `${this.method} ${this.url}`);
+    return this.#response;
   }
-
-  async #send(): Promise<TestAnswer> {
-    const request = prepare(this.#draft);
-    Object.assign(request.init, { redirect: this.#redirect });
-    if (this.#timeout !== undefined) Object.assign(request.init, { signal: AbortSignal.timeout(this.#timeout) });
-    if (this.#isProbe) return probe(this.#line, request);
-    const sealing = this.#sealing && { e2e: this.#sealing };
-    return readAnswer(await this.#line.client.fetch(request.path, { ...request.init, ...sealing }));
-  }
-}
-
-function isPlainObject(value: unknown): value is object {
-  return typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype;
 }

@@ -1,7 +1,7 @@
 import { deepStrictEqual } from 'node:assert';
-import { showAnswer, type TestAnswer } from './answer.js';
+import { showResponse, type TestResponse } from './response.js';
 
-/** An expectation that the answer does not meet, or a route that is not sealed. Its stack begins at the test's line. */
+/** An expectation that the response does not meet, or a route that is not sealed. Its stack begins at the test's line. */
 export class E2eExpectationError extends Error {
   override readonly name = 'E2eExpectationError';
   /** What was there, and what was expected: test runners show the difference. */
@@ -32,33 +32,36 @@ export function putAt<E extends Error>(error: E, place: Place): E {
 
 export interface Expectation {
   readonly place: Place;
-  /** Throws where the answer is not as expected. */
-  readonly check: (answer: TestAnswer) => unknown;
+  /** Throws where the response is not as expected. */
+  readonly check: (response: TestResponse) => unknown;
 }
 
 /** @throws E2eExpectationError for the first that is not met, or what an assertion of the test's own throws. */
-export async function meet(expectations: readonly Expectation[], answer: TestAnswer, call: string): Promise<void> {
+export async function meet(expectations: readonly Expectation[], response: TestResponse, call: string): Promise<void> {
   for (const { place, check } of expectations) {
     try {
-      const outcome = await check(answer);
+      const outcome = await check(response);
       if (outcome instanceof Error) throw outcome; // as supertest takes it
     } catch (error) {
       if (!(error instanceof Error)) throw error;
-      throw withAnswer(error, place, showAnswer(call, answer));
+      throw withResponse(error, place, showResponse(call, response));
     }
   }
 }
 
-export function expectStatus(expected: number): Expectation['check'] {
+export function expectStatus(expected: number | readonly number[]): Expectation['check'] {
+  const allowed = [expected].flat();
   return ({ status }) => {
-    if (status === expected) return;
-    throw new E2eExpectationError(`expected status ${expected}, got ${status}`, { actual: status, expected });
+    if (allowed.includes(status)) return;
+    const wanted = allowed.length > 1 ? `one of ${allowed.join(', ')}` : String(allowed[0]);
+    throw new E2eExpectationError(`expected status ${wanted}, got ${status}`, { actual: status, expected });
   };
 }
 
 export function expectHeader(name: string, expected: string | number | RegExp): Expectation['check'] {
-  return (answer) => {
-    const actual = answer.get(name);
+  return ({ headers }) => {
+    const value = headers[name.toLowerCase()] as string | string[] | undefined;
+    const actual = value === undefined ? undefined : String(value);
     const fits = expected instanceof RegExp ? expected.test(actual ?? '') : actual === String(expected);
     if (actual !== undefined && fits) return;
     const got = actual === undefined ? 'none' : `"${actual}"`;
@@ -89,10 +92,10 @@ function show(expected: string | number | RegExp): string {
   return expected instanceof RegExp ? String(expected) : JSON.stringify(String(expected));
 }
 
-/** The error with the opened answer below its message; one of ours begins at the test's line too. */
-function withAnswer(error: Error, place: Place, answer: string): Error {
+/** The error with the opened response below its message; one of ours begins at the test's line too. */
+function withResponse(error: Error, place: Place, response: string): Error {
   const { message, stack = '' } = error;
-  error.message = `${message}\n\n${answer}`;
+  error.message = `${message}\n\n${response}`;
   if (error instanceof E2eExpectationError) return putAt(error, place);
   // What an assertion library threw has a stack that leads into the test already.
   const at = stack.indexOf(message);

@@ -1,65 +1,91 @@
-import type { Exchange } from './wire.js';
+import { fold, toByteString, type Secret } from './secrets.js';
+import { readingsOf, type Reading } from './spellings.js';
 
-/** A value that must not be readable on the wire, and where in the body or the query it stood. */
-export interface Secret {
-  /** Such as `title`, `items[2].name`. */
-  readonly member: string;
-  readonly value: string;
+/** Something that goes over the wire in the clear: where it stands, and what it says, as a byte string. */
+export interface Place {
+  readonly name: string;
+  readonly text: string;
+  /** What it says to everybody. */
+  readonly known?: string;
 }
 
-/** Shorter values are not looked for: they stand in ciphertext by chance, and in dates and lengths. */
-export const MIN_LENGTH = 6;
+/** Windows of fewer different characters occur by chance: `000000`, `------`. */
+const MIN_DIFFERENT = 4;
+/** Digits and hex are a leak only in longer runs; of what is nothing else, such as a UUID, in still longer ones. */
+const HEX = /^[\da-f-]+$/;
+const HEX_WINDOW = 8;
+const UUID_WINDOW = 12;
 
-/** The values of a JSON value, each with its path. */
-export function secretsOf(value: unknown, member = ''): Secret[] {
-  if (typeof value === 'string' || typeof value === 'number' || typeof value === 'bigint') {
-    const text = String(value);
-    return text.length < MIN_LENGTH ? [] : [{ member: member || '(the whole)', value: text }];
+/**
+ * Where places show a secret or a part of one, in words that name the secret and do not quote it. What is in `known` is
+ * public anyway, such as the route's path.
+ */
+export function findLeaks(
+  secrets: readonly Secret[],
+  places: readonly Place[],
+  known: readonly string[] = [],
+): string[] {
+  const leaks = places.flatMap(({ name, text, known: own = '' }) => {
+    const folded = [...known, own].map((each) => fold(toByteString(each)));
+    const isPublic = (part: string) => folded.some((each) => each.includes(part));
+    const readings = readingsOf(text);
+    const windows = new Windows(readings);
+    const whole = secrets.filter(
+      (secret) => readings.some((reading) => isIn(secret, reading)) && !isPublic(secret.text),
+    );
+    const said = new Set(whole.map(({ what }) => what));
+    const parts = secrets.filter((secret) => !said.has(secret.what) && windows.overlap(secret, isPublic));
+    // A body as a whole is named only where none of its members is.
+    const isMember = ({ isWhole }: Secret) => !isWhole;
+    const relevant = [...whole, ...parts].some(isMember) ? isMember : () => true;
+    return [
+      ...whole.filter(relevant).map(({ what }) => `${what} can be read in ${name}`),
+      ...parts.filter(relevant).map(({ what }) => `part of ${what} can be read in ${name}`),
+    ];
+  });
+  return [...new Set(leaks)];
+}
+
+function isIn({ text, isWord }: Secret, reading: Reading): boolean {
+  if (!isWord) return reading.text.includes(text);
+  return reading.isText && reading.words.has(text);
+}
+
+/** Every run of so many characters that a place's readings have. */
+class Windows {
+  readonly #readings: readonly Reading[];
+  readonly #bySize = new Map<number, Set<string>>();
+
+  constructor(readings: readonly Reading[]) {
+    this.#readings = readings;
   }
-  if (Array.isArray(value)) return value.flatMap((each, index) => secretsOf(each, `${member}[${index}]`));
-  if (typeof value !== 'object' || value === null) return [];
-  return Object.entries(value).flatMap(([name, each]) => secretsOf(each, member ? `${member}.${name}` : name));
-}
 
-/** Where each exchange shows one of the secrets, in words that name the member and not its value. */
-export function findLeaks(whose: string, secrets: readonly Secret[], places: readonly [string, string][]): string[] {
-  return secrets.flatMap(({ member, value }) => {
-    const spellings = spellingsOf(value);
-    return places
-      .filter(([, text]) => spellings.some((spelling) => text.includes(spelling)))
-      .map(([place]) => `${whose} "${member}" can be read in ${place}`);
-  });
-}
+  overlap({ text, window, mustHave, isWhole }: Secret, isPublic: (text: string) => boolean): boolean {
+    if (window === undefined || text.length < window) return false;
+    const seen = this.#of(window);
+    const hexWindow = isWhole || HEX.test(text) ? UUID_WINDOW : HEX_WINDOW;
+    for (let at = 0; at + window <= text.length; at++) {
+      let part = text.slice(at, at + window);
+      if (!seen.has(part)) continue;
+      if (HEX.test(part)) {
+        part = text.slice(at, at + hexWindow);
+        if (part.length < hexWindow || !this.#of(hexWindow).has(part)) continue;
+      }
+      if (new Set(part).size < MIN_DIFFERENT || mustHave?.test(part) === false) continue;
+      if (!isPublic(part)) return true;
+    }
+    return false;
+  }
 
-export function requestPlaces({ url, requestHeaders, requestBody }: Exchange): [string, string][] {
-  return [
-    ["the request's URL", url],
-    ...[...requestHeaders].map(([name, value]): [string, string] => [`the request's header ${name}`, value]),
-    ["the request's body", requestBody],
-  ];
-}
-
-export function responsePlaces({ responseHeaders, responseBody }: Exchange): [string, string][] {
-  return [
-    ...[...responseHeaders].map(([name, value]): [string, string] => [`the answer's header ${name}`, value]),
-    ["the answer's body", responseBody],
-  ];
-}
-
-/** A value as it stands in text, JSON, URLs and forms, and in base64 of whatever it may be part of. */
-function spellingsOf(value: string): string[] {
-  const url = encodeURIComponent(value);
-  const json = JSON.stringify(value).slice(1, -1);
-  return [...new Set([value, json, url, url.replaceAll('%20', '+'), encodeURI(value), ...base64(value)])];
-}
-
-/** The part that is the same whatever stands around it, for each of the three ways to fall into groups of three bytes. */
-function base64(value: string): string[] {
-  const bytes = Buffer.from(value);
-  return [0, 1, 2].flatMap((offset) => {
-    const text = Buffer.concat([Buffer.alloc(offset), bytes]).toString('base64');
-    const end = Math.floor(((offset + bytes.length) * 4) / 3);
-    const core = text.slice(Math.ceil((offset * 4) / 3), end);
-    return core.length < MIN_LENGTH ? [] : [core, core.replaceAll('+', '-').replaceAll('/', '_')];
-  });
+  #of(size: number): Set<string> {
+    let windows = this.#bySize.get(size);
+    if (!windows) {
+      windows = new Set();
+      for (const { text } of this.#readings) {
+        for (let at = 0; at + size <= text.length; at++) windows.add(text.slice(at, at + size));
+      }
+      this.#bySize.set(size, windows);
+    }
+    return windows;
+  }
 }

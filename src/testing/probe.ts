@@ -4,10 +4,11 @@ import { parseJsonObject } from '../protocol/json.js';
 import { essence } from '../protocol/media-type.js';
 import { MESSAGE_MEDIA_TYPE, REQUEST_HEADER } from '../protocol/message.js';
 import { problemName } from '../protocol/problem.js';
-import { readAnswer, type TestAnswer } from './answer.js';
 import { E2eExpectationError } from './expectations.js';
-import { findLeaks, requestPlaces, responsePlaces, secretsOf } from './leaks.js';
+import { findLeaks } from './leaks.js';
+import { publicOf, requestPlaces, responsePlaces, type Control } from './places.js';
 import type { PreparedRequest } from './request.js';
+import { hashesOf, secretsOfBody, secretsOfForm } from './secrets.js';
 import type { Exchange, WireRecorder } from './wire.js';
 
 /** Where calls go, and what keeps their wire. */
@@ -17,28 +18,76 @@ export interface Line {
   readonly recorder: WireRecorder;
 }
 
-/** The opened answer to a request whose route is sealed. @throws E2eExpectationError where it is not. */
-export async function probe(line: Line, request: PreparedRequest): Promise<TestAnswer> {
-  await refusesPlain(line, request);
-  if (request.init.body != null) await refusesPlainBody(line, request);
-  const { answer, exchanges } = await callSealed(line, request);
+/** The opened response, and its bytes. */
+export interface Opened {
+  readonly response: Response;
+  readonly bytes: Uint8Array;
+}
+
+/** Methods that may have a body: a route that takes a plain one is looked for with one. */
+const WITH_BODY = ['POST', 'PUT', 'PATCH', 'DELETE'];
+const JSON_TYPE = 'application/json';
+const PROBE = '{"probe":true}';
+/** Fastify refuses a plain body by itself where it is of a type that it does not know, or too long. */
+const REFUSED_BY_PLATFORM = [413, 415];
+
+/** The opened response to a request whose route is sealed. @throws E2eExpectationError where it is not. */
+export async function probe(line: Line, request: PreparedRequest): Promise<Opened> {
+  const bare = withoutContent(request);
+  const before = await refusesPlain(line, bare);
+  await refusesPlain(line, request, REFUSED_BY_PLATFORM);
+  if (WITH_BODY.includes(request.method)) await refusesPlainBody(line, request);
+  const { opened, exchanges } = await callSealed(line, request);
+  // What the application remembered of the sealed request, it may tell the next one that comes.
+  const after = await refusesPlain(line, bare);
 
   const route = urlOf(line, request).pathname;
-  const own = exchanges.filter(({ url }) => new URL(url).pathname === route);
-  for (const exchange of own) checkForm(request, exchange);
-  const { body, query } = request.says;
-  const told = [...label('the body member', secretsOf(body)), ...label('the query member', secretsOf(query))];
-  const answered = label('the answer member', secretsOf(answer.type.endsWith('json') ? answer.body : answer.text));
-  const leaks = exchanges.flatMap((exchange) => [
-    ...told.flatMap(([whose, secret]) =>
-      findLeaks(whose, [secret], [...requestPlaces(exchange), ...responsePlaces(exchange)]),
-    ),
-    ...answered.flatMap(([whose, secret]) => findLeaks(whose, [secret], responsePlaces(exchange))),
-  ]);
-  if (leaks.length > 0) {
-    throw new E2eExpectationError(`${routeOf(request)} leaks:\n  ${[...new Set(leaks)].join('\n  ')}`);
-  }
-  return answer;
+  for (const exchange of exchanges.filter(({ url }) => url.pathname === route)) checkForm(request, exchange);
+  const leaks = leaksOf(request, opened, exchanges, before, after);
+  if (leaks.length > 0) throw new E2eExpectationError(`${routeOf(request)} leaks:\n  ${leaks.join('\n  ')}`);
+  return opened;
+}
+
+function leaksOf(
+  request: PreparedRequest,
+  { response, bytes }: Opened,
+  exchanges: readonly Exchange[],
+  before: Control,
+  after: Control,
+): string[] {
+  const { body, headers } = request.init;
+  const sent = body ?? new Uint8Array();
+  const [query = ''] = request.path.split('?').slice(1);
+  const told = secretsOfBody('body', headers.get('content-type') ?? '', sent).concat(secretsOfForm('query', query));
+  const answered = secretsOfBody('response', response.headers.get('content-type') ?? '', bytes);
+  const toldHashes = hashesOf('body', sent, told);
+  const known = publicOf(before);
+  // A response may repeat what its request says in the clear.
+  const knownOfResponse = [...known, request.path, ...headers.values()];
+  const later = [...after.headers]
+    .filter(([name, value]) => before.headers.get(name) !== value)
+    .map(([name, value]) => ({
+      name: `the next response's header ${name}`,
+      text: value,
+      known: before.headers.get(name) ?? '',
+    }));
+  return [
+    ...exchanges.flatMap((exchange) => {
+      const ofResponse = responsePlaces(exchange, before);
+      return [
+        ...findLeaks([...told, ...toldHashes], [...requestPlaces(exchange), ...ofResponse], known),
+        ...findLeaks([...answered, ...hashesOf('response', bytes, answered)], ofResponse, knownOfResponse),
+      ];
+    }),
+    ...findLeaks([...told, ...answered], later, knownOfResponse),
+  ].filter((leak, index, all) => all.indexOf(leak) === index);
+}
+
+/** The request without what it says: whoever answers it can only say what everybody may know. */
+function withoutContent({ method, path, init }: PreparedRequest): PreparedRequest {
+  const headers = new Headers(init.headers);
+  headers.delete('content-type');
+  return { method, path: path.split('?')[0]!, init: { method, headers, redirect: 'manual' } };
 }
 
 /** As the client resolves it: a path of the target's counts as a folder. */
@@ -46,17 +95,15 @@ function urlOf({ url }: Line, { path }: PreparedRequest): URL {
   return new URL(path, url.endsWith('/') ? url : `${url}/`);
 }
 
-function label<T>(whose: string, secrets: readonly T[]): [string, T][] {
-  return secrets.map((secret) => [whose, secret]);
-}
-
-async function refusesPlain(line: Line, request: PreparedRequest): Promise<void> {
-  const response = await globalThis.fetch(urlOf(line, request), request.init);
+/** @param mayAlsoBe statuses of the platform itself that refuse it as well. */
+async function refusesPlain(line: Line, request: PreparedRequest, mayAlsoBe: number[] = []): Promise<Control> {
+  const url = urlOf(line, request);
+  const response = await globalThis.fetch(url, request.init as RequestInit);
   const problem = problemName(parseJsonObject(await response.text()));
-  if (problem === 'message-required') return;
+  if (problem === 'message-required' || mayAlsoBe.includes(response.status)) return { url, headers: response.headers };
   const hint =
     response.status === 404
-      ? 'Is there such a route, with the global prefix if there is one?'
+      ? 'Does the route exist? Give its path with the global prefix and the version.'
       : response.ok || response.status === 400
         ? 'Is it @Encrypted()? By now its handler may have run on the plain request.'
         : 'Something answered before it could be refused: a guard, a middleware, a limit?';
@@ -66,28 +113,39 @@ async function refusesPlain(line: Line, request: PreparedRequest): Promise<void>
   );
 }
 
+/** With JSON, too, where the call has no body or another one: the route may take that all the same. */
 async function refusesPlainBody({ client }: Line, request: PreparedRequest): Promise<void> {
-  try {
-    await client.fetch(request.path, { ...request.init, e2e: { request: false, resend: false } });
-  } catch (error) {
-    if (error instanceof E2eClientError && error.problem === 'message-rejected') return;
-    if (!(error instanceof E2eClientError && error.code === 'plain-answer')) throw error;
+  const { headers, body } = request.init;
+  const own = new Headers(headers);
+  own.set('content-type', JSON_TYPE);
+  const bodies = [{ headers: own, body: PROBE }, ...(body ? [{ headers, body: body as BodyInit }] : [])];
+  for (const each of bodies) {
+    try {
+      await client.fetch(request.path, { ...request.init, ...each, e2e: { request: false, resend: false } });
+    } catch (error) {
+      if (!(error instanceof E2eClientError)) throw error;
+      if (error.problem === 'message-rejected' || REFUSED_BY_PLATFORM.includes(error.status ?? 0)) continue;
+      if (error.code !== 'plain-answer') throw error;
+    }
+    throw notSealed(request, 'it takes a plain body beside a sealed header. Is it @Encrypted({ request: false })?');
   }
-  throw notSealed(request, 'it takes a plain body beside a sealed header. Is it @Encrypted({ request: false })?');
 }
 
 async function callSealed(
   { client, recorder }: Line,
   request: PreparedRequest,
-): Promise<{ answer: TestAnswer; exchanges: readonly Exchange[] }> {
+): Promise<{ opened: Opened; exchanges: readonly Exchange[] }> {
   try {
-    const { result, exchanges } = await recorder.record(() => client.fetch(request.path, request.init));
-    return { answer: await readAnswer(result), exchanges };
+    const { result, exchanges } = await recorder.record(true, async () => {
+      const response = await client.fetch(request.path, request.init as RequestInit);
+      return { response, bytes: new Uint8Array(await response.arrayBuffer()) };
+    });
+    return { opened: result, exchanges };
   } catch (error) {
     if (!(error instanceof E2eClientError && error.code === 'plain-answer') || error.problem) throw error;
     throw notSealed(
       request,
-      `its answer, status ${error.status}, came in the clear. Is it @Encrypted({ response: false })?`,
+      `its response, status ${error.status}, came in the clear. Is it @Encrypted({ response: false })?`,
     );
   }
 }
@@ -97,14 +155,14 @@ function checkForm(request: PreparedRequest, { requestHeaders, requestBody, resp
   const isMessage = (headers: Headers) => essence(headers.get('content-type') ?? '') === MESSAGE_MEDIA_TYPE;
   const sealed = requestBody === '' ? requestHeaders.has(REQUEST_HEADER) : isMessage(requestHeaders);
   if (!sealed) throw notSealed(request, 'its request went over the wire without being a message');
-  if (!isMessage(responseHeaders)) throw notSealed(request, 'its answer came over the wire without being a message');
+  if (!isMessage(responseHeaders)) throw notSealed(request, 'its response came over the wire without being a message');
 }
 
 function notSealed(request: PreparedRequest, why: string): E2eExpectationError {
   return new E2eExpectationError(`${routeOf(request)} is not sealed: ${why}`);
 }
 
-/** Without the query, which may hold what is not to be told. */
+/** Without the query, which may hold what must not be shown. */
 function routeOf({ method, path }: PreparedRequest): string {
   return `${method} ${path.split('?')[0]}`;
 }

@@ -1,9 +1,18 @@
+import { FORM_TYPE, OCTETS_TYPE } from './media-types.js';
+import { encodeMultipart, type Part } from './multipart.js';
+import { toQuery } from './query.js';
+
 /** What a call says of its request, as it is put together. */
 export interface Draft {
   readonly method: string;
   readonly path: string;
   readonly headers: Headers;
-  readonly query: URLSearchParams;
+  /** Query strings, in the order in which they were given. */
+  readonly query: string[];
+  /** Members of the query that were given as objects: they come last. */
+  readonly queryMembers: Record<string, unknown>;
+  readonly parts: Part[];
+  serialize?: (body: never) => string;
   body?: unknown;
 }
 
@@ -12,70 +21,58 @@ export interface PreparedRequest {
   readonly method: string;
   /** Path and query. */
   readonly path: string;
-  readonly init: RequestInit & { readonly headers: Headers };
-  /** What it says, for the search of the wire. */
-  readonly says: { readonly body: unknown; readonly query: unknown };
+  readonly init: Omit<RequestInit, 'headers' | 'body'> & { readonly headers: Headers; readonly body?: Uint8Array };
 }
 
 const JSON_TYPE = 'application/json';
-const FORM_TYPE = 'application/x-www-form-urlencoded';
 
-/** Short names of media types, as superagent has them. */
-export const TYPES: Readonly<Record<string, string>> = {
-  json: JSON_TYPE,
-  form: FORM_TYPE,
-  urlencoded: FORM_TYPE,
-  text: 'text/plain',
-  html: 'text/html',
-  xml: 'application/xml',
-};
-
-export function prepare({ method, path, headers: given, query, body }: Draft): PreparedRequest {
-  const [route = '', search = ''] = path.split('#')[0]!.split('?', 2);
-  const whole = new URLSearchParams([...new URLSearchParams(search), ...query]);
-  const headers = new Headers(given);
-  const encoded = encode(body, headers);
+export async function prepare(draft: Draft): Promise<PreparedRequest> {
+  const { method, path, query, queryMembers } = draft;
+  const [route = '', ...search] = path.split('#')[0]!.split('?');
+  const whole = [search.join('?'), ...query, toQuery(queryMembers)].filter((each) => each !== '').join('&');
+  const headers = new Headers(draft.headers);
+  const body = await encode(draft, headers);
   return {
     method,
-    path: whole.size > 0 ? `${route}?${whole}` : route,
-    init: { method, headers, redirect: 'manual', ...(encoded !== undefined && { body: encoded }) },
-    says: { body: body instanceof Uint8Array ? undefined : body, query: Object.fromEntries(whole) },
+    path: whole ? `${route}?${whole}` : route,
+    init: { method, headers, redirect: 'manual', ...(body && { body }) },
   };
 }
 
-/** Adds to the query as superagent does: an object's members, each of a list's values, or a query string. */
-export function addQuery(query: URLSearchParams, more: string | object): void {
-  const pairs =
-    typeof more === 'string' || more instanceof URLSearchParams
-      ? [...new URLSearchParams(more)]
-      : Object.entries(more).flatMap(([name, value]: [string, unknown]) =>
-          (Array.isArray(value) ? (value as unknown[]) : [value]).map((each): [string, unknown] => [name, each]),
-        );
-  for (const [name, value] of pairs) {
-    if (value !== undefined) query.append(name, `${value as string | number | boolean}`);
-  }
+export function newDraft(method: string, path: string): Draft {
+  return { method, path, headers: new Headers(), query: [], queryMembers: {}, parts: [] };
 }
 
-/** The body as it goes out, its media type set where the test has not: objects as JSON, texts as a form (superagent). */
-function encode(body: unknown, headers: Headers): BodyInit | undefined {
+/** The body's media type, where the test has not set it, is superagent's: JSON for objects, a form for strings. */
+async function encode({ body, parts, serialize }: Draft, headers: Headers): Promise<Uint8Array | undefined> {
+  if (parts.length > 0) {
+    const multipart = await encodeMultipart(parts);
+    headers.set('content-type', multipart.type);
+    return multipart.body;
+  }
   if (body === undefined) return undefined;
   const byDefault = (type: string) => {
     if (!headers.has('content-type')) headers.set('content-type', type);
   };
-  if (body instanceof URLSearchParams) return body;
-  if (body instanceof Uint8Array || body instanceof ArrayBuffer || body instanceof Blob) {
-    if (!(body instanceof Blob && body.type)) byDefault('application/octet-stream');
-    return body as BodyInit;
+  if (body instanceof URLSearchParams) {
+    byDefault(FORM_TYPE);
+    return Buffer.from(body.toString());
+  }
+  if (body instanceof Uint8Array) {
+    byDefault(OCTETS_TYPE);
+    return body;
+  }
+  if (body instanceof ArrayBuffer || body instanceof Blob) {
+    byDefault((body instanceof Blob && body.type) || OCTETS_TYPE);
+    return new Uint8Array(body instanceof Blob ? await body.arrayBuffer() : body);
   }
   if (typeof body === 'string') {
     byDefault(FORM_TYPE);
-    return body;
+    return Buffer.from(body);
   }
-  if (headers.get('content-type')?.startsWith(FORM_TYPE) && typeof body === 'object' && body !== null) {
-    const form = new URLSearchParams();
-    addQuery(form, body);
-    return form.toString();
-  }
-  byDefault(JSON_TYPE);
-  return JSON.stringify(body);
+  const isForm = headers.get('content-type')?.split(';')[0]!.trim().toLowerCase() === FORM_TYPE;
+  if (!isForm) byDefault(JSON_TYPE);
+  const write = serialize ?? (isForm ? toQuery : JSON.stringify);
+  const text = write(body) as string | undefined;
+  return text === undefined ? undefined : Buffer.from(text);
 }

@@ -27,7 +27,7 @@ const ROOMS: Readonly<Record<string, Room>> = {
   client: { rooms: ['protocol', 'crypto', 'client'], packages: [] },
   cli: { rooms: ['protocol', 'crypto', 'client', 'cli'], packages: [/^node:/] },
   redis: { rooms: ['protocol', 'channel', 'redis'], packages: [/^node:crypto$/] },
-  testing: { rooms: ['protocol', 'client', 'testing'], packages: [/^node:(assert|async_hooks)$/] },
+  testing: { rooms: ['protocol', 'client', 'testing'], packages: [/^node:/] },
   axios: { rooms: ['protocol', 'client', 'axios'], packages: [/^axios$/] },
   'swagger-ui': { rooms: ['protocol', 'client', 'swagger-ui'], packages: [] },
   swagger: { rooms: ['protocol', 'client', 'nest', 'swagger-ui', 'swagger'], packages: [/^@nestjs\/\w+$/, /^node:/] },
@@ -48,12 +48,14 @@ const CONFINED: readonly { readonly use: RegExp; readonly to: readonly string[] 
       'crypto/iv-supply.ts',
       'channel/key-pool.ts',
       'redis/replay-guard.ts',
+      'testing/secrets.ts',
+      'testing/multipart.ts',
     ],
   },
   { use: /^node-forge$/, to: ['crypto/forge.ts', 'crypto/node-forge.d.ts'] },
   { use: /^subtle$/, to: ['crypto/web.ts', 'crypto/web-signer.ts'] },
   { use: /^fetch$/, to: ['client/', 'testing/', 'axios/', 'cli/', 'swagger-ui/'] },
-  { use: /^(HttpStatus|HttpException|IncomingMessage|ServerResponse|statusCode)$/, to: ['nest/'] },
+  { use: /^(HttpStatus|HttpException|IncomingMessage|ServerResponse|statusCode)$/, to: ['nest/', 'testing/'] },
 ];
 
 const MAX_LINES = 260;

@@ -15,6 +15,7 @@ import { BodyReader } from '../request/body-reader.js';
 import { missingSecret, UNSHARED_WINDOWS } from '../keys/channel-registry.js';
 import { E2eGuard } from '../exchange/e2e.guard.js';
 import { E2eInterceptor } from '../exchange/e2e.interceptor.js';
+import { HandshakeMark } from './handshake-mark.js';
 import { ConfigurableModuleClass, type ASYNC_OPTIONS_TYPE, type OPTIONS_TYPE } from './e2e.module-definition.js';
 import {
   E2E_EVENTS,
@@ -67,6 +68,7 @@ import { SealingResolver } from '../routes/sealing-resolver.js';
     RouteValidator,
     E2eGuard,
     E2eInterceptor,
+    HandshakeMark,
   ],
   exports: [KeyService, E2eRoutes, E2eEvents],
 })

@@ -8,7 +8,7 @@ import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { Test } from '@nestjs/testing';
 import { E2eModule, Encrypted } from '../../../src/index.js';
 import { E2eClientError } from '../../../src/client/index.js';
-import { e2eAgent, E2eExpectationError, type E2eAgent, type TestAnswer } from '../../../src/testing/index.js';
+import { e2eAgent, E2eExpectationError, type E2eAgent, type TestResponse } from '../../../src/testing/index.js';
 import { onEachPlatform, type PlatformName } from '../e2e/support/apps.js';
 
 @Controller('notes')
@@ -105,7 +105,7 @@ onEachPlatform('the testing agent', (platform) => {
   });
 
   it('calls a sealed route as supertest would a plain one', async () => {
-    const seen: TestAnswer[] = [];
+    const seen: TestResponse[] = [];
     const answer = await agent
       .post('/notes?a=1')
       .set('x-a', 'b')
@@ -141,7 +141,7 @@ onEachPlatform('the testing agent', (platform) => {
   });
 
   it('sends texts, forms and bytes', async () => {
-    const body = async (call: PromiseLike<TestAnswer>): Promise<unknown> => (await call).body.body;
+    const body = async (call: PromiseLike<TestResponse>): Promise<unknown> => (await call).body.body;
     expect(await body(agent.post('/notes').send('a=1&b=2'))).toEqual({ a: '1', b: '2' });
     expect(await body(agent.post('/notes').type('form').send({ a: 1 }))).toEqual({ a: '1' });
     expect(await body(agent.post('/notes').type('json').send('[1]'))).toEqual([1]);
@@ -196,7 +196,7 @@ onEachPlatform('the testing agent', (platform) => {
     expect(error.message).toMatch(message);
     expect(error).toBeInstanceOf(E2eExpectationError);
     expect(error.message).toContain(
-      'The opened answer to POST /notes/forbidden:\n  403 application/json\n  {"message":"not you"',
+      'The opened response to POST /notes/forbidden:\n  403 application/json\n  {"message":"not you"',
     );
     expect(line).toContain('agent.spec.ts');
   });
@@ -205,8 +205,8 @@ onEachPlatform('the testing agent', (platform) => {
     const { error, line } = await failure(
       agent.post('/notes/forbidden').expect(({ status }) => expect(status).toBe(201)),
     );
-    expect(error.message).toMatch(/Received: .*403[^]*The opened answer to POST/);
-    expect(error.stack).toContain('The opened answer to POST');
+    expect(error.message).toMatch(/Received: .*403[^]*The opened response to POST/);
+    expect(error.stack).toContain('The opened response to POST');
     expect(line).toMatch(/agent\.spec\.ts|expect/);
   });
 

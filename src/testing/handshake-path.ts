@@ -1,0 +1,46 @@
+/** Where `E2eModule` writes on its HTTP server what this file needs: neither imports the other. */
+const MARK = Symbol.for('nestjs-e2e-encryption.handshake');
+const DEFAULT_PATH = 'e2e';
+
+interface Mark {
+  /** The module's option `path`. */
+  readonly path: string;
+  /** Of `app.setGlobalPrefix()`. */
+  readonly prefix: string;
+}
+
+export function markOf(server: object): Mark | undefined {
+  return (server as { [MARK]?: Mark })[MARK];
+}
+
+/**
+ * The module's path below the URL, for the client's option `path`: under the global prefix, without it where the
+ * handshake is excluded from it, or below a part of the path that a test calls, where `RouterModule` or a parent
+ * application put it.
+ */
+export async function findHandshake(url: string, mark: Mark | undefined, called: string): Promise<string> {
+  const { path, prefix } = mark ?? { path: DEFAULT_PATH, prefix: '' };
+  const folders = called
+    .split(/[?#]/)[0]!
+    .split('/')
+    .filter((each) => each !== '')
+    .slice(0, -1);
+  const parents = folders.map((_, index) => folders.slice(0, index + 1).join('/'));
+  const candidates = new Set(
+    [prefix, '', ...parents, ...parents.map((each) => `${each}/${prefix}`)].map((each) => join(each, path)),
+  );
+  for (const candidate of candidates) {
+    // Any answer but "not found" counts: a guard of the application may stand before it.
+    const response = await globalThis.fetch(new URL(`${candidate}/identity`, `${url.replace(/\/$/, '')}/`));
+    await response.body?.cancel();
+    if (response.status !== 404) return candidate;
+  }
+  return join(prefix, path);
+}
+
+function join(...parts: string[]): string {
+  return parts
+    .flatMap((part) => part.split('/'))
+    .filter((part) => part !== '')
+    .join('/');
+}
