@@ -73,7 +73,7 @@ export abstract class RequestBuilder implements TestRequest {
     return this.set('authorization', `Bearer ${token}`);
   }
 
-  /** Adds to the query: an object or a query string. Without a body it travels sealed. */
+  /** Adds to the query: an object or a query string. It travels sealed. */
   query(more: string | object): this {
     const draft = this.#draft;
     if (typeof more === 'string' || more instanceof URLSearchParams) draft.query.push(String(more));

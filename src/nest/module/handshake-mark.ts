@@ -1,5 +1,5 @@
 import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
-import { ApplicationConfig, HttpAdapterHost } from '@nestjs/core';
+import { ApplicationConfig, HttpAdapterHost, type AbstractHttpAdapter } from '@nestjs/core';
 import { E2E_PATH } from '../options/e2e.options.js';
 
 /** Where `nestjs-e2e-encryption/testing` looks for it: that entry imports nothing of this one. */
@@ -19,7 +19,8 @@ export class HandshakeMark implements OnModuleInit {
 
   onModuleInit(): void {
     // A microservice or a command has no adapter, or one without a server.
-    const server = this.host.httpAdapter?.getHttpServer() as object | undefined;
+    const adapter = this.host.httpAdapter as AbstractHttpAdapter | undefined;
+    const server = adapter?.getHttpServer() as object | undefined;
     if (server) Object.assign(server, { [MARK]: { path: this.path, prefix: this.config.getGlobalPrefix() } });
   }
 }
