@@ -15,7 +15,8 @@ import { load, type PartName } from './parts.js';
  * - `answer-rejected`: a sealed answer that does not open, or does not belong to its request;
  * - `answer-too-large`: an answer over `maxResponseSize`;
  * - `redirect-refused`: a redirect to another origin, the 21st in a row, or any where the call refuses them;
- * - `session-changed`: with a device key, a request that was to be sent again would have gone to another session;
+ * - `session-changed`: with a device key, the server put the client on another session. Nothing is sealed on it before
+ *   the caller goes on by `client.handshake()`;
  * - `closed`: the client was closed while the call waited for its channel.
  */
 export type E2eClientErrorCode =
@@ -44,7 +45,7 @@ export interface AnswerFacts {
 export class E2eClientError extends Error {
   override readonly name = 'E2eClientError';
   readonly code: E2eClientErrorCode;
-  /** The protocol's problem that a plain answer claims to be (PROTOCOL §6). Nobody vouches for it. */
+  /** The protocol's problem that a plain answer claims to be (PROTOCOL §8). Nobody vouches for it. */
   readonly problem: ProblemName | undefined;
   /** The HTTP status of a plain answer. Nobody vouches for it. */
   readonly status: number | undefined;

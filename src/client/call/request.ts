@@ -87,7 +87,7 @@ export async function readRequest(
   };
 }
 
-/** Whether it may be sent again on a new channel: the call's word, the client's, the protocol's (PROTOCOL §6). */
+/** Whether it may be sent again on a new channel: the call's word, the client's, the protocol's (PROTOCOL §8). */
 export function isResendable({ method, url, headers, resend }: OutgoingRequest, settings: Settings): boolean {
   const { resend: rule } = settings;
   const answer = resend ?? (typeof rule === 'function' ? rule({ method, url: url.href, headers }) : rule);

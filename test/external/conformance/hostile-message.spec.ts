@@ -514,7 +514,7 @@ describe('a body announced as a message that is empty', () => {
       headers: { 'Content-Type': 'application/jose' },
       body: '',
     });
-    // No message at all, or a malformed one: §6 allows either reading.
+    // No message at all, or a malformed one: §8 allows either reading.
     expectProblem(reply, reply.status === 415 ? 'message-required' : 'message-rejected');
   });
 });
