@@ -1,8 +1,11 @@
 import { expect } from '@jest/globals';
+import { webcrypto } from 'node:crypto';
 import { keyPair } from '../../../external/conformance/peer.js';
-import type { E2eClient } from '../../../../src/client/index.js';
-import { post, refusalOf, type Lab } from '../support/harness.js';
-import type { Answer, Passing } from '../support/proxy.js';
+import type { DeviceStorage, E2eClient } from '../../../../src/client/index.js';
+import { parseSigningKey } from '../../../../src/protocol/keys.js';
+import { letTimePass } from '../../../support/clock.js';
+import { makeIdentity, post, refusalOf, type Lab } from '../support/harness.js';
+import { Proxy, type Answer, type Passing } from '../support/proxy.js';
 import type { Row } from './row.js';
 
 const HANDSHAKE = '/e2e/handshake';
@@ -14,6 +17,13 @@ const withFields = <T extends Passing | Answer>(passing: T, changed: object): T 
   ...passing,
   body: JSON.stringify({ ...fields(passing), ...changed }),
 });
+
+const PROBLEM_TYPE = { 'content-type': 'application/problem+json' };
+const { subtle } = webcrypto;
+const deviceKeys = (): Promise<CryptoKeyPair> =>
+  subtle.generateKey({ name: 'ECDSA', namedCurve: 'P-256' }, false, ['sign', 'verify']);
+const bankRequests = (lab: Lab): number =>
+  lab.proxy.seen.filter(({ request }) => request.target.startsWith('/bank')).length;
 
 /** A client that uses a device key, and trusts the server's identity key alone. */
 const bound = (lab: Lab): E2eClient => lab.pinned({ deviceKey: true });
@@ -178,6 +188,108 @@ export const deviceRows: readonly Row[] = [
         return forward({ ...request, body: [cut, ...rest].join('.') });
       });
       await isRefused(lab, client.fetch(TRANSFER, post({})), { code: 'plain-answer', problem: 'message-rejected' });
+    },
+  },
+  {
+    attack:
+      "takes the session's cookie off the handshake by which a client renews its channel, so that the server answers on another session",
+    outcome:
+      '`session-changed` for every call, until the caller goes on by `client.handshake()`; nothing is sealed on it',
+    device: true,
+    run: async (lab) => {
+      const client = bound(lab);
+      const before = (await client.handshake()).session;
+      expect((await client.fetch(TRANSFER, post({ to: 'bob' }))).status).toBe(201);
+      lab.proxy.rule = ({ headers, ...request }, forward) =>
+        request.target === HANDSHAKE
+          ? forward({ ...request, headers: { ...headers, cookie: undefined } })
+          : { status: 428, headers: PROBLEM_TYPE, body: '{"type":"urn:e2e:problem:handshake-required","status":428}' };
+      // The client asks for a new channel, and would send the GET again on it.
+      const refusal = { code: 'session-changed' };
+      expect(await refusalOf(client.fetch('/bank/balance'))).toMatchObject(refusal);
+      const seen = bankRequests(lab);
+      expect(await refusalOf(client.fetch(TRANSFER, post({ to: 'bob' })))).toMatchObject(refusal);
+      lab.proxy.rule = undefined;
+      // An honest proxy does not undo it: the client's caller has to.
+      for (let call = 0; call < 3; call++) {
+        expect(await refusalOf(client.fetch(TRANSFER, post({ to: 'bob' })))).toMatchObject(refusal);
+      }
+      expect([bankRequests(lab), lab.ran]).toEqual([seen, ['transfer']]);
+      expect((await client.handshake()).session).not.toBe(before);
+      expect((await client.fetch(TRANSFER, post({ to: 'bob' }))).status).toBe(201);
+    },
+  },
+  {
+    attack: 'puts an earlier session of the same device under a client that renews its channel',
+    outcome: '`session-changed`, though pin, proof and device key are all right; nothing is sealed on it',
+    device: true,
+    run: async (lab) => {
+      const keys = await deviceKeys();
+      const earlier = lab.pinned({ deviceKey: keys });
+      await earlier.fetch(TRANSFER, post({ to: 'bob' }));
+      const old = lab.cookieGiven;
+      const client = lab.pinned({ deviceKey: keys });
+      await client.fetch(TRANSFER, post({ to: 'bob' }));
+      const back = letTimePass(3600);
+      try {
+        lab.on(HANDSHAKE, (request, forward) => forward({ ...request, headers: { ...request.headers, cookie: old } }));
+        const seen = bankRequests(lab);
+        expect(await refusalOf(client.fetch(TRANSFER, post({ to: 'bob' })))).toMatchObject({ code: 'session-changed' });
+        expect([bankRequests(lab), lab.ran]).toEqual([seen, ['transfer', 'transfer']]);
+      } finally {
+        back();
+      }
+    },
+  },
+  {
+    attack:
+      'is a server of its own, at which the caller uses the device key of another: its own pair, signer or storage',
+    outcome: '`invalid-option`: a device key belongs to one origin; nothing leaves for the second one',
+    device: true,
+    run: async (lab) => {
+      const pair = await deviceKeys();
+      const publicKey = parseSigningKey(await subtle.exportKey('jwk', (await deviceKeys()).publicKey));
+      const signer = { publicKey, sign: () => Promise.resolve(new Uint8Array(64)) };
+      let record: Parameters<DeviceStorage['set']>[0] | undefined;
+      const storage: DeviceStorage = {
+        get: () => Promise.resolve(record),
+        set: (value) => Promise.resolve(void (record = value)),
+      };
+      const evil = await Proxy.before(lab.url);
+      try {
+        for (const deviceKey of [pair, signer, storage]) {
+          await lab.pinned({ deviceKey }).handshake();
+          const elsewhere = lab.pinned({ deviceKey, baseUrl: evil.url });
+          expect(await refusalOf(elsewhere.handshake())).toMatchObject({ code: 'invalid-option' });
+          expect(await refusalOf(elsewhere.fetch(TRANSFER, post({})))).toMatchObject({ code: 'invalid-option' });
+        }
+        expect(evil.seen).toEqual([]);
+      } finally {
+        await evil.close();
+      }
+    },
+  },
+  {
+    attack: 'passes a handshake on to another server, and its messages with their `dev`, as if that one were its own',
+    outcome: '`message-rejected`: what the client was told of the identity is in the transcript that `dev` signs',
+    device: true,
+    run: async (lab) => {
+      const other = makeIdentity();
+      for (const change of [
+        // The client has no pin, and would take any identity, or none.
+        () => undefined,
+        (proof: string) => {
+          const header = { alg: 'Ed25519', typ: 'e2e-handshake+jws', kid: other.thumbprint };
+          return [Buffer.from(JSON.stringify(header)).toString('base64url'), ...proof.split('.').slice(1)].join('.');
+        },
+      ]) {
+        lab.on(HANDSHAKE, async (request, forward) => {
+          const answer = await forward(request);
+          return withFields(answer, { proof: change(String(fields(answer).proof)) });
+        });
+        const refusal = { code: 'plain-answer', problem: 'message-rejected' };
+        await isRefused(lab, lab.client({ deviceKey: true }).fetch(TRANSFER, post({})), refusal);
+      }
     },
   },
 ];

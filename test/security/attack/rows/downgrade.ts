@@ -157,25 +157,42 @@ export const downgradeRows: readonly Row[] = [
     },
   },
   {
-    attack: 'injects `handshake-required` or `message-stale` once',
+    attack: 'injects `handshake-required` once',
     outcome: 'one new channel; a GET is sent once more, a POST is not: its caller is told',
     run: async (lab) => {
+      const client = lab.client();
+      let injected = 0;
+      lab.on('/bank', (request, forward) => (injected++ === 0 ? problem(428, 'handshake-required') : forward(request)));
+      expect((await client.fetch('/bank/balance')).status).toBe(200);
+      injected = 0;
+      expect(await refusalOf(client.fetch('/bank/transfer', post({})))).toMatchObject({
+        code: 'plain-answer',
+        problem: 'handshake-required',
+      });
+      expect(lab.ran).toEqual(['balance']);
+      expect([sent(lab, '/bank/balance'), sent(lab, '/bank/transfer')]).toEqual([2, 1]);
+    },
+  },
+  {
+    attack: 'injects `message-stale` or `message-replayed` in the clear',
+    outcome: '`plain-answer`: only a sealed one is believed; no new channel, and nothing is sent again',
+    run: async (lab) => {
+      const client = lab.client();
+      await client.handshake();
       for (const [status, name] of [
-        [428, 'handshake-required'],
         [400, 'message-stale'],
+        [409, 'message-replayed'],
       ] as const) {
-        const client = lab.client();
-        let injected = 0;
-        lab.on('/bank', (request, forward) => (injected++ === 0 ? problem(status, name) : forward(request)));
-        expect((await client.fetch('/bank/balance')).status).toBe(200);
-        injected = 0;
-        expect(await refusalOf(client.fetch('/bank/transfer', post({})))).toMatchObject({
-          code: 'plain-answer',
-          problem: name,
-        });
+        lab.on('/bank', () => problem(status, name));
+        for (const [path, init] of [['/bank/balance'], ['/bank/limit', { method: 'PUT', body: 'x' }]] as [
+          string,
+          RequestInit?,
+        ][]) {
+          expect(await refusalOf(client.fetch(path, init))).toMatchObject({ code: 'plain-answer', problem: name });
+        }
       }
-      expect(lab.ran).toEqual(['balance', 'balance']);
-      expect([sent(lab, '/bank/balance'), sent(lab, '/bank/transfer')]).toEqual([4, 2]);
+      expect([handshakes(lab), sent(lab, '/bank/balance'), sent(lab, '/bank/limit')]).toEqual([1, 2, 2]);
+      expect(lab.ran).toEqual([]);
     },
   },
   {
@@ -258,8 +275,7 @@ export const downgradeRows: readonly Row[] = [
   },
   {
     attack: 'poisons a window with the highest `seq`, in the plain way where the server takes that',
-    outcome:
-      'only the plain window is poisoned: plain messages with lower numbers are `message-replayed`, `dir` goes on',
+    outcome: 'only the plain window is poisoned: plain messages with lower numbers are `message-stale`, `dir` goes on',
     plainWay: true,
     run: async (lab) => {
       const client = lab.client({ keyKind: 'RSA' });
@@ -269,7 +285,7 @@ export const downgradeRows: readonly Row[] = [
       const attacker = lab.attacker(lab.cookie);
       const plainMessage = (seq: number) => send(attacker, forge(serverKey, requestHeader(kid, seq), '{}'));
       expect((await plainMessage(MAX_SEQ)).status).toBe(201);
-      expect((await plainMessage(1)).status).toBe(409);
+      expect((await plainMessage(1)).status).toBe(400);
       expect((await client.fetch('/bank/transfer', post({ amount: 1 }))).status).toBe(201);
       expect(handshakes(lab)).toBe(1);
     },

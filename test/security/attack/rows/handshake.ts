@@ -1,5 +1,5 @@
 import { expect } from '@jest/globals';
-import { sign } from 'node:crypto';
+import { randomBytes, sign } from 'node:crypto';
 import type { Channels } from '../../../../src/channel/channels.js';
 import { parsePublicKey } from '../../../../src/protocol/keys.js';
 import { utf8 } from '../../../../src/protocol/json.js';
@@ -325,6 +325,41 @@ export const handshakeRows: readonly Row[] = [
       expect(JSON.parse((await own.request('GET', '/bank/owner')).text)).toEqual({ owner: 'alice' });
       const { body } = lab.proxy.seen.findLast(({ request }) => request.target === '/bank/owner')!.answer!;
       expect(() => openCompact(body, directWay(own.keys.response))).toThrow(/authenticate/);
+    },
+  },
+  {
+    attack: 'strips `proof`, or names another identity in it, before a client without a pin',
+    outcome: '`message-rejected`: the identity that the client saw is part of the transcript; no handler runs',
+    run: async (lab) => {
+      const other = b64u(JSON.stringify({ alg: 'Ed25519', typ: 'e2e-handshake+jws', kid: makeIdentity().thumbprint }));
+      for (const change of [() => undefined, (proof: string) => [other, ...proof.split('.').slice(1)].join('.')]) {
+        changeAnswer(lab, (answer) => withFields(answer, { proof: change(String(fields(answer).proof)) }));
+        for (const keyKind of ['RSA', 'P-256', 'X25519'] as const) {
+          const refusal = await refusalOf(lab.client({ keyKind }).fetch('/bank/transfer', post({ to: 'bob' })));
+          expect(refusal).toMatchObject({ code: 'plain-answer', problem: 'message-rejected' });
+        }
+      }
+      expect(lab.ran).toEqual([]);
+    },
+  },
+  {
+    attack:
+      "puts a message to the client's public key in place of `secret`: any JWE with a `typ`, or with more members",
+    outcome: '`handshake-rejected`: `secret` has the members `alg` and `enc` alone; nothing is kept, no request leaves',
+    run: async (lab) => {
+      let more: object | undefined;
+      changeAnswer(lab, (answer, request) => {
+        const contentKey = randomBytes(32);
+        const encryptedKey = b64u(rsaEncrypt(publicKeyOf(fields(request).publicKey), contentKey));
+        const header = JSON.stringify({ alg: 'RSA-OAEP-256', enc: 'A256GCM', ...more });
+        return withFields(answer, { secret: sealText(contentKey, header, randomBytes(32), { encryptedKey }) });
+      });
+      const client = lab.client({ keyKind: 'RSA' });
+      more = { seq: 1 };
+      expect(await refusalOf(client.fetch('/bank/balance'))).toMatchObject({ code: 'handshake-rejected' });
+      lab.proxy.seen.length = 0;
+      more = { typ: 'e2e-res+jwe' };
+      await keepsNothing(lab, client, 'handshake-rejected');
     },
   },
 ];

@@ -1,3 +1,4 @@
+import { againRows } from './again.js';
 import { deviceRows } from './device.js';
 import { downgradeRows } from './downgrade.js';
 import { handshakeRows } from './handshake.js';
@@ -10,6 +11,7 @@ export const attacks: Readonly<Record<string, readonly Row[]>> = {
   'In the handshake': handshakeRows,
   'With device keys': deviceRows,
   'Repeating, delaying, swapping': replayRows,
+  'Having a request sent again': againRows,
   'Moving and changing': moveRows,
   'Forging and downgrading': downgradeRows,
 };

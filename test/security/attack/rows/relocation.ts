@@ -1,4 +1,5 @@
 import { expect } from '@jest/globals';
+import type { E2eClientOptions } from '../../../../src/client/index.js';
 import type { Passing } from '../support/proxy.js';
 import { messageOf, post, refusalOf, type Lab } from '../support/harness.js';
 import type { Row } from './row.js';
@@ -12,10 +13,11 @@ async function refused(
   [input, init]: readonly [string, RequestInit?],
   problem: string,
   changes: readonly ((request: Passing) => Partial<Passing>)[],
+  options: E2eClientOptions = {},
 ): Promise<void> {
   for (const change of changes) {
     lab.on('/bank', (request, forward) => forward({ ...request, ...change(request) }));
-    const refusal = await refusalOf(lab.client().fetch(input, init));
+    const refusal = await refusalOf(lab.client(options).fetch(input, init));
     expect([String(change), refusal]).toMatchObject([String(change), { code: 'plain-answer', problem }]);
   }
   expect(lab.ran).toEqual([]);
@@ -24,6 +26,12 @@ async function refused(
 const withHeaders = (headers: Passing['headers']) => (request: Passing) => ({
   headers: { ...request.headers, ...headers },
 });
+const REQUERIED = [
+  () => ({ target: '/bank/transfer?to=mallory' }),
+  () => ({ target: '/bank/transfer?to=bob&to=mallory' }),
+  () => ({ target: '/bank/transfer' }),
+  () => ({ target: '/bank/transfer?' }),
+];
 const inBody = ({ headers, ...request }: Passing): Passing => ({
   ...request,
   headers: { ...headers, 'e2e-request': undefined, 'content-type': JOSE },
@@ -63,16 +71,17 @@ export const moveRows: readonly Row[] = [
       ]),
   },
   {
-    attack: 'adds, changes or removes a query',
+    attack: 'adds a query beside a sealed one, or to none; changes or removes one that is not sealed',
     outcome: '`message-rejected`; no handler runs',
     run: async (lab) => {
-      await refused(lab, ['/bank/balance?of=alice'], 'message-rejected', [() => ({ target: '/bank/balance?of=bob' })]);
-      await refused(lab, ['/bank/transfer?to=bob', TRANSFER], 'message-rejected', [
-        () => ({ target: '/bank/transfer?to=mallory' }),
-        () => ({ target: '/bank/transfer?to=bob&to=mallory' }),
-        () => ({ target: '/bank/transfer' }),
-        () => ({ target: '/bank/transfer?' }),
-      ]);
+      const added = (query: string) => (request: Passing) => ({ target: `${request.target}?${query}` });
+      for (const input of [['/bank/balance?of=alice'], ['/bank/transfer?to=bob', TRANSFER]] as const) {
+        await refused(lab, input, 'message-rejected', [added('of=bob'), added('to=mallory'), added('')]);
+      }
+      await refused(lab, ['/bank/transfer', TRANSFER], 'message-rejected', [added('to=mallory'), added('')]);
+      const inTheOpen = { sealQuery: false };
+      await refused(lab, ['/bank/transfer?to=bob', TRANSFER], 'message-rejected', REQUERIED, inTheOpen);
+      await refused(lab, ['/bank/transfer?to=bob', { method: 'DELETE' }], 'message-rejected', REQUERIED, inTheOpen);
     },
   },
   {
@@ -167,12 +176,23 @@ export const moveRows: readonly Row[] = [
     },
   },
   {
-    attack: 'moves a sealed query into the body, or a sealed form into `E2e-Request`',
+    attack: 'moves a message with a sealed query from `E2e-Request` into the body',
+    outcome: 'changes nothing: the query is a query wherever its message stands, and never a body',
+    run: async (lab) => {
+      lab.on('/bank', (request, forward) => forward({ ...request, ...inBody(request) }));
+      const client = lab.client();
+      expect((await client.fetch('/bank/accounts?of=alice', { method: 'DELETE' })).status).toBe(200);
+      expect((await client.fetch('/bank/transfer?to=bob', { method: 'POST' })).status).toBe(201);
+      const [removed, transferred] = lab.calls;
+      expect({ ...(removed?.query as object) }).toEqual({ of: 'alice' });
+      expect({ ...(transferred?.query as object) }).toEqual({ to: 'bob' });
+      for (const { body } of lab.calls) expect(Object.keys(body ?? {})).toEqual([]);
+    },
+  },
+  {
+    attack: 'moves a sealed form or body into `E2e-Request`',
     outcome: '`message-rejected`; no handler runs',
     run: async (lab) => {
-      await refused(lab, ['/bank/accounts?of=alice', { method: 'DELETE' }], 'message-rejected', [inBody]);
-      await refused(lab, ['/bank/transfer?to=bob', { method: 'POST' }], 'message-rejected', [inBody]);
-      await refused(lab, ['/bank/balance?of=alice'], 'message-rejected', [inBody]);
       const form = { method: 'POST', body: new URLSearchParams({ to: 'bob' }) };
       await refused(lab, ['/bank/transfer', form], 'message-rejected', [inHeader]);
       await refused(lab, ['/bank/transfer', TRANSFER], 'message-rejected', [inHeader]);
