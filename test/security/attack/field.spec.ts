@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { Body, Controller, Get, Header, Post, Query, Req, Res } from '@nestjs/common';
+import { Body, Controller, Get, Post, Query, Req, Res } from '@nestjs/common';
 import { randomBytes } from 'node:crypto';
 import { deflateRawSync } from 'node:zlib';
 import { Encrypted, KeyService } from '../../../src/index.js';
@@ -61,9 +61,9 @@ class FieldController {
     response.end(CANARY);
   }
   @Get('mistyped')
-  @Header('Content-Type', 'text/plain; charset=latin1')
-  mistype(): string {
-    return CANARY;
+  mistype(@Res() response: RawResponse): void {
+    response.setHeader('Content-Type', 'nonsense');
+    response.end(CANARY);
   }
   /** Changes the session, and saves it when it is told to. */
   @Post('count')
