@@ -395,9 +395,17 @@ describe.each(KINDS)('a hostile message on a channel of kind %s', (kind) => {
     for (const cty of [
       'json',
       'application/json; charset=iso-8859-1',
-      'application/json; charset=utf-8; a=b',
-      'application/json; a=b',
-      'application/*',
+      'application/json; charset="iso-8859-1"',
+      'application/json; charset=utf-8; a=b; A=c',
+      'application/json; charset=utf-8; charset=utf-8',
+      'application/json; a',
+      'application/json; a=b c',
+      'application/json; a="b',
+      'application/json, text/plain',
+      'application/jose',
+      'Application/JOSE; a=b',
+      'application/vnd.e2e.stream',
+      `application/json; a=${'b'.repeat(255)}`,
       'a b',
     ]) {
       const message = channel.message('POST', '/notes', { text: NOTE, cty });

@@ -42,11 +42,10 @@ describe.each(KINDS)('a request message over %s', (kind) => {
 
   it('may fill E2e-Request to 6,144 bytes, and not more', async () => {
     const channel = channelOf(kind);
-    const cty = 'application/x-www-form-urlencoded';
     const ofLength = (length: number) => {
       for (let query = 300; ; query++) {
-        const header = channel.header('GET', '/notes', { cty, pad: '' });
-        const plaintext = `search=${'x'.repeat(query)}`;
+        const plaintext = JSON.stringify({ query: `search=${'x'.repeat(query)}` });
+        const header = channel.header('GET', '/notes', { meta: plaintext.length, pad: '' });
         const rest = length - channel.seal(header, plaintext).jwe.length;
         const pad = Math.floor((rest * 3) / 4);
         for (const more of [pad - 1, pad, pad + 1]) {
