@@ -2,7 +2,7 @@ import type { NodeEngine } from '../crypto/node.js';
 import { base64urlByteLength } from '../protocol/base64url.js';
 import { MAX_HEADER_BYTES, splitJwe } from '../protocol/jwe.js';
 import { fromUtf8 } from '../protocol/json.js';
-import { keyKind, type KeyKind, type PublicJwk, type SigningJwk } from '../protocol/keys.js';
+import { keyKind, type KeyKind, type PublicJwk } from '../protocol/keys.js';
 import {
   MAX_AGE_SECONDS,
   MAX_AHEAD_SECONDS,
@@ -14,14 +14,13 @@ import { META_BYTES } from '../protocol/meta.js';
 import { E2eProblem } from '../protocol/problem.js';
 import { againInput } from '../protocol/schedule.js';
 import type { Channel } from './channel.js';
-import type { ChannelStore, SessionRef } from './store/channel-store.js';
+import type { ChannelStore, SessionRecord, SessionRef } from './store/channel-store.js';
 import type { DecodedJwe, Opened } from './answer.js';
 import type { OpenedMessage } from './message.js';
 import { shakeHands, type HandshakeAnswer } from './handshake.js';
 import type { IdentityKeys } from './identity.js';
 import type { KeyPool } from './key-pool.js';
 import type { ReplayGuard } from './replay.js';
-import { thumbprint } from './thumbprint.js';
 
 export interface ChannelsOptions {
   readonly keyKinds: readonly KeyKind[];
@@ -30,6 +29,14 @@ export interface ChannelsOptions {
   readonly allowPlainJwe: boolean;
   /** Bytes of plaintext. */
   readonly maxBodySize: number;
+}
+
+/** The session that a handshake is for, and its record. */
+export interface Entered {
+  readonly session: SessionRef | undefined;
+  readonly record: SessionRecord;
+  /** Whether this handshake began the record of a session that other requests have too. */
+  readonly mayRace?: boolean;
 }
 
 /** Where a message stands (PROTOCOL §4): in a body, in a request's header, before frames, or first on a socket. */
@@ -66,36 +73,44 @@ export class Channels {
   /**
    * The server's side of a handshake (PROTOCOL §2). When it returns, the channel is stored and has its windows.
    *
-   * @param bind the device key to bind the session to: only where this handshake creates the session.
+   * @param how `enter` finds the session and reads its record, once. It is called when a key pair is at hand, so that a
+   * handshake that is refused costs the store nothing. `gone` is aborted when the client's connection ends.
    * @throws E2eProblem `key-rejected`, or `busy` where no key pair or store is at hand.
    */
-  async handshake(session: SessionRef | undefined, clientKey: PublicJwk, bind?: SigningJwk): Promise<HandshakeAnswer> {
+  async handshake(
+    ref: SessionRef | undefined,
+    clientKey: PublicJwk,
+    { enter = () => this.#enter(ref), gone }: { enter?: () => Promise<Entered>; gone?: AbortSignal } = {},
+  ): Promise<HandshakeAnswer> {
     const kind = keyKind(clientKey);
     if (!this.options.keyKinds.includes(kind)) {
       throw new E2eProblem('key-rejected', {
         detail: `this server takes keys of kind ${this.options.keyKinds.join(', ')}`,
       });
     }
-    const { session: name, device = bind } = await this.store.session(session?.id);
-    const keyPair = kind === 'RSA' ? await this.pool.take() : this.engine.generateKeyPair(kind);
+    const keyPair = kind === 'RSA' ? await this.pool.take(gone) : this.engine.generateKeyPair(kind);
+    const { session, record, mayRace } = await enter().catch((error: unknown) => {
+      if (kind === 'RSA') this.pool.giveBack(keyPair);
+      throw error;
+    });
     const issuedAt = nowInSeconds();
     const expiresAt = issuedAt + this.options.channelTtl;
     const { channel, answer } = shakeHands(this.engine, this.identity, {
       clientKey,
       keyPair,
-      session: name,
-      device,
+      session: record.session,
+      device: record.device,
       issuedAt,
       expiresAt,
     });
-    await this.store.add(session, channel, bind);
+    await this.store.add(session, record, channel);
+    if (session && mayRace) await this.store.confirm(session, record, channel);
     return answer;
   }
 
-  /** Thumbprint of the device key that a session is bound to, if it is to one. */
-  async deviceOf(session: SessionRef | undefined): Promise<string | undefined> {
-    const { device } = await this.store.session(session?.id);
-    return device && thumbprint(this.engine, device);
+  async #enter(session: SessionRef | undefined): Promise<Entered> {
+    const record = session && (await this.store.session(session.id));
+    return { session, record: record ?? (await this.store.begin(session)) };
   }
 
   /**

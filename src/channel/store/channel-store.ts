@@ -1,47 +1,35 @@
 import { LRUCache } from 'lru-cache';
 import type { NodeEngine } from '../../crypto/node.js';
-import { utf8 } from '../../protocol/json.js';
 import type { SigningJwk } from '../../protocol/keys.js';
+import { E2eProblem } from '../../protocol/problem.js';
+import { Channel } from '../channel.js';
+import type { ReplayGuard } from '../replay.js';
+import { ChannelList, crowdOf, type ChannelEntry } from './channel-list.js';
 import { decodeChannel, encodeChannel } from './channel-record.js';
-import type { Channel } from '../channel.js';
 import { Mutex } from './mutex.js';
 import type { Records } from './records.js';
-import type { ReplayGuard } from '../replay.js';
+import { SessionRecords, type SessionRecord, type SessionRef } from './session-records.js';
 import type { Vault } from './vault.js';
 
-/**
- * A session as channels know it: its secret id, and the first second at which it can be gone. Where there are no
- * cookies there is none (`undefined`), and a channel stands alone: its name finds it, and nothing lists it.
- */
-export interface SessionRef {
-  readonly id: string;
-  /** Seconds since 1970. */
-  readonly expiresAt: number;
+export type { SessionRecord, SessionRef } from './session-records.js';
+
+export interface ChannelStoreOptions {
+  readonly channelsPerSession: number;
+  readonly cached: number;
+  /** Whether a channel without a device key opens nothing, however it came to be. */
+  readonly requiresDevice: boolean;
+  /** Told of a record that is there and cannot be read: damaged, or its secret is gone. */
+  readonly onUnreadable: () => void;
 }
 
-/** What is remembered of a session beside its channels: a record of its own, which no save of the session overwrites. */
-export interface SessionRecord {
-  /** The session's public name, fixed for it. */
-  readonly session: string;
-  /** The device key it is bound to. */
-  readonly device?: SigningJwk | undefined;
-  readonly channels: readonly ChannelEntry[];
-}
-
-interface ChannelEntry {
-  readonly kid: string;
-  /** Seconds since 1970. */
-  readonly expiresAt: number;
-  /** Milliseconds since 1970, when the entry was written. */
-  readonly usedAt: number;
-}
-
-interface Unwrapped {
-  readonly wrapped: string;
-  readonly context: string;
-  readonly channel: Channel;
-  /** The name of its session's record. */
+/** A channel that was unwrapped, and the records that it was found valid by. */
+interface Held {
+  readonly session: string | undefined;
   readonly sessionName: string | undefined;
+  readonly stored: string;
+  readonly storedSession: string | undefined;
+  readonly channel: Channel;
+  readonly epoch: string;
   usedAt: number;
 }
 
@@ -51,45 +39,49 @@ export type FirstChannel = Pick<Channel, 'provesAgain'>;
 const KID = /^[A-Za-z0-9_-]{43}$/;
 
 /**
- * The channels of all sessions (PROTOCOL §2): one record a channel, wrapped under the deployment's secret and bound to
- * the session that made it, and one record a session that lists them. Within this process a session's list changes one
- * step at a time; across servers the worst that two at once can do is a channel too many.
+ * The channels of all sessions (PROTOCOL §2): one record a channel, wrapped under the deployment's secret, bound to the
+ * session that made it and to that session's epoch. Both records are read for each request: what one server ends has
+ * ended on all of them.
  */
 export class ChannelStore {
-  /** Channels already unwrapped. The record in the store decides whether one still exists. */
-  readonly #unwrapped: LRUCache<string, Unwrapped>;
-  readonly #mutex = new Mutex();
+  /** Channels already unwrapped. The records in the store decide whether one is still valid. */
+  readonly #held: LRUCache<string, Held>;
+  readonly #sessions: SessionRecords;
+  readonly #list: ChannelList;
 
   constructor(
     private readonly engine: NodeEngine,
     private readonly records: Records,
     private readonly vault: Vault,
     private readonly replay: ReplayGuard,
-    private readonly options: {
-      readonly channelsPerSession: number;
-      readonly cached: number;
-      /** Told of a record that is there and cannot be read: damaged, another session's, or its secret is gone. */
-      readonly onUnreadable: () => void;
-    },
+    private readonly options: ChannelStoreOptions,
   ) {
-    this.#unwrapped = new LRUCache({ max: options.cached });
+    this.#held = new LRUCache({ max: options.cached });
+    this.#sessions = new SessionRecords(engine, records, vault, options.onUnreadable);
+    this.#list = new ChannelList(engine, records, vault, new Mutex());
   }
 
   /** The channel, where it is this session's and has not ended. What cannot be read counts as absent. */
   async find(session: string | undefined, kid: string, now: number): Promise<Channel | undefined> {
     if (!KID.test(kid)) return undefined;
-    const wrapped = await this.records.get(channelName(kid));
-    if (wrapped === undefined) return undefined;
-    const context = channelContext(session, kid);
-    let held = this.#unwrapped.get(kid);
-    if (held?.wrapped !== wrapped || held.context !== context) {
-      const channel = this.#unwrap(context, kid, wrapped);
-      if (!channel) return undefined;
-      held = this.#keep(session, wrapped, channel);
-    }
-    if (held.channel.expiresAt <= now) return undefined;
+    const known = this.#held.get(kid);
+    const sessionName =
+      session === undefined
+        ? undefined
+        : known?.session === session
+          ? known.sessionName
+          : this.#sessions.nameOf(session);
+    // Asked for together: one round trip.
+    const [stored, storedSession] = await Promise.all([
+      this.records.get(channelName(kid)),
+      sessionName === undefined ? undefined : this.records.get(sessionName),
+    ]);
+    if (stored === undefined) return undefined;
+    const isKnown = known?.stored === stored && known.storedSession === storedSession && known.session === session;
+    const held = isKnown ? known : this.#unwrap({ kid, session, sessionName, stored, storedSession }, known);
+    if (!held || held.channel.expiresAt <= now) return undefined;
+    if (this.options.requiresDevice && !Channel.stateOf(held.channel).device) return undefined;
     held.usedAt = Date.now();
-    if (held.sessionName !== undefined) void this.records.get(held.sessionName).catch(() => undefined);
     return held.channel;
   }
 
@@ -98,86 +90,132 @@ export class ChannelStore {
     return this.find(session, kid, now);
   }
 
-  /** The session's record, or what it begins with. */
-  async session(id: string | undefined): Promise<SessionRecord> {
-    if (id === undefined) return { session: this.engine.encodeBase64url(this.engine.randomBytes(16)), channels: [] };
-    return (await this.#readSession(id)) ?? { session: this.vault.name(id), channels: [] };
+  /** The session's record. */
+  session(id: string): Promise<SessionRecord | undefined> {
+    return this.#sessions.read(id);
+  }
+
+  /** The first record of a session; where there are no cookies, what stands for one. */
+  async begin(
+    session: SessionRef | undefined,
+    given: { device?: SigningJwk; name?: string } = {},
+  ): Promise<SessionRecord> {
+    return session ? this.#sessions.begin(session, given) : this.#sessions.alone(given.device);
+  }
+
+  /** Adds a channel to its session, others making room. Its windows are there before it is. */
+  async add(session: SessionRef | undefined, record: SessionRecord, channel: Channel): Promise<void> {
+    await this.replay.open(channel.kid, channel.expiresAt);
+    await this.#write(session?.id, record.epoch, channel);
+    if (session) await this.#enlist(session, record, channel);
   }
 
   /**
-   * Adds a channel to its session, the least recently used ones making room. Its windows are there before it is. The
-   * handshake that creates a session may bind it to a device key.
+   * For the handshake that began a session's record where others may do so at the same time: has the channel follow the
+   * record that came to stay.
+   *
+   * @throws E2eProblem `busy` where the session ended meanwhile, or is another one now.
    */
-  async add(session: SessionRef | undefined, channel: Channel, device?: SigningJwk): Promise<void> {
-    await this.replay.open(channel.kid, channel.expiresAt);
-    await this.#write(session?.id, channel);
-    if (!session) return;
-    await this.#mutex.run(session.id, async () => {
-      const record = { ...(await this.session(session.id)), ...(device && { device }) };
-      const entries = [...this.#alive(record.channels), entryOf(channel)];
-      const crowd = entries.length - this.options.channelsPerSession;
-      const evicted = crowd > 0 ? [...entries].sort((a, b) => this.#usedAt(a) - this.#usedAt(b)).slice(0, crowd) : [];
-      await this.#writeSession(session, { ...record, channels: entries.filter((entry) => !evicted.includes(entry)) });
-      await this.#end(evicted);
-    });
+  async confirm(session: SessionRef, record: SessionRecord, channel: Channel): Promise<void> {
+    const now = await this.#sessions.read(session.id);
+    if (now?.epoch === record.epoch) return;
+    if (now?.session !== record.session || JSON.stringify(now.device) !== JSON.stringify(record.device)) {
+      throw new E2eProblem('busy');
+    }
+    await this.#write(session.id, now.epoch, channel);
   }
 
-  /** Stores a channel anew, after it changed. */
+  /** Stores a channel anew, after a message on it has proven the device key. */
   async update(session: string | undefined, channel: Channel): Promise<void> {
-    await this.#write(session, channel);
+    const held = this.#held.get(channel.kid);
+    // Its records were found valid a moment ago; where they are not any more, neither is what is written here.
+    if (held?.channel !== channel) throw new E2eProblem('busy');
+    await this.#write(session, held.epoch, channel);
+    if (session === undefined) return;
+    await this.#list.change({ id: session, expiresAt: channel.expiresAt }, (entries) =>
+      entries.map((entry) => (entry.kid === channel.kid ? { ...entry, isProven: true } : entry)),
+    );
   }
 
   /** Ends one channel. */
   async end(channel: Channel): Promise<void> {
-    await this.#end([entryOf(channel)]);
+    await this.#remove([channel]);
+  }
+
+  /** Ends all channels of a session, on every server. Its name and its device key stay. */
+  async revoke(session: SessionRef): Promise<void> {
+    const epoch = await this.#sessions.replaceEpoch(session);
+    await this.#remove(await this.#list.take(session.id));
+    // A server that was writing the record anew, under a new secret, may have brought the old epoch back.
+    if (epoch !== undefined && (await this.#sessions.read(session.id))?.epoch !== epoch) {
+      await this.#sessions.replaceEpoch(session);
+    }
   }
 
   /** Ends all channels of a session, and forgets it. */
   async endSession(id: string): Promise<void> {
-    await this.#mutex.run(id, async () => {
-      const record = await this.#readSession(id);
-      if (!record) return;
-      await this.records.delete(this.#sessionName(id));
-      await this.#end(record.channels);
-    });
+    await this.#sessions.delete(id);
+    await this.#remove(await this.#list.take(id));
   }
 
   /** Takes a channel out of its session's list, so that it outlives the session; `adopt` puts it into another's. */
-  async release(id: string, channel: Channel): Promise<SessionRecord> {
-    return this.#mutex.run(id, async () => {
-      const record = await this.session(id);
-      const kept = { ...record, channels: record.channels.filter(({ kid }) => kid !== channel.kid) };
-      await this.records.set(this.#sessionName(id), this.#wrapSession(id, kept), channel.expiresAt);
-      return kept;
+  async release(session: SessionRef, channel: Channel): Promise<SessionRecord | undefined> {
+    await this.#list.change(session, (entries) => entries.filter(({ kid }) => kid !== channel.kid));
+    return this.#sessions.read(session.id);
+  }
+
+  /** The other half of carrying a channel over: the session's record is there already. */
+  async adopt(session: SessionRef, record: SessionRecord, channel: Channel): Promise<void> {
+    await this.#write(session.id, record.epoch, channel);
+    await this.#enlist(session, record, channel);
+  }
+
+  async #enlist(session: SessionRef, record: SessionRecord, channel: Channel): Promise<void> {
+    const { kid, expiresAt } = channel;
+    const isProven = record.device && Channel.stateOf(channel).isDeviceProven === true;
+    let evicted: readonly ChannelEntry[] = [];
+    await this.#list.change(session, (entries) => {
+      const known = entries.filter((entry) => entry.kid !== kid).map((entry) => this.#latest(entry));
+      const all = [...known, { kid, expiresAt, usedAt: Date.now(), isProven }];
+      // The new one is not among those that make room for it.
+      evicted = crowdOf(known, this.options.channelsPerSession - 1);
+      return all.filter((entry) => !evicted.includes(entry));
     });
+    await this.#sessions.extend(session, record, expiresAt);
+    await this.#remove(evicted);
   }
 
-  /** The other half of carrying a channel over: the new session keeps the old one's name and device key, and this channel. */
-  async adopt(session: SessionRef, old: SessionRecord, channel: Channel): Promise<void> {
-    await this.#write(session.id, channel);
-    await this.#writeSession(session, { ...old, channels: [...old.channels, entryOf(channel)] });
+  async #write(session: string | undefined, epoch: string, channel: Channel): Promise<void> {
+    const context = contextOf(session, epoch, channel.kid);
+    const stored = `${epoch}.${this.vault.wrap(context, encodeChannel(this.engine, channel))}`;
+    await this.records.set(channelName(channel.kid), stored, channel.expiresAt);
+    const sessionName = session === undefined ? undefined : this.#sessions.nameOf(session);
+    // Not found valid yet: the next `find` compares its session's record.
+    const storedSession = session === undefined ? undefined : '';
+    const held = { session, sessionName, stored, storedSession, channel, epoch, usedAt: Date.now() };
+    this.#held.set(channel.kid, held);
   }
 
-  async #write(session: string | undefined, channel: Channel): Promise<void> {
-    const context = channelContext(session, channel.kid);
-    const wrapped = this.vault.wrap(context, encodeChannel(this.engine, channel));
-    await this.records.set(channelName(channel.kid), wrapped, channel.expiresAt);
-    this.#keep(session, wrapped, channel);
-  }
-
-  #keep(session: string | undefined, wrapped: string, channel: Channel): Unwrapped {
-    const held: Unwrapped = {
-      wrapped,
-      context: channelContext(session, channel.kid),
-      channel,
-      sessionName: session === undefined ? undefined : this.#sessionName(session),
-      usedAt: Date.now(),
-    };
-    this.#unwrapped.set(channel.kid, held);
+  /** The channel in these records, where the session's epoch is still the channel's. */
+  #unwrap(
+    found: Omit<Held, 'channel' | 'epoch' | 'usedAt'> & { readonly kid: string },
+    known: Held | undefined,
+  ): Held | undefined {
+    const { kid, session, stored } = found;
+    const dot = stored.indexOf('.');
+    const epoch = session === undefined ? '' : this.#sessions.unwrap(session, found.storedSession)?.epoch;
+    if (dot < 0) this.options.onUnreadable();
+    // Revoked, or of another session: nothing is wrong with the record.
+    if (dot < 0 || epoch === undefined || stored.slice(0, dot) !== epoch) return undefined;
+    const isSame = known?.stored === stored && known.session === session;
+    const channel = isSame ? known.channel : this.#decode(contextOf(session, epoch, kid), kid, stored.slice(dot + 1));
+    if (!channel) return undefined;
+    const held = { ...found, channel, epoch, usedAt: Date.now() };
+    this.#held.set(kid, held);
     return held;
   }
 
-  #unwrap(context: string, kid: string, wrapped: string): Channel | undefined {
+  #decode(context: string, kid: string, wrapped: string): Channel | undefined {
     const bytes = this.vault.unwrap(context, wrapped);
     try {
       if (bytes) return decodeChannel(this.engine, kid, bytes);
@@ -188,60 +226,28 @@ export class ChannelStore {
     return undefined;
   }
 
-  async #end(entries: readonly ChannelEntry[]): Promise<void> {
-    for (const { kid } of entries) {
-      this.#unwrapped.delete(kid);
+  async #remove(channels: readonly { readonly kid: string }[]): Promise<void> {
+    for (const { kid } of channels) {
+      this.#held.delete(kid);
       await this.replay.close(kid);
       await this.records.delete(channelName(kid));
     }
   }
 
-  async #readSession(id: string): Promise<SessionRecord | undefined> {
-    const wrapped = await this.records.get(this.#sessionName(id));
-    if (wrapped === undefined) return undefined;
-    const record = this.vault.unwrapJson(sessionContext(id), wrapped) as SessionRecord | undefined;
-    if (!record) this.options.onUnreadable();
-    return record;
+  /** A list entry with what this process knows better. */
+  #latest(entry: ChannelEntry): ChannelEntry {
+    const held = this.#held.peek(entry.kid);
+    if (!held) return entry;
+    const isProven = entry.isProven === false ? Channel.stateOf(held.channel).isDeviceProven === true : entry.isProven;
+    return { ...entry, isProven, usedAt: Math.max(entry.usedAt, held.usedAt) };
   }
-
-  /** The record stays while the session can, and while a channel of it lives. */
-  async #writeSession(session: SessionRef, record: SessionRecord): Promise<void> {
-    const end = Math.max(session.expiresAt, ...record.channels.map(({ expiresAt }) => expiresAt));
-    await this.records.set(this.#sessionName(session.id), this.#wrapSession(session.id, record), end);
-  }
-
-  /** Not the session's id itself: whoever may list the store's names learns no cookie from it. */
-  #sessionName(id: string): string {
-    return `session:${this.engine.encodeBase64url(this.engine.sha256(utf8(id)))}`;
-  }
-
-  #wrapSession(id: string, record: SessionRecord): string {
-    return this.vault.wrapJson(sessionContext(id), record);
-  }
-
-  #alive(entries: readonly ChannelEntry[]): ChannelEntry[] {
-    const now = Date.now() / 1000;
-    return entries.filter(({ expiresAt }) => expiresAt > now);
-  }
-
-  #usedAt({ kid, usedAt }: ChannelEntry): number {
-    return Math.max(usedAt, this.#unwrapped.peek(kid)?.usedAt ?? 0);
-  }
-}
-
-function entryOf({ kid, expiresAt }: Channel): ChannelEntry {
-  return { kid, expiresAt, usedAt: Date.now() };
 }
 
 function channelName(kid: string): string {
   return `channel:${kid}`;
 }
 
-/** No session's id is empty. */
-function channelContext(session: string | undefined, kid: string): string {
-  return `channel\n${session ?? ''}\n${kid}`;
-}
-
-function sessionContext(id: string): string {
-  return `session\n${id}`;
+/** No session's id is empty, and no epoch has a line break. */
+function contextOf(session: string | undefined, epoch: string, kid: string): string {
+  return `channel\n${session ?? ''}\n${epoch}\n${kid}`;
 }

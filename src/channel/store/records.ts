@@ -10,10 +10,15 @@ export interface Records {
   /** `expiresAt` in seconds since 1970. */
   set(name: string, value: string, expiresAt: number): Promise<void>;
   delete(name: string): Promise<void>;
+  /** Has a record end later. Its value stays, whoever changes it meanwhile; one that is gone stays gone. */
+  extend(name: string, expiresAt: number): Promise<void>;
+  /** Whether `extend` does so. */
+  readonly canExtend: boolean;
 }
 
 /** Records in this process's memory, bounded: at the bound the records that nobody uses make room. */
 export class MemoryRecords implements Records {
+  readonly canExtend = true;
   readonly #records: BoundedMap<string>;
 
   constructor(max: number) {
@@ -34,13 +39,19 @@ export class MemoryRecords implements Records {
     this.#records.delete(name);
     return Promise.resolve();
   }
+
+  extend(name: string, expiresAt: number): Promise<void> {
+    const value = this.#records.peek(name);
+    return value === undefined ? Promise.resolve() : this.set(name, value, expiresAt);
+  }
 }
 
 /** What is used of an express-session store: the part that every store has. */
 export interface SessionStore {
   get(id: string, callback: (error: unknown, session?: unknown) => void): unknown;
   set(id: string, session: never, callback: (error?: unknown) => void): unknown;
-  destroy(id: string, callback: (error?: unknown) => void): unknown;
+  destroy(id: string, callback?: (error?: unknown) => void): unknown;
+  touch?(id: string, session: never, callback: (error?: unknown) => void): unknown;
 }
 
 const PREFIX = 'e2e:';
@@ -66,15 +77,34 @@ export class SessionStoreRecords implements Records {
   }
 
   async set(name: string, value: string, expiresAt: number): Promise<void> {
-    const expires = new Date(expiresAt * 1000);
-    const originalMaxAge = Math.max(1, expires.getTime() - Date.now());
-    const record = { cookie: { expires, originalMaxAge, maxAge: originalMaxAge }, e2e: value };
+    const record = { cookie: cookieUntil(expiresAt), e2e: value };
     await askStore((done) => this.store.set(PREFIX + name, record as never, done), this.timeout);
   }
 
   async delete(name: string): Promise<void> {
     await askStore((done) => this.store.destroy(PREFIX + name, done), this.timeout);
   }
+
+  get canExtend(): boolean {
+    return typeof this.store.touch === 'function';
+  }
+
+  async extend(name: string, expiresAt: number): Promise<void> {
+    const record = { cookie: cookieUntil(expiresAt) };
+    if (this.canExtend) await askStore((done) => this.store.touch!(PREFIX + name, record as never, done), this.timeout);
+  }
+}
+
+/** By this a store knows when a record ends. */
+function cookieUntil(expiresAt: number): object {
+  const expires = new Date(expiresAt * 1000);
+  const originalMaxAge = Math.max(1, expires.getTime() - Date.now());
+  return { expires, originalMaxAge, maxAge: originalMaxAge };
+}
+
+/** Whether a store's entry is one of ours, beside the sessions. */
+export function isRecord(id: unknown): boolean {
+  return typeof id === 'string' && id.startsWith(PREFIX);
 }
 
 /**

@@ -32,21 +32,30 @@ export class Vault {
 
   /** The record, or `undefined` where it is damaged, belongs to another context, or its secret is gone. */
   unwrap(context: string, wrapped: string): Bytes | undefined {
-    const bytes = this.#engine.decodeBase64url(wrapped);
-    if (!bytes || bytes.length < IV_BYTES + TAG_BYTES) return undefined;
-    const iv = bytes.subarray(0, IV_BYTES);
-    const ciphertext = bytes.subarray(IV_BYTES, -TAG_BYTES);
-    const tag = bytes.subarray(-TAG_BYTES);
     for (const key of this.#wrapping) {
-      const record = this.#engine.open(key, iv, utf8(context), ciphertext, tag);
+      const record = this.#open(key, context, wrapped);
       if (record) return record;
     }
     return undefined;
   }
 
+  /** Whether a record that unwraps was wrapped under a secret that is to be replaced. */
+  isOutdated(context: string, wrapped: string): boolean {
+    const [current, ...others] = this.#wrapping;
+    return others.length > 0 && this.#open(current!, context, wrapped) === undefined;
+  }
+
   /** 16 bytes that follow from the text, in base64url: the same on every server, and nothing to whoever lacks the secret. */
   name(text: string): string {
     return this.#engine.encodeBase64url(this.#engine.hmac(this.#naming, utf8(text)).subarray(0, 16));
+  }
+
+  #open(key: ContentKey, context: string, wrapped: string): Bytes | undefined {
+    const bytes = this.#engine.decodeBase64url(wrapped);
+    if (!bytes || bytes.length < IV_BYTES + TAG_BYTES) return undefined;
+    const iv = bytes.subarray(0, IV_BYTES);
+    const ciphertext = bytes.subarray(IV_BYTES, -TAG_BYTES);
+    return this.#engine.open(key, iv, utf8(context), ciphertext, bytes.subarray(-TAG_BYTES));
   }
 
   wrapJson(context: string, value: unknown): string {

@@ -126,6 +126,7 @@ export class Exchange {
     const capture = this.#sealing(response, state, message);
     await this.keys.channelsOf(session).admit(session.ref?.id, message, this.tracker.of(raw).at);
     state.message = message;
+    this.keys.watchLogin(request);
     state.besideBody = found.besideBody;
     const { channel, header, plaintext } = message;
     const ms = performance.now() - from;

@@ -10,6 +10,7 @@ import { nodeEngine } from '../../crypto/node.js';
 import { E2eProblem } from '../../protocol/problem.js';
 import { MAKE_SECRET, type ShownOptions } from '../options/e2e.options.js';
 import type { DefaultSession } from './default-session.js';
+import { watchStore, type Regenerating } from './session-watch.js';
 import { RateLimitedLogger } from '../request/rate-limited-logger.js';
 
 /** Channels already unwrapped that one store's `ChannelStore` keeps at hand. */
@@ -24,6 +25,8 @@ export interface ChannelParts {
   readonly pool: KeyPool;
   readonly identity: IdentityKeys;
   readonly logger: Logger;
+  /** Called around each replacement of a session by a new one. */
+  readonly regenerating: Regenerating;
 }
 
 interface StoreChannels {
@@ -47,21 +50,27 @@ export class ChannelRegistry {
     const channelStore = new ChannelStore(nodeEngine, this.#recordsOf(store), vault, replay, {
       channelsPerSession: options.channelsPerSession,
       cached: CACHED_CHANNELS,
+      requiresDevice: options.deviceBinding === 'required',
       onUnreadable: () => this.#log.say('warn', UNREADABLE),
     });
     const made = {
       store: channelStore,
       channels: new Channels(nodeEngine, channelStore, pool, identity, replay, options),
     };
-    endChannelsWithSessions(store, channelStore);
+    watchStore(store, channelStore, options.storeTimeout, this.parts.regenerating);
     this.#known.set(store, made);
     return made;
+  }
+
+  /** Whether `of` can have channels in this store: not in one of the application's own without a secret. */
+  isReady(store: SessionStore): boolean {
+    return this.parts.options.hasSecret || this.parts.defaultSession.owns(store);
   }
 
   /** The defaultSession session store counts and evicts sessions; channels get a place of their own beside it. */
   #recordsOf(store: SessionStore): Records {
     const { options, defaultSession } = this.parts;
-    if (defaultSession.owns(store)) return new MemoryRecords(2 * options.maxChannels); // one for the channel, one for its session
+    if (defaultSession.owns(store)) return new MemoryRecords(3 * options.maxChannels); // the channel, its session, and that one's list
     if (!options.hasSecret) {
       this.#log.say('error', missingSecret());
       throw new E2eProblem('busy');
@@ -74,15 +83,6 @@ export class ChannelRegistry {
 /** By its name: those of express-session and memorystore, and the one that @fastify/session brings. */
 function isInMemory(store: SessionStore): boolean {
   return ['MemoryStore', 'Store'].includes(store.constructor.name);
-}
-
-/** A session that is destroyed or regenerated takes its channels with it, even if a late save of it brings it back. */
-function endChannelsWithSessions(store: SessionStore, channels: ChannelStore): void {
-  const destroy = store.destroy.bind(store);
-  store.destroy = (id, callback) => {
-    if (!id.startsWith('e2e:')) void channels.endSession(id).catch(() => undefined);
-    return destroy(id, callback);
-  };
 }
 
 /** Why a session store that is not the defaultSession one needs a secret, and how to make one. */

@@ -1,26 +1,29 @@
 import { Inject, Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
-import { nowInSeconds, type Binding, type Channels } from '../../channel/channels.js';
+import { nowInSeconds, type Binding, type Channels, type Entered } from '../../channel/channels.js';
 import type { Answer, OpenedMessage } from '../../channel/message.js';
 import type { E2eEvents } from '../../channel/events.js';
 import type { HandshakeAnswer } from '../../channel/handshake.js';
 import { IdentityKeys, type IdentityKeyInput, type PublishedIdentityKey } from '../../channel/identity.js';
 import { KeyPool } from '../../channel/key-pool.js';
-import { Mutex } from '../../channel/store/mutex.js';
+import type { ChannelStore } from '../../channel/store/channel-store.js';
 import { observed } from '../../channel/observed-replay-guard.js';
 import { MemoryReplayGuard, type ReplayGuard } from '../../channel/replay.js';
-import { thumbprint } from '../../channel/thumbprint.js';
+import type { SessionStore } from '../../channel/store/records.js';
 import { Vault } from '../../channel/store/vault.js';
 import { nodeEngine } from '../../crypto/node.js';
-import { keyKind, parsePublicKey, parseSigningKey, type SigningJwk } from '../../protocol/keys.js';
+import { keyKind, parsePublicKey } from '../../protocol/keys.js';
 import { E2eProblem } from '../../protocol/problem.js';
+import { Carrier } from './carrier.js';
 import { ChannelRegistry } from './channel-registry.js';
+import { Entrance, withoutSession } from './entrance.js';
 import { E2E_EVENTS, E2E_OPTIONS, resolveOptions, type E2eOptions, type ShownOptions } from '../options/e2e.options.js';
-import { E2eException } from '../request/e2e.exception.js';
+import { whileConnected } from '../request/connection.js';
 import { DefaultSession } from './default-session.js';
 import { openedMessageOf } from '../request/exchange-state.js';
 import { wrongIdentityKey } from '../options/option-check.js';
 import { RateLimitedLogger } from '../request/rate-limited-logger.js';
 import { sessionOf, type HttpSession } from './session.js';
+import { watchSession } from './session-watch.js';
 
 /** What a message must say it belongs to; it stands in a body unless said otherwise. */
 export type MessageBinding = Omit<Binding, 'place'> & Partial<Pick<Binding, 'place'>>;
@@ -40,7 +43,8 @@ export class KeyService implements OnApplicationShutdown {
   readonly #pool: KeyPool;
   readonly #vault: Vault;
   readonly #registry: ChannelRegistry;
-  readonly #carrying = new Mutex();
+  readonly #carrier: Carrier;
+  readonly #entrance: Entrance;
 
   constructor(
     @Inject(E2E_OPTIONS) options: E2eOptions,
@@ -64,7 +68,16 @@ export class KeyService implements OnApplicationShutdown {
       pool: this.#pool,
       identity: this.#identity,
       logger: this.#logger,
+      regenerating: (request, makeNew) => this.#carrier.regenerating(request, makeNew),
     });
+    const storeOf = ({ store }: HttpSession): ChannelStore => this.#registry.of(store).store;
+    this.#carrier = new Carrier({
+      sessionOf: (request) => defaultSession.cookieless ?? sessionOf(request),
+      storeOf,
+      storeTimeout: this.options.storeTimeout,
+      onLeftBehind: () => this.#log.say('warn', LOGIN_LEFT_CHANNEL),
+    });
+    this.#entrance = new Entrance(this.options, storeOf, this.#log);
   }
 
   /** @internal Makes the first key pairs, and checks where windows are kept: not in an application that answers no HTTP. */
@@ -96,10 +109,16 @@ export class KeyService implements OnApplicationShutdown {
   async createChannel(request: object, publicKey: unknown, device?: unknown): Promise<HandshakeAnswer> {
     const from = performance.now();
     const clientKey = parsePublicKey(publicKey);
-    // A flood of handshakes is turned away before it costs the session store anything.
-    if (clientKey.kty === 'RSA' && this.#pool.isExhausted) throw new E2eProblem('busy');
-    const { session, bind } = await this.#sessionFor(request, device);
-    const answer = await this.channelsOf(session).handshake(session.ref, clientKey, bind);
+    const deviceKey = this.#entrance.deviceKeyOf(device);
+    let session = this.sessionOf(request);
+    const enter = async (): Promise<Entered> => {
+      const entered = await this.#entrance.enter(session, deviceKey);
+      ({ session } = entered);
+      return { ...entered, session: session.ref };
+    };
+    const answer = await whileConnected(request, (gone) =>
+      this.channelsOf(session).handshake(session.ref, clientKey, { enter, gone }),
+    );
     try {
       // Not left to the end of the response: an answer whose session was not saved is of no use to the client.
       await session.persist(this.options.storeTimeout);
@@ -130,47 +149,33 @@ export class KeyService implements OnApplicationShutdown {
   }
 
   /**
-   * Ends all channels of the request's session; without cookies, the one that the request came on. Clients shake hands
-   * again with their next request.
+   * Ends all channels of the request's session, on every server; without cookies, the one that the request came on.
+   * The session and its device key stay. Clients open a new channel with their next request.
    */
   async revoke(request: object): Promise<void> {
     const { ref, store } = this.sessionOf(request);
     const channels = this.#registry.of(store).store;
     const channel = openedMessageOf(request)?.channel;
-    if (ref) await channels.endSession(ref.id);
+    if (ref) await channels.revoke(ref);
     else if (channel) await channels.end(channel);
   }
 
   /**
    * Makes a new session in place of the request's, as a login should, and carries the request's own channel over to it;
-   * every other channel of the old session ends. On a plain request it only makes the new session. Without cookies
-   * there is nothing to carry: the channel itself is what the caller is known by.
+   * every other channel of the old session ends. On a plain request the new session keeps the device key and no channel:
+   * the page that such a login returns to calls `client.handshake()`. Without cookies there is nothing to carry: the
+   * channel itself is what the caller is known by.
    *
-   * Of two at the same time on one channel the second is refused as `busy`.
+   * Where somebody is logged in already and another user logs in, call `session.regenerate()` instead: then no channel is
+   * carried over. With passport, that is found out by itself. Of two logins at the same time on one session the second
+   * is refused as `busy`.
    *
    * @param regenerate how the new session is made. Default: `session.regenerate()`. For passport:
    * `() => new Promise((resolve, reject) => req.logIn(user, (error) => (error ? reject(error) : resolve())))`.
    */
   async carryOver(request: object, regenerate?: () => Promise<void>): Promise<void> {
     const before = this.sessionOf(request);
-    const { ref } = before;
-    const channel = openedMessageOf(request)?.channel;
-    const makeNew = regenerate ?? (() => before.regenerate());
-    if (!channel || !ref) return makeNew();
-    await this.#carrying.run(channel.kid, async () => {
-      // Of two logins at once on one channel the first has ended the session that the second would carry over from.
-      if (!(await before.exists(this.options.storeTimeout))) throw new E2eException(new E2eProblem('busy'));
-      const { store } = this.#registry.of(before.store);
-      const old = await store.release(ref.id, channel);
-      let after = ref;
-      try {
-        await makeNew();
-        after = this.sessionOf(request).ref ?? ref;
-      } finally {
-        await store.adopt(after, after.id === ref.id ? old : { ...old, channels: [] }, channel);
-      }
-      await this.sessionOf(request).persist(this.options.storeTimeout);
-    });
+    await this.#carrier.carryOver(request, regenerate ?? (() => before.regenerate()));
   }
 
   /** The public identity keys, as `GET /e2e/identity` answers them; the first one signs. */
@@ -202,48 +207,30 @@ export class KeyService implements OnApplicationShutdown {
    */
   sessionOf(request: object): HttpSession {
     const session = this.defaultSession.cookieless ?? sessionOf(request);
-    if (!session) throw this.#withoutSession();
+    if (!session) throw withoutSession(this.#log);
     return session;
   }
 
-  #withoutSession(): E2eProblem {
-    this.#log.say(
-      'error',
-      'A request has no session: its store does not answer, or with `session: false` the application has no session middleware before this route.',
-    );
-    return new E2eProblem('busy');
+  /**
+   * @internal Has channels end with their session, whoever ends it. For every request, sealed or not: a logout may be the
+   * first that this process hears of.
+   */
+  watch(request: object): void {
+    const { sessionStore } = request as { sessionStore?: SessionStore };
+    if (sessionStore && this.#registry.isReady(sessionStore)) this.#registry.of(sessionStore);
   }
 
-  /** The session that a handshake is for, and the device key to bind it to where the handshake creates it. */
-  async #sessionFor(
-    request: object,
-    device: unknown,
-  ): Promise<{ session: HttpSession; bind?: SigningJwk | undefined }> {
-    const session = this.sessionOf(request);
-    if (this.options.deviceBinding === 'off') return { session };
-    if (device === undefined) {
-      throw new E2eProblem('key-rejected', { detail: 'this server takes handshakes with a device key only' });
-    }
-    const key = parseSigningKey(device);
-    if (!(await session.exists(this.options.storeTimeout))) return { session, bind: key };
-    const bound = await this.channelsOf(session).deviceOf(session.ref);
-    if (bound === thumbprint(nodeEngine, key)) return { session };
-    if (bound === undefined) this.#warnOfPlainSession();
-    const fresh = session.createSibling?.();
-    if (!fresh) throw this.#withoutSession();
-    return { session: fresh, bind: key };
-  }
-
-  #warnOfPlainSession(): void {
-    this.#log.say(
-      'warn',
-      'A handshake with a device key came on a session that began without one, and was answered on a new session: only ' +
-        'the handshake that creates a session can bind it. Have clients shake hands (client.handshake()) before the ' +
-        'first plain route that keeps a session, such as an OAuth redirect, and regenerate sessions with ' +
-        'KeyService.carryOver(), which keeps the device key.',
-    );
+  /** @internal The same for a sealed request, once it was let in: its session may be replaced by a login. */
+  watchLogin(request: object): void {
+    if (!this.defaultSession.cookieless) watchSession(request, this.#carrier.regenerating);
   }
 }
+
+const LOGIN_LEFT_CHANNEL =
+  'A sealed request replaced its session (session.regenerate(), as passport’s logIn() and logOut() do), and its channel ' +
+  'ended with the old one, which held data and so may have been somebody’s. Clients get handshake-required with their ' +
+  'next request, and send again only what is safe. After a logout that is right. For a login, keep the channel: await ' +
+  'keys.carryOver(request), or keys.carryOver(request, () => logIn…) with KeyService.';
 
 function readIdentityKeys(keys: readonly IdentityKeyInput[]): IdentityKeys {
   try {

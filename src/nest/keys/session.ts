@@ -16,13 +16,19 @@ export interface HttpSession {
    * where it ended since this request began: saving it would bring it back.
    */
   persist(timeout: number): Promise<void>;
+  /** Whether the request brought its cookie; else it is new, and no other request has it. */
+  readonly isKnown: boolean;
+  /** Whether it holds nothing of the application's: it is nobody's. */
+  readonly isBlank: boolean;
+  /** Whom passport has logged in, where it is in use. */
+  readonly user: string | undefined;
   /** Makes a new session in its place. */
   regenerate(): Promise<void>;
   /** Makes a new session beside it, which stays as it was; `undefined` where the platform has no public way to. */
   readonly createSibling: (() => HttpSession | undefined) | undefined;
 }
 
-type Callback = (error?: unknown) => void;
+export type Callback = (error?: unknown) => void;
 
 /** What the two session middlewares have in common, and what only one of them has. */
 interface AnySession {
@@ -30,6 +36,7 @@ interface AnySession {
   sessionId?: string;
   cookie?: { expires?: Date | string | null; originalMaxAge?: number | null };
   e2e?: unknown;
+  passport?: { readonly user?: unknown };
   save(callback: Callback): unknown;
   regenerate(callback: Callback): unknown;
 }
@@ -51,6 +58,9 @@ export function sessionOf(request: object): HttpSession | undefined {
   return {
     ref: { id, expiresAt: nowInSeconds() + lifetimeOf(session) },
     store: sessionStore,
+    isKnown: cameWith(request, id),
+    isBlank: isBlank(session),
+    user: userOf(session),
     exists,
     persist: async (timeout) => {
       const isStored = await exists(timeout);
@@ -58,7 +68,8 @@ export function sessionOf(request: object): HttpSession | undefined {
       // Whoever holds a handshake's body back until the user has logged out must not bring the session back.
       if (!isStored && cameWith(request, id)) throw new E2eProblem('busy');
       session.e2e = 1;
-      await called((done) => session.save(done));
+      if (!isStored) firstSaves.add(session);
+      await called((done) => session.save(done)).finally(() => firstSaves.delete(session));
     },
     regenerate: () => called((done) => session.regenerate(done)),
     createSibling:
@@ -70,11 +81,17 @@ export function sessionOf(request: object): HttpSession | undefined {
   };
 }
 
+/** Sessions that the module is saving for the first time: their store does not have them yet. */
+export const firstSaves = new WeakSet<object>();
+
 /** What stands for a session where there are no cookies: nothing to look up, to save or to make anew. */
 export function cookielessSession(store: SessionStore): HttpSession {
   return {
     ref: undefined,
     store,
+    isKnown: false,
+    isBlank: true,
+    user: undefined,
     exists: () => Promise.resolve(false),
     persist: () => Promise.resolve(),
     regenerate: () => Promise.resolve(),
@@ -88,12 +105,24 @@ function cameWith(request: object, id: string): boolean {
   return cookie.includes(id) || cookie.includes(encodeURIComponent(id));
 }
 
+/** Beside what the module and the session middleware put there. */
+function isBlank(session: AnySession): boolean {
+  return (
+    Object.keys(session).every((name) => ['cookie', 'e2e', 'passport'].includes(name)) && userOf(session) === undefined
+  );
+}
+
+function userOf({ passport }: AnySession): string | undefined {
+  return passport?.user === undefined ? undefined : JSON.stringify(passport.user);
+}
+
 function lifetimeOf({ cookie }: AnySession): number {
   const maxAge = cookie?.originalMaxAge;
   return typeof maxAge === 'number' && maxAge > 0 ? Math.ceil(maxAge / 1000) : DAY_SECONDS;
 }
 
-function called(action: (done: Callback) => unknown): Promise<void> {
+/** What calls back, as a promise. */
+export function called(action: (done: Callback) => unknown): Promise<void> {
   return new Promise((resolve, reject) => {
     action((error) => {
       if (error) reject(error instanceof Error ? error : new Error('the session store failed'));

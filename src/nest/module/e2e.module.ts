@@ -133,7 +133,7 @@ export class E2eModule extends ConfigurableModuleClass implements NestModule, On
     }
     const session = bringsOwn || this.defaultSession.isOff ? undefined : this.defaultSession;
     const reader = new BodyReader(maxBodySize, (request, header) => this.keys.precheck(request, header));
-    await platform.install(reader, session);
+    await platform.install(reader, session, (request) => this.keys.watch(request));
     this.exchange.decoding = {
       maxBodyDepth,
       sealedHeaders: this.keys.options.sealedHeaders.request,

@@ -49,12 +49,17 @@ export class ExpressPlatform implements Platform {
     // Middleware shows what it brings with the first request only.
   }
 
-  install(reader: BodyReader, defaultSession: DefaultSession | undefined): Promise<void> {
+  install(
+    reader: BodyReader,
+    defaultSession: DefaultSession | undefined,
+    watch: (request: object) => void,
+  ): Promise<void> {
     this.#noteAtTheDoor();
     if (defaultSession) this.adapter.use(this.#sessionWhereThereIsNone(defaultSession));
     this.adapter.use((request: Request, response: Response, next: NextFunction) => {
       // The session's store took too long, and the deadline has answered.
       if (response.writableEnded) return;
+      watch(request);
       reader.read(request).then(
         () => next(),
         () => request.destroy(),

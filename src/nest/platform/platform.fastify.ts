@@ -67,13 +67,18 @@ export class FastifyPlatform implements Platform {
     });
   }
 
-  async install(reader: BodyReader, defaultSession: DefaultSession | undefined): Promise<void> {
+  async install(
+    reader: BodyReader,
+    defaultSession: DefaultSession | undefined,
+    watch: (request: object) => void,
+  ): Promise<void> {
     const instance = this.#instance;
     // What the application registered is there only now, and what comes twice would stop it.
     await instance.after();
     // What is injected never passes the server.
     instance.addHook('onRequest', (request, reply, done) => {
       this.tracker.note(request.raw, reply.raw);
+      watch(request);
       done();
     });
     if (defaultSession && !this.hasOwnSession()) await this.#installSession(defaultSession);

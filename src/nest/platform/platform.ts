@@ -13,8 +13,15 @@ export interface Platform {
   readonly requireSession: () => void;
   /** Whether a new session can be made beside a request's own, which device keys need. */
   readonly createsSiblingSessions: boolean;
-  /** Puts the session (where the application has none) and the body reader in place, before any route. */
-  readonly install: (reader: BodyReader, session: DefaultSession | undefined) => Promise<void>;
+  /**
+   * Puts the session (where the application has none) and the body reader in place, before any route. `watch` is called
+   * for each request, once its session store is known.
+   */
+  readonly install: (
+    reader: BodyReader,
+    session: DefaultSession | undefined,
+    watch: (request: object) => void,
+  ) => Promise<void>;
   /** Puts the opening of unmatched requests in place, after all routes. */
   readonly installTail: (enter: EnterUnmatched) => void;
   /** Told of each sealed request and handshake before the platform has it, where that makes it cheaper. */

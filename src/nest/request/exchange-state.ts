@@ -38,6 +38,8 @@ export interface ExchangeState {
   besideBody?: boolean;
   /** Its response, once that was taken over. */
   capture?: ResponseCapture;
+  /** Whether its session is being replaced, so that the replacement inside does not do it a second time. */
+  isCarrying?: boolean;
   /** Why it was refused. */
   refusal?: E2eProblem;
 }

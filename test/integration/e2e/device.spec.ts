@@ -198,8 +198,14 @@ describe('Where device keys are required', () => {
     expect(await notes(channel, prove(device, channel.th))).toEqual([]);
     const logins = [1, 2].map(() => channel.message('POST', '/session/login', json({})));
     const replies = await Promise.all(logins.map((message) => send(channel, message)));
-    const sealed = replies.map((reply, index) => channel.open(reply, logins[index]!).status);
-    expect(sealed.sort()).toEqual([200, 503]);
+    // The second one finds its session gone: before its message is opened, or when it comes to carry it over.
+    const outcomes = replies.map((reply, index) =>
+      reply.status === 428 ? 428 : channel.open(reply, logins[index]!).status,
+    );
+    expect([
+      [200, 428],
+      [200, 503],
+    ]).toContainEqual(outcomes.sort());
     const next = await shakeHands(visitor, device);
     expect(next.answer.session).toBe(channel.answer.session);
   });

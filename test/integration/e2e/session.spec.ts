@@ -82,6 +82,7 @@ describe.each(CASES)('On %s, %s', (platform, _, setup) => {
     async (way) => {
       const visitor = app().visitor();
       const [mine, other] = [await visitor.handshake('X25519'), await visitor.handshake('X25519')];
+      expect((await mine.request('POST', '/session/notes', json({ note: 'somebody’s' }))).status).toBe(201);
       const cookie = String(visitor.jar);
       expect((await mine.request('POST', `/session/${way}`)).status).toBe(201);
       for (const channel of [mine, other]) {
@@ -92,6 +93,19 @@ describe.each(CASES)('On %s, %s', (platform, _, setup) => {
       expect(await works(await visitor.handshake('X25519'))).toBe(true);
     },
   );
+
+  it('hands the caller’s channel on where a session that was nobody’s is regenerated, and no other', async () => {
+    const visitor = app().visitor();
+    const [mine, other] = [await visitor.handshake('X25519'), await visitor.handshake('X25519')];
+    const cookie = String(visitor.jar);
+    expect((await mine.request('POST', '/session/regenerate')).status).toBe(201);
+    expect(String(visitor.jar)).not.toBe(cookie);
+    expect([await works(mine), await works(other)]).toEqual([true, false]);
+    const again = await visitor.handshake('X25519');
+    expect(again.answer.session).toBe(mine.answer.session);
+    const late = mine.message('GET', '/session/notes');
+    expectPlainProblem(await mine.post(late, { headers: { cookie } }), 'handshake-required');
+  });
 
   it('carries the caller’s channel over a login, its windows and all, and no other', async () => {
     const visitor = app().visitor();

@@ -26,7 +26,7 @@ export function makeChannels({ records, secrets = ['s'.repeat(32)], allowPlainJw
     records ?? new MemoryRecords(1000),
     new Vault(nodeEngine, secrets),
     replay,
-    { channelsPerSession: 32, cached: 1000, onUnreadable: () => undefined },
+    { channelsPerSession: 32, cached: 1000, requiresDevice: false, onUnreadable: () => undefined },
   );
   const pool = new KeyPool(nodeEngine, 2048, { size: 1 });
   const options = { keyKinds: KEY_KINDS, channelTtl: 3600, allowPlainJwe, maxBodySize: 1 << 20 };

@@ -1,0 +1,110 @@
+import type { NodeEngine } from '../../crypto/node.js';
+import { utf8 } from '../../protocol/json.js';
+import type { SigningJwk } from '../../protocol/keys.js';
+import type { Records } from './records.js';
+import type { Vault } from './vault.js';
+
+/**
+ * A session as channels know it: its secret id, and the first second at which it can be gone. Without cookies there is
+ * no session (`undefined`), and a channel stands alone: its name finds it, and nothing lists it.
+ */
+export interface SessionRef {
+  readonly id: string;
+  /** Seconds since 1970. */
+  readonly expiresAt: number;
+}
+
+/** What is remembered of a session beside its channels: a record of its own, which no save of the session overwrites. */
+export interface SessionRecord {
+  /** The session's public name, fixed for it. */
+  readonly session: string;
+  /** The device key it is bound to. */
+  readonly device?: SigningJwk | undefined;
+  /** Random. A channel is valid only under the epoch in which it was made; to end all channels, replace it. */
+  readonly epoch: string;
+  /** Whether it stands in the store under a secret that is to be replaced. */
+  readonly isOutdated?: boolean;
+}
+
+/** In a store that cannot extend a record, the record has to outlive a session that is prolonged again and again. */
+const WITHOUT_EXTENSION_SECONDS = 30 * 86_400;
+
+/**
+ * The record of each session. A channel is valid only while its session's record has the epoch that the channel was made
+ * in, so one write ends all of a session's channels on every server, those that other servers add meanwhile too. No
+ * handshake writes a record that is there.
+ */
+export class SessionRecords {
+  constructor(
+    private readonly engine: NodeEngine,
+    private readonly records: Records,
+    private readonly vault: Vault,
+    private readonly onUnreadable: () => void,
+  ) {}
+
+  /** Not the session's id itself: whoever may list the store's names learns no cookie from it. */
+  nameOf(id: string): string {
+    return `session:${this.engine.encodeBase64url(this.engine.sha256(utf8(id)))}`;
+  }
+
+  async read(id: string): Promise<SessionRecord | undefined> {
+    return this.unwrap(id, await this.records.get(this.nameOf(id)));
+  }
+
+  /** What a record says. One that cannot be read counts as absent, and so its session's channels are gone. */
+  unwrap(id: string, wrapped: string | undefined): SessionRecord | undefined {
+    if (wrapped === undefined) return undefined;
+    const record = this.vault.unwrapJson(contextOf(id), wrapped) as SessionRecord | undefined;
+    if (!record) this.onUnreadable();
+    return record && this.vault.isOutdated(contextOf(id), wrapped) ? { ...record, isOutdated: true } : record;
+  }
+
+  /** The first record of a session. The handshake that creates a session may bind it to a device key. */
+  async begin(
+    session: SessionRef,
+    { device, name }: { device?: SigningJwk; name?: string } = {},
+  ): Promise<SessionRecord> {
+    const record = { session: name ?? this.vault.name(session.id), device, epoch: this.#epoch() };
+    await this.#write(session, record);
+    return record;
+  }
+
+  /** What stands for the record where a channel stands alone. */
+  alone(device?: SigningJwk): SessionRecord {
+    return { session: this.#epoch(), device, epoch: '' };
+  }
+
+  /** Ends all channels of a session; its name and its device key stay. Returns the new epoch. */
+  async replaceEpoch(session: SessionRef): Promise<string | undefined> {
+    const record = await this.read(session.id);
+    if (!record) return undefined;
+    const epoch = this.#epoch();
+    await this.#write(session, { ...record, epoch });
+    return epoch;
+  }
+
+  /** Has the record live as long as a channel, and as the session. Its value stays what another server made it. */
+  async extend(session: SessionRef, record: SessionRecord, expiresAt: number): Promise<void> {
+    const end = Math.max(session.expiresAt, expiresAt);
+    if (record.isOutdated) await this.#write({ ...session, expiresAt: end }, record);
+    else await this.records.extend(this.nameOf(session.id), end);
+  }
+
+  async delete(id: string): Promise<void> {
+    await this.records.delete(this.nameOf(id));
+  }
+
+  async #write(session: SessionRef, { session: name, device, epoch }: SessionRecord): Promise<void> {
+    const wrapped = this.vault.wrapJson(contextOf(session.id), { session: name, device, epoch });
+    const end = session.expiresAt + (this.records.canExtend ? 0 : WITHOUT_EXTENSION_SECONDS);
+    await this.records.set(this.nameOf(session.id), wrapped, end);
+  }
+
+  #epoch(): string {
+    return this.engine.encodeBase64url(this.engine.randomBytes(16));
+  }
+}
+
+function contextOf(id: string): string {
+  return `session\n${id}`;
+}

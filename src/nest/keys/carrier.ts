@@ -1,0 +1,122 @@
+import type { Channel } from '../../channel/channel.js';
+import type { ChannelStore, SessionRecord, SessionRef } from '../../channel/store/channel-store.js';
+import { Mutex } from '../../channel/store/mutex.js';
+import { E2eProblem } from '../../protocol/problem.js';
+import { E2eException } from '../request/e2e.exception.js';
+import { openedMessageOf, rawRequest, stateOf } from '../request/exchange-state.js';
+import type { HttpSession } from './session.js';
+
+export interface CarrierParts {
+  readonly sessionOf: (request: object) => HttpSession | undefined;
+  readonly storeOf: (session: HttpSession) => ChannelStore;
+  readonly storeTimeout: number;
+  /** Told where a sealed request regenerated its session, and its channel could not go along. */
+  readonly onLeftBehind: () => void;
+}
+
+/**
+ * What a session that takes another one's place keeps of it (PROTOCOL §2): always its device key; on a sealed request
+ * that logs in, its name and that request's channel too.
+ */
+export class Carrier {
+  readonly #mutex = new Mutex();
+
+  constructor(private readonly parts: CarrierParts) {}
+
+  /**
+   * The application says that this request logs in. Of two at the same time on one session the second is `busy`.
+   */
+  carryOver(request: object, makeNew: () => Promise<void>): Promise<void> {
+    return this.#around(request, makeNew, true);
+  }
+
+  /**
+   * A session is regenerated, and nobody says why. Only a session that held nothing, and so was nobody's, hands its
+   * channel on: what was sealed on it before can do no more in the new session than in the old one. Otherwise a request
+   * of one user, held back, could run as the next one.
+   */
+  readonly regenerating = (request: object, makeNew: () => Promise<void>): Promise<void> =>
+    this.#around(request, makeNew, false);
+
+  async #around(request: object, makeNew: () => Promise<void>, isLogin: boolean): Promise<void> {
+    const state = stateOf(rawRequest(request));
+    const before = this.parts.sessionOf(request);
+    if (!before?.ref || state.isCarrying) return makeNew();
+    const { ref } = before;
+    const message = openedMessageOf(request);
+    state.isCarrying = true;
+    try {
+      await this.#mutex.run(ref.id, () =>
+        message && (isLogin || before.isBlank)
+          ? this.#withChannel(request, before, ref, message.channel, makeNew)
+          : this.#withDevice(request, before, ref, makeNew),
+      );
+    } finally {
+      state.isCarrying = false;
+    }
+    if (message && !isLogin && !before.isBlank) this.parts.onLeftBehind();
+  }
+
+  async #withDevice(
+    request: object,
+    before: HttpSession,
+    ref: SessionRef,
+    makeNew: () => Promise<void>,
+  ): Promise<void> {
+    const store = this.parts.storeOf(before);
+    // Read now: the end of the old session takes its record along.
+    const old = await store.session(ref.id);
+    await makeNew();
+    const after = this.parts.sessionOf(request)?.ref;
+    if (after && after.id !== ref.id && old?.device) await store.begin(after, { device: old.device });
+  }
+
+  async #withChannel(
+    request: object,
+    before: HttpSession,
+    ref: SessionRef,
+    channel: Channel,
+    makeNew: () => Promise<void>,
+  ): Promise<void> {
+    const store = this.parts.storeOf(before);
+    // Of two logins at once on one session the first has ended what the second would carry over.
+    const isThere = await before.exists(this.parts.storeTimeout);
+    const old = isThere ? await store.release(ref, channel) : undefined;
+    if (!old) throw new E2eException(new E2eProblem('busy'));
+    let isHanded: boolean;
+    try {
+      await makeNew();
+      isHanded = await this.#hand(store, before, this.parts.sessionOf(request), old, channel);
+    } catch (error) {
+      // Where the old session is still there, so is its channel.
+      await store.adopt(ref, old, channel).catch(() => undefined);
+      throw error;
+    }
+    if (!isHanded) await store.end(channel);
+  }
+
+  /** Says whether the channel goes on. */
+  async #hand(
+    store: ChannelStore,
+    before: HttpSession,
+    after: HttpSession | undefined,
+    old: SessionRecord,
+    channel: Channel,
+  ): Promise<boolean> {
+    if (!after?.ref) return false;
+    const { device } = old;
+    if (after.ref.id === before.ref?.id) {
+      await store.adopt(after.ref, old, channel);
+      return true;
+    }
+    if (before.user !== undefined && before.user !== after.user) {
+      // One user over another: what the first one sealed must not run as the second one.
+      await store.begin(after.ref, device && { device });
+      return false;
+    }
+    const record = await store.begin(after.ref, { name: old.session, ...(device && { device }) });
+    await store.adopt(after.ref, record, channel);
+    await after.persist(this.parts.storeTimeout);
+    return true;
+  }
+}

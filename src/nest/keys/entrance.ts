@@ -1,0 +1,71 @@
+import type { ChannelStore, SessionRecord } from '../../channel/store/channel-store.js';
+import { thumbprint } from '../../channel/thumbprint.js';
+import { nodeEngine } from '../../crypto/node.js';
+import { parseSigningKey, type SigningJwk } from '../../protocol/keys.js';
+import { E2eProblem } from '../../protocol/problem.js';
+import type { ShownOptions } from '../options/e2e.options.js';
+import type { RateLimitedLogger } from '../request/rate-limited-logger.js';
+import type { HttpSession } from './session.js';
+
+/** Finds the session that a handshake is for (PROTOCOL §2, device keys). */
+export class Entrance {
+  constructor(
+    private readonly options: Pick<ShownOptions, 'deviceBinding' | 'storeTimeout'>,
+    private readonly storeOf: (session: HttpSession) => ChannelStore,
+    private readonly log: RateLimitedLogger,
+  ) {}
+
+  deviceKeyOf(device: unknown): SigningJwk | undefined {
+    if (this.options.deviceBinding === 'off') return undefined;
+    if (device === undefined) {
+      throw new E2eProblem('key-rejected', { detail: 'this server takes handshakes with a device key only' });
+    }
+    return parseSigningKey(device);
+  }
+
+  /** The session that a handshake is for, and its record, which is read once: what is decided by it holds for the channel. */
+  async enter(
+    session: HttpSession,
+    device: SigningJwk | undefined,
+  ): Promise<{ session: HttpSession; record: SessionRecord; mayRace?: boolean }> {
+    const store = this.storeOf(session);
+    const begin = async (from: HttpSession, mayRace: boolean) => ({
+      session: from,
+      record: await store.begin(from.ref, device && { device }),
+      mayRace,
+    });
+    if (!session.ref) return begin(session, false);
+    const record = await store.session(session.ref.id);
+    if (!device) return record ? { session, record } : begin(session, session.isKnown);
+    if (record?.device && isSameKey(record.device, device)) return { session, record };
+    if (!record && !(await session.exists(this.options.storeTimeout))) return begin(session, false);
+    // Another device's session, or one that began without a device key.
+    if (!record?.device) this.#warnOfPlainSession();
+    const sibling = session.createSibling?.();
+    if (!sibling) throw withoutSession(this.log);
+    return begin(sibling, false);
+  }
+
+  #warnOfPlainSession(): void {
+    this.log.say(
+      'warn',
+      'A handshake with a device key came on a session that began without one, and was answered on a new session: only ' +
+        'the handshake that creates a session can bind it. Have clients shake hands (client.handshake()) before the ' +
+        'first plain route that keeps a session, such as an OAuth redirect, and regenerate sessions with ' +
+        'KeyService.carryOver(), which keeps the device key.',
+    );
+  }
+}
+
+/** A sealed request, or a handshake, without a session is never let through: it is `busy`, and the log says why. */
+export function withoutSession(log: RateLimitedLogger): E2eProblem {
+  log.say(
+    'error',
+    'A request has no session: its store does not answer, or with `session: false` the application has no session middleware before this route.',
+  );
+  return new E2eProblem('busy');
+}
+
+function isSameKey(one: SigningJwk, other: SigningJwk): boolean {
+  return thumbprint(nodeEngine, one) === thumbprint(nodeEngine, other);
+}
