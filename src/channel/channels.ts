@@ -35,7 +35,7 @@ export interface ChannelsOptions {
 export interface Entered {
   readonly session: SessionRef | undefined;
   readonly record: SessionRecord;
-  /** Whether this handshake began the record of a session that other requests have too. */
+  /** Whether other requests have the session too: one may have begun its record at the same time, or revoked it. */
   readonly mayRace?: boolean;
 }
 

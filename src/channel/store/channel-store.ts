@@ -111,8 +111,8 @@ export class ChannelStore {
   }
 
   /**
-   * For the handshake that began a session's record where others may do so at the same time: has the channel follow the
-   * record that came to stay.
+   * The end of a handshake on a session that others have too. Two first handshakes at once both begin its record, and
+   * one record comes to stay: has the channel follow it.
    *
    * @throws E2eProblem `busy` where the session ended meanwhile, or is another one now.
    */

@@ -36,8 +36,9 @@ export class Entrance {
     });
     if (!session.ref) return begin(session, false);
     const record = await store.session(session.ref.id);
-    if (!device) return record ? { session, record } : begin(session, session.isKnown);
-    if (record?.device && isSameKey(record.device, device)) return { session, record };
+    const mayRace = session.isKnown;
+    if (!device) return record ? { session, record, mayRace } : begin(session, mayRace);
+    if (record?.device && isSameKey(record.device, device)) return { session, record, mayRace };
     if (!record && !(await session.exists(this.options.storeTimeout))) return begin(session, false);
     // Another device's session, or one that began without a device key.
     if (!record?.device) this.#warnOfPlainSession();
