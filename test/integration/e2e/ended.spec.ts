@@ -1,5 +1,5 @@
 import { expect, it } from '@jest/globals';
-import { Body, Controller, Post, Req } from '@nestjs/common';
+import { Controller, Post, Req } from '@nestjs/common';
 import { MemoryStore } from 'express-session';
 import { Encrypted, KeyService, MemoryReplayGuard, type E2eOptions } from '../../../src/index.js';
 import { json, type Channel } from '../../external/conformance/channel.js';
@@ -46,7 +46,7 @@ let entered: () => void = () => undefined;
 @Encrypted()
 class SlowController {
   @Post()
-  async save(@Req() request: WithSession, @Body() _body: unknown): Promise<object> {
+  async save(@Req() request: WithSession): Promise<object> {
     const { session } = request;
     entered();
     await inHandler;
