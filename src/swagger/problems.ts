@@ -9,6 +9,7 @@ import {
 
 type Components = NonNullable<OpenAPIObject['components']>;
 type Responses = NonNullable<Components['responses']>;
+type Schema = NonNullable<Components['schemas']>[string];
 export type ResponseObject = Exclude<Responses[string], { $ref: string }>;
 
 const SCHEMA = 'E2eProblemDetails';
@@ -17,35 +18,48 @@ const SCHEMA = 'E2eProblemDetails';
 const OF_ROUTES = Object.keys(PROBLEMS).filter((name) => name !== 'key-rejected') as ProblemName[];
 const OF_HANDSHAKES: ProblemName[] = ['key-rejected', 'too-large', 'busy'];
 
-/** The problems of sealed routes, by status. */
-export const ROUTE_PROBLEMS = byStatus(OF_ROUTES);
-export const HANDSHAKE_PROBLEMS = byStatus(OF_HANDSHAKES);
-
-/** What the documents of sealed routes refer to. */
-export const PROBLEM_COMPONENTS: Pick<Components, 'schemas' | 'responses'> = {
-  schemas: {
-    [SCHEMA]: {
-      type: 'object',
-      description: 'Why a sealed request was refused (RFC 9457). In the clear unless the message had been opened.',
-      required: ['type', 'title', 'status'],
-      properties: {
-        type: { type: 'string', enum: Object.keys(PROBLEMS).map((name) => PROBLEM_TYPE_PREFIX + name) },
-        title: { type: 'string' },
-        status: { type: 'integer' },
-        detail: { type: 'string' },
-      },
-    },
+const DETAILS: Schema = {
+  type: 'object',
+  description: 'Why a sealed request was refused (RFC 9457). In the clear unless the message had been opened.',
+  required: ['type', 'title', 'status'],
+  properties: {
+    type: { type: 'string', enum: Object.keys(PROBLEMS).map((name) => PROBLEM_TYPE_PREFIX + name) },
+    title: { type: 'string' },
+    status: { type: 'integer' },
+    detail: { type: 'string' },
   },
-  responses: Object.fromEntries(
-    [...byStatus(Object.keys(PROBLEMS) as ProblemName[])].map(([status, names]) => [
-      nameOf(status),
-      problemResponse(names),
-    ]),
-  ),
 };
 
+/**
+ * How a sealed operation names the problems that it may be refused with: `'each'`, by a response for each status;
+ * `'default'`, by one response for all statuses that have none; `'none'`, not at all.
+ */
+export type ProblemStyle = 'each' | 'default' | 'none';
+
+/** Problems, by the status under which an operation has them. */
+export type Problems = ReadonlyMap<string, readonly ProblemName[]>;
+
+export const HANDSHAKE_PROBLEMS = byStatus(OF_HANDSHAKES);
+
+/** The problems of sealed routes. */
+export function routeProblems(style: ProblemStyle): Problems {
+  if (style === 'none') return new Map();
+  return style === 'default' ? new Map([['default', OF_ROUTES]]) : byStatus(OF_ROUTES);
+}
+
+/** What the documents of sealed routes refer to. */
+export function problemComponents(style: ProblemStyle): Pick<Components, 'schemas' | 'responses'> {
+  // One of a status that routes and handshakes share names the problems of both.
+  const all = byStatus(Object.keys(PROBLEMS) as ProblemName[]);
+  const responses = style === 'each' ? [...all] : [...HANDSHAKE_PROBLEMS, ...routeProblems(style)];
+  return {
+    schemas: { [SCHEMA]: DETAILS },
+    responses: Object.fromEntries(responses.map(([status, names]) => [nameOf(status), problemResponse(names)])),
+  };
+}
+
 /** The component that is the response to these problems. */
-export function problemReference(status: number): { $ref: string } {
+export function problemReference(status: string): { $ref: string } {
   return { $ref: `#/components/responses/${nameOf(status)}` };
 }
 
@@ -71,11 +85,11 @@ function problemResponse(names: readonly ProblemName[]): ResponseObject {
   };
 }
 
-function byStatus(names: readonly ProblemName[]): ReadonlyMap<number, readonly ProblemName[]> {
+function byStatus(names: readonly ProblemName[]): Problems {
   const statuses = [...new Set(names.map((name) => PROBLEMS[name].status))];
-  return new Map(statuses.map((status) => [status, names.filter((name) => PROBLEMS[name].status === status)]));
+  return new Map(statuses.map((status) => [`${status}`, names.filter((name) => PROBLEMS[name].status === status)]));
 }
 
-function nameOf(status: number): string {
-  return `E2eProblem${status}`;
+function nameOf(status: string): string {
+  return status === 'default' ? 'E2eProblem' : `E2eProblem${status}`;
 }

@@ -5,7 +5,15 @@ import { SEALING_EXTENSION, type DocumentSealing } from '../swagger-ui/extension
 import { describeChannelRoute } from './channel-routes.js';
 import { sealContent } from './content.js';
 import { mapOperations, type Operation } from './operations.js';
-import { PROBLEM_COMPONENTS, problemReference, ROUTE_PROBLEMS, withProblem, type ResponseObject } from './problems.js';
+import {
+  problemComponents,
+  problemReference,
+  routeProblems,
+  withProblem,
+  type Problems,
+  type ProblemStyle,
+  type ResponseObject,
+} from './problems.js';
 import { routesOf } from './routes.js';
 
 interface Reference {
@@ -15,6 +23,14 @@ interface Reference {
 /** Statuses whose answers have no body, sealed or not. */
 const BODILESS = ['204', '205', '304'];
 
+export interface SealDocumentOptions {
+  /**
+   * How a sealed operation names the problems that it may be refused with: `'each'`, by a response for each status;
+   * `'default'`, by one response for all statuses that have none; `'none'`, not at all. Default `'each'`.
+   */
+  readonly problems?: ProblemStyle;
+}
+
 /**
  * The document with its sealed operations marked: their bodies are `application/jose`, with the schemas of what is inside;
  * an extension says which directions are sealed; the problems of the protocol are among the responses. Sealed is what the
@@ -22,7 +38,11 @@ const BODILESS = ['204', '205', '304'];
  *
  * @throws Error where the application has no E2eModule.
  */
-export function sealDocument(app: INestApplication, document: OpenAPIObject): OpenAPIObject {
+export function sealDocument(
+  app: INestApplication,
+  document: OpenAPIObject,
+  { problems = 'each' }: SealDocumentOptions = {},
+): OpenAPIObject {
   if (SEALING_EXTENSION in document) return document;
   const routes = routesOf(app, document);
   const unknown: string[] = [];
@@ -32,7 +52,7 @@ export function sealDocument(app: INestApplication, document: OpenAPIObject): Op
     if (!route) unknown.push(`${method.toUpperCase()} ${path}`);
     if (route?.channelRoute) return describeChannelRoute(route.channelRoute, operation);
     return route && (route.sealing.request || route.sealing.response)
-      ? sealOperation(document, operation, route.sealing)
+      ? sealOperation(document, operation, route.sealing, routeProblems(problems))
       : operation;
   });
   if (unknown.length > 0) {
@@ -42,19 +62,20 @@ export function sealDocument(app: INestApplication, document: OpenAPIObject): Op
         `"${SEALING_EXTENSION}": { "request": true, "response": true }.`,
     );
   }
+  const { schemas, responses } = problemComponents(problems);
   return {
     ...document,
     [SEALING_EXTENSION]: { path: routes.path } satisfies DocumentSealing,
     paths,
     components: {
       ...document.components,
-      schemas: { ...document.components?.schemas, ...PROBLEM_COMPONENTS.schemas },
-      responses: { ...document.components?.responses, ...PROBLEM_COMPONENTS.responses },
+      schemas: { ...document.components?.schemas, ...schemas },
+      responses: { ...document.components?.responses, ...responses },
     },
   } as OpenAPIObject;
 }
 
-function sealOperation(document: OpenAPIObject, operation: Operation, sealing: Sealing): Operation {
+function sealOperation(document: OpenAPIObject, operation: Operation, sealing: Sealing, problems: Problems): Operation {
   const { requestBody } = operation;
   const responses = Object.entries(operation.responses).map(([status, response]) => [
     status,
@@ -63,7 +84,7 @@ function sealOperation(document: OpenAPIObject, operation: Operation, sealing: S
   const sealed = {
     ...operation,
     [SEALING_EXTENSION]: { request: sealing.request, response: sealing.response },
-    responses: withProblems(document, Object.fromEntries(responses) as Operation['responses']),
+    responses: withProblems(document, Object.fromEntries(responses) as Operation['responses'], problems),
   };
   if (!requestBody || !sealing.request) return sealed;
   const body = resolve(document, 'requestBodies', requestBody);
@@ -74,12 +95,16 @@ function sealResponse(status: string, response: ResponseObject): ResponseObject 
   return BODILESS.includes(status) ? response : { ...response, content: sealContent(response.content ?? {}) };
 }
 
-function withProblems(document: OpenAPIObject, responses: Operation['responses']): Operation['responses'] {
-  const problems = [...ROUTE_PROBLEMS].map(([status, names]) => {
+function withProblems(
+  document: OpenAPIObject,
+  responses: Operation['responses'],
+  problems: Problems,
+): Operation['responses'] {
+  const added = [...problems].map(([status, names]) => {
     const own = responses[status];
     return [status, own ? withProblem(resolve(document, 'responses', own), names) : problemReference(status)];
   });
-  return { ...responses, ...Object.fromEntries(problems) } as Operation['responses'];
+  return { ...responses, ...Object.fromEntries(added) } as Operation['responses'];
 }
 
 /** What a reference to a component means, so that the operation's own can be told apart from others'. */

@@ -3,7 +3,7 @@ import { ApplicationConfig } from '@nestjs/core';
 import { SwaggerModule, type OpenAPIObject, type SwaggerCustomOptions } from '@nestjs/swagger';
 import type { E2eClientOptions } from '../client/options.js';
 import { clientFile, LOADER } from './client-files.js';
-import { sealDocument } from './seal-document.js';
+import { sealDocument, type SealDocumentOptions } from './seal-document.js';
 
 /** The client's options that can be written into a page. */
 export type SealedSwaggerClientOptions = Pick<
@@ -15,10 +15,15 @@ export type SealedSwaggerClientOptions = Pick<
   readonly deviceKey?: boolean;
 };
 
-/** Those of `SwaggerModule.setup`, and two. */
-export interface SealedSwaggerOptions extends SwaggerCustomOptions {
+/** Those of `SwaggerModule.setup`, those of `sealDocument`, and three. */
+export interface SealedSwaggerOptions extends SwaggerCustomOptions, SealDocumentOptions {
   /** Where Swagger UI is; `'api'` unless said. */
   readonly path?: string;
+  /**
+   * Where the document is as it was given, for code generators: the bodies in it are those inside the messages. Default
+   * the path and `-plain-json`, such as `'api-plain-json'`; `false` for nowhere, as with `raw: false`.
+   */
+  readonly plainJsonDocumentUrl?: string | false;
   /** For the client in the page. Where the handshake is, it knows from the document. */
   readonly client?: SealedSwaggerClientOptions;
 }
@@ -43,9 +48,12 @@ const FOLDER = 'e2e-client';
 export function setupSealedSwagger(
   app: INestApplication,
   document: OpenAPIObject | (() => OpenAPIObject),
-  { path = 'api', client = {}, ...options }: SealedSwaggerOptions = {},
+  { path = 'api', client = {}, problems, plainJsonDocumentUrl, ...options }: SealedSwaggerOptions = {},
 ): void {
-  const sealed = typeof document === 'function' ? () => sealDocument(app, document()) : sealDocument(app, document);
+  const seal = (given: OpenAPIObject) => sealDocument(app, given, problems && { problems });
+  let made: OpenAPIObject | undefined;
+  const plain = typeof document === 'function' ? () => (made ??= document()) : document;
+  const sealed = typeof plain === 'function' ? () => seal(plain()) : seal(plain);
   const place = placeOf(app, path, options.useGlobalPrefix);
   // The page is at `place` and at `place/`. As SwaggerModule does, its files are served for either.
   const name = place.slice(place.lastIndexOf('/') + 1);
@@ -58,6 +66,12 @@ export function setupSealedSwagger(
     customJs: [`./${name && `${name}/`}${FOLDER}/${LOADER}`, ...[options.customJs ?? []].flat()],
     swaggerOptions: { ...swaggerOptions, e2e: client, plugins: [plugins, sealing].flat() },
   });
+  const { raw = true } = options;
+  if (plainJsonDocumentUrl !== false && (raw === true || (raw && raw.includes('json')))) {
+    const jsonDocumentUrl = plainJsonDocumentUrl ?? `${path}-plain-json`;
+    const noPage = { ui: false, swaggerUiEnabled: false };
+    SwaggerModule.setup(path, app, plain, { ...options, ...noPage, jsonDocumentUrl, raw: ['json'] });
+  }
 }
 
 function placeOf(app: INestApplication, path: string, useGlobalPrefix = false): string {

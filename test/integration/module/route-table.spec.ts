@@ -1,13 +1,39 @@
 import { expect, it } from '@jest/globals';
+import type { INestApplication } from '@nestjs/common';
+import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
 import fc from 'fast-check';
 import { E2eRoutes } from '../../../src/index.js';
+import { sealDocument } from '../../../src/swagger/index.js';
 import { onEachPlatform, TestApp } from '../e2e/support/apps.js';
 import { appSpec, endpointsOf, setupOf, type Endpoint } from './support/generated.js';
 
 const keyOf = ({ method, path, version }: Endpoint['listed']): string => [method, path, version].join(' ');
 
+interface Directions {
+  readonly request: boolean;
+  readonly response: boolean;
+}
+
+/** What the OpenAPI document says of the endpoints; of those with a version in a header, it has one for all versions. */
+function expectDocumented(nest: INestApplication, endpoints: readonly Endpoint[]): void {
+  const document = sealDocument(nest, SwaggerModule.createDocument(nest, new DocumentBuilder().build()));
+  const found: Record<string, unknown> = {};
+  const expected: Record<string, Directions | undefined> = {};
+  for (const { method, listed, sealing } of endpoints) {
+    if (listed.path.includes('*')) continue;
+    const path = listed.path.replace(':id', '{id}');
+    const operations = document.paths[path] as unknown as Record<string, { 'x-e2e-encryption'?: Directions }>;
+    const place = `${method} ${path}`;
+    const { request = false, response = false } = expected[place] ?? {};
+    found[place] = operations[method.toLowerCase()]!['x-e2e-encryption'];
+    const either = { request: request || sealing.request, response: response || sealing.response };
+    expected[place] = either.request || either.response ? either : undefined;
+  }
+  expect(found).toEqual(expected);
+}
+
 onEachPlatform('Of every kind of controller', (platform) => {
-  it('a route is listed as sealed if, and only if, it refuses plain requests', async () => {
+  it('a route is listed and documented as sealed if, and only if, it refuses plain requests', async () => {
     await fc.assert(
       fc.asyncProperty(appSpec, async (spec) => {
         const endpoints = endpointsOf(spec, platform);
@@ -38,6 +64,7 @@ onEachPlatform('Of every kind of controller', (platform) => {
           }
           const sealed = endpoints.filter(({ sealing }) => sealing.request || sealing.response);
           expect([...listed.keys()].sort()).toEqual(sealed.map((each) => keyOf(each.listed)).sort());
+          expectDocumented(app.nest, endpoints);
         } finally {
           await app.close();
         }

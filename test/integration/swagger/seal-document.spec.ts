@@ -3,6 +3,7 @@ import {
   Controller,
   Get,
   Module,
+  Post,
   VersioningType,
   type INestApplication,
   type NestApplicationOptions,
@@ -10,6 +11,7 @@ import {
 } from '@nestjs/common';
 import { NestFactory, RouterModule } from '@nestjs/core';
 import {
+  ApiDefaultResponse,
   ApiExtension,
   ApiOperation,
   DECORATORS,
@@ -24,7 +26,7 @@ import { PROBLEMS } from '../../../src/protocol/problem.js';
 import { sealDocument } from '../../../src/swagger/index.js';
 import { Log } from '../e2e/support/log.js';
 import { onEachPlatform, type PlatformName } from '../e2e/support/apps.js';
-import { OtherController, ThingController } from './support/things.js';
+import { OtherController, ThingController, WrongDto } from './support/things.js';
 import { faultsOf } from './support/validate.js';
 
 type Json = Record<string, unknown>;
@@ -233,6 +235,40 @@ describe('sealDocument', () => {
         .map(([name, { status }]) => [name, status])
         .sort(),
     );
+  });
+
+  it.each([
+    ['default', ['201', '400', 'default']],
+    ['none', ['201', '400']],
+  ] as const)('names the problems in fewer responses, by option: %s', async (problems, statuses) => {
+    @Controller('defaults')
+    @Encrypted()
+    class DefaultController {
+      @Post()
+      @ApiDefaultResponse({ description: 'Anything else.', type: WrongDto })
+      create(): object {
+        return {};
+      }
+    }
+    const app = await start('express', { controllers: [ThingController, DefaultController] });
+    const document = sealDocument(app, create(app, {}), { problems }) as Sealed;
+    expect(faultsOf(document)).toEqual([]);
+    const responsesOf = (path: string) => document.paths[path]!.post!.responses as Record<string, Json>;
+    expect(Object.keys(responsesOf('/things'))).toEqual(statuses);
+    expect(Object.keys(responsesOf('/defaults'))).toEqual(['default']);
+    const { description } = responsesOf('/defaults').default!;
+    expect(description).toBe('Anything else.');
+    expect(Object.keys(content(responsesOf('/defaults').default) as Json).sort()).toEqual(
+      problems === 'none' ? ['application/jose'] : ['application/jose', 'application/problem+json'],
+    );
+    if (problems === 'default') {
+      expect(responsesOf('/things').default).toEqual({ $ref: '#/components/responses/E2eProblem' });
+    }
+    // Nothing is there that nobody refers to.
+    const references = [...JSON.stringify(document).matchAll(/#\/components\/responses\/(\w+)/g)].map(
+      ([, name]) => name,
+    );
+    expect(Object.keys(document.components!.responses!).sort()).toEqual([...new Set(references)].sort());
   });
 
   it.each(['3.0.0', '3.1.0'])('stays a valid document (OpenAPI %s)', async (openapi) => {

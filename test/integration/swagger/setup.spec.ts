@@ -30,12 +30,19 @@ onEachPlatform('setupSealedSwagger', (platform: PlatformName) => {
       setupSealedSwagger(nest, () => create(nest), {
         ui: false,
         path: 'lazy',
+        problems: 'default',
         useGlobalPrefix: true,
         patchDocumentOnRequest: (_request, _response, document) => ({
           ...document,
           info: { ...document.info, title: 'Patched' },
         }),
       });
+      const noPage = { ui: false };
+      const plainJsonDocumentUrl = 'gen/openapi.json';
+      setupSealedSwagger(nest, create(nest), { ...noPage, path: 'named', useGlobalPrefix: true, plainJsonDocumentUrl });
+      setupSealedSwagger(nest, create(nest), { ...noPage, path: 'none', plainJsonDocumentUrl: false });
+      setupSealedSwagger(nest, create(nest), { ...noPage, path: 'yaml', raw: ['yaml'] });
+      setupSealedSwagger(nest, create(nest), { ...noPage, path: 'off', raw: false });
     },
   });
 
@@ -49,11 +56,31 @@ onEachPlatform('setupSealedSwagger', (platform: PlatformName) => {
     expect((await read(app(), '/docs-yaml')).text).toContain('application/jose');
   });
 
+  it('serves the document as it was given beside it, for code generators', async () => {
+    const document = JSON.parse((await read(app(), '/docs-plain-json')).text) as Json;
+    expect(document).toEqual(JSON.parse(JSON.stringify(create(app().nest))));
+    expect(JSON.stringify(document)).not.toContain('application/jose');
+    expect(document).toHaveProperty(['paths', '/v/things', 'post', 'requestBody', 'content', 'application/json']);
+    expect(JSON.parse((await read(app(), '/v/lazy-plain-json')).text)).toHaveProperty('info.title', 'Patched');
+    expect(JSON.parse((await read(app(), '/v/gen/openapi.json')).text)).toEqual(document);
+    for (const nowhere of [
+      '/docs-plain-yaml',
+      '/v/named-plain-json',
+      '/none-plain-json',
+      '/yaml-plain-json',
+      '/off-plain-json',
+    ]) {
+      expect({ nowhere, status: (await read(app(), nowhere)).status }).toEqual({ nowhere, status: 404 });
+    }
+  });
+
   it('takes a function for the document, and the options of SwaggerModule.setup', async () => {
     const document = JSON.parse((await read(app(), '/v/lazy-json')).text) as Json;
     expect(document).toHaveProperty('info.title', 'Patched');
     expect(document).toHaveProperty(['paths', '/v/things', 'post', 'x-e2e-encryption']);
     expect((await read(app(), '/v/lazy')).status).toBe(404);
+    expect(document).toHaveProperty(['paths', '/v/things', 'post', 'responses', 'default']);
+    expect(document).not.toHaveProperty(['paths', '/v/things', 'post', 'responses', '428']);
     expect((await read(app(), '/v/lazy/e2e-client/swagger-ui/load.js')).status).toBe(404);
   });
 });
