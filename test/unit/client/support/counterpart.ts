@@ -60,7 +60,7 @@ export type Interfere = (
 ) => boolean | Promise<boolean>;
 
 /**
- * The server's side of PROTOCOL.md over node:http, small and apart from the real one: honest unless a test says
+ * The server's side of docs/protocol.md over node:http, small and apart from the real one: honest unless a test says
  * otherwise, and then as hostile as an intermediary that holds the server's keys could be.
  */
 export class Counterpart {
