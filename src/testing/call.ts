@@ -140,16 +140,19 @@ export class E2eCall extends RequestBuilder implements Promise<TestResponse> {
     return this;
   }
 
+  /* eslint-disable @typescript-eslint/no-explicit-any -- as Promise types them */
   then<A = TestResponse, B = never>(
     fulfilled?: ((response: TestResponse) => A | PromiseLike<A>) | null,
-    rejected?: ((reason: unknown) => B | PromiseLike<B>) | null,
+    rejected?: ((reason: any) => B | PromiseLike<B>) | null,
   ): Promise<A | B> {
     return (this.#sent ??= this.#run()).then(fulfilled, rejected);
   }
 
-  catch<B = never>(rejected?: ((reason: unknown) => B | PromiseLike<B>) | null): Promise<TestResponse | B> {
+  catch<B = never>(rejected?: ((reason: any) => B | PromiseLike<B>) | null): Promise<TestResponse | B> {
     return this.then(undefined, rejected);
   }
+
+  /* eslint-enable @typescript-eslint/no-explicit-any */
 
   finally(done?: (() => void) | null): Promise<TestResponse> {
     return this.then().finally(done);
