@@ -97,7 +97,7 @@ onEachPlatform('the handshake is found', (platform) => {
     }
     const testing = await Test.createTestingModule({ controllers: [PlainController] }).compile();
     const app = testing.createNestApplication(
-    // eslint-disable-next-line @typescript-eslint/no-unsafe-class-instance-assignment -- Nest types one adapter
+      // eslint-disable-next-line @typescript-eslint/no-unsafe-class-instance-assignment -- Nest types one adapter
       (platform === 'express' ? new ExpressAdapter() : new FastifyAdapter()) as ExpressAdapter,
     );
     app.useLogger(false);
