@@ -123,9 +123,10 @@ export class Channels {
     const { jwe, header } = this.#read(message, binding.place);
     const channel = await this.#find(session, header.kid);
     const opened = channel.open(jwe, header);
-    if (!opened || !hasRightBody(opened, binding.place)) throw new E2eProblem('message-rejected');
+    if (!opened) throw new E2eProblem('message-rejected', { step: 'decryption' });
+    if (!hasRightBody(opened, binding.place)) throw new E2eProblem('message-rejected', { step: 'placement' });
     if (opened.isDeviceProof) await this.store.update(session, channel);
-    if (!isBoundTo(opened, binding)) throw new E2eProblem('message-rejected');
+    if (!isBoundTo(opened, binding)) throw new E2eProblem('message-rejected', { step: 'binding' });
     return { channel, ...opened };
   }
 
@@ -134,9 +135,9 @@ export class Channels {
    */
   async precheck(session: string | undefined, protectedHeader: string): Promise<E2eProblem | undefined> {
     const header = this.#readHeader(protectedHeader);
-    if (!header) return new E2eProblem('message-rejected');
+    if (!header) return new E2eProblem('message-rejected', { step: 'format' });
     const channel = await this.store.find(session, header.kid, nowInSeconds());
-    return channel ? undefined : new E2eProblem('handshake-required');
+    return channel ? undefined : new E2eProblem('handshake-required', { step: 'channel' });
   }
 
   /**
@@ -148,16 +149,16 @@ export class Channels {
    */
   async admit(session: string | undefined, { header }: OpenedMessage, arrivedAt: number): Promise<void> {
     const age = arrivedAt - header.iat;
-    if (age > MAX_AGE_SECONDS || -age > MAX_AHEAD_SECONDS) throw new E2eProblem('message-stale');
+    if (age > MAX_AGE_SECONDS || -age > MAX_AHEAD_SECONDS) throw new E2eProblem('message-stale', { step: 'time' });
     switch (await this.replay.claim(header.kid, header.alg, header.seq)) {
       case 'new':
         return this.#claimFirst(session, header);
       case 'replayed':
-        throw new E2eProblem('message-replayed');
+        throw new E2eProblem('message-replayed', { step: 'window' });
       case 'stale':
-        throw new E2eProblem('message-stale');
+        throw new E2eProblem('message-stale', { step: 'window' });
       case 'lost':
-        throw new E2eProblem('handshake-required');
+        throw new E2eProblem('handshake-required', { step: 'window' });
     }
   }
 
@@ -170,21 +171,21 @@ export class Channels {
     const first = await this.store.findFirst(session, again.kid, nowInSeconds());
     if (!first?.provesAgain(againInput(again.seq, kid, seq), again.tag)) return;
     const claim = await this.replay.claim(again.kid, 'dir', again.seq);
-    if (claim === 'replayed' || claim === 'stale') throw new E2eProblem('message-replayed');
+    if (claim === 'replayed' || claim === 'stale') throw new E2eProblem('message-replayed', { step: 'again' });
   }
 
   /** The channel of this session, ended where no further answer may be sealed on it (PROTOCOL §3). */
   async #find(session: string | undefined, kid: string): Promise<Channel> {
     const channel = await this.store.find(session, kid, nowInSeconds());
     if (channel?.isSpent) await this.store.end(channel);
-    if (!channel || channel.isSpent) throw new E2eProblem('handshake-required');
+    if (!channel || channel.isSpent) throw new E2eProblem('handshake-required', { step: 'channel' });
     return channel;
   }
 
   /** Step 1: size, five parts, canonical encoding, header members and their types. */
   #read(message: string, place: Place): { jwe: DecodedJwe; header: RequestHeader } {
     const parts = splitJwe(message);
-    if (!parts) throw new E2eProblem('message-rejected');
+    if (!parts) throw new E2eProblem('message-rejected', { step: 'format' });
     if (base64urlByteLength(parts.ciphertext) > this.options.maxBodySize + META_BYTES.max) {
       throw tooLarge(this.options.maxBodySize);
     }
@@ -193,12 +194,14 @@ export class Channels {
     const ciphertext = this.engine.decodeBase64url(parts.ciphertext);
     const tag = this.engine.decodeBase64url(parts.tag);
     const header = this.#readHeader(parts.protected);
-    if (!encryptedKey || !iv || !ciphertext || !tag || !header) throw new E2eProblem('message-rejected');
+    if (!encryptedKey || !iv || !ciphertext || !tag || !header) {
+      throw new E2eProblem('message-rejected', { step: 'format' });
+    }
     if (ciphertext.length - (header.meta ?? 0) > this.options.maxBodySize) throw tooLarge(this.options.maxBodySize);
-    if (header.frames !== FRAMES[place]) throw new E2eProblem('message-rejected');
+    if (header.frames !== FRAMES[place]) throw new E2eProblem('message-rejected', { step: 'placement' });
     const fits =
       header.alg === 'dir' ? encryptedKey.length === 0 : this.options.allowPlainJwe && header.ek === undefined;
-    if (!fits) throw new E2eProblem('message-rejected');
+    if (!fits) throw new E2eProblem('message-rejected', { step: 'format' });
     return { jwe: { text: message, protected: parts.protected, encryptedKey, iv, ciphertext, tag }, header };
   }
 

@@ -1,6 +1,6 @@
 import type { KeyKind } from '../protocol/keys.js';
 import type { KeyManagement } from '../protocol/message.js';
-import type { ProblemName } from '../protocol/problem.js';
+import type { ProblemName, RefusalStep } from '../protocol/problem.js';
 import type { KeyPoolState } from './key-pool.js';
 import type { ClaimResult } from './replay.js';
 
@@ -10,7 +10,7 @@ import type { ClaimResult } from './replay.js';
  * - `handshake`: a channel was made; `ms` with the wait for a key pair and for the store;
  * - `opened`: a message was let in, with all checks; `bytes` of plaintext;
  * - `sealed`: an answer was sealed; `bytes` of plaintext, and the true status;
- * - `refused`: a problem was answered, whose name says why;
+ * - `refused`: a problem was answered, whose name says why, and at which step, which the answer does not tell;
  * - `window`: what became of a claim to a sequence number; `failed` where the window did not answer;
  * - `key-pool`: how many RSA key pairs are ready, and how many handshakes wait for one.
  */
@@ -24,7 +24,7 @@ export type E2eEvent =
       readonly ms: number;
     }
   | { readonly type: 'sealed'; readonly status: number; readonly bytes: number; readonly ms: number }
-  | { readonly type: 'refused'; readonly problem: ProblemName }
+  | { readonly type: 'refused'; readonly problem: ProblemName; readonly step?: RefusalStep }
   | { readonly type: 'window'; readonly claim: ClaimResult | 'failed'; readonly ms: number }
   | ({ readonly type: 'key-pool' } & KeyPoolState);
 

@@ -54,8 +54,15 @@ export function createE2eClient(options: E2eClientOptions = {}): E2eClient {
       if (first && settings.deviceKey && channel.terms.session !== first.channel.terms.session) {
         throw await failure('session-changed', 'changed');
       }
-      const sealed = await sealRequest(request, claim, first, settings);
-      const answer = await readAnswer(await wire.send(sealed), channel, seq, request, settings);
+      const sealed = await sealRequest(request, claim, first, settings).catch((error: unknown) => {
+        channel.release(seq);
+        throw error;
+      });
+      const answer = await readAnswer(await wire.send(sealed), channel, seq, request, settings, {
+        isCopy: first !== undefined,
+        isChannelProven: channel.isProven,
+        cookies: wire.cookieFacts(sealed),
+      });
       if (isOver(answer, settings)) channels.drop(channel);
       // After the first copy's channel has ended, the server may no longer know whether that copy ran.
       if (!mayResend || !isWorthResending(answer) || channel.isExpired) return answer;

@@ -11,6 +11,7 @@ import { load, type PartName } from './parts.js';
  * - `handshake-failed`: the server answered the handshake with a refusal; `problem` and `status` say which;
  * - `handshake-rejected`: the server's answer to the handshake breaks a rule of PROTOCOL §2; nothing of it was kept;
  * - `identity-rejected`: the server did not prove that it holds a pinned identity key; nothing was kept;
+ * - `refused`: the server's module refused the request, in a sealed answer; `problem` says why;
  * - `plain-answer`: an answer that is not sealed, and so not known to be the server's; never data;
  * - `answer-rejected`: a sealed answer that does not open, or does not belong to its request;
  * - `answer-too-large`: an answer over `maxResponseSize`;
@@ -27,6 +28,7 @@ export type E2eClientErrorCode =
   | 'handshake-failed'
   | 'handshake-rejected'
   | 'identity-rejected'
+  | 'refused'
   | 'plain-answer'
   | 'answer-rejected'
   | 'answer-too-large'
@@ -45,11 +47,11 @@ export interface AnswerFacts {
 export class E2eClientError extends Error {
   override readonly name = 'E2eClientError';
   readonly code: E2eClientErrorCode;
-  /** The protocol's problem that a plain answer claims to be (PROTOCOL §8). Nobody vouches for it. */
+  /** The protocol's problem (PROTOCOL §8). With the code `refused` it came sealed; else nobody vouches for it. */
   readonly problem: ProblemName | undefined;
-  /** The HTTP status of a plain answer. Nobody vouches for it. */
+  /** The HTTP status of the answer. But for the code `refused`, nobody vouches for it. */
   readonly status: number | undefined;
-  /** Seconds after which to try again, as a plain answer says. */
+  /** Seconds after which to try again, as the answer's headers say. Nobody vouches for it. */
   readonly retryAfter: number | undefined;
 
   constructor(code: E2eClientErrorCode, message: string, { problem, status, retryAfter }: AnswerFacts = {}) {

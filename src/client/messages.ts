@@ -1,6 +1,15 @@
+import type { CookieFacts } from './call/cookies.js';
+
 interface PlainAnswer {
   readonly problem?: string | undefined;
   readonly status: number;
+  /** Where a redirect leads: an origin, or empty where the platform does not say. */
+  readonly redirect?: string;
+}
+
+interface PlainRequest {
+  readonly method: string;
+  readonly url: string;
 }
 
 /**
@@ -26,9 +35,13 @@ export const MESSAGES = {
   json: ({ method, url }: { method: string; url: string }) => `${method} ${url} was not answered with a JSON object.`,
 
   // handshake-failed
-  refused: ({ method, url, problem, status }: { method: string; url: string } & PlainAnswer) =>
+  refused: ({ method, url, problem, status, redirect }: PlainRequest & PlainAnswer) =>
     `${method} ${url} was answered with ${problem ?? `status ${status}`}` +
-    (problem ? (problem === 'key-rejected' ? KEY_REJECTED : '.') : `: ${statusHint(status)}`),
+    (problem
+      ? problem === 'key-rejected'
+        ? KEY_REJECTED
+        : '.'
+      : `: ${redirect === undefined ? statusHint(status) : redirectHint(redirect, url)}`),
 
   // engine-unsupported
   kinds: ({ engine, keyKind }: { engine: { name: string; kinds: readonly string[] }; keyKind: string }) =>
@@ -56,14 +69,25 @@ export const MESSAGES = {
       'its path, query or sealed header fields are too long for a message, or hold a character that none may hold: send long values as the body of a POST',
     ),
 
+  // refused
+  sealedRefusal: ({ method, path, problem, status, isCopy }: SealedRefusal) =>
+    `The server refused ${method} ${path}: ${problem ?? status}. ${refusalHint(problem, isCopy)}`,
+
   // plain-answer
-  plain: ({ method, path, problem, status }: { method: string; path: string } & PlainAnswer) =>
-    `${method} ${path} got an answer in the clear: ${problem ?? `status ${status}`}. ${plainHint(problem)}`,
+  plain: (facts: PlainRequest & PlainAnswer & { readonly isCopy: boolean }) => {
+    const { method, url, problem, status } = facts;
+    return `${method} ${new URL(url).pathname} got an answer in the clear: ${problem ?? `status ${status}`}. ${plainHint(facts)}`;
+  },
+  lostSession: ({ method, url, isCopy, cookies }: PlainRequest & LostSession) =>
+    `${method} ${new URL(url).pathname}: the server does not find the channel that it has just made` +
+    `${isCopy ? ', twice in a row' : ''}. ${cookieHint(url, cookies)}${isCopy ? '' : ` ${NOT_RESENT}`}`,
 
   // answer-too-large, answer-rejected
   large: ({ limit }: { limit: number }) => `The answer is over maxResponseSize, ${limit} bytes.`,
   unopened: ({ method, path }: { method: string; path: string }) =>
-    `The answer to ${method} ${path} does not open, or is not the answer to this request.`,
+    `The answer to ${method} ${path} does not open, or is the answer to another request. Is there a cache on the way ` +
+    '(a service worker, a CDN) that keeps answers although they say no-store? A sealed query is in no URL, so to such a ' +
+    'cache all searches look the same. Or does something on the way change bodies?',
 
   // redirect-refused
   plainRedirect: () => 'A redirect in the clear is not followed.',
@@ -73,6 +97,17 @@ export const MESSAGES = {
     'The server put this client on another session, and the request was not sent on it. Call client.handshake() to go on ' +
     'with that session, and compare who is logged in before you send anything else.',
 };
+
+interface SealedRefusal extends PlainAnswer {
+  readonly method: string;
+  readonly path: string;
+  readonly isCopy: boolean;
+}
+
+interface LostSession {
+  readonly isCopy: boolean;
+  readonly cookies: CookieFacts;
+}
 
 const KEY_REJECTED = ". Is keyKind one of the server's keyKinds, and does it want a deviceKey?";
 
@@ -89,16 +124,93 @@ function statusHint(status: number): string {
   if (status === 401 || status === 403) {
     return "does a guard stand before it? The module's option `decorators` lets it through.";
   }
+  if (status === 413) return TOO_LARGE_ON_THE_WAY;
   return status >= 500 ? "the server's log says why." : 'are baseUrl and path right?';
 }
 
-function plainHint(problem: string | undefined): string {
+const TOO_LARGE_ON_THE_WAY =
+  'a proxy has a limit for bodies. A sealed body is a third longer than its plaintext, and then some: raise that limit (nginx: client_max_body_size).';
+
+/** A redirect in the clear: somebody on the way, since a sealed answer is none. */
+function redirectHint(redirect: string, from: string): string {
+  const { protocol, host } = new URL(from);
+  if (protocol === 'http:' && redirect === `https://${host}`) {
+    return `it is redirected to HTTPS. Give baseUrl with https://${host}.`;
+  }
+  const where = redirect === '' ? '' : ` to ${redirect}`;
+  return `it is redirected${where} before it reached the application: by a proxy that wants a login, or to another address. Log in there first, or give baseUrl the final address.`;
+}
+
+function plainHint({
+  problem,
+  status,
+  redirect,
+  url,
+  isCopy,
+}: PlainRequest & PlainAnswer & { isCopy: boolean }): string {
   if (!problem) {
+    if (redirect !== undefined) return `Not the server's answer: ${redirectHint(redirect, url)}`;
+    if (status === 413) return `Not the server's answer: ${TOO_LARGE_ON_THE_WAY}`;
     return 'It may be from anyone on the way, so it is not handed over. Is the route sealed? For one that answers in the clear, pass e2e: { response: false }.';
   }
   if (problem === 'handshake-required' || problem === 'message-stale') {
-    return 'It was not sent again: another copy may have been processed. Where that does no harm, call again, or set Idempotency-Key or resend.';
+    return isCopy
+      ? 'It was sent twice, on two channels. Where the server runs as several processes, do they share sessions and windows?'
+      : NOT_RESENT;
   }
   if (problem !== 'message-rejected') return '';
   return 'It did not arrive as it was sealed: does a proxy change its method, path, query or body? With e2e: { request: false }: is the route @Encrypted({ request: false })?';
+}
+
+const NOT_RESENT =
+  'It was not sent again: another copy may have been processed. Where that does no harm, call again, or set Idempotency-Key or resend.';
+
+/** What a sealed refusal means for the caller (PROTOCOL §8). */
+function refusalHint(problem: string | undefined, isCopy: boolean): string {
+  switch (problem) {
+    case 'message-stale':
+      return `It arrived too late, or 1,024 later ones arrived before it, or this device's clock was changed. ${isCopy ? 'It was sent twice.' : NOT_RESENT}`;
+    case 'message-replayed':
+      return isCopy
+        ? 'The request was sent twice, and the first copy may have been processed: its answer is lost.'
+        : 'Another copy of it arrived first.';
+    case 'handshake-required':
+      return `The server has lost the window of its channel: has it restarted? ${isCopy ? 'It was sent twice: do several processes share their windows (replayGuard)?' : NOT_RESENT}`;
+    case 'busy':
+      return 'What the server needs for it, such as its store of windows, does not answer. Try again later.';
+    case 'too-large':
+      return "It is over the server's limit for bodies.";
+    case 'stream-broken':
+      return 'Its body did not arrive whole, and part of it may have been processed.';
+    case undefined:
+    default:
+      return '';
+  }
+}
+
+/** Why the server does not find the session, the likeliest cause first. */
+function cookieHint(url: string, { keeper, isOmitted, refused, sent }: CookieFacts): string {
+  const { hostname, protocol } = new URL(url);
+  if (sent.length > 0) {
+    return (
+      `The client sent the cookie ${sent.map((name) => `"${name}"`).join(', ')}. Is the session's among them, and do all ` +
+      'processes of the server share the store of sessions? A store in memory is one for each process.'
+    );
+  }
+  const lost = 'The session cookie ("e2e.sid", where the module makes the session) did not come along';
+  if (isOmitted) return `${lost}: credentials is 'omit'. Use 'include', or 'same-origin' on the server's own origin.`;
+  if (refused !== undefined) {
+    return `The cookie "${refused}" did not come along: its Domain is not ${hostname}. Correct that, or baseUrl.`;
+  }
+  if (keeper === 'platform' && !('document' in globalThis) && !('WorkerGlobalScope' in globalThis)) {
+    return `${lost}. With cookies: false, whatever sends the requests has to keep cookies.`;
+  }
+  const causes = [
+    protocol === 'http:' && 'it is Secure, and this is plain HTTP',
+    keeper === 'platform' &&
+      'the browser blocks third-party cookies (serve page and API under one site, or set SameSite=None; Secure)',
+    'its Domain or Path leaves out this URL or the handshake',
+    'the server runs as several processes that each keep sessions in memory',
+  ];
+  return `${lost}. Likely causes: ${causes.filter(Boolean).join('; ')}.`;
 }

@@ -27,6 +27,20 @@ export interface ProblemDetails {
   readonly detail?: string;
 }
 
+/** At which step of PROTOCOL §5 a request was refused: for the operator, never on the wire. */
+export type RefusalStep =
+  | 'format'
+  | 'placement'
+  | 'cookie'
+  | 'channel'
+  | 'decryption'
+  | 'device'
+  | 'binding'
+  | 'headers'
+  | 'time'
+  | 'window'
+  | 'again';
+
 /** A refusal. `code` is one of the protocol's problem names; nothing else about its cause is told to the other end. */
 export class E2eProblem extends Error {
   override readonly name = 'E2eProblem';
@@ -36,12 +50,15 @@ export class E2eProblem extends Error {
   readonly detail: string | undefined;
   /** Seconds after which to try again; `busy` only. */
   readonly retryAfter: number | undefined;
+  /** Not on the wire. */
+  readonly step: RefusalStep | undefined;
 
-  constructor(code: ProblemName, options: { detail?: string; retryAfter?: number } = {}) {
+  constructor(code: ProblemName, options: { detail?: string; retryAfter?: number; step?: RefusalStep } = {}) {
     super(options.detail ?? PROBLEMS[code].title);
     this.code = code;
     this.status = PROBLEMS[code].status;
     this.detail = options.detail;
+    this.step = options.step;
     this.retryAfter = code === 'busy' ? (options.retryAfter ?? 1) : undefined;
   }
 

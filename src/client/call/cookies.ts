@@ -11,14 +11,27 @@ interface Cookie {
   readonly expires: number;
 }
 
+/** Who keeps the session's cookie, and of those that came the last one that was not taken. */
+export interface CookieFacts {
+  readonly keeper: 'platform' | 'client' | 'nobody';
+  readonly isOmitted: boolean;
+  readonly refused: string | undefined;
+  /** The names of those that the client sent. */
+  readonly sent: readonly string[];
+}
+
 export class CookieJar {
   readonly #cookies = new Map<string, Cookie>();
+
+  /** The name of the last cookie that was not taken, since its `Domain` is not the server's. */
+  refused: string | undefined;
 
   /** Takes over the `Set-Cookie` headers of an answer to `url`. */
   store(url: URL, headers: Headers): void {
     for (const line of readSetCookie(headers)) {
       const cookie = parseSetCookie(line, url);
-      if (!cookie) continue;
+      if (cookie === 'foreign') this.refused = line.slice(0, line.indexOf('=')).trim();
+      if (!cookie || cookie === 'foreign') continue;
       const key = `${cookie.path};${cookie.name}`;
       if (cookie.expires > Date.now()) this.#cookies.set(key, cookie);
       else this.#cookies.delete(key);
@@ -27,11 +40,19 @@ export class CookieJar {
 
   /** The `Cookie` header of a request to `url`, longest path first (RFC 6265 §5.4), or an empty string. */
   header(url: URL): string {
-    return [...this.#cookies.values()]
-      .filter(({ path, expires }) => expires > Date.now() && isUnder(url.pathname, path))
-      .sort((a, b) => b.path.length - a.path.length)
+    return this.#for(url)
       .map(({ name, value }) => `${name}=${value}`)
       .join('; ');
+  }
+
+  names(url: URL): string[] {
+    return this.#for(url).map(({ name }) => name);
+  }
+
+  #for(url: URL): Cookie[] {
+    return [...this.#cookies.values()]
+      .filter(({ path, expires }) => expires > Date.now() && isUnder(url.pathname, path))
+      .sort((a, b) => b.path.length - a.path.length);
   }
 }
 
@@ -44,7 +65,7 @@ function readSetCookie(headers: Headers): string[] {
   return (headers as Headers).get('set-cookie')?.split(/,(?=\s*[^\s;,=]+=)/) ?? [];
 }
 
-function parseSetCookie(line: string, url: URL): Cookie | undefined {
+function parseSetCookie(line: string, url: URL): Cookie | 'foreign' | undefined {
   const [pair = '', ...attributes] = line.split(';');
   const equals = pair.indexOf('=');
   const name = pair.slice(0, equals).trim();
@@ -62,7 +83,7 @@ function parseSetCookie(line: string, url: URL): Cookie | undefined {
         break;
       case 'domain': {
         const domain = value.replace(/^\./, '').toLowerCase();
-        if (domain && url.hostname !== domain && !url.hostname.endsWith(`.${domain}`)) return undefined;
+        if (domain && url.hostname !== domain && !url.hostname.endsWith(`.${domain}`)) return 'foreign';
         break;
       }
       case 'max-age':

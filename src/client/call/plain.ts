@@ -4,6 +4,7 @@ import type { Answer } from './answer.js';
 import { discard } from './bytes.js';
 import { failure, type E2eClientError } from '../errors.js';
 import type { OutgoingRequest } from './request.js';
+import type { CookieFacts } from './cookies.js';
 
 /**
  * What is not the sealed answer that was due: answers in the clear, and the protocol's problems. Not imported on demand:
@@ -13,12 +14,22 @@ import type { OutgoingRequest } from './request.js';
 const REDIRECTS = [301, 302, 303, 307, 308];
 const BODILESS = [204, 205, 304];
 
+/** How the exchange stands that a plain answer came in. */
+export interface Standing {
+  /** Whether the request was sent again, on a new channel. */
+  readonly isCopy: boolean;
+  /** Whether anything was ever opened on the channel. */
+  readonly isChannelProven: boolean;
+  readonly cookies: CookieFacts;
+}
+
 /** @param body of a problem, where it was not too long; nothing else has been read. */
 export async function readPlainAnswer(
   wire: Response,
   isProblem: boolean,
   body: Uint8Array<ArrayBuffer> | undefined,
   { method, url, plainAnswer, redirect }: OutgoingRequest,
+  standing: Standing,
 ): Promise<Answer> {
   const isRedirect = wire.type === 'opaqueredirect' || REDIRECTS.includes(wire.status);
   if (plainAnswer && isRedirect && redirect !== 'manual') {
@@ -30,8 +41,14 @@ export async function readPlainAnswer(
     return { response: new Response(BODILESS.includes(wire.status) ? null : body, wire) };
   }
   discard(wire);
-  const facts = { ...answerFacts(wire, problem), method, path: url.pathname };
-  return { problem, error: await failure('plain-answer', 'plain', facts) };
+  const facts = { ...answerFacts(wire, problem), method, url: url.href, ...whereTo(wire, url) };
+  const isLost = problem === 'handshake-required' && !standing.isChannelProven;
+  return {
+    problem,
+    error: isLost
+      ? await failure('plain-answer', 'lostSession', { ...facts, ...standing })
+      : await failure('plain-answer', 'plain', { ...facts, ...standing }),
+  };
 }
 
 /** Why a handshake, or the question for identity keys, came to nothing. */
@@ -41,7 +58,8 @@ export function refusal(
   method: string,
   url: string,
 ): Promise<E2eClientError> {
-  return failure('handshake-failed', 'refused', { ...answerFacts(wire, body && readProblem(body)), method, url });
+  const facts = { ...answerFacts(wire, body && readProblem(body)), ...whereTo(wire, new URL(url)) };
+  return failure('handshake-failed', 'refused', { ...facts, method, url });
 }
 
 /** The protocol's problem in a body, where it is one. */
@@ -49,8 +67,19 @@ export function readProblem(body: Uint8Array): ProblemName | undefined {
   return problemName(parseJsonObject(fromAscii(body)));
 }
 
+/** Where a redirect in the clear leads, as far as this platform says: its origin alone, which is enough to know it by. */
+function whereTo({ type, status, headers }: Response, from: URL): { redirect?: string } {
+  if (type === 'opaqueredirect') return { redirect: '' };
+  if (!REDIRECTS.includes(status)) return {};
+  try {
+    return { redirect: new URL(headers.get('location') ?? '', from).origin };
+  } catch {
+    return { redirect: '' };
+  }
+}
+
 /** What an answer in the clear says of itself; nobody vouches for it. */
-function answerFacts({ status, headers }: Response, problem: ProblemName | undefined) {
+export function answerFacts({ status, headers }: Response, problem: ProblemName | undefined) {
   const retryAfter = headers.get('retry-after') ?? '';
   return { problem, status, retryAfter: /^\d+$/.test(retryAfter) ? Number(retryAfter) : undefined };
 }

@@ -135,6 +135,7 @@ export async function sealRequest(
     metaBytes && metaBytes.length <= META_BYTES.max
       ? await channel.seal(seq, binding, metaBytes, plaintext)
       : undefined;
+  signal?.throwIfAborted();
 
   headers.delete(REQUEST_HEADER);
   const init = { ...request.init, method, headers, body: body ?? null, signal: signal ?? null };

@@ -11,7 +11,7 @@ import type { Channel, OpenedAnswer } from '../channel/channel.js';
 import type { Settings } from '../options.js';
 import { failure } from '../errors.js';
 import { readBytes } from './bytes.js';
-import { readPlainAnswer, readProblem } from './plain.js';
+import { answerFacts, readPlainAnswer, readProblem, type Standing } from './plain.js';
 import type { OutgoingRequest } from './request.js';
 
 const REDIRECTS = [301, 302, 303, 307, 308];
@@ -35,12 +35,13 @@ export async function readAnswer(
   seq: number,
   request: OutgoingRequest,
   { maxResponseSize: limit, sealedResponseHeaders }: Settings,
+  standing: Standing,
 ): Promise<Answer> {
   const type = essence(wire.headers.get('content-type') ?? '');
   if (type !== MESSAGE_MEDIA_TYPE) {
     const isProblem = type === PROBLEM_MEDIA_TYPE;
     const body = isProblem ? await readBytes(wire, limit) : undefined;
-    return readPlainAnswer(wire, isProblem, body, request);
+    return readPlainAnswer(wire, isProblem, body, request, standing);
   }
 
   const bytes = await readBytes(wire, limit);
@@ -52,6 +53,13 @@ export async function readAnswer(
   }
 
   const { status, cty } = opened.header;
+  const problem = essence(cty ?? '') === PROBLEM_MEDIA_TYPE ? readProblem(opened.plaintext) : undefined;
+  if (problem) {
+    // Not an answer of the application, which would take the status for its own.
+    const { method, url } = request;
+    const facts = { ...answerFacts(wire, problem), status, method, path: url.pathname, isCopy: standing.isCopy };
+    return { sealed: true, problem, error: await failure('refused', 'sealedRefusal', facts) };
+  }
   const headers = readHeaders(wire, opened, sealedResponseHeaders);
   return {
     response: new Response(BODILESS.includes(status) ? null : (opened.plaintext as Uint8Array<ArrayBuffer>), {
@@ -60,7 +68,6 @@ export async function readAnswer(
       headers,
     }),
     sealed: true,
-    problem: essence(cty ?? '') === PROBLEM_MEDIA_TYPE ? readProblem(opened.plaintext) : undefined,
     location: REDIRECTS.includes(status) ? (headers.get(LOCATION) ?? undefined) : undefined,
   };
 }

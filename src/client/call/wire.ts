@@ -1,6 +1,6 @@
 import { essence, JSON_MEDIA_TYPE, PROBLEM_MEDIA_TYPE } from '../../protocol/media-type.js';
 import { readBytes } from './bytes.js';
-import type { CookieJar } from './cookies.js';
+import type { CookieFacts, CookieJar } from './cookies.js';
 import { need } from '../errors.js';
 import type { Settings } from '../options.js';
 import { checkRuntime } from '../runtime.js';
@@ -58,6 +58,17 @@ export class Wire {
   fetchFor(init: RequestInit): typeof globalThis.fetch | undefined {
     const isOwn = (init as { [SENDER]?: Wire })[SENDER] === this;
     return isOwn ? this.#settings.globalFetch : undefined;
+  }
+
+  /** What is known of why the session's cookie may not come along. */
+  cookieFacts({ url, init: { credentials } }: WireRequest): CookieFacts {
+    const keeper = credentials === 'omit' ? 'nobody' : this.sharesCookies ? 'platform' : 'client';
+    return {
+      keeper,
+      isOmitted: credentials === 'omit',
+      refused: this.#jar?.refused,
+      sent: this.#jar?.names(url) ?? [],
+    };
   }
 
   /** That this runtime has what a call needs. */

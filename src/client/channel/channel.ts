@@ -92,8 +92,11 @@ export class Channel {
   readonly #keys: ChannelKeys;
   readonly #renewAt: number;
   #seq = 0;
+  /** Numbers under the highest whose messages never left. */
+  readonly #released = new Set<number>();
   /** Goes with every message until the first answer (PROTOCOL §2). */
   #dev: string | undefined;
+  #isProven = false;
 
   private constructor(
     engine: CryptoEngine,
@@ -137,12 +140,23 @@ export class Channel {
   }
 
   /**
-   * The next sequence number, which is then spent whatever becomes of its message; `undefined` where the channel is near
+   * The next sequence number, which is then spent unless it is released; `undefined` where the channel is near
    * its end, in time or in messages.
    */
   claim(): number | undefined {
     if (this.#now() >= this.#renewAt || this.#seq >= MAX_MESSAGES_PER_CHANNEL) return undefined;
     return ++this.#seq;
+  }
+
+  /** Takes a number back whose message never left: 1,024 later numbers would make a message under way too old. */
+  release(seq: number): void {
+    this.#released.add(seq);
+    while (this.#released.delete(this.#seq)) this.#seq--;
+  }
+
+  /** Whether an answer was opened on it, so that the server has it and finds it. */
+  get isProven(): boolean {
+    return this.#isProven;
   }
 
   /** Whether the channel has ended, by the server's clock. */
@@ -191,6 +205,7 @@ export class Channel {
     const parts = plaintext && splitMeta(plaintext, header.meta);
     if (!parts || !hasRightBody(header, parts.plaintext, frames)) return undefined;
     this.#dev = undefined;
+    this.#isProven = true;
     const openFrames = async () =>
       new FrameOpener(this.#engine, await this.#streamKey(RESPONSE_FRAMES_INFO, message), header.length);
     return { header, ...parts, openFrames };

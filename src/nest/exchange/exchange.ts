@@ -82,7 +82,7 @@ export class Exchange {
       throw new MethodNotAllowedException();
     }
     try {
-      if (posesAsSealedQuery(raw)) throw new E2eProblem('message-rejected');
+      if (posesAsSealedQuery(raw)) throw new E2eProblem('message-rejected', { step: 'placement' });
       const found = findMessage(raw);
       if (found) await this.#open(request, response, found, route);
       else if (isSealedRoute) throw new E2eProblem('message-required');
@@ -104,7 +104,10 @@ export class Exchange {
     const state = stateOf(rawRequest(request));
     state.refusal = problem;
     state.capture ??= this.#takeOver(response, () => problemAnswer(problem));
-    this.events.emit({ type: 'refused', problem: problem.code });
+    const { code } = problem;
+    const step = problem.step === 'channel' && this.keys.noteLostCookie(request) ? 'cookie' : problem.step;
+    this.events.emit({ type: 'refused', problem: code, ...(step && { step }) });
+    this.#logger.debug(`A request was refused: ${code}${step ? `, at the step "${step}"` : ''}.`);
     return new E2eException(problem);
   }
 
@@ -117,7 +120,9 @@ export class Exchange {
     const raw = rawRequest(request);
     const state = stateOf(raw);
     // A plain body beside a message is a second way in, except where the route was declared to take one.
-    if (found.besideBody && (route.request || !route.response)) throw new E2eProblem('message-rejected');
+    if (found.besideBody && (route.request || !route.response)) {
+      throw new E2eProblem('message-rejected', { step: 'placement' });
+    }
     const from = performance.now();
     const session = this.keys.sessionOf(request);
     const message = await this.#openMessage(raw, session, found);
@@ -139,7 +144,9 @@ export class Exchange {
   /** The interceptor after the guard; or a route to which another one let the request through, and which may ask for more. */
   #enterNext(request: object, response: object, state: ExchangeState, message: OpenedMessage, route: Sealing): void {
     if (route.response && state.capture?.released) this.#sealing(response, state, message);
-    if (route.request && state.besideBody) throw this.refuse(request, response, new E2eProblem('message-rejected'));
+    if (route.request && state.besideBody) {
+      throw this.refuse(request, response, new E2eProblem('message-rejected', { step: 'placement' }));
+    }
   }
 
   #sealing(response: object, state: ExchangeState, message: OpenedMessage): ResponseCapture {
@@ -156,7 +163,9 @@ export class Exchange {
       target: this.keys.options.publicPath + this.tracker.of(raw).target,
       idem: typeof idem === 'string' ? idem : undefined,
     });
-    if (!mayCarry(message, raw, this.keys.options.sealedHeaders.request)) throw new E2eProblem('message-rejected');
+    if (!mayCarry(message, raw, this.keys.options.sealedHeaders.request)) {
+      throw new E2eProblem('message-rejected', { step: 'headers' });
+    }
     return message;
   }
 

@@ -31,7 +31,7 @@ export function findMessage(request: IncomingMessage): FoundMessage | undefined 
     return { text: readBodyOf(request)?.toString('latin1') ?? '', place: 'body', besideBody: false };
   }
   const besideBody = hasBody(request);
-  if (typeof header !== 'string' || inBody) throw new E2eProblem('message-rejected');
+  if (typeof header !== 'string' || inBody) throw new E2eProblem('message-rejected', { step: 'placement' });
   if (header.length > MAX_REQUEST_HEADER_BYTES) throw tooLarge(MAX_REQUEST_HEADER_BYTES);
   return { text: header, place: 'header', besideBody };
 }

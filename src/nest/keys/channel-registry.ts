@@ -11,6 +11,7 @@ import { E2eProblem } from '../../protocol/problem.js';
 import { MAKE_SECRET, type ShownOptions } from '../options/e2e.options.js';
 import type { DefaultSession } from './default-session.js';
 import { watchStore, type Regenerating } from './session-watch.js';
+import { SessionCookie } from './session-cookie.js';
 import { RateLimitedLogger } from '../request/rate-limited-logger.js';
 
 /** Channels already unwrapped that one store's `ChannelStore` keeps at hand. */
@@ -32,6 +33,7 @@ export interface ChannelParts {
 interface StoreChannels {
   readonly store: ChannelStore;
   readonly channels: Channels;
+  readonly sessionCookie: SessionCookie;
 }
 
 /** The channels behind each session store that requests come with: an application mostly has one. */
@@ -56,6 +58,7 @@ export class ChannelRegistry {
     const made = {
       store: channelStore,
       channels: new Channels(nodeEngine, channelStore, pool, identity, replay, options),
+      sessionCookie: new SessionCookie(this.parts.defaultSession.cookieNameFor(store)),
     };
     watchStore(store, channelStore, options.storeTimeout, this.parts.regenerating);
     this.#known.set(store, made);
@@ -101,5 +104,5 @@ export const UNSHARED_WINDOWS =
   "'nestjs-e2e-encryption/redis'. Where one process serves everything, say so: replayGuard: new MemoryReplayGuard().";
 
 const UNREADABLE =
-  'A record in the session store could not be read, and counts as absent: it is damaged, or of another session, or was ' +
-  'encrypted under a secret that is not among those of the option "secret". Its client shakes hands again.';
+  'A record in the session store could not be read, and counts as absent: it belongs to another ' +
+  'session (does the session cookie come along?), or is not encrypted under one of the secrets of the option "secret". Its client shakes hands again.';

@@ -38,6 +38,14 @@ export class DefaultSession implements OnModuleDestroy {
     return store !== undefined && store === (this.#memory as unknown);
   }
 
+  /** The name of the cookie of a session in this store; `undefined` where the session is the application's own. */
+  cookieNameFor(store: SessionStore): string | undefined {
+    if (this.isOff || (store !== (this.#memory as unknown) && store !== (this.#given.store as unknown))) {
+      return undefined;
+    }
+    return this.completeOptions().name;
+  }
+
   /** Whether the options bring a store of their own. */
   get hasForeignStore(): boolean {
     return this.#given.store !== undefined;

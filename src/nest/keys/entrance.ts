@@ -62,7 +62,7 @@ export class Entrance {
 export function withoutSession(log: RateLimitedLogger): E2eProblem {
   log.say(
     'error',
-    'A request has no session: its store does not answer, or with `session: false` the application has no session middleware before this route.',
+    'A request has no session: its store does not answer, or the Path of the session cookie leaves this route out, or with `session: false` the application has no session middleware before this route.',
   );
   return new E2eProblem('busy');
 }

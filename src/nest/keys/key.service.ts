@@ -24,6 +24,7 @@ import { wrongIdentityKey } from '../options/option-check.js';
 import { RateLimitedLogger } from '../request/rate-limited-logger.js';
 import { sessionOf, type HttpSession } from './session.js';
 import { watchSession } from './session-watch.js';
+import { lostCookie } from './session-cookie.js';
 
 /** What a message must say it belongs to; it stands in a body unless said otherwise. */
 export type MessageBinding = Omit<Binding, 'place'> & Partial<Pick<Binding, 'place'>>;
@@ -193,6 +194,16 @@ export class KeyService implements OnApplicationShutdown {
     const session = this.defaultSession.cookieless ?? sessionOf(request);
     // Without a session, the opening of the message says what is missing.
     return session && this.channelsOf(session).precheck(session.ref?.id, protectedHeader);
+  }
+
+  /** @internal Says in the log where a request's channel was not found because its session's cookie did not come along. */
+  noteLostCookie(request: object): boolean {
+    const session = this.defaultSession.cookieless ?? sessionOf(request);
+    if (!session?.ref) return false;
+    const { sessionCookie } = this.#registry.of(session.store);
+    const isLost = sessionCookie.isMissing(request, session.ref.id);
+    if (isLost) this.#log.say('warn', lostCookie(sessionCookie.name));
+    return isLost;
   }
 
   /** @internal What stands in the URL for a sealed query: the same on every server, and nothing to a reader of logs. */

@@ -34,7 +34,7 @@ onEachPlatform('Events', (platform) => {
         { type: 'opened', kind: 'X25519', way: 'dir', bytes: 17, ms: expect.any(Number) },
         { type: 'sealed', status: 200, bytes: 17, ms: expect.any(Number) },
         { type: 'window', claim: 'replayed', ms: expect.any(Number) },
-        { type: 'refused', problem: 'message-replayed' },
+        { type: 'refused', problem: 'message-replayed', step: 'window' },
         { type: 'sealed', status: 409, bytes: expect.any(Number), ms: expect.any(Number) },
         { type: 'refused', problem: 'message-required' },
       ]);

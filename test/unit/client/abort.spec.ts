@@ -17,6 +17,21 @@ describe('a call that is aborted', () => {
     expect(setup.server.handshakes).toBe(0);
   });
 
+  it('before its message leaves, uses no number up', async () => {
+    const client = setup.client();
+    await client.handshake();
+    await client.fetch('/x');
+    const controller = new AbortController();
+    const calls = Array.from({ length: 200 }, () => client.fetch('/x', { signal: controller.signal }));
+    const settled = Promise.allSettled(calls);
+    await Promise.resolve();
+    controller.abort();
+    expect((await settled).every(({ status }) => status === 'rejected')).toBe(true);
+    const left = setup.server.arrivals.length;
+    await client.fetch('/x');
+    expect(setup.server.arrivals.at(-1)!.header.seq).toBe(left + 2);
+  });
+
   it('while it waits for the handshake, leaves the handshake to the others', async () => {
     const arrived = signalled();
     const held: (() => void)[] = [];

@@ -1,7 +1,8 @@
 import { inspect } from 'node:util';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it, jest } from '@jest/globals';
-import { problem, type Interfere } from './support/counterpart.js';
+import { problem, sealedProblem, type Interfere } from './support/counterpart.js';
+import type { E2eClientOptions } from '../../../src/client/index.js';
 import { errorOf, useCounterpart } from './support/harness.js';
 
 const setup = useCounterpart();
@@ -48,6 +49,87 @@ describe('an answer in the clear is a transport error, and never data', () => {
     setup.server.reply = () => ({ status: 409, body: '{"mine":true}' });
     const response = await setup.client().fetch('/x');
     expect([response.status, await response.json()]).toEqual([409, { mine: true }]);
+  });
+});
+
+describe('a refusal by the server’s module, which comes sealed', () => {
+  it.each([
+    ['message-stale', 400],
+    ['message-replayed', 409],
+    ['handshake-required', 428],
+    ['busy', 503],
+    ['too-large', 413],
+    ['stream-broken', 400],
+  ] as const)('%s rejects, and is no answer of the application', async (name, status) => {
+    setup.server.reply = () => ({ ...sealedProblem(status, name), headers: { 'retry-after': '3' } });
+    const error = await errorOf(setup.client().fetch('/x', post));
+    expect(error).toMatchObject({ code: 'refused', problem: name, status, retryAfter: 3 });
+    expect(error.message).toContain(name);
+  });
+
+  it.each([
+    ['another type of problem', '{"type":"https://example.com/stale","status":409}', 'application/problem+json'],
+    ['a name that is none of ours', '{"type":"urn:e2e:problem:mine","status":409}', 'application/problem+json'],
+    ['a problem’s type in JSON', '{"type":"urn:e2e:problem:message-stale"}', 'application/json'],
+  ])('is told apart from %s', async (_, body, cty) => {
+    setup.server.reply = () => ({ status: 409, body, cty });
+    const response = await setup.client().fetch('/x');
+    expect([response.status, await response.text()]).toEqual([409, body]);
+  });
+});
+
+describe('the error says what happened and what to do', () => {
+  type Answer = [status: number, headers: Record<string, string>];
+  it.each<[string, Answer, RegExp]>([
+    [
+      'a login proxy’s redirect',
+      [302, { location: 'https://login.example.com/?next=x' }],
+      /to https:\/\/login\.example\.com before .*login/,
+    ],
+    ['a redirect without a location', [307, {}], /redirected to .* before it reached the application/],
+    ['a proxy’s limit for bodies', [413, {}], /client_max_body_size/],
+    ['a plain answer', [200, {}], /Is the route sealed\?/],
+  ])('%s', async (_, [status, headers], says) => {
+    setup.server.interfere = (response) => (response.writeHead(status, headers).end(), true);
+    expect((await errorOf(setup.client().fetch('/x'))).message).toMatch(says);
+    setup.server.refuse = (response) => (response.writeHead(status, headers).end(), true);
+    const { code, message } = await errorOf(setup.client().handshake());
+    expect(code).toBe('handshake-failed');
+    if (status !== 200) expect(message).toMatch(says);
+  });
+
+  it('a redirect to HTTPS', async () => {
+    const location = `${setup.server.url.replace('http:', 'https:')}/e2e/handshake`;
+    setup.server.refuse = (response) => (response.writeHead(301, { location }).end(), true);
+    const { message } = await errorOf(setup.client().fetch('/x'));
+    expect(message).toContain(`redirected to HTTPS. Give baseUrl with ${new URL(location).origin}`);
+  });
+
+  it('the answer to another search, as from a cache', async () => {
+    let kept: Response | undefined;
+    const cacheFirst: typeof fetch = async (input, init) => {
+      if (init?.method !== 'GET') return fetch(input, init);
+      kept ??= await fetch(input, init);
+      return kept.clone();
+    };
+    const client = setup.client({ fetch: cacheFirst });
+    await client.fetch('/find?q=ada');
+    const error = await errorOf(client.fetch('/find?q=eve'));
+    expect(error).toMatchObject({ code: 'answer-rejected', message: expect.stringMatching(/cache/) });
+  });
+
+  it.each<[string, E2eClientOptions, string[] | undefined, RegExp]>([
+    ['nobody keeps the cookie', { cookies: false }, undefined, /session cookie .*cookies: false/],
+    ['it is omitted', { credentials: 'omit' }, undefined, /session cookie .*credentials is 'omit'/],
+    ['its domain is another one', {}, ['sid=1; Path=/; Domain=example.org'], /"sid" .*Domain is not 127\.0\.0\.1/],
+    ['its path leaves the call out', {}, ['sid=1; Path=/elsewhere'], /Likely causes: .*Path leaves out/],
+  ])('a session that is lost, since %s', async (_, options, cookie, says) => {
+    setup.server.cookie = cookie;
+    const error = await errorOf(setup.client(options).fetch('/x'));
+    expect(error).toMatchObject({ code: 'plain-answer', problem: 'handshake-required' });
+    expect(error.message).toMatch(says);
+    expect(error.message).not.toContain('not sent again');
+    expect(setup.server.handshakes).toBe(2);
   });
 });
 

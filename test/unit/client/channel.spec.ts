@@ -20,6 +20,16 @@ async function channel(): Promise<Channel> {
 }
 
 describe('a channel at the client', () => {
+  it('gives numbers anew whose messages never left, and no others', async () => {
+    const opened = await channel();
+    const taken = Array.from({ length: 10 }, () => opened.claim()!);
+    opened.release(3); // under one that may have left
+    expect(opened.claim()).toBe(11);
+    for (const seq of [11, 9, 10]) opened.release(seq);
+    expect(opened.claim()).toBe(9);
+    expect(taken).toHaveLength(10);
+  });
+
   it('gives no more than 2^20 sequence numbers, each once, from 1 up', async () => {
     const opened = await channel();
     expect(opened.claim()).toBe(1);
