@@ -1,11 +1,15 @@
+import { atStart } from './rows/at-start.mjs';
+import { crypto } from './rows/crypto.mjs';
+import { revised } from './rows/revised.mjs';
+import { row } from './row.mjs';
+import { swagger } from './rows/swagger.mjs';
+
 // Every defence, how it is taken away (file, what stands there, what stands there instead), and the test that must fail.
 const ROWS = 'test/security/attack/proxy.spec.ts';
 const FIELD = 'test/security/attack/field.spec.ts';
 const TAMPERING = 'test/security/attack/tampering.spec.ts';
 const HANDLERS = 'test/integration/module/handlers.spec.ts';
 const AT_REST = 'test/security/attack/at-rest.spec.ts';
-
-const row = (name, test, only, ...edits) => ({ name, test, only, edits });
 
 export const defences = [
   row('the AEAD tag is checked', TAMPERING, 'request.*X25519', [
@@ -27,14 +31,14 @@ export const defences = [
     'return bytes;',
   ]),
   row('IVs are random', FIELD, 'no IV comes twice', [
-    'src/channel/channel.ts',
+    'src/channel/sealing.ts',
     'const iv = engine.randomBytes(IV_BYTES);',
     'const iv = new Uint8Array(IV_BYTES);',
   ]),
   row('an answer has a key of its own', FIELD, 'One key', [
     'src/channel/channel.ts',
-    'this.#sealWith(keys.response,',
-    'this.#sealWith(keys.request,',
+    'this.#seal(header, answer, { key: keys.response,',
+    'this.#seal(header, answer, { key: keys.request,',
   ]),
   row('zip and crit are refused', FIELD, 'zip', [
     'src/protocol/message.ts',
@@ -63,39 +67,35 @@ export const defences = [
   ]),
   row('refusals have one face', 'test/security/attack/fingerprint.spec.ts', 'express.*X25519', [
     'src/channel/channels.ts',
-    "if (!channel) throw new E2eProblem('handshake-required');\n    const opened = channel.open(jwe, header);",
-    "if (!channel) throw new E2eProblem('handshake-required');\n    const opened = channel.open(jwe, header);\n    if (!opened) throw new E2eProblem('message-rejected', { detail: 'the tag' });",
+    'const opened = channel.open(jwe, header);',
+    "const opened = channel.open(jwe, header);\n    if (!opened) throw new E2eProblem('message-rejected', { detail: 'the tag' });",
   ]),
   row('a message is bound to its method', ROWS, 'express.*to another method', [
     'src/channel/channels.ts',
-    'header.method === binding.method && ',
+    'header.method === method && ',
     '',
   ]),
   row('a message is bound to its target', ROWS, 'express.*to another route|express.*a query', [
     'src/channel/channels.ts',
-    'header.target === binding.target && ',
+    'header.target === target && ',
     '',
   ]),
   row('a message is bound to its Idempotency-Key', ROWS, 'express.*Idempotency', [
     'src/channel/channels.ts',
-    ' && header.idem === binding.idem',
+    ' && header.idem === idem',
     '',
   ]),
-  row('a message is bound to where it stands', ROWS, 'express.*sealed query', [
-    'src/nest/exchange/incoming.ts',
-    "if ((header.in === 'body' || header.in === 'header') && header.in !== found.in) return false;",
-    '',
+  row('a body comes in a body', ROWS, 'express.*moves a sealed form', [
+    'src/channel/channels.ts',
+    "(place === 'body' && header.cty !== undefined)",
+    'header.cty !== undefined',
   ]),
   row('no plain body beside a message', ROWS, 'express.*plain body beside', [
     'src/nest/exchange/exchange.ts',
     "if (found.besideBody && (route.request || !route.response)) throw new E2eProblem('message-rejected');",
     '',
   ]),
-  row('a message is fresh', ROWS, 'express.*301 s', [
-    'src/channel/channels.ts',
-    "throw new E2eProblem('message-stale');",
-    'void age;',
-  ]),
+  row('a message is fresh', ROWS, 'express.*301 s', ['src/channel/channels.ts', 'age > MAX_AGE_SECONDS || ', '']),
   row('a message is not too far ahead', FIELD, 'timestamp', [
     'src/channel/channels.ts',
     ' || -age > MAX_AHEAD_SECONDS',
@@ -103,17 +103,17 @@ export const defences = [
   ]),
   row('a message runs once', ROWS, 'express.*(once more|copies)', [
     'src/channel/replay.ts',
-    "return window.claim(seq) ? 'new' : 'replayed';",
-    "return window.claim(seq) ? 'new' : 'new';",
+    'return window.claim(seq);',
+    "return window.claim(seq) && 'new';",
   ]),
   row('the window forgets no number inside it', ROWS, 'express.*another order', [
     'src/channel/replay.ts',
-    'if (this.#bits[slot]! & bit) return false;',
-    'if (this.#bits[slot]! & bit && seq === this.#highest) return false;',
+    "if (this.#bits[slot]! & bit) return 'replayed';",
+    "if (this.#bits[slot]! & bit && seq === this.#highest) return 'replayed';",
   ]),
   row('the window refuses what lies behind it', ROWS, 'express.*withholds', [
     'src/channel/replay.ts',
-    'if (seq <= this.#highest - WINDOW_SIZE) return false;',
+    "if (seq <= this.#highest - WINDOW_SIZE) return 'stale';",
     '',
   ]),
   row('each way has a window of its own', ROWS, 'express.*highest .seq', [
@@ -126,20 +126,30 @@ export const defences = [
     ': this.options.allowPlainJwe && header.ek === undefined',
     ': header.ek === undefined',
   ]),
-  row('a channel belongs to its session', ROWS, 'express.*another session', [
-    'src/channel/store/channel-store.ts',
-    "return `channel\\n${session ?? ''}\\n${kid}`;",
-    'return `channel\\n${kid || session}`;',
-  ]),
+  row(
+    'a channel belongs to its session',
+    ROWS,
+    'express.*another session',
+    [
+      'src/channel/store/channel-store.ts',
+      "return `channel\\n${session ?? ''}\\n${epoch}\\n${kid}`;",
+      'return `channel\\n${kid || session || epoch}`;',
+    ],
+    [
+      'src/channel/store/channel-store.ts',
+      'if (dot < 0 || epoch === undefined || stored.slice(0, dot) !== epoch) return undefined;',
+      'if (dot < 0) return undefined;',
+    ],
+  ),
   row('a record belongs to its kid', AT_REST, 'another name', [
     'src/channel/store/channel-store.ts',
-    "return `channel\\n${session ?? ''}\\n${kid}`;",
-    'return `channel\\n${session || kid}`;',
+    "return `channel\\n${session ?? ''}\\n${epoch}\\n${kid}`;",
+    'return `channel\\n${session || kid}\\n${epoch}`;',
   ]),
   row('a channel ends at its time', AT_REST, 'ends at its time', [
     'src/channel/store/channel-store.ts',
-    'if (held.channel.expiresAt <= now) return undefined;',
-    '',
+    'if (!held || held.channel.expiresAt <= now) return undefined;',
+    'if (!held) return undefined;',
   ]),
   row('records are ciphertext', AT_REST, 'is ciphertext', [
     'src/channel/store/vault.ts',
@@ -156,11 +166,13 @@ export const defences = [
     "if (!isStored && cameWith(request, id)) throw new E2eProblem('busy');",
     'void cameWith;',
   ]),
-  row('a session takes its channels with it', ROWS, 'express.*late save', [
-    'src/nest/keys/channel-registry.ts',
-    'endChannelsWithSessions(store, channelStore);',
-    'void endChannelsWithSessions;',
-  ]),
+  row(
+    'a session takes its channels with it',
+    ROWS,
+    'express.*late save',
+    ['src/nest/keys/session-watch.ts', 'channels.endSession(id).catch(() => undefined)', 'undefined'],
+    ['src/nest/keys/session-watch.ts', 'if (there == null) await channels.endSession(id);', ''],
+  ),
   row('a hanging session is answered in time', 'test/integration/e2e/deadline.spec.ts', 'express.*what comes late', [
     'src/nest/exchange/exchange.ts',
     'if (!isSealed(raw) &&',
@@ -263,8 +275,8 @@ export const defences = [
   ]),
   row('the status is the sealed one', ROWS, 'express.*other headers', [
     'src/client/call/response.ts',
-    'const { status, cty, location } = opened.header;',
-    'const { cty, location } = opened.header;\n  const { status } = wire;',
+    'const { status, cty } = opened.header;',
+    'const { cty } = opened.header;\n  const { status } = wire;',
   ]),
   row('a POST is not sent again', ROWS, 'express.*(injects .* once|lets a request through)', [
     'src/client/call/request.ts',
@@ -277,14 +289,14 @@ export const defences = [
     "if (!next) throw refused('it leads nowhere');",
   ]),
   row('a device key is wanted where it is required', ROWS, 'express.*without a device key', [
-    'src/nest/keys/key.service.ts',
+    'src/nest/keys/entrance.ts',
     'if (device === undefined) {',
-    'if (device === undefined) return { session };\n    if (device === undefined) {',
+    'if (device === undefined) return undefined;\n    if (device === undefined) {',
   ]),
   row('a session is bound to one device key', ROWS, 'express.*device key of its own', [
-    'src/nest/keys/key.service.ts',
-    'if (bound === thumbprint(nodeEngine, key)) return { session };',
-    'return { session };',
+    'src/nest/keys/entrance.ts',
+    'if (record?.device && isSameKey(record.device, device)) return',
+    'if (record?.device) return',
   ]),
   row('a channel opens nothing before the device key was proven', ROWS, 'express.*device', [
     'src/channel/channel.ts',
@@ -298,7 +310,7 @@ export const defences = [
   ]),
   row('a plain message proves no device', 'test/integration/e2e/device.spec.ts', '', [
     'src/channel/channel.ts',
-    "if (this.kind !== 'RSA' || this.#state.device) return undefined;",
+    "if (this.kind !== 'RSA' || this.isBound) return undefined;",
     "if (this.kind !== 'RSA') return undefined;",
   ]),
   row('a client refuses a session that is not bound to its device key', ROWS, 'express.*device', [
@@ -310,7 +322,7 @@ export const defences = [
     'an announced length is believed where the platform holds it alone',
     'test/unit/client/answers.spec.ts',
     'a fetch that',
-    ['src/client/call/response.ts', "response.type === 'basic' && ", ''],
+    ['src/client/call/bytes.ts', "response.type === 'basic' && ", ''],
   ),
   row(
     'a body of an unknown channel is refused before it is buffered',
@@ -328,4 +340,8 @@ export const defences = [
     'express.*up to a bound',
     ['src/nest/request/linger.ts', 'if (left < 0) giveUp();', ''],
   ),
+  ...revised,
+  ...crypto,
+  ...atStart,
+  ...swagger,
 ];

@@ -1,0 +1,95 @@
+// What is refused before the first request.
+import { row } from '../row.mjs';
+
+const OPTIONS = 'test/integration/module/options.spec.ts';
+const ONCE = 'test/integration/module/once.spec.ts';
+const VALIDATOR = 'test/integration/module/route-validator.spec.ts';
+const FASTIFY = 'test/integration/ecosystem/fastify.spec.ts';
+
+export const atStart = [
+  row('an option of a wrong value stops the start', OPTIONS, 'what to do', [
+    'src/nest/options/option-check.ts',
+    'if (value !== undefined && !rule.holds(value)) refuse(prefix + name, rule, value);',
+    '',
+  ]),
+  row('an unknown option stops the start', OPTIONS, 'that was meant', [
+    'src/nest/options/option-check.ts',
+    'if (name === undefined) return;\n  const near = closest(name, known);',
+    "return;\n  const near = closest('', known);",
+  ]),
+  row('a session secret that is not set stops the start', OPTIONS, 'what to do', [
+    'src/nest/options/option-check.ts',
+    "if ('secret' in session && session.secret === undefined) refuse(",
+    'if (session === undefined) refuse(',
+  ]),
+  row('plain messages go with a session alone', OPTIONS, 'do not go together', [
+    'src/nest/options/option-check.ts',
+    "if (allowPlainJwe && session === 'channel') throw",
+    "if (allowPlainJwe === 'never') throw",
+  ]),
+  row('no option error shows a secret', OPTIONS, '', [
+    'src/nest/options/option-check.ts',
+    '${shapeOf(value, secret)}',
+    '${String(value)}',
+  ]),
+  row('the module is imported once', ONCE, '', [
+    'src/nest/module/e2e.module.ts',
+    'metatype === E2eModule).length > 1)',
+    'metatype === E2eModule).length > 99)',
+  ]),
+  row(
+    'the bare class is no module',
+    ONCE,
+    'bare class',
+    [
+      'src/nest/module/e2e.module.ts',
+      '{ provide: E2E_GIVEN, useFactory: refuseBareImport }',
+      '{ provide: E2E_GIVEN, useValue: {} }',
+    ],
+    [
+      'src/nest/module/e2e.module.ts',
+      '{ provide: E2E_PATH, useFactory: refuseBareImport }',
+      "{ provide: E2E_PATH, useValue: 'e2e' }",
+    ],
+  ),
+  row('@Encrypted() without the module stops the start', ONCE, 'is refused at start', [
+    'src/nest/routes/module-presence.ts',
+    'if (this.#isThere) return;',
+    'return;',
+  ]),
+  row('@Encrypted() where it would seal nothing stops the start', VALIDATOR, '', [
+    'src/nest/routes/route-validator.ts',
+    'for (const { name, what, fix } of this.#misplaced()) {',
+    'for (const { name, what, fix } of []) {',
+  ]),
+  row(
+    'a message handler that claims to be sealed stops the start',
+    'test/integration/module/microservices.spec.ts',
+    '',
+    [
+      'src/nest/routes/route-validator.ts',
+      "if (onMethod(method) ?? onClass(method.owner)) yield { name, what: 'a message handler', fix: ELSEWHERE };",
+      '',
+    ],
+  ),
+  row('device keys need a platform that can bind them', FASTIFY, 'device keys', [
+    'src/nest/module/e2e.module.ts',
+    "if (deviceBinding !== 'off' && !platform.createsSiblingSessions && ",
+    "if (deviceBinding === 'never' && ",
+  ]),
+  row('a schema that would check ciphertext stops the start', FASTIFY, 'schema for what is sealed', [
+    'src/nest/routes/route-validator.ts',
+    'if (checked !== undefined && sealing.request) {',
+    'if (checked === 0) {',
+  ]),
+  row('a session of the application wants a secret for channels', 'test/integration/e2e/session.spec.ts', 'secret', [
+    'src/nest/module/e2e.module.ts',
+    'if (isForeign && !hasSecret) throw new Error(missingSecret());',
+    '',
+  ]),
+  row('messages are opened before the application has them', 'test/integration/e2e/order.spec.ts', '', [
+    'src/nest/module/e2e.module.ts',
+    'if (all[0] !== ours) all.splice(0, all.length, ours, ...all.filter((each) => each !== ours));',
+    'if (!all.includes(ours)) all.push(ours);',
+  ]),
+];

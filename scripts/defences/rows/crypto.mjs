@@ -1,0 +1,79 @@
+// The engines, the keys, and what is read before anything is decrypted.
+import { row } from '../row.mjs';
+
+const KEYS = 'test/unit/protocol/keys.spec.ts';
+const ENGINES = 'test/unit/crypto/engines.spec.ts';
+const FRAMES = 'test/unit/protocol/frames.spec.ts';
+
+export const crypto = [
+  row('a P-256 key is a point on the curve', KEYS, '', [
+    'src/protocol/curve-keys.ts',
+    "return isOnP256(toBigInt(x), toBigInt(y)) ? undefined : 'off the curve';",
+    'return undefined;',
+  ]),
+  row('an X25519 key has its top bit clear', KEYS, '', [
+    'src/protocol/curve-keys.ts',
+    "return x[31]! >> 7 === 0 ? undefined : 'top bit';",
+    'return undefined;',
+  ]),
+  row('a key carries no private member', KEYS, '', [
+    'src/protocol/jwk.ts',
+    "if (PRIVATE_MEMBERS.some((member) => Object.hasOwn(jwk, member))) return 'private';",
+    '',
+  ]),
+  row("a key carries no other kind's members", KEYS, '', [
+    'src/protocol/jwk.ts',
+    "return THUMBPRINT_MEMBERS.some(isForeign) ? 'members' : undefined;",
+    'return undefined;',
+  ]),
+  row('RSA moduli have no small factor', KEYS, '', [
+    'src/protocol/rsa-key.ts',
+    "if (rest % prime === 0) return 'small factor';",
+    '',
+  ]),
+  row('RSA moduli have no ROCA fingerprint', KEYS, '', [
+    'src/protocol/rsa-key.ts',
+    "return looksLikeRoca ? 'roca' : undefined;",
+    'return undefined;',
+  ]),
+  row('a PEM key is DER, and nothing follows it', KEYS, '', [
+    'src/protocol/spki.ts',
+    'if (this.#offset !== this.bytes.length) throw this.malformed();',
+    '',
+  ]),
+  row('base64url is canonical in every engine', ENGINES, 'base64url', [
+    'src/protocol/base64url.ts',
+    'return held < 6 && (bits & ((1 << held) - 1)) === 0 ? bytes : undefined;',
+    'return bytes;',
+  ]),
+  row('WebCrypto, too, checks signatures of the right length', ENGINES, 'verifies no signature', [
+    'src/crypto/node.ts',
+    'signature.length !== SIGNATURE_BYTES',
+    'signature.length === 0',
+  ]),
+  row('a frame opens at its own place alone', FRAMES, '', [
+    'src/protocol/frames.ts',
+    '.setUint32(IV_BYTES - 4, number);',
+    '.setUint32(IV_BYTES - 4, number & 0);',
+  ]),
+  row('a stream ends with its last frame alone', FRAMES, '', [
+    'src/protocol/frames.ts',
+    "if (!this.#ended || this.#filled > 0) throw new StreamError('stream-broken');",
+    '',
+  ]),
+  row('nothing follows the last frame', FRAMES, '', [
+    'src/protocol/frames.ts',
+    "if (this.#ended) throw new StreamError('stream-broken');",
+    '',
+  ]),
+  row('a stream is as long as its head says', FRAMES, '', [
+    'src/protocol/frames.ts',
+    "if (isTooLong || isTooShort) throw new StreamError('stream-broken');",
+    '',
+  ]),
+  row("an answer's body is where its header says", 'test/unit/client/answers.spec.ts', 'is refused', [
+    'src/client/channel/plaintext.ts',
+    'return frames === expected && (body.length === 0 || (frames === undefined && cty !== undefined));',
+    'return true;',
+  ]),
+];

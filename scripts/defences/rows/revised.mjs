@@ -1,0 +1,96 @@
+// What the verifier asked for: sending again, sessions and device keys, the meta object, frames.
+import { row } from '../row.mjs';
+
+const ROWS = 'test/security/attack/proxy.spec.ts';
+const ANSWERS = 'test/unit/channel/answers.spec.ts';
+const META = 'test/unit/protocol/meta.spec.ts';
+
+export const revised = [
+  row('a request that is sent again names its first copy', ROWS, 'express.*withholds a request, has the client', [
+    'src/client/client.ts',
+    'first = claim;',
+    'void claim;',
+  ]),
+  row("a second copy claims the first one's number", ROWS, 'express.*withholds a request, has the client', [
+    'src/channel/channels.ts',
+    'return this.#claimFirst(session, header);',
+    'return;',
+  ]),
+  row('a second copy does not run where the first one did', ROWS, 'express.*says that it was not', [
+    'src/channel/channels.ts',
+    "if (claim === 'replayed' || claim === 'stale') throw",
+    "if (claim === 'stale') throw",
+  ]),
+  row("only a channel's own client claims its numbers from another channel", ROWS, 'express.*claims a number', [
+    'src/channel/channels.ts',
+    'if (!first?.provesAgain(againInput(again.seq, kid, seq), again.tag)) return;',
+    'if (!first) return;',
+  ]),
+  row('the tag of a second copy is for one message', ROWS, 'express.*moves `again`', [
+    'src/protocol/schedule.ts',
+    'utf8(`${firstSeq} ${kid} ${seq}`)',
+    'utf8(`${firstSeq}`)',
+  ]),
+  row('a plain message-stale is not believed', ROWS, 'express.*injects `message-stale`', [
+    'src/client/client.ts',
+    "(problem === 'message-stale' && sealed === true)",
+    "problem === 'message-stale'",
+  ]),
+  row('a client notices another session at a renewal', ROWS, 'express.*(takes the session|puts an earlier)', [
+    'src/client/trust/device.ts',
+    'this.#hasChanged = !isExplicit && this.session !== undefined && session !== this.session;',
+    'this.#hasChanged = false;',
+  ]),
+  row('a session that changed stays refused', ROWS, 'express.*takes the session', [
+    'src/client/handshake/opener.ts',
+    'await device?.refuseChanged();',
+    'device?.acceptChange();\n      device && (device.session = undefined);',
+  ]),
+  row('a device key is for one server', ROWS, 'express.*is a server of its own', [
+    'src/client/trust/device.ts',
+    'if ((servers.get(key.x) ?? origin) !== origin) throw usedElsewhere();',
+    '',
+  ]),
+  row(
+    'the identity is part of the transcript',
+    ROWS,
+    'express.*(strips `proof`, or names|passes a handshake on)',
+    ['src/channel/handshake.ts', 'identity: identity.signer?.kid,', 'identity: undefined,'],
+    ['src/client/handshake/handshake.ts', 'device: bound, identity: signer }', "device: bound, identity: '' }"],
+  ),
+  row('`secret` has no members but its own two', ROWS, 'express.*in place of `secret`', [
+    'src/client/handshake/handshake.ts',
+    ' || Object.keys(more).length > 0',
+    " || 'crit' in more",
+  ]),
+  row('a key seals a bounded number of answers', ANSWERS, '', [
+    'src/channel/channel.ts',
+    'return this.#answers >= this.#maxAnswers;',
+    'return this.#answers > 2 ** 32;',
+  ]),
+  row('a channel that has sealed its answers is ended', ANSWERS, '', [
+    'src/channel/channels.ts',
+    'if (!channel || channel.isSpent) throw',
+    'if (!channel) throw',
+  ]),
+  row('a sealed query stands beside no other', ANSWERS, '', [
+    'src/channel/channels.ts',
+    " && !(meta.query !== undefined && target.includes('?'))",
+    '',
+  ]),
+  row('a message is followed by what its media type says', ANSWERS, '', [
+    'src/channel/channels.ts',
+    "if (header.frames !== FRAMES[place]) throw new E2eProblem('message-rejected');",
+    '',
+  ]),
+  row('a sealed query has no fragment and no space', META, '', [
+    'src/protocol/meta.ts',
+    '(query === undefined || isQuery(query))',
+    "(query === undefined || typeof query === 'string')",
+  ]),
+  row('sealed header fields keep to their grammar', META, '', [
+    'src/protocol/meta.ts',
+    "NAME.test(name) && typeof value === 'string' && grammar.test(value)",
+    "typeof value === 'string'",
+  ]),
+];
