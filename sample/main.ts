@@ -4,7 +4,7 @@ import type { NestExpressApplication } from '@nestjs/platform-express';
 import { AppModule } from './app.module.js';
 
 const app = await NestFactory.create<NestExpressApplication>(AppModule);
-// Only for /plain/echo: sealed bodies are read by the module itself, and may be any JSON value anyway.
+// Both echoes take any JSON value, not only objects and arrays.
 app.useBodyParser('json', { strict: false, limit: '1mb' });
 app.enableShutdownHooks();
 

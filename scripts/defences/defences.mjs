@@ -224,7 +224,7 @@ export const defences = [
     'if (streamed && status > 999) {',
   ]),
   row('an own `__proto__` is refused', FIELD, '__proto__', [
-    'src/nest/exchange/json-body.ts',
+    'src/nest/exchange/body-shape.ts',
     "if (name === '__proto__' || (",
     'if ((',
   ]),

@@ -20,7 +20,7 @@ const TARGETS = [
   'handshake-answer',
   'answer',
   'json-object',
-  'json-body',
+  'body-shape',
 ];
 const HANG_MS = 10_000;
 const MAX_INPUT = 1 << 21;

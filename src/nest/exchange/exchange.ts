@@ -10,16 +10,8 @@ import { E2eException } from '../request/e2e.exception.js';
 import { E2E_EVENTS, E2E_KEYS } from '../options/e2e.options.js';
 import { PLAIN, type Sealing } from '../routes/encrypted.decorator.js';
 import { rawRequest, rawResponse, stateOf, type ExchangeState } from '../request/exchange-state.js';
-import {
-  findMessage,
-  isSealed,
-  ignoreConditions,
-  mayCarry,
-  posesAsSealedQuery,
-  present,
-  type FoundMessage,
-  type DecodingOptions,
-} from './incoming.js';
+import { findMessage, hasBodyBeside, isSealed, mayCarry, type FoundMessage } from './incoming.js';
+import { posesAsSealedQuery, present, type DecodingOptions } from './plain-request.js';
 import type { KeyService } from '../keys/key.service.js';
 import { ResponseCapture, type PlainAnswer, type WireAnswer } from '../request/response-capture.js';
 import { flawOf, NO_STORE, plainProblem, problemAnswer, sealAnswer } from './sealed-answer.js';
@@ -94,6 +86,17 @@ export class Exchange {
     }
   }
 
+  /**
+   * Opens a sealed request before its route is known, so that the platform itself reads the plain body. What depends on
+   * the route waits for `enter`: a plain body beside the message, and whether the response leaves in the clear.
+   */
+  async enterUnrouted(request: object, response: object): Promise<void> {
+    const raw = rawRequest(request);
+    if (!isSealed(raw) || hasBodyBeside(raw)) return;
+    stateOf(raw).isUnrouted = true;
+    await this.enter(request, response);
+  }
+
   /** Has this very answer leave, whoever ends the response, and however. On a sealed request it is sealed in turn. */
   settle(response: object, answer: WireAnswer): void {
     this.#takeOver(response, () => answer);
@@ -137,8 +140,7 @@ export class Exchange {
     const ms = performance.now() - from;
     this.events.emit({ type: 'opened', kind: channel.kind, way: header.alg, bytes: plaintext.length, ms });
     if (route.request && !route.response) capture.release();
-    ignoreConditions(raw);
-    if (this.decoding) present(request, found, message, this.decoding);
+    if (this.decoding) await present(request, response, found, message, this.decoding);
   }
 
   /** The interceptor after the guard; or a route to which another one let the request through, and which may ask for more. */
@@ -147,6 +149,8 @@ export class Exchange {
     if (route.request && state.besideBody) {
       throw this.refuse(request, response, new E2eProblem('message-rejected', { step: 'placement' }));
     }
+    if (state.isUnrouted && route.request && !route.response) state.capture?.release();
+    state.isUnrouted = false;
   }
 
   #sealing(response: object, state: ExchangeState, message: OpenedMessage): ResponseCapture {

@@ -3,6 +3,7 @@ import {
   Logger,
   Module,
   type DynamicModule,
+  type HttpServer,
   type NestModule,
   type OnApplicationBootstrap,
   type OnModuleInit,
@@ -29,11 +30,13 @@ import {
 import { E2eRoutes } from '../routes/e2e.routes.js';
 import { DefaultSession } from '../keys/default-session.js';
 import { Exchange } from '../exchange/exchange.js';
+import { rejectUnsafeBody } from '../exchange/plain-request.js';
 import { KeyService } from '../keys/key.service.js';
 import { asOptions, checkAsync, checkOptions } from '../options/option-check.js';
 import { watchRegistration } from '../routes/route-registration.js';
 import { RouteTable } from '../routes/route-table.js';
 import { RouteValidator } from '../routes/route-validator.js';
+import { noteDefaultParsers } from '../platform/express-parsers.js';
 import { platformOf } from '../platform/platform-of.js';
 import type { Platform } from '../platform/platform.js';
 import { RateLimitedLogger } from '../request/rate-limited-logger.js';
@@ -92,6 +95,9 @@ export class E2eModule extends ConfigurableModuleClass implements NestModule, On
     @Inject(E2eInterceptor) private readonly interceptor: E2eInterceptor,
   ) {
     super();
+    // Test modules get their adapter later; the parsers of their application are asked one by one.
+    const adapter = adapterHost.httpAdapter as HttpServer | undefined;
+    if (adapter?.getType() === 'express') noteDefaultParsers(adapter);
     if ([...modules.values()].filter(({ metatype }) => metatype === E2eModule).length > 1) throw new Error(TWICE);
   }
 
@@ -109,7 +115,7 @@ export class E2eModule extends ConfigurableModuleClass implements NestModule, On
   /** While the application initializes: after its own `app.use(…)`, before its routes. */
   async configure(): Promise<void> {
     const { httpAdapter } = this.adapterHost;
-    const platform = platformOf(httpAdapter, this.tracker);
+    const platform = platformOf(httpAdapter, this.tracker, this.keys.options.maxBodySize);
     this.#platform = platform;
     const server = httpAdapter.getHttpServer() as Server | undefined;
     this.tracker.listen(server, (request, response) => {
@@ -133,12 +139,18 @@ export class E2eModule extends ConfigurableModuleClass implements NestModule, On
     }
     const session = bringsOwn || this.defaultSession.isOff ? undefined : this.defaultSession;
     const reader = new BodyReader(maxBodySize, (request, header) => this.keys.precheck(request, header));
-    await platform.install(reader, session, (request) => this.keys.watch(request));
+    await platform.install(reader, session, {
+      watch: (request) => this.keys.watch(request),
+      enter: (request, response) => this.exchange.enterUnrouted(request, response),
+      check: (request) => rejectUnsafeBody(request, maxBodyDepth),
+      maxBodySize,
+    });
     this.exchange.decoding = {
       maxBodyDepth,
       sealedHeaders: this.keys.options.sealedHeaders.request,
       parseQuery: (query) => platform.parseQuery(query),
       queryTag: (query) => this.keys.queryTag(query),
+      putBody: (request, response, body) => platform.putBody(request, response, body),
     };
     keepFirst(this.config, 'getGlobalGuards', this.guard);
     keepFirst(this.config, 'getGlobalInterceptors', this.interceptor);

@@ -14,12 +14,12 @@ const TOO_OLD =
  *
  * @throws Error for one that is neither Express nor Fastify, or of an older Nest than is supported.
  */
-export function platformOf(adapter: HttpServer, tracker: RequestTracker): Platform {
+export function platformOf(adapter: HttpServer, tracker: RequestTracker, maxBodySize: number): Platform {
   // Adapters have this method since Nest 11. The version itself is in a package.json, which bundlers leave out.
   if (typeof (adapter as { propfind?: unknown }).propfind !== 'function') throw new Error(TOO_OLD);
   switch (adapter.getType()) {
     case 'express':
-      return new ExpressPlatform(adapter, tracker);
+      return new ExpressPlatform(adapter, tracker, maxBodySize);
     case 'fastify':
       return new FastifyPlatform(adapter, tracker);
     default:

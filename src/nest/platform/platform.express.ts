@@ -5,7 +5,8 @@ import { parse } from 'node:querystring';
 import type { RequestTracker } from '../request/request-tracker.js';
 import type { BodyReader } from '../request/body-reader.js';
 import type { DefaultSession } from '../keys/default-session.js';
-import type { EnterUnmatched, Platform } from './platform.js';
+import type { EnterUnmatched, Platform, RequestHooks } from './platform.js';
+import { ExpressParsers } from './express-parsers.js';
 import { preallocateProperties, type ExpressPrototypes } from '../request/preallocate.js';
 
 type Request = Parameters<ReturnType<typeof session>>[0];
@@ -32,12 +33,15 @@ const SESSION_MIDDLEWARE = 'session';
 export class ExpressPlatform implements Platform {
   readonly createsSiblingSessions = true;
   readonly #app: ExpressApp;
+  readonly #parsers: ExpressParsers;
 
   constructor(
     private readonly adapter: HttpServer,
     private readonly tracker: RequestTracker,
+    maxBodySize: number,
   ) {
     this.#app = adapter.getInstance() as ExpressApp;
+    this.#parsers = new ExpressParsers(adapter, maxBodySize);
   }
 
   hasOwnSession(): boolean {
@@ -49,11 +53,7 @@ export class ExpressPlatform implements Platform {
     // Middleware shows what it brings with the first request only.
   }
 
-  install(
-    reader: BodyReader,
-    defaultSession: DefaultSession | undefined,
-    watch: (request: object) => void,
-  ): Promise<void> {
+  install(reader: BodyReader, defaultSession: DefaultSession | undefined, { watch }: RequestHooks): Promise<void> {
     this.#noteAtTheDoor();
     if (defaultSession) this.adapter.use(this.#sessionWhereThereIsNone(defaultSession));
     this.adapter.use((request: Request, response: Response, next: NextFunction) => {
@@ -77,6 +77,10 @@ export class ExpressPlatform implements Platform {
     this.#app.use((error, request, response, next) => {
       enter(request, response).then(() => next(error), next);
     });
+  }
+
+  putBody(request: object, response: object, body: Buffer): Promise<void> {
+    return this.#parsers.parse(request as IncomingMessage, response as ServerResponse, body);
   }
 
   preallocateProperties(request: IncomingMessage, response: ServerResponse): void {

@@ -5,7 +5,9 @@ import { parse } from 'node:querystring';
 import type { RequestTracker } from '../request/request-tracker.js';
 import type { BodyReader } from '../request/body-reader.js';
 import type { DefaultSession } from '../keys/default-session.js';
-import type { EnterUnmatched, Platform } from './platform.js';
+import { openedMessageOf, rawRequest } from '../request/exchange-state.js';
+import { adoptPlainBody } from './fastify-internals.js';
+import type { EnterUnmatched, Platform, RequestHooks } from './platform.js';
 import { sessionOf } from '../keys/session.js';
 
 interface ParserOptions {
@@ -22,7 +24,7 @@ interface FastifyInstance {
   addHook(name: 'onReady', hook: () => Promise<void>): unknown;
   addHook(name: 'onRequest', hook: (request: FastifyRequest, reply: FastifyReply, done: () => void) => void): unknown;
   addHook(
-    name: 'preHandler' | 'onSend',
+    name: 'preParsing' | 'preValidation' | 'preHandler' | 'onSend',
     hook: (request: FastifyRequest, reply: FastifyReply) => Promise<unknown>,
   ): unknown;
   addContentTypeParser(type: string, parser: (request: FastifyRequest) => Promise<unknown>): unknown;
@@ -67,28 +69,33 @@ export class FastifyPlatform implements Platform {
     });
   }
 
-  async install(
-    reader: BodyReader,
-    defaultSession: DefaultSession | undefined,
-    watch: (request: object) => void,
-  ): Promise<void> {
+  async install(reader: BodyReader, defaultSession: DefaultSession | undefined, hooks: RequestHooks): Promise<void> {
     const instance = this.#instance;
     // What the application registered is there only now, and what comes twice would stop it.
     await instance.after();
     // What is injected never passes the server.
     instance.addHook('onRequest', (request, reply, done) => {
       this.tracker.note(request.raw, reply.raw);
-      watch(request);
+      hooks.watch(request);
       done();
     });
     if (defaultSession && !this.hasOwnSession()) await this.#installSession(defaultSession);
     for (const type of reader.mediaTypes) {
       if (instance.hasContentTypeParser(type)) throw new Error(parserThere(type));
-      instance.addContentTypeParser(type, async (request) => {
-        await reader.read(request);
-        return undefined;
-      });
+      // Of these types is only what was read already, or refused.
+      instance.addContentTypeParser(type, () => Promise.resolve(undefined));
     }
+    // The first hook in which the session is there and the body is not read yet. From here on Fastify parses, validates
+    // and hands on the plain body by itself.
+    instance.addHook('preParsing', async (request, reply) => {
+      await reader.read(request);
+      await hooks.enter(request, reply);
+      if (openedMessageOf(request)) adoptPlainBody(request, hooks.maxBodySize);
+    });
+    instance.addHook('preValidation', async (request) => {
+      if (openedMessageOf(request)) hooks.check(request);
+      return Promise.resolve();
+    });
     instance.addHook('preHandler', async (request, reply) => {
       if (request.is404) await this.#enterUnmatched?.(request, reply);
     });
@@ -101,6 +108,11 @@ export class FastifyPlatform implements Platform {
 
   installTail(enter: EnterUnmatched): void {
     this.#enterUnmatched = enter;
+  }
+
+  putBody(request: object, _response: object, body: Buffer): Promise<void> {
+    rawRequest(request).unshift(body);
+    return Promise.resolve();
   }
 
   parseQuery(query: string): unknown {

@@ -5,6 +5,18 @@ import type { DefaultSession } from '../keys/default-session.js';
 /** Opens what comes on a route that no controller has, so that its 404 leaves sealed. */
 export type EnterUnmatched = (request: object, response: object) => Promise<void>;
 
+/** What a platform calls as a request passes. */
+export interface RequestHooks {
+  /** For each request, once its session store is known. */
+  readonly watch: (request: object) => void;
+  /** Where the platform parses bodies itself: opens a sealed request before its route is known. */
+  readonly enter: EnterUnmatched;
+  /** Likewise: looks at the body of a sealed request that the platform has parsed. */
+  readonly check: (request: object) => void;
+  /** The limit of bodies, in bytes. */
+  readonly maxBodySize: number;
+}
+
 /** What the module does to an HTTP platform, and asks of it. */
 export interface Platform {
   /** Whether the application has a session middleware of its own, as far as can be seen at start. */
@@ -13,15 +25,10 @@ export interface Platform {
   readonly requireSession: () => void;
   /** Whether a new session can be made beside a request's own, which device keys need. */
   readonly createsSiblingSessions: boolean;
-  /**
-   * Puts the session (where the application has none) and the body reader in place, before any route. `watch` is called
-   * for each request, once its session store is known.
-   */
-  readonly install: (
-    reader: BodyReader,
-    session: DefaultSession | undefined,
-    watch: (request: object) => void,
-  ) => Promise<void>;
+  /** Puts the session (where the application has none) and the body reader in place, before any route. */
+  readonly install: (reader: BodyReader, session: DefaultSession | undefined, hooks: RequestHooks) => Promise<void>;
+  /** Gives a request the body that it would have if these bytes had come plain. */
+  readonly putBody: (request: object, response: object, body: Buffer) => Promise<void>;
   /** Puts the opening of unmatched requests in place, after all routes. */
   readonly installTail: (enter: EnterUnmatched) => void;
   /** Told of each sealed request and handshake before the platform has it, where that makes it cheaper. */

@@ -34,6 +34,8 @@ export interface ExchangeState {
   body?: Buffer | E2eProblem;
   /** Its message, once that was opened and let in. */
   message?: OpenedMessage;
+  /** Whether it was opened before its route was known, whose declaration is still to be looked at. */
+  isUnrouted?: boolean;
   /** Whether a plain body came beside that message. */
   besideBody?: boolean;
   /** Its response, once that was taken over. */

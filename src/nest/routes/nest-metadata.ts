@@ -11,7 +11,6 @@ export const SSE = '__sse__';
 export const MODULE_PATH = '__module_path__';
 export const GATEWAY = 'websockets:is_gateway';
 export const RESOLVER = 'graphql:resolver_type';
-export const FASTIFY_SCHEMA = '__fastify_route_schema__';
 export const MESSAGE_HANDLER = 'microservices:handler_type';
 
 export type Handler = (...args: never) => unknown;

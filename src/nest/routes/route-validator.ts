@@ -1,7 +1,7 @@
 import { Inject, Injectable, type Type } from '@nestjs/common';
 import { MetadataScanner, ModulesContainer } from '@nestjs/core';
 import type { Sealing } from './encrypted.decorator.js';
-import { FASTIFY_SCHEMA, GATEWAY, MESSAGE_HANDLER, methodsOf, nameOf, PATH, RESOLVER, SSE } from './nest-metadata.js';
+import { GATEWAY, MESSAGE_HANDLER, methodsOf, nameOf, PATH, RESOLVER, SSE } from './nest-metadata.js';
 import type { Method } from './nest-metadata.js';
 import { RouteTable, type ControllerMethod } from './route-table.js';
 import { declaredOnClass, declaredOnMethod, seals } from './sealing-resolver.js';
@@ -58,14 +58,6 @@ export class RouteValidator {
     if (Reflect.getMetadata(SSE, handler) !== undefined && sealing.response) {
       throw new Error(
         `E2eModule: ${name} is an @Sse() stream, which cannot be sealed yet. Mark it @Plain(), or send plain values by another route.`,
-      );
-    }
-    const schema = Reflect.getMetadata(FASTIFY_SCHEMA, handler) as object | undefined;
-    const checked = ['body', 'querystring', 'query'].find((part) => schema && part in schema);
-    if (checked !== undefined && sealing.request) {
-      throw new Error(
-        `E2eModule: ${name} has a @RouteSchema() for its ${checked}, which Fastify checks before the message is opened, ` +
-          'and so would refuse every request. Check it by a pipe, such as ValidationPipe; schemas for answers may stay.',
       );
     }
     if (isMessageHandler(method) && (onMethod(method) ?? onClass(method.owner))) {

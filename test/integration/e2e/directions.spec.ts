@@ -197,7 +197,7 @@ onEachPlatform('encryptByDefault', (platform) => {
   it('seals every route that says nothing', async () => {
     expectPlainProblem(await app().visitor().send({ target: '/undecorated' }), 'message-required');
     const channel = await app().visitor().handshake('X25519');
-    expect((await channel.request('POST', '/mixed/plain', json(1))).status).toBe(201);
+    expect((await channel.request('POST', '/mixed/plain', json([1]))).status).toBe(201);
   });
 
   it('leaves @Plain() routes, single directions and the handshake alone', async () => {

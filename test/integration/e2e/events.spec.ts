@@ -50,7 +50,7 @@ onEachPlatform('Events', (platform) => {
     try {
       const channel = await app.visitor().handshake('RSA');
       for (let count = 0; count < 3; count++) await channel.request('POST', '/echo', json([count]));
-      await channel.post({ ...channel.message('POST', '/echo', json(1)), jwe: 'a.b.c.d.e' });
+      await channel.post({ ...channel.message('POST', '/echo', json([1])), jwe: 'a.b.c.d.e' });
       expect(app.get(E2eEvents).counters).toEqual({
         handshakes: 1,
         opened: 3,
@@ -71,7 +71,7 @@ onEachPlatform('Events', (platform) => {
     const app = await TestApp.start(platform, { controllers, e2e: { onEvent } });
     try {
       const channel = await app.visitor().handshake('X25519');
-      expect((await channel.request('POST', '/echo', json(1))).status).toBe(200);
+      expect((await channel.request('POST', '/echo', json([1]))).status).toBe(200);
       expect(app.log.ofModule.filter((line) => line.includes('"onEvent" threw'))).toHaveLength(1);
     } finally {
       await app.close();

@@ -129,7 +129,7 @@ onEachPlatform('Where no route is', (platform) => {
 
   it('a replay is a sealed 409, and a stranger’s message in the clear', async () => {
     const channel = await app().visitor().handshake('X25519');
-    const message = channel.message('POST', '/nowhere', json(1));
+    const message = channel.message('POST', '/nowhere', json([1]));
     await channel.post(message);
     expect(channel.open(await channel.post(message), message).status).toBe(409);
     const headers = { 'content-type': 'application/jose' };

@@ -32,7 +32,7 @@ class JoseController {
   }
 }
 
-const VALUES = [{ text: CANARY, list: [1, null, 'ü'] }, [CANARY], CANARY, '', 0, -1.5, true, false, null];
+const VALUES = [{ text: CANARY, list: [1, null, 'ü', '', -1.5, true, false] }, [CANARY], {}, []];
 
 onEachPlatform('With allowPlainJwe, a stock JOSE library', (platform) => {
   const app = useApp(platform, { controllers: [JoseController], e2e: { allowPlainJwe: true } });

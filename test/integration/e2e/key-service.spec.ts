@@ -51,8 +51,8 @@ onEachPlatform('KeyService, on a transport of the application’s own', (platfor
     expect(JSON.parse(opened.text)).toEqual({ got: { a: 1 }, on: channel.kid });
 
     expect(await ask(sent.jwe)).toEqual({ problem: 'message-replayed' });
-    expect(await ask(channel.message('SEND', '/elsewhere', json(1)).jwe)).toEqual({ problem: 'message-rejected' });
-    const stale = channel.message(BINDING.method, BINDING.target, json(1), { iat: 1 });
+    expect(await ask(channel.message('SEND', '/elsewhere', json([1])).jwe)).toEqual({ problem: 'message-rejected' });
+    const stale = channel.message(BINDING.method, BINDING.target, json([1]), { iat: 1 });
     expect(await ask(stale.jwe)).toEqual({ problem: 'message-stale' });
   });
 

@@ -94,10 +94,10 @@ onEachPlatform('A refusal in the clear', (platform) => {
   it('is one constant body for everything that is wrong with a message', () =>
     untouched(async () => {
       const channel = await open();
-      const honest = channel.message('POST', '/refusals', json(1)).jwe;
+      const honest = channel.message('POST', '/refusals', json([1])).jwe;
       const flipped = honest.replace(/.(?=.{30}$)/, (character) => (character === 'A' ? 'B' : 'A'));
-      const elsewhere = channel.message('POST', '/refusals?x=1', json(1)).jwe;
-      const otherMethod = channel.message('PUT', '/refusals', json(1)).jwe;
+      const elsewhere = channel.message('POST', '/refusals?x=1', json([1])).jwe;
+      const otherMethod = channel.message('PUT', '/refusals', json([1])).jwe;
       const replies = [];
       for (const body of ['', 'x', flipped, elsewhere, otherMethod, `${honest}=`, honest.slice(1)]) {
         const reply = await channel.visitor.send({ method: 'POST', target: '/refusals', headers: JOSE, body });
@@ -113,7 +113,7 @@ onEachPlatform('A refusal in the clear', (platform) => {
       const { jwe } = channel.message('POST', '/refusals');
       for (const [type, body] of [
         ['application/json', '{"a":1}'],
-        ['application/jose', channel.message('POST', '/refusals', json(1)).jwe],
+        ['application/jose', channel.message('POST', '/refusals', json([1])).jwe],
       ] as const) {
         const headers = { 'e2e-request': jwe, 'content-type': type };
         const reply = await channel.visitor.send({ method: 'POST', target: '/refusals', headers, body });
@@ -138,13 +138,13 @@ onEachPlatform('A refusal in the clear', (platform) => {
   it('is too-large for a plaintext over maxBodySize that fits the body', () =>
     untouched(async () => {
       const channel = await open();
-      const message = channel.message('POST', '/refusals', json('x'.repeat(MAX_BODY - 1)));
+      const message = channel.message('POST', '/refusals', json(['x'.repeat(MAX_BODY - 3)]));
       expectPlainProblem(await channel.post(message), 'too-large', `at most ${MAX_BODY} bytes`);
     }));
 
   it('takes a body of exactly maxBodySize', async () => {
     const channel = await open();
-    const sealed = await channel.request('POST', '/refusals', json('x'.repeat(MAX_BODY - 2)));
+    const sealed = await channel.request('POST', '/refusals', json(['x'.repeat(MAX_BODY - 4)]));
     expect(sealed.status).toBe(201);
   });
 
@@ -161,12 +161,12 @@ onEachPlatform('A refusal in the clear', (platform) => {
     const now = Math.floor(Date.now() / 1000);
     const before = RefusalController.ran;
     for (const iat of [now - 320, now + 60]) {
-      const sealed = await channel.request('POST', '/refusals', json(1), { members: { iat } });
+      const sealed = await channel.request('POST', '/refusals', json([1]), { members: { iat } });
       expect(sealed.status).toBe(400);
       expect(JSON.parse(sealed.text)).toMatchObject({ type: 'urn:e2e:problem:message-stale' });
     }
     expect(RefusalController.ran).toBe(before);
-    const message = channel.message('POST', '/refusals', json(1));
+    const message = channel.message('POST', '/refusals', json([1]));
     expect(channel.open(await channel.post(message), message).status).toBe(201);
     const copy = channel.open(await channel.post(message), message);
     expect(copy.status).toBe(409);

@@ -43,9 +43,14 @@ const controllers = [NoteController];
 @Encrypted()
 class SchemaController {
   @Post()
-  @RouteSchema({ body: { type: 'object', required: ['text'] } })
+  @RouteSchema({ body: { type: 'object', required: ['text'], properties: { text: { type: 'string' } } } })
   create(@Body() note: unknown): unknown {
     return note;
+  }
+  @Get()
+  @RouteSchema({ querystring: { type: 'object', required: ['page'], properties: { page: { type: 'integer' } } } })
+  find(@Query() query: unknown): unknown {
+    return query;
   }
 }
 
@@ -62,6 +67,9 @@ const seen = new Map<string, string>();
 function withHooks(): FastifyAdapter {
   const adapter = new FastifyAdapter();
   const fastify = adapter.getInstance();
+  fastify.addHook('onRequest', async ({ body, query }) => {
+    seen.set('onRequest', JSON.stringify([body, query]));
+  });
   fastify.addHook('preHandler', async ({ body, query }) => {
     seen.set('preHandler', JSON.stringify([body, query]));
   });
@@ -110,11 +118,12 @@ describe('On Fastify', () => {
     expect(app().tap.text).not.toContain(CANARY);
   });
 
-  it('hooks see ciphertext until the handler runs, and its plain answer after it', async () => {
+  it('hooks from preValidation on see the plain body, those before it none, and onSend the plain answer', async () => {
     seen.clear();
     await app().client().fetch('/notes', postJson(CANARY));
-    const { preHandler, onSend } = Object.fromEntries(seen);
-    expect(preHandler).not.toContain(CANARY);
+    const { onRequest, preHandler, onSend } = Object.fromEntries(seen);
+    expect(onRequest).not.toContain(CANARY);
+    expect(preHandler).toContain(CANARY);
     expect(onSend).toContain(CANARY);
   });
 
@@ -136,6 +145,18 @@ describe('On Fastify a request that comes on a session which a login has ended',
     const late = await channel.post(channel.message('GET', '/session/notes'), { headers: before });
     expectPlainProblem(late, 'handshake-required');
     expect(late.headers['set-cookie']).toEqual([expect.stringMatching(/^e2e\.sid=;/)]);
+  });
+});
+
+describe('On Fastify with schemas for bodies and queries', () => {
+  const app = useApp('fastify', { controllers: [SchemaController] });
+
+  it('they check, and convert, what is sealed', async () => {
+    const client = app().client();
+    expect((await client.fetch('/schema', postJson({ other: 1 }))).status).toBe(400);
+    expect(await (await client.fetch('/schema', postJson({ text: 1 }))).json()).toEqual({ text: '1' });
+    expect((await client.fetch('/schema?page=x')).status).toBe(400);
+    expect(await (await client.fetch('/schema?page=2')).json()).toEqual({ page: 2 });
   });
 });
 
@@ -183,7 +204,6 @@ describe('On Fastify the start is refused', () => {
     ],
     ['no session at all', { e2e: { session: false, secret: SECRET } }, 'brings its session, and this one has none'],
     ['a session without a store', { e2e: { secret: SECRET }, fastify: withStorelessSession }, 'has no store'],
-    ['a schema for what is sealed', { controllers: [SchemaController] }, 'create() has a @RouteSchema() for its body'],
     ['resave', { e2e: { session: { resave: true } } }, 'the option "session" has no "resave"'],
     ['unset', { e2e: { session: { unset: 'destroy' } } }, 'the option "session" has no "unset"'],
     [

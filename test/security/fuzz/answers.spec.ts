@@ -39,7 +39,7 @@ describe('the answer to a sealed request', () => {
           isChanged = changed !== answer;
           return changed;
         };
-        const response = await unlessRefused(lab.client.fetch('/transfer', postJson(1)), 'answer-rejected');
+        const response = await unlessRefused(lab.client.fetch('/transfer', postJson([1])), 'answer-rejected');
         expect(response === undefined).toBe(isChanged);
         if (response) expect(await response.text()).toBe('the answer');
       }),
@@ -57,7 +57,7 @@ describe('the answer to a sealed request', () => {
           earlier.push(answer);
           return other ?? answer;
         };
-        const response = await unlessRefused(lab.client.fetch('/transfer', postJson(1)), 'answer-rejected');
+        const response = await unlessRefused(lab.client.fetch('/transfer', postJson([1])), 'answer-rejected');
         expect(response === undefined).toBe(other !== undefined);
       }),
       { numRuns: 200 },
