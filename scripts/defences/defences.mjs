@@ -344,4 +344,19 @@ export const defences = [
   ...crypto,
   ...atStart,
   ...swagger,
+  row('the cookie file follows no link', 'test/unit/cli/cookie-file.spec.ts', 'follows no link', [
+    'src/cli/private-file.ts',
+    'constants.O_RDONLY | NO_FOLLOW',
+    'constants.O_RDONLY',
+  ]),
+  row('the cookie file is for its owner alone', 'test/unit/cli/cookie-file.spec.ts', 'others have access', [
+    'src/cli/private-file.ts',
+    '(mode & 0o077) !== 0',
+    '(mode & 0o007) !== 0',
+  ]),
+  row('a cookie covers no public suffix', 'test/unit/cli/cookie-file.spec.ts', 'is refused', [
+    'src/cli/cookie-file.ts',
+    'return !PUBLIC_SUFFIX.test(domain);',
+    'return true;',
+  ]),
 ];

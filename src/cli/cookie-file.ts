@@ -1,4 +1,5 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { isIP } from 'node:net';
+import { readPrivate, writePrivate } from './private-file.js';
 import { UsageError } from './terminal.js';
 
 interface StoredCookie {
@@ -27,11 +28,10 @@ export class CookieFile {
     this.#cookies = cookies;
   }
 
-  /** @throws UsageError where the file is there and cannot be read. */
+  /** @throws UsageError where the file is there and cannot be read, or can be read by others. */
   static open(path: string): CookieFile {
     try {
-      const lines = existsSync(path) ? readFileSync(path, 'utf8').split('\n') : [];
-      return new CookieFile(path, lines.flatMap(readLine));
+      return new CookieFile(path, (readPrivate(path) ?? '').split('\n').flatMap(readLine));
     } catch (error) {
       throw new UsageError(`--cookie-jar ${path}: ${(error as Error).message}`);
     }
@@ -76,7 +76,7 @@ export class CookieFile {
       ].join('\t'),
     );
     try {
-      writeFileSync(this.#path, `${HEAD}${lines.join('\n')}\n`, { mode: 0o600 });
+      writePrivate(this.#path, `${HEAD}${lines.join('\n')}\n`);
     } catch (error) {
       throw new UsageError(`--cookie-jar ${this.#path}: ${(error as Error).message}`);
     }
@@ -119,11 +119,11 @@ function readSetCookie(line: string, url: URL): StoredCookie | undefined {
     }),
   );
   const domain = attributes.get('domain')?.replace(/^\./, '').toLowerCase();
-  if (domain && url.hostname !== domain && !url.hostname.endsWith(`.${domain}`)) return undefined;
+  if (domain && !mayCover(domain, url.hostname)) return undefined;
   const path = attributes.get('path');
   return {
     domain: domain || url.hostname,
-    wide: !!domain,
+    wide: !!domain && domain.includes('.') && isIP(domain) === 0,
     path: path?.startsWith('/') ? path : url.pathname.slice(0, url.pathname.lastIndexOf('/')) || '/',
     secure: attributes.has('secure'),
     expires: readExpiry(attributes),
@@ -131,6 +131,19 @@ function readSetCookie(line: string, url: URL): StoredCookie | undefined {
     value: pair.slice(at + 1).trim(),
     httpOnly: attributes.has('httponly'),
   };
+}
+
+/** Domains of which nobody is the owner: `com`, `co.uk`. */
+const PUBLIC_SUFFIX = /^([^.]+|(ac|co|com|edu|gob|gov|ltd|mil|ne|net|nom|or|org|plc)\.[a-z]{2})$/;
+
+/**
+ * Whether a host may set a cookie for a domain (RFC 6265 §5.3): for itself, or for one above it that is not everybody's.
+ * Without the list of public suffixes, which is too large to be installed with a server, the usual forms of them are known.
+ */
+function mayCover(domain: string, host: string): boolean {
+  if (domain === host) return true;
+  if (!host.endsWith(`.${domain}`) || isIP(host) !== 0 || host.startsWith('[')) return false;
+  return !PUBLIC_SUFFIX.test(domain);
 }
 
 function readExpiry(attributes: ReadonlyMap<string, string>): number {

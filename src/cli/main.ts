@@ -3,11 +3,12 @@ import { call } from './call.js';
 import { helpOf, isCall } from './help.js';
 import { inspect } from './inspect.js';
 import { explainKeys, generateKeys } from './keygen.js';
+import { optionWithValue } from './request.js';
 import { EXIT, UsageError, type Terminal } from './terminal.js';
 
 /** Runs a command line (without node and script) and gives the exit code. */
 export async function run(args: readonly string[], terminal: Terminal): Promise<number> {
-  const [command = 'help', ...rest] = args;
+  const [command = 'help', ...rest] = commandFirst(args);
   try {
     if (['help', '--help', '-h'].includes(command)) return print(terminal, helpOf(rest[0]));
     if (rest.includes('--help') || rest.includes('-h')) return print(terminal, helpOf(command));
@@ -20,6 +21,16 @@ export async function run(args: readonly string[], terminal: Terminal): Promise<
     terminal.err(`nestjs-e2e-encryption: ${error.message}\n\n${helpOf(command)}`);
     return EXIT.usage;
   }
+}
+
+/** The command, wherever it stands among options, and then everything else: `-v get URL` is `get -v URL`. */
+function commandFirst(args: readonly string[]): readonly string[] {
+  let at = 0;
+  while (at < args.length && args[at]!.startsWith('-') && args[at] !== '--') {
+    at += optionWithValue(args[at]!) !== undefined || args[at] === '--alg' ? 2 : 1;
+  }
+  if (at >= args.length) return args;
+  return [args[at]!, ...args.slice(0, at), ...args.slice(at + 1)];
 }
 
 function keygen(args: string[], terminal: Terminal): number {

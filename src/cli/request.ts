@@ -80,13 +80,17 @@ function withValues(args: readonly string[]): string[] {
   for (let index = 0; index < args.length; index++) {
     const arg = args[index]!;
     if (arg === '--') return [...tied, ...args.slice(index)];
-    const option = Object.entries(OPTIONS).find(
-      ([name, each]) => arg === `--${name}` || ('short' in each && arg === `-${each.short}`),
-    );
-    const takesNext = option?.[1].type === 'string' && index + 1 < args.length;
-    tied.push(takesNext ? `--${option[0]}=${args[++index]}` : arg);
+    const name = optionWithValue(arg);
+    tied.push(name && index + 1 < args.length ? `--${name}=${args[++index]}` : arg);
   }
   return tied;
+}
+
+/** The name of the option of a call whose value is the argument after this one. */
+export function optionWithValue(arg: string): string | undefined {
+  return Object.entries(OPTIONS).find(
+    ([name, each]) => each.type === 'string' && (arg === `--${name}` || ('short' in each && arg === `-${each.short}`)),
+  )?.[0];
 }
 
 /** `:3000/notes`, `localhost:3000/notes` and `https://…` */

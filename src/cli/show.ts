@@ -68,16 +68,50 @@ function rule(width: number): string {
   return `${'\u2500'.repeat(width)}\u2500\u253c\u2500${'\u2500'.repeat(width)}`;
 }
 
-/** A body as it is best read: JSON laid out on a terminal, bytes as they are elsewhere. */
+const TEXT_TYPE = /^(text\/|application\/([\w.+-]+\+)?(json|xml|javascript)|application\/x-www-form-urlencoded)/;
+
+/**
+ * A body as it is printed, the same on a terminal and in a pipe: JSON laid out, text with a newline at its end. A terminal
+ * alone is spared bytes, and control characters in text that it would obey.
+ */
 export function presentBody(bytes: Uint8Array, type: string, terminal: Terminal): string | Uint8Array {
-  if (!terminal.isTerminal.out) return bytes;
-  const isText = /^(text\/|application\/([\w.+-]+\+)?(json|xml)|application\/x-www-form-urlencoded)/.test(type);
-  if (bytes.length > 0 && !isText) return `(${bytes.length} bytes of ${type || 'no media type'}; not for a terminal)\n`;
-  const text = new TextDecoder().decode(bytes);
-  try {
-    if (type.includes('json')) return `${harmless(JSON.stringify(JSON.parse(text), undefined, 2))}\n`;
-  } catch {
-    // shown as it is
+  if (bytes.length === 0) return '';
+  const text = TEXT_TYPE.test(type) ? new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes) : undefined;
+  if (text === undefined) {
+    return terminal.isTerminal.out
+      ? `(${bytes.length} bytes of ${type || 'no media type'}; not for a terminal)\n`
+      : bytes;
   }
-  return text === '' ? '' : `${harmless(text)}\n`;
+  const shown = /^application\/([\w.+-]+\+)?json/.test(type) ? layOut(text) : text;
+  const safe = terminal.isTerminal.out ? harmless(shown) : shown;
+  return safe.endsWith('\n') ? safe : `${safe}\n`;
+}
+
+/** JSON on several lines, its values as they are written: numbers are not rounded, names keep their order. */
+export function layOut(json: string): string {
+  try {
+    JSON.parse(json);
+  } catch {
+    return json;
+  }
+  let depth = 0;
+  const tokens = json.match(/"(?:[^"\\]|\\.)*"|[[\]{},:]|[^\s[\]{},:"]+/g) ?? [];
+  const line = () => `\n${'  '.repeat(depth)}`;
+  return tokens
+    .map((token, index) => {
+      const isEmpty = (open: string) => tokens[index - 1] === open;
+      if (token === '{' || token === '[') {
+        const closes = tokens[index + 1] === (token === '{' ? '}' : ']');
+        depth++;
+        return closes ? token : token + line();
+      }
+      if (token === '}' || token === ']') {
+        depth--;
+        return isEmpty(token === '}' ? '{' : '[') ? token : line() + token;
+      }
+      if (token === ',') return token + line();
+      if (token === ':') return ': ';
+      return token.replace(/[\u007f-\u009f]/g, (each) => `\\u${each.charCodeAt(0).toString(16).padStart(4, '0')}`);
+    })
+    .join('');
 }

@@ -50,6 +50,7 @@ const CONFINED: readonly { readonly use: RegExp; readonly to: readonly string[] 
       'redis/replay-guard.ts',
       'testing/secrets.ts',
       'testing/multipart.ts',
+      'cli/private-file.ts',
     ],
   },
   { use: /^node-forge$/, to: ['crypto/forge.ts', 'crypto/node-forge.d.ts'] },

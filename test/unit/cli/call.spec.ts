@@ -245,14 +245,41 @@ describe('the call, as it is written', () => {
     const [shown, piped] = [terminal(true), terminal(false)];
     expect(await run(args, shown.io)).toBe(0);
     expect(await run(args, piped.io)).toBe(0);
-    expect(shown.seen.out).toBe('{\n  "bell": "\ufffd31m"\n}\n');
-    expect(piped.seen.out).toBe('{"bell":"\u009b31m"}');
+    expect(shown.seen.out).toBe('{\n  "bell": "\\u009b31m"\n}\n');
+    expect(piped.seen.out).toBe(shown.seen.out);
     expect(shown.seen.err).toContain('\u001b[32m');
     expect(shown.seen.err).not.toContain('\u009b');
     expect(piped.seen.err).not.toContain('\u001b');
     const plain = terminal(true);
     await run(args, { ...plain.io, colours: false });
     expect(plain.seen.err).not.toContain('\u001b');
+  });
+
+  it.each([
+    ['-v', 'get', 'URL', '--key-kind', 'X25519'],
+    ['--key-kind', 'X25519', '-v', 'get', 'URL'],
+    ['-H', 'x-a: get', '--timeout', '20', '--key-kind', 'X25519', 'get', '-v', 'URL'],
+    ['--json', '--key-kind=X25519', '-v', 'get', 'URL', '-L'],
+  ])('takes options before the command and after it: %s %s %s %s', async (...given) => {
+    const { seen, io } = terminal(false);
+    const url = `${app().url}/notes`;
+    expect(
+      await run(
+        given.map((each) => (each === 'URL' ? url : each)),
+        io,
+      ),
+    ).toBe(0);
+    expect(JSON.parse(seen.out)).toBeInstanceOf(Object);
+    expect(seen.err).toContain('ON THE WIRE');
+  });
+
+  it('takes them before other commands, too', async () => {
+    const { seen, io } = terminal(false);
+    expect(await run(['--json', '--alg', 'ES256', 'keygen'], io)).toBe(0);
+    expect(JSON.parse(seen.out)).toHaveProperty('thumbprint');
+    expect(await run(['-h', 'post'], io)).toBe(0);
+    expect(await run(['-v'], io)).toBe(1);
+    expect(seen.err).toContain('there is no command "-v"');
   });
 
   it.each([
