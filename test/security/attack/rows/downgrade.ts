@@ -93,6 +93,18 @@ export const downgradeRows: readonly Row[] = [
     },
   },
   {
+    attack: 'sends a plain request to a route whose handler is bound in its constructor, or wrapped by a decorator',
+    outcome: '`message-required`; no handler runs: which function Nest calls decides nothing',
+    run: async (lab) => {
+      lab.on('/bank', (request, forward) => forward({ ...request, headers: {}, body: '' }));
+      for (const path of ['/bank/bound', '/bank/logged']) {
+        const refusal = await refusalOf(lab.client().fetch(path));
+        expect([path, refusal]).toMatchObject([path, { problem: 'message-required' }]);
+      }
+      expect(lab.ran).toEqual([]);
+    },
+  },
+  {
     attack: 'gives a message another media type',
     outcome: '`message-required`; no handler runs',
     run: async (lab) => {

@@ -20,10 +20,34 @@ interface WithSession {
   readonly session: { owner?: string; destroy(callback: (error?: unknown) => void): unknown };
 }
 
+/** As decorators for logs and metrics do: the function that Nest calls carries no metadata. */
+const Logged = (): MethodDecorator => (_target, _name, descriptor) => {
+  const inner = descriptor.value as unknown as (...args: unknown[]) => unknown;
+  descriptor.value = function (this: unknown, ...args: unknown[]): unknown {
+    return inner.apply(this, args);
+  } as never;
+};
+
 @Controller('bank')
 @Encrypted()
 export class BankController {
-  constructor(private readonly keys: KeyService) {}
+  constructor(private readonly keys: KeyService) {
+    this.bound = this.bound.bind(this);
+  }
+
+  @Get('bound')
+  bound(): unknown {
+    calls.push({ route: 'bound' });
+    return { balance: SECRET_BALANCE };
+  }
+
+  @Get('logged')
+  @Logged()
+  @Encrypted()
+  logged(): unknown {
+    calls.push({ route: 'logged' });
+    return { balance: SECRET_BALANCE };
+  }
 
   @Post('transfer')
   transfer(@Body() body: unknown, @Query() query: unknown): unknown {
