@@ -355,7 +355,7 @@ describe('handshake bodies', () => {
     expect([400, 415]).toContain((await post(good, 'application/jose')).status);
   });
 
-  // §2 and §6 name no problem for a body that is no handshake at all; that it is refused is all that is held here.
+  // §8 names a problem for malformed JSON; for these bodies it is held that they are refused.
   it.each<[string, string | Uint8Array]>([
     ['nothing', ''],
     ['no JSON', '{'],
