@@ -4,6 +4,7 @@ import { row } from '../row.mjs';
 const ROWS = 'test/security/attack/proxy.spec.ts';
 const ANSWERS = 'test/unit/channel/answers.spec.ts';
 const META = 'test/unit/protocol/meta.spec.ts';
+const HEADERS = 'test/integration/e2e/sealed-headers.spec.ts';
 
 export const revised = [
   row('a request that is sent again names its first copy', ROWS, 'express.*withholds a request, has the client', [
@@ -92,5 +93,25 @@ export const revised = [
     'src/protocol/meta.ts',
     "NAME.test(name) && typeof value === 'string' && grammar.test(value)",
     "typeof value === 'string'",
+  ]),
+  row('only configured names are taken from inside a request', HEADERS, 'express.*not configured', [
+    'src/nest/exchange/incoming.ts',
+    'allowed.includes(name) && ',
+    '',
+  ]),
+  row('a name stands inside or outside of a request, not both', HEADERS, 'express.*outside too', [
+    'src/nest/exchange/incoming.ts',
+    ' && headers[name] === undefined',
+    '',
+  ]),
+  row('a configured name is taken from inside a request alone', HEADERS, 'express.*inside alone', [
+    'src/nest/exchange/plain-request.ts',
+    ' || how.sealedHeaders.includes(name)',
+    '',
+  ]),
+  row('sealed header fields of a response are dropped from outside', HEADERS, 'express.*sets them outside', [
+    'src/client/call/response.ts',
+    '...BODY_DESCRIPTIONS, ...inside]',
+    '...BODY_DESCRIPTIONS]',
   ]),
 ];
