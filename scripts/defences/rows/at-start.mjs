@@ -77,11 +77,6 @@ export const atStart = [
     "if (deviceBinding !== 'off' && !platform.createsSiblingSessions && ",
     "if (deviceBinding === 'never' && ",
   ]),
-  row('a schema that would check ciphertext stops the start', FASTIFY, 'schema for what is sealed', [
-    'src/nest/routes/route-validator.ts',
-    'if (checked !== undefined && sealing.request) {',
-    'if (checked === 0) {',
-  ]),
   row('a session of the application wants a secret for channels', 'test/integration/e2e/session.spec.ts', 'secret', [
     'src/nest/module/e2e.module.ts',
     'if (isForeign && !hasSecret) throw new Error(missingSecret());',
