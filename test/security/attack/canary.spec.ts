@@ -74,7 +74,7 @@ describe('after a busy run, what was sealed and what sealed it', () => {
       store: new Haystack(JSON.stringify(sessions)),
       traffic: new Haystack(proxy.capture),
     };
-  }, 60_000);
+  });
   afterAll(async () => {
     server.kill();
     await proxy.close();

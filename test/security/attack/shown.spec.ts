@@ -94,7 +94,7 @@ describe('what the API hands out shows no key, however it is printed', () => {
     secrets.set('secret', Buffer.from(secret)).set('session secret', Buffer.from(sessionSecret));
     const der = createPrivateKey(identity.pem).export({ format: 'der', type: 'pkcs8' });
     for (const part of privateParts(der)) secrets.set(`identity key ${secrets.size}`, part);
-  }, 60_000);
+  });
   afterAll(() => app.close());
 
   /** A client's life: answers, refusals, errors. */

@@ -68,7 +68,7 @@ describe.each(pairs)('what the %s engine makes, the %s engine', (_, __, one, oth
       const secret = one.randomBytes(length);
       expect(equal(await other.rsaDecrypt(privateKey, await one.rsaEncrypt(wrapping, secret)), secret)).toBe(true);
     }
-  }, 30_000);
+  });
 
   it('makes the same hashes and keys of', async () => {
     const any = fc.uint8Array({ maxLength: 200 });
@@ -102,7 +102,7 @@ describe.each(named)('the %s engine', (_, engine) => {
       expect(privateKey.kind).toBe(kind);
       if (kind !== 'RSA') expect((await engine.generateKeyPair(kind)).publicKey).not.toEqual(publicKey);
     }
-  }, 30_000);
+  });
 
   it('shows nothing of a private or a content key, nor of one it imported', async () => {
     const shown = async (key: unknown) =>
@@ -121,7 +121,7 @@ describe.each(named)('the %s engine', (_, engine) => {
     expect(await shown(engine.importContentKey(new Uint8Array(32).fill(7)))).toMatch(
       /^\{"enc":"A256GCM"\}\n\w+ContentKey \{ enc: 'A256GCM' \}\nenc$/,
     );
-  }, 30_000);
+  });
 
   it('refuses the keys of another engine, and those made for another purpose', async () => {
     const other = engines.find((candidate) => candidate !== engine)!;
@@ -134,7 +134,7 @@ describe.each(named)('the %s engine', (_, engine) => {
     const { publicKey } = await keyPair(engine, 'RSA');
     const publicHalf = await engine.importPublicKey(publicKey);
     expect(await failure(() => engine.rsaDecrypt(publicHalf, new Uint8Array(256)))).toBeInstanceOf(TypeError);
-  }, 30_000);
+  });
 
   it('takes content keys of 32 bytes alone', async () => {
     for (const length of [0, 16, 24, 31, 33, 64]) {
@@ -160,7 +160,7 @@ describe.each(named)('the %s engine', (_, engine) => {
     ];
     for (const ciphertext of wrong) expect(await engine.rsaDecrypt(privateKey, ciphertext)).toBeUndefined();
     expect(await engine.rsaDecrypt(privateKey, wrapped)).toHaveLength(32);
-  }, 30_000);
+  });
 
   it('reads and spells base64url in its canonical form alone', () => {
     fc.assert(
@@ -197,7 +197,7 @@ describe.each(named)('the %s engine', (_, engine) => {
     expect(equal(await engine.open(key, iv, iv, ciphertext, tag), plaintext)).toBe(true);
     const text = engine.encodeBase64url(ciphertext);
     expect(equal(engine.decodeBase64url(text), ciphertext)).toBe(true);
-  }, 30_000);
+  });
 
   it('verifies no signature of another length, over other data, or by a malformed key', async () => {
     // RFC 8032 §7.1, test 1.

@@ -289,14 +289,11 @@ describe('a public key as PEM', () => {
     expect(parsePublicKey(pem.trimEnd())).toEqual(jwk);
   });
 
-  it.each([3072, 4096])(
-    'of an RSA key of %i bits is read',
-    (modulusLength) => {
-      const { publicKey } = generateKeyPairSync('rsa', { modulusLength });
-      expect(parsePublicKey(pemOf(publicKey))).toEqual(jwkOf(publicKey));
-    },
-    30_000,
-  );
+  it.each([3072, 4096])('of an RSA key of %i bits is read', (bits) => {
+    const n = bytesOf(prime(bits / 2) * prime(bits / 2)).toString('base64url');
+    const publicKey = createPublicKey({ key: { kty: 'RSA', n, e: 'AQAB' }, format: 'jwk' });
+    expect(parsePublicKey(pemOf(publicKey))).toEqual(jwkOf(publicKey));
+  });
 
   it.each(pems)('of kind %s is checked as the JWK is', (kind, pem) => {
     const der = derOf(pem);
