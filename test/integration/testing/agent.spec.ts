@@ -10,6 +10,7 @@ import { E2eModule, Encrypted } from '../../../src/index.js';
 import { E2eClientError } from '../../../src/client/index.js';
 import { e2eAgent, E2eExpectationError, type E2eAgent, type TestResponse } from '../../../src/testing/index.js';
 import { onEachPlatform, type PlatformName } from '../e2e/support/apps.js';
+import { takeEverything } from './support/parsers.js';
 
 @Controller('notes')
 @Encrypted()
@@ -76,7 +77,9 @@ async function create(platform: PlatformName): Promise<INestApplication> {
   const testing = await Test.createTestingModule({ imports: [AppModule] }).compile();
   const adapter = platform === 'express' ? new ExpressAdapter() : new FastifyAdapter();
   // eslint-disable-next-line @typescript-eslint/no-unsafe-class-instance-assignment -- Nest types its options as a class, and takes literals
-  return testing.createNestApplication(adapter as ExpressAdapter, { logger: false });
+  const app = testing.createNestApplication(adapter as ExpressAdapter, { logger: false });
+  takeEverything(app, platform);
+  return app;
 }
 
 /** What a failing call ends in, and the line of this file at which its stack begins. */

@@ -4,7 +4,8 @@ import { afterEach, beforeEach, expect, it } from '@jest/globals';
 import { All, Body, Controller, Query, Res, type INestApplication } from '@nestjs/common';
 import { Encrypted } from '../../../src/index.js';
 import { e2eAgent, E2eExpectationError, type E2eAgent } from '../../../src/testing/index.js';
-import { onEachPlatform, useApp } from '../e2e/support/apps.js';
+import { onEachPlatform, useApp, type PlatformName } from '../e2e/support/apps.js';
+import { takeEverything } from './support/parsers.js';
 
 /** What the application says in the clear of a request that it opened. */
 interface Leak {
@@ -111,7 +112,8 @@ class HalfController {
 }
 
 /** As an application has it: headers that say the same to everybody, and some that change with each response. */
-function commonHeaders(app: INestApplication): void {
+function configure(app: INestApplication, platform: PlatformName): void {
+  takeEverything(app, platform);
   let count = 0;
   app.use((_request: unknown, response: ServerResponse, next: () => void) => {
     response.setHeader('content-security-policy', "default-src 'self'; img-src data: title card token number");
@@ -124,7 +126,7 @@ function commonHeaders(app: INestApplication): void {
 }
 
 onEachPlatform('expectSealed, of an application that leaks', (platform) => {
-  const app = useApp(platform, { controllers: [LeakingController, HalfController], configure: commonHeaders });
+  const app = useApp(platform, { controllers: [LeakingController, HalfController], configure });
   let agent: E2eAgent;
   beforeEach(async () => (agent = await e2eAgent(app().nest)));
   afterEach(() => agent.close());
