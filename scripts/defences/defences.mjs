@@ -6,6 +6,8 @@ import { swagger } from './rows/swagger.mjs';
 
 // Every defence, how it is taken away (file, what stands there, what stands there instead), and the test that must fail.
 const ROWS = 'test/security/attack/proxy.spec.ts';
+const FAILING = 'test/security/attack/failing-answers.spec.ts';
+const EARLY = 'test/integration/e2e/early-answers.spec.ts';
 const FIELD = 'test/security/attack/field.spec.ts';
 const TAMPERING = 'test/security/attack/tampering.spec.ts';
 const HANDLERS = 'test/integration/module/handlers.spec.ts';
@@ -175,8 +177,8 @@ export const defences = [
   ),
   row('a hanging session is answered in time', 'test/integration/e2e/deadline.spec.ts', 'express.*what comes late', [
     'src/nest/exchange/exchange.ts',
-    'if (!isSealed(raw) &&',
-    'if (isSealed(raw) ||',
+    'if (!isMessage && handshakeType === undefined) return false;',
+    'if (isMessage || handshakeType === undefined) return false;',
   ]),
   row('a sealed route takes no plain request', ROWS, 'express.*in place of a message', [
     'src/nest/exchange/exchange.ts',
@@ -220,8 +222,43 @@ export const defences = [
   ]),
   row('what cannot be sealed does not leave', FIELD, 'falls through', [
     'src/nest/exchange/sealed-answer.ts',
-    'if (streamed) {',
-    'if (streamed && status > 999) {',
+    "if (encoding !== undefined && encoding !== 'identity')",
+    'if (status > 999)',
+  ]),
+  row('whatever goes wrong while sealing, no plaintext leaves', FAILING, '\\(Express\\)', [
+    'src/nest/exchange/exchange.ts',
+    'return withheldAnswer(500);',
+    'return { status: 200, headers: {}, body: plain.body };',
+  ]),
+  row('what answers before the message is opened says nothing', EARLY, 'Express.*answers at app.use', [
+    'src/nest/exchange/exchange.ts',
+    'return withheldAnswer(answer.status);',
+    'return { status: answer.status, headers: {}, body: answer.body };',
+  ]),
+  row('what answers before the route has the message opened for it', EARLY, 'Express.*answers at consumer.apply', [
+    'src/nest/exchange/exchange.ts',
+    'if (state.seal) return state.seal(answer);',
+    '',
+  ]),
+  row('only the sealed bytes pass the door', FAILING, '\\(Express\\)', [
+    'src/nest/request/response-door.ts',
+    'if (bytes !== next && Buffer.compare(bytes, next) !== 0) return false;',
+    '',
+  ]),
+  row('an answer that fails on its way out is broken off', FAILING, '\\(Express\\)', [
+    'src/nest/request/response-door.ts',
+    '    } catch (error) {\n      this.break();\n      throw error;',
+    "    } catch (error) {\n      this.#state = 'open';\n      throw error;",
+  ]),
+  row('no hash of the body stands outside', FAILING, '\\(Express\\)', [
+    'src/nest/request/response-door.ts',
+    'if (describesBody(name) || this.#options.isSealed(name)) response.removeHeader(name);',
+    'if (this.#options.isSealed(name)) response.removeHeader(name);',
+  ]),
+  row('HTTP/2 has no raw answer, push or trailers', FAILING, 'HTTP/2', [
+    'src/nest/request/response-door.ts',
+    'if (stream) {',
+    'if (stream && !this.#isHttp2) {',
   ]),
   row('an own `__proto__` is refused', FIELD, '__proto__', [
     'src/nest/exchange/body-shape.ts',

@@ -9,25 +9,33 @@ import { Deadline } from '../request/deadline.js';
 import { E2eException } from '../request/e2e.exception.js';
 import { E2E_EVENTS, E2E_KEYS } from '../options/e2e.options.js';
 import { PLAIN, type Sealing } from '../routes/encrypted.decorator.js';
-import { rawRequest, rawResponse, stateOf, type ExchangeState } from '../request/exchange-state.js';
+import { rawRequest, rawResponse, stateOf, type Arrival, type ExchangeState } from '../request/exchange-state.js';
 import { findMessage, hasBodyBeside, isSealed, mayCarry, type FoundMessage } from './incoming.js';
-import { posesAsSealedQuery, present, type DecodingOptions } from './plain-request.js';
+import { ignoreConditions, posesAsSealedQuery, present, type DecodingOptions } from './plain-request.js';
 import type { KeyService } from '../keys/key.service.js';
-import { ResponseCapture, type PlainAnswer, type WireAnswer } from '../request/response-capture.js';
-import { flawOf, NO_STORE, plainProblem, problemAnswer, sealAnswer } from './sealed-answer.js';
-import type { HttpSession } from '../keys/session.js';
+import { RateLimitedLogger } from '../request/rate-limited-logger.js';
+import { ResponseCapture, type PlainAnswer } from '../request/response-capture.js';
+import type { WireAnswer } from '../request/response-door.js';
+import { asPlainAnswer, extraHeaders, NO_STORE, problemAnswer, sealAnswer, withheldAnswer } from './sealed-answer.js';
 
 const HEAD_REFUSED: WireAnswer = { status: 405, headers: { Allow: 'GET', ...NO_STORE }, body: '' };
-const WITHHELD: WireAnswer = { status: 500, headers: NO_STORE, body: '' };
+
+const WITHHELD =
+  'An answer to a sealed request was withheld, all but its status: it came from middleware or a hook that runs before the ' +
+  'message can be opened, so it could not be sealed.';
+const BROKEN =
+  'The connection of a sealed request was closed before its answer was sent: middleware or a hook threw while the sealed ' +
+  'answer was written, or changed it, or wrote something else in its place.';
 
 /**
  * One request's way through: its message is opened and put before the application, and whatever answers it is sealed.
- * The only place that decides what may leave. Guard, interceptor and the tail for unmatched routes all call `enter`;
- * the first call opens the message, and each holds the request to its own route's declaration.
+ * The only place that decides what may leave. Guard and interceptor call `enter`; the first call opens the message, and
+ * each holds the request to its own route's declaration. What answers before any of them has the message opened then.
  */
 @Injectable()
 export class Exchange {
   readonly #logger = new Logger('E2eModule');
+  readonly #log = new RateLimitedLogger(this.#logger);
 
   /** Set when the application starts: how this platform's requests are read. */
   decoding: DecodingOptions | undefined;
@@ -39,12 +47,20 @@ export class Exchange {
   ) {}
 
   /**
-   * First of all: what comes sealed, and a handshake, is answered in time, whatever hangs before its opening. Says whether
-   * it is one of the two.
+   * First of all. What comes sealed, and a handshake, is answered in time, whatever hangs before its opening; and of what
+   * comes sealed, nothing is answered in the clear but what this class decides on.
+   *
+   * @returns whether it is one of the two.
    */
-  watch(raw: IncomingMessage, response: ServerResponse): boolean {
-    if (!isSealed(raw) && this.tracker.of(raw).handshakeType === undefined) return false;
-    stateOf(raw).deadline = new Deadline(this.keys.options.storeTimeout, () => {
+  watch(raw: IncomingMessage, response: ServerResponse, { handshakeType }: Arrival): boolean {
+    const isMessage = isSealed(raw);
+    if (!isMessage && handshakeType === undefined) return false;
+    const state = stateOf(raw);
+    if (isMessage) {
+      ignoreConditions(raw);
+      this.#capture(raw, response);
+    }
+    state.deadline ??= new Deadline(this.keys.options.storeTimeout, () => {
       if (response.headersSent) return;
       this.refuse(raw, response, new E2eProblem('busy'));
       response.end();
@@ -64,19 +80,19 @@ export class Exchange {
     state.deadline?.end();
     if (state.refusal) throw new E2eException(state.refusal);
     if (state.message) {
-      this.#enterNext(request, response, state, state.message, route);
+      this.#enterNext(request, response, state, route);
       return;
     }
     const isSealedRoute = route.request || route.response;
     if (raw.method === 'HEAD' && (isSealedRoute || raw.headers[REQUEST_HEADER] !== undefined)) {
       // Its answer has no body to seal.
-      this.settle(response, HEAD_REFUSED);
+      this.settle(request, response, HEAD_REFUSED);
       throw new MethodNotAllowedException();
     }
     try {
       if (posesAsSealedQuery(raw)) throw new E2eProblem('message-rejected', { step: 'placement' });
       const found = findMessage(raw);
-      if (found) await this.#open(request, response, found, route);
+      if (found) await this.#enterFirst(request, response, found, route);
       else if (isSealedRoute) throw new E2eProblem('message-required');
       // A handshake whose session's store is down ends before its controller: busy, as a message is.
       else if (this.tracker.of(raw).handshakeType !== undefined) this.keys.sessionOf(request);
@@ -98,15 +114,17 @@ export class Exchange {
   }
 
   /** Has this very answer leave, whoever ends the response, and however. On a sealed request it is sealed in turn. */
-  settle(response: object, answer: WireAnswer): void {
-    this.#takeOver(response, () => answer);
+  settle(request: object, response: object, answer: WireAnswer): void {
+    const raw = rawRequest(request);
+    stateOf(raw).settled = answer;
+    this.#capture(raw, rawResponse(response));
   }
 
-  /** Has the problem leave: in the clear as long as nobody took over the response, sealed from then on. */
+  /** Has the problem leave: in the clear as long as the message is not opened, sealed from then on. */
   refuse(request: object, response: object, problem: E2eProblem): E2eException {
     const state = stateOf(rawRequest(request));
     state.refusal = problem;
-    state.capture ??= this.#takeOver(response, () => problemAnswer(problem));
+    this.settle(request, response, problemAnswer(problem));
     const { code } = problem;
     const step = problem.step === 'channel' && this.keys.noteLostCookie(request) ? 'cookie' : problem.step;
     this.events.emit({ type: 'refused', problem: code, ...(step && { step }) });
@@ -114,38 +132,59 @@ export class Exchange {
     return new E2eException(problem);
   }
 
-  #takeOver(response: object, transform: (answer: PlainAnswer) => WireAnswer): ResponseCapture {
-    const { storeTimeout, sealedHeaders } = this.keys.options;
-    return new ResponseCapture(rawResponse(response), transform, sealedHeaders.response, storeTimeout);
+  /** Takes the response over, once: of two modules whose applications are mounted in one another, for the inner one. */
+  #capture(raw: IncomingMessage, response: ServerResponse): ResponseCapture {
+    const state = stateOf(raw);
+    const transform = (answer: PlainAnswer) => state.settled ?? this.#answerUnopened(raw, response, answer);
+    if (state.capture && !state.seal) state.capture.transform = transform;
+    return (state.capture ??= new ResponseCapture(response, {
+      transform,
+      timeout: this.keys.options.storeTimeout,
+      maxCollected: this.keys.options.maxBodySize,
+      isSealed: (name) => this.keys.options.sealedHeaders.response.includes(name),
+      onBreak: () => this.#log.say('error', BROKEN),
+    }));
   }
 
-  async #open(request: object, response: object, found: FoundMessage, route: Sealing): Promise<void> {
-    const raw = rawRequest(request);
+  /**
+   * What answers a sealed request before its message was opened, be it middleware, a hook, or the platform itself where no
+   * route is: the message is opened for it. Where that cannot be, nothing leaves but the status.
+   */
+  async #answerUnopened(raw: IncomingMessage, response: ServerResponse, answer: PlainAnswer): Promise<WireAnswer> {
     const state = stateOf(raw);
+    const request = state.request ?? raw;
+    try {
+      const found = findMessage(raw);
+      const hasSession = this.keys.findSession(request) !== undefined;
+      // Where its store fails, the session's middleware ends the request with an error.
+      if (!hasSession && answer.status >= 500) throw new E2eProblem('busy');
+      const isRead = found?.place === 'header' || state.body !== undefined;
+      if (found && hasSession && isRead) await this.#open(request, response, found);
+    } catch (error) {
+      if (!(error instanceof E2eProblem)) throw error;
+      this.refuse(request, response, error);
+    }
+    if (state.seal) return state.seal(answer);
+    if (state.settled) return state.settled;
+    this.#log.say('warn', WITHHELD);
+    return withheldAnswer(answer.status);
+  }
+
+  async #enterFirst(request: object, response: object, found: FoundMessage, route: Sealing): Promise<void> {
     // A plain body beside a message is a second way in, except where the route was declared to take one.
     if (found.besideBody && (route.request || !route.response)) {
       throw new E2eProblem('message-rejected', { step: 'placement' });
     }
-    const from = performance.now();
-    const session = this.keys.sessionOf(request);
-    const message = await this.#openMessage(raw, session, found);
-
-    // From here on every answer is sealed, the refusals of the next step among them.
-    const capture = this.#sealing(response, state, message);
-    await this.keys.channelsOf(session).admit(session.ref?.id, message, this.tracker.of(raw).at);
-    state.message = message;
-    this.keys.watchLogin(request);
+    const message = await this.#open(request, response, found);
+    const state = stateOf(rawRequest(request));
     state.besideBody = found.besideBody;
-    const { channel, header, plaintext } = message;
-    const ms = performance.now() - from;
-    this.events.emit({ type: 'opened', kind: channel.kind, way: header.alg, bytes: plaintext.length, ms });
-    if (route.request && !route.response) capture.release();
+    if (route.request && !route.response) state.capture?.release();
     if (this.decoding) await present(request, response, found, message, this.decoding);
   }
 
   /** The interceptor after the guard; or a route to which another one let the request through, and which may ask for more. */
-  #enterNext(request: object, response: object, state: ExchangeState, message: OpenedMessage, route: Sealing): void {
-    if (route.response && state.capture?.released) this.#sealing(response, state, message);
+  #enterNext(request: object, response: object, state: ExchangeState, route: Sealing): void {
+    if (route.response && state.seal && state.capture?.released) state.capture.take(state.seal);
     if (route.request && state.besideBody) {
       throw this.refuse(request, response, new E2eProblem('message-rejected', { step: 'placement' }));
     }
@@ -153,15 +192,19 @@ export class Exchange {
     state.isUnrouted = false;
   }
 
-  #sealing(response: object, state: ExchangeState, message: OpenedMessage): ResponseCapture {
-    return (state.capture = this.#takeOver(response, (answer) =>
-      this.#leave(message, state.refusal ? plainProblem(state.refusal) : answer),
-    ));
+  /** Once for each request, whoever asks first. */
+  #open(request: object, response: object, found: FoundMessage): Promise<OpenedMessage> {
+    return (stateOf(rawRequest(request)).opening ??= this.#openMessage(request, response, found));
   }
 
-  async #openMessage(raw: IncomingMessage, session: HttpSession, found: FoundMessage): Promise<OpenedMessage> {
+  async #openMessage(request: object, response: object, found: FoundMessage): Promise<OpenedMessage> {
+    const raw = rawRequest(request);
+    const state = stateOf(raw);
+    const from = performance.now();
+    const session = this.keys.sessionOf(request);
+    const channels = this.keys.channelsOf(session);
     const idem = raw.headers['idempotency-key'];
-    const message = await this.keys.channelsOf(session).open(session.ref?.id, found.text, {
+    const message = await channels.open(session.ref?.id, found.text, {
       place: found.place,
       method: raw.method ?? '',
       target: this.keys.options.publicPath + this.tracker.of(raw).target,
@@ -170,27 +213,40 @@ export class Exchange {
     if (!mayCarry(message, raw, this.keys.options.sealedHeaders.request)) {
       throw new E2eProblem('message-rejected', { step: 'headers' });
     }
+
+    // From here on every answer is sealed, the refusals of the next step among them.
+    state.seal = (answer) => this.#seal(state, message, answer);
+    this.#capture(raw, rawResponse(response)).take(state.seal);
+    await channels.admit(session.ref?.id, message, this.tracker.of(raw).at);
+    state.message = message;
+    this.keys.watchLogin(request);
+    const { channel, header, plaintext } = message;
+    const ms = performance.now() - from;
+    this.events.emit({ type: 'opened', kind: channel.kind, way: header.alg, bytes: plaintext.length, ms });
     return message;
   }
 
   /** Whatever goes wrong while sealing, no plaintext leaves. */
-  #leave(message: OpenedMessage, answer: PlainAnswer): WireAnswer {
-    const flaw = flawOf(answer);
-    if (flaw !== undefined) {
-      this.#logger.error(`A sealed ${message.header.method} request was answered with 500. ${flaw}`);
-    }
+  #seal({ refusal, settled }: ExchangeState, message: OpenedMessage, answer: PlainAnswer): WireAnswer {
+    const plain = settled ? asPlainAnswer(settled) : answer;
     const from = performance.now();
     try {
-      const sealed = sealAnswer(message, answer, this.keys.options.padding);
+      const { wire, flaw } = sealAnswer(message, plain, {
+        padding: this.keys.options.padding,
+        sealedHeaders: this.keys.options.sealedHeaders.response,
+      });
+      if (flaw !== undefined) {
+        this.#logger.error(`A sealed ${message.header.method} request was answered with an error. ${flaw}`);
+      }
       const ms = performance.now() - from;
-      this.events.emit({ type: 'sealed', status: answer.status, bytes: answer.body.length, ms });
-      return sealed;
+      this.events.emit({ type: 'sealed', status: plain.status, bytes: plain.body.length, ms });
+      return refusal ? { ...wire, headers: { ...extraHeaders(refusal), ...wire.headers } } : wire;
     } catch {
       // The cause may hold plaintext.
       this.#logger.error(
         `The answer to a sealed ${message.header.method} request could not be sealed, and was withheld.`,
       );
-      return WITHHELD;
+      return withheldAnswer(500);
     }
   }
 }

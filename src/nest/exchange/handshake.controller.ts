@@ -9,7 +9,7 @@ import { Plain } from '../routes/encrypted.decorator.js';
 import { Exchange } from './exchange.js';
 import { rawRequest } from '../request/exchange-state.js';
 import type { KeyService } from '../keys/key.service.js';
-import type { WireAnswer } from '../request/response-capture.js';
+import type { WireAnswer } from '../request/response-door.js';
 import { NO_STORE } from './sealed-answer.js';
 
 /** What Express' response and Fastify's reply have in common. */
@@ -44,13 +44,17 @@ export function createHandshakeController(path: string, decorators: readonly Cla
     async handshake(@Req() request: object, @Res() response: Reply): Promise<void> {
       const raw = rawRequest(request);
       if (!JSON_IN_UTF8.test(this.tracker.of(raw).handshakeType ?? '')) {
-        this.answer(response, UNSUPPORTED);
+        this.answer(request, response, UNSUPPORTED);
         return;
       }
       try {
         const { publicKey, device } = readHandshake(readBodyOf(raw));
         const body = JSON.stringify(await this.keys.createChannel(request, publicKey, device));
-        this.answer(response, { status: 201, headers: { 'Content-Type': JSON_MEDIA_TYPE, ...NO_STORE }, body });
+        this.answer(request, response, {
+          status: 201,
+          headers: { 'Content-Type': JSON_MEDIA_TYPE, ...NO_STORE },
+          body,
+        });
       } catch (error) {
         if (!(error instanceof E2eProblem)) throw error;
         throw this.exchange.refuse(request, response, error);
@@ -58,9 +62,9 @@ export function createHandshakeController(path: string, decorators: readonly Cla
     }
 
     @Get('identity')
-    identity(@Res() response: Reply): void {
+    identity(@Req() request: object, @Res() response: Reply): void {
       const body = JSON.stringify({ keys: this.keys.identityKeys() });
-      this.answer(response, {
+      this.answer(request, response, {
         status: 200,
         headers: { 'Content-Type': 'application/jwk-set+json', ...NO_STORE },
         body,
@@ -68,8 +72,8 @@ export function createHandshakeController(path: string, decorators: readonly Cla
     }
 
     /** Settled before it is sent, so that no interceptor of the application wraps it into what clients do not know. */
-    private answer(response: Reply, answer: WireAnswer): void {
-      this.exchange.settle(response, answer);
+    private answer(request: object, response: Reply, answer: WireAnswer): void {
+      this.exchange.settle(request, response, answer);
       response.send('');
     }
   }

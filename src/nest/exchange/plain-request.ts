@@ -37,6 +37,14 @@ const CONDITIONS: ReadonlySet<string> = new Set([
   'accept-encoding',
 ]);
 
+/**
+ * What a request may ask of its response's form, taken away before anyone reads it: what answers before the message is
+ * opened is sealed, too.
+ */
+export function ignoreConditions({ headers }: IncomingMessage): void {
+  for (const name of CONDITIONS) if (headers[name] !== undefined) delete headers[name];
+}
+
 /** What describes a body, or asks for a hash of one: it says nothing about the plaintext, and nobody signed it. */
 const DESCRIPTIONS: ReadonlySet<string> = new Set([
   'content-type',

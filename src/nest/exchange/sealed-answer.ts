@@ -1,13 +1,16 @@
-import { STATUS_CODES } from 'node:http';
+import { STATUS_CODES, type OutgoingHttpHeader } from 'node:http';
 import type { OpenedMessage } from '../../channel/message.js';
 import { nowInSeconds } from '../../channel/channels.js';
 import { utf8 } from '../../protocol/json.js';
 import { isMediaType, JSON_MEDIA_TYPE, OCTETS_MEDIA_TYPE } from '../../protocol/media-type.js';
 import { MESSAGE_MEDIA_TYPE } from '../../protocol/message.js';
+import type { HeaderField } from '../../protocol/meta.js';
 import { PROBLEM_MEDIA_TYPE, type E2eProblem } from '../../protocol/problem.js';
-import type { PlainAnswer, WireAnswer } from '../request/response-capture.js';
+import type { PlainAnswer } from '../request/response-capture.js';
+import type { WireAnswer } from '../request/response-door.js';
 
 export const NO_STORE = { 'Cache-Control': 'no-store, no-transform' } as const;
+const EMPTY = new Uint8Array(0);
 const SEALED_HEADERS = { 'Content-Type': MESSAGE_MEDIA_TYPE, ...NO_STORE };
 
 /** A problem in the clear: the same bytes and headers for the same problem, whatever its cause. */
@@ -19,71 +22,126 @@ export function problemAnswer(problem: E2eProblem): WireAnswer {
   };
 }
 
-/** A problem as the application's own answer, to be sealed like any other. */
-export function plainProblem(problem: E2eProblem): PlainAnswer {
-  return plainJson(problem.status, PROBLEM_MEDIA_TYPE, problem);
+/** What leaves in the clear as the application's own answer would, to be sealed like any other. */
+export function asPlainAnswer({ status, headers, body }: WireAnswer): PlainAnswer {
+  const lowered = Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
+  return { status, headers: lowered, body: typeof body === 'string' ? utf8(body) : body };
+}
+
+/**
+ * What leaves in place of an answer to a sealed request whose message was not opened, as middleware and hooks give it:
+ * the status of an error, and no word of it.
+ */
+export function withheldAnswer(status: number): WireAnswer {
+  return { status: status >= 400 && status <= 599 ? status : 500, headers: NO_STORE, body: '' };
+}
+
+export interface SealingOptions {
+  readonly padding: boolean;
+  /** Names of response headers that travel inside, in lower case. */
+  readonly sealedHeaders: readonly string[];
+}
+
+export interface SealedAnswer {
+  readonly wire: WireAnswer;
+  /** Why the application's answer could not be sealed, and this is a sealed error in its place. */
+  readonly flaw?: string | undefined;
 }
 
 /**
  * The application's answer, sealed (PROTOCOL §4): its status, media type and location inside, and outside nothing that
- * tells of them. What cannot be sealed becomes a sealed 500 that says what to do.
+ * tells of them. What cannot be sealed becomes a sealed error that says what to do.
  */
-export function sealAnswer(message: OpenedMessage, answer: PlainAnswer, padding: boolean): WireAnswer {
+export function sealAnswer(message: OpenedMessage, answer: PlainAnswer, options: SealingOptions): SealedAnswer {
   const flaw = flawOf(answer);
-  const sealable = flaw === undefined ? answer : serverError(flaw);
+  if (flaw) return sealError(message, flaw, options);
   try {
-    return sealed(message, sealable, padding);
+    return { wire: sealed(message, answer, options) };
   } catch (error) {
-    if (!(error instanceof RangeError)) throw error;
-    return sealed(message, serverError(TOO_LONG_HEADERS), padding);
+    if (error instanceof RangeError) return sealError(message, { status: 500, message: HEADERS }, options);
+    throw error;
   }
 }
 
-const TOO_LONG_HEADERS =
-  'The header fields of this answer that travel inside cannot be sealed: together they are too long, or one has a ' +
-  'character that no header field may have.';
+function sealError(message: OpenedMessage, flaw: Flaw, options: SealingOptions): SealedAnswer {
+  const { status } = flaw;
+  const body = utf8(JSON.stringify({ statusCode: status, error: STATUS_CODES[status], message: flaw.message }));
+  return {
+    wire: sealed(message, { status, headers: { 'content-type': JSON_MEDIA_TYPE }, body }, options),
+    flaw: flaw.message,
+  };
+}
 
 function sealed(
   message: OpenedMessage,
-  { status, contentType, headers, body }: PlainAnswer,
-  padding: boolean,
+  { status, headers, body }: PlainAnswer,
+  { padding, sealedHeaders }: SealingOptions,
 ): WireAnswer {
-  const cty = body.length > 0 ? (contentType ?? OCTETS_MEDIA_TYPE) : undefined;
-  const text = message.seal({ status, cty, headers, iat: nowInSeconds(), plaintext: body, padding });
-  // As bytes, since a compact JWE is ASCII: whoever takes it for text measures and encodes it as UTF-8, twice.
+  const plaintext = allowsBody(status) ? body : EMPTY;
+  const text = message.seal({
+    status,
+    cty: plaintext.length > 0 ? (headerText(headers['content-type']) ?? OCTETS_MEDIA_TYPE) : undefined,
+    headers: sealedHeaders.flatMap((name) => fieldOf(name, headers[name])),
+    iat: nowInSeconds(),
+    plaintext,
+    padding,
+  });
+  // As bytes, since a compact JWE is ASCII: whoever takes it for a string measures and encodes it as UTF-8, twice.
   return { status: wireStatus(status), headers: SEALED_HEADERS, body: Buffer.from(text, 'latin1') };
 }
 
-/** Why an answer cannot be sealed, in a sentence for whoever wrote the route; `undefined` where it can. */
-export function flawOf({ streamed, contentType, contentEncoding, body, status }: PlainAnswer): string | undefined {
-  if (streamed) {
-    return 'This route streams its answer, which cannot be sealed: send the whole of it (the Buffer of a file by @Res()), or mark the route @Plain() and call it by plain fetch.';
-  }
-  if (contentEncoding !== undefined && contentEncoding !== 'identity') {
-    return 'This route compressed its answer, which cannot be sealed: return it uncompressed.';
-  }
-  if (body.length > 0 && contentType !== undefined && !isMediaType(contentType)) {
-    return 'This Content-Type cannot be sealed: it must be a full media type, without a parameter twice, and with no charset but UTF-8.';
-  }
-  return status < 200 || status > 599 ? 'This status cannot be sealed: it lies between 200 and 599.' : undefined;
+interface Flaw {
+  readonly status: 500 | 501;
+  readonly message: string;
 }
+
+/** Why an answer cannot be sealed, in a sentence for whoever wrote the route; `undefined` where it can. */
+function flawOf({ headers, body, status, isTooLong }: PlainAnswer): Flaw | undefined {
+  if (isTooLong) return { status: 501, message: TOO_LONG };
+  const encoding = headerText(headers['content-encoding']);
+  const contentType = headerText(headers['content-type']);
+  if (encoding !== undefined && encoding !== 'identity') return { status: 500, message: COMPRESSED };
+  if (body.length > 0 && contentType !== undefined && !isMediaType(contentType)) {
+    return { status: 500, message: NO_MEDIA_TYPE };
+  }
+  return status < 200 || status > 599 ? { status: 500, message: NO_STATUS } : undefined;
+}
+
+const TOO_LONG =
+  'This route writes its answer in pieces, which are collected up to maxBodySize, and wrote more: send less at once, ' +
+  'or mark the route @Plain() and call it by plain fetch.';
+const COMPRESSED = 'This route compressed its answer, which cannot be sealed: return it uncompressed.';
+const NO_MEDIA_TYPE =
+  'This Content-Type cannot be sealed: it must be a full media type, without a parameter twice, and with no charset but ' +
+  'UTF-8.';
+const HEADERS =
+  'The header fields of this answer that travel inside cannot be sealed: together they are too long, or one has a ' +
+  'character that no header field may have.';
+const NO_STATUS = 'This status cannot be sealed: give one between 200 and 599.';
 
 /** Statuses that allow no body, or that would send an intermediary elsewhere, leave as 200. */
 function wireStatus(status: number): number {
   return status === 204 || status === 205 || (status >= 300 && status < 400) ? 200 : status;
 }
 
-function serverError(message: string): PlainAnswer {
-  return plainJson(500, JSON_MEDIA_TYPE, { statusCode: 500, error: STATUS_CODES[500], message });
+/** Node sends none either, whatever the application gave. */
+function allowsBody(status: number): boolean {
+  return status !== 204 && status !== 205 && status !== 304;
 }
 
-function plainJson(status: number, contentType: string, value: unknown): PlainAnswer {
-  const body = utf8(JSON.stringify(value));
-  return { status, contentType, contentEncoding: undefined, headers: [], body, streamed: false };
+/** A field as it travels inside. */
+function fieldOf(name: string, value: OutgoingHttpHeader | undefined): HeaderField[] {
+  const text = headerText(value);
+  return text === undefined ? [] : [[name, text]];
+}
+
+/** Several fields of one name are one value (RFC 9110 §5.3). */
+function headerText(value: OutgoingHttpHeader | undefined): string | undefined {
+  return value === undefined ? undefined : [value].flat().join(', ').trim();
 }
 
 /** When to try again; and of a body over its limit, that the rest of it will not be read. */
-function extraHeaders({ code, retryAfter }: E2eProblem): Record<string, string> {
+export function extraHeaders({ code, retryAfter }: E2eProblem): Record<string, string> {
   if (code === 'too-large') return { Connection: 'close' };
   return retryAfter === undefined ? {} : { 'Retry-After': String(retryAfter) };
 }

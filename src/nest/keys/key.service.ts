@@ -217,9 +217,14 @@ export class KeyService implements OnApplicationShutdown {
    * @throws E2eProblem `busy`: a sealed request, or a handshake, without a session is never let through.
    */
   sessionOf(request: object): HttpSession {
-    const session = this.defaultSession.cookieless ?? sessionOf(request);
+    const session = this.findSession(request);
     if (!session) throw withoutSession(this.#log);
     return session;
+  }
+
+  /** @internal The same, or `undefined` where there is none. */
+  findSession(request: object): HttpSession | undefined {
+    return this.defaultSession.cookieless ?? sessionOf(request);
   }
 
   /**

@@ -118,8 +118,8 @@ export class E2eModule extends ConfigurableModuleClass implements NestModule, On
     const platform = platformOf(httpAdapter, this.tracker, this.keys.options.maxBodySize);
     this.#platform = platform;
     const server = httpAdapter.getHttpServer() as Server | undefined;
-    this.tracker.listen(server, (request, response) => {
-      if (this.exchange.watch(request, response)) platform.preallocateProperties?.(request, response);
+    this.tracker.listen(server, (request, response, arrival) => {
+      if (this.exchange.watch(request, response, arrival)) platform.preallocateProperties?.(request, response);
     });
 
     const { hasSecret, hasReplayGuard, maxBodySize, maxBodyDepth, deviceBinding } = this.keys.options;
@@ -163,7 +163,6 @@ export class E2eModule extends ConfigurableModuleClass implements NestModule, On
     this.validator.check();
     this.#registered?.();
     if (!this.defaultSession.cookieless) this.#platform?.requireSession();
-    this.#platform?.installTail((request, response) => this.exchange.enter(request, response));
   }
 
   onApplicationBootstrap(): void {

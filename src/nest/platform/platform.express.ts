@@ -5,7 +5,7 @@ import { parse } from 'node:querystring';
 import type { RequestTracker } from '../request/request-tracker.js';
 import type { BodyReader } from '../request/body-reader.js';
 import type { DefaultSession } from '../keys/default-session.js';
-import type { EnterUnmatched, Platform, RequestHooks } from './platform.js';
+import type { Platform, RequestHooks } from './platform.js';
 import { ExpressParsers } from './express-parsers.js';
 import { preallocateProperties, type ExpressPrototypes } from '../request/preallocate.js';
 
@@ -21,7 +21,6 @@ interface ExpressApp extends ExpressPrototypes {
   /** What the application itself, a function, calls for each request; and a parent that it is mounted in. */
   handle(request: Request, response: Response, next?: NextFunction): void;
   get(setting: string): unknown;
-  use(handler: (error: unknown, request: Request, response: Response, next: NextFunction) => void): unknown;
 }
 
 /** A route of Express' own list; express-session's middleware is a function of this name. */
@@ -66,17 +65,6 @@ export class ExpressPlatform implements Platform {
       );
     });
     return Promise.resolve();
-  }
-
-  installTail(enter: EnterUnmatched): void {
-    this.adapter.use((request: Request, response: Response, next: NextFunction) => {
-      // What was refused goes on to the application's filters; whatever they make of it, the problem leaves.
-      enter(request, response).then(() => next(), next);
-    });
-    // What failed before any route (a path that does not decode, another parser's body) is answered sealed as well.
-    this.#app.use((error, request, response, next) => {
-      enter(request, response).then(() => next(error), next);
-    });
   }
 
   putBody(request: object, response: object, body: Buffer): Promise<void> {

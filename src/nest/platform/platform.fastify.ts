@@ -5,10 +5,9 @@ import { parse } from 'node:querystring';
 import type { RequestTracker } from '../request/request-tracker.js';
 import type { BodyReader } from '../request/body-reader.js';
 import type { DefaultSession } from '../keys/default-session.js';
-import { openedMessageOf, rawRequest } from '../request/exchange-state.js';
+import { openedMessageOf, rawRequest, stateOf } from '../request/exchange-state.js';
 import { adoptPlainBody } from './fastify-internals.js';
-import type { EnterUnmatched, Platform, RequestHooks } from './platform.js';
-import { sessionOf } from '../keys/session.js';
+import type { Platform, RequestHooks } from './platform.js';
 
 interface ParserOptions {
   readonly querystringParser?: (query: string) => unknown;
@@ -24,18 +23,16 @@ interface FastifyInstance {
   addHook(name: 'onReady', hook: () => Promise<void>): unknown;
   addHook(name: 'onRequest', hook: (request: FastifyRequest, reply: FastifyReply, done: () => void) => void): unknown;
   addHook(
-    name: 'preParsing' | 'preValidation' | 'preHandler' | 'onSend',
+    name: 'preParsing' | 'preValidation',
     hook: (request: FastifyRequest, reply: FastifyReply) => Promise<unknown>,
   ): unknown;
   addContentTypeParser(type: string, parser: (request: FastifyRequest) => Promise<unknown>): unknown;
 }
 interface FastifyRequest {
   readonly raw: IncomingMessage;
-  readonly is404: boolean;
 }
 interface FastifyReply {
   readonly raw: ServerResponse;
-  readonly statusCode: number;
 }
 
 const NO_SESSION =
@@ -48,7 +45,6 @@ const NO_STORE =
 export class FastifyPlatform implements Platform {
   readonly createsSiblingSessions = false;
   readonly #instance: FastifyInstance;
-  #enterUnmatched: EnterUnmatched | undefined;
 
   constructor(
     adapter: HttpServer,
@@ -76,6 +72,7 @@ export class FastifyPlatform implements Platform {
     // What is injected never passes the server.
     instance.addHook('onRequest', (request, reply, done) => {
       this.tracker.note(request.raw, reply.raw);
+      stateOf(request.raw).request = request;
       hooks.watch(request);
       done();
     });
@@ -96,18 +93,6 @@ export class FastifyPlatform implements Platform {
       if (openedMessageOf(request)) hooks.check(request);
       return Promise.resolve();
     });
-    instance.addHook('preHandler', async (request, reply) => {
-      if (request.is404) await this.#enterUnmatched?.(request, reply);
-    });
-    instance.addHook('onSend', async (request, reply) => {
-      // A session's store that fails ends the request before any of the hooks above: without a session it is busy.
-      if (reply.statusCode < 500 || !this.hasOwnSession() || sessionOf(request)) return;
-      await this.#enterUnmatched?.(request, reply).catch(() => undefined);
-    });
-  }
-
-  installTail(enter: EnterUnmatched): void {
-    this.#enterUnmatched = enter;
   }
 
   putBody(request: object, _response: object, body: Buffer): Promise<void> {

@@ -2,15 +2,12 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { BodyReader } from '../request/body-reader.js';
 import type { DefaultSession } from '../keys/default-session.js';
 
-/** Opens what comes on a route that no controller has, so that its 404 leaves sealed. */
-export type EnterUnmatched = (request: object, response: object) => Promise<void>;
-
 /** What a platform calls as a request passes. */
 export interface RequestHooks {
   /** For each request, once its session store is known. */
   readonly watch: (request: object) => void;
   /** Where the platform parses bodies itself: opens a sealed request before its route is known. */
-  readonly enter: EnterUnmatched;
+  readonly enter: (request: object, response: object) => Promise<void>;
   /** Likewise: looks at the body of a sealed request that the platform has parsed. */
   readonly check: (request: object) => void;
   /** The limit of bodies, in bytes. */
@@ -29,8 +26,6 @@ export interface Platform {
   readonly install: (reader: BodyReader, session: DefaultSession | undefined, hooks: RequestHooks) => Promise<void>;
   /** Gives a request the body that it would have if these bytes had come plain. */
   readonly putBody: (request: object, response: object, body: Buffer) => Promise<void>;
-  /** Puts the opening of unmatched requests in place, after all routes. */
-  readonly installTail: (enter: EnterUnmatched) => void;
   /** Told of each sealed request and handshake before the platform has it, where that makes it cheaper. */
   readonly preallocateProperties?: (request: IncomingMessage, response: ServerResponse) => void;
   /** The application's own query parser. */

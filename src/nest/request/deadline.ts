@@ -39,7 +39,17 @@ export function endWithin(milliseconds: number, response: ServerResponse): void 
   if (response.writableEnded) return;
   const timer = setTimeout(() => {
     // Ended by now, it may still be on its way: a client's line takes as long as it takes.
-    if (!response.writableEnded) response.destroy();
+    if (!response.writableEnded) abort(response);
   }, milliseconds);
   response.on('close', () => clearTimeout(timer));
 }
+
+/** Ends the connection at once, and on HTTP/2 the stream, so that its client sees an error and never a whole answer. */
+export function abort(response: ServerResponse): void {
+  const { stream } = response as { stream?: { close(code: number): void } };
+  if (stream) stream.close(INTERNAL_ERROR);
+  else response.destroy();
+}
+
+/** RFC 9113 §7. */
+const INTERNAL_ERROR = 2;

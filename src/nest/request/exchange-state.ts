@@ -2,7 +2,8 @@ import { IncomingMessage, ServerResponse } from 'node:http';
 import type { OpenedMessage } from '../../channel/message.js';
 import type { E2eProblem } from '../../protocol/problem.js';
 import type { Deadline } from './deadline.js';
-import type { ResponseCapture } from './response-capture.js';
+import type { PlainAnswer, ResponseCapture } from './response-capture.js';
+import type { WireAnswer } from './response-door.js';
 
 /** What a request was when its head arrived, before any middleware could change it. */
 export interface Arrival {
@@ -28,10 +29,14 @@ export interface ExchangeState {
   arrival?: Arrival;
   /** Set by the router, each time that it goes on to a route of a controller. */
   route?: MatchedRoute;
+  /** The platform's request, where that is not Node's own. */
+  request?: object;
   /** Until its message is opened. */
   deadline?: Deadline;
   /** Its body, where that is one of ours and was read; or that it was too long. */
   body?: Buffer | E2eProblem;
+  /** Its message, from when somebody asks for it to be opened. */
+  opening?: Promise<OpenedMessage>;
   /** Its message, once that was opened and let in. */
   message?: OpenedMessage;
   /** Whether it was opened before its route was known, whose declaration is still to be looked at. */
@@ -42,6 +47,10 @@ export interface ExchangeState {
   capture?: ResponseCapture;
   /** Whether its session is being replaced, so that the replacement inside does not do it a second time. */
   isCarrying?: boolean;
+  /** Seals its answer, once its message opened: from then on nothing leaves in the clear. */
+  seal?: (answer: PlainAnswer) => WireAnswer;
+  /** What leaves, whatever the application answers. */
+  settled?: WireAnswer;
   /** Why it was refused. */
   refusal?: E2eProblem;
 }

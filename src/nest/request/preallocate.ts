@@ -16,17 +16,8 @@ export const REQUEST_MEMBERS = [
   'route',
 ] as const;
 
-/** What they, and whoever takes the response over, put on a response. All but the first it inherits. */
-export const RESPONSE_MEMBERS = [
-  'locals',
-  'writeHead',
-  'write',
-  'end',
-  'flushHeaders',
-  'writeEarlyHints',
-  'statusCode',
-  'statusMessage',
-] as const;
+/** What they put on a response. All but the first it inherits. What takes the response over has put its own there. */
+export const RESPONSE_MEMBERS = ['locals', 'statusCode', 'statusMessage'] as const;
 
 type WideRequest = Record<(typeof REQUEST_MEMBERS)[number], unknown>;
 type WideResponse = Record<(typeof RESPONSE_MEMBERS)[number], unknown>;
@@ -90,27 +81,13 @@ function widenRequest(request: WideRequest): void {
 }
 
 function widenResponse(response: WideResponse): void {
-  const { locals, writeHead, write, end, flushHeaders, writeEarlyHints, statusCode, statusMessage } = response;
-  const own = { locals, writeHead, write, end, flushHeaders, writeEarlyHints, statusCode, statusMessage };
+  const { locals, statusCode, statusMessage } = response;
+  const own = { locals, statusCode, statusMessage };
   for (const members of [NOTHING, own]) {
     response.locals = members.locals;
-    response.writeHead = members.writeHead;
-    response.write = members.write;
-    response.end = members.end;
-    response.flushHeaders = members.flushHeaders;
-    response.writeEarlyHints = members.writeEarlyHints;
     response.statusCode = members.statusCode;
     response.statusMessage = members.statusMessage;
   }
 }
 
-const NOTHING: WideResponse = {
-  locals: null,
-  writeHead: null,
-  write: null,
-  end: null,
-  flushHeaders: null,
-  writeEarlyHints: null,
-  statusCode: 0,
-  statusMessage: null,
-};
+const NOTHING: WideResponse = { locals: null, statusCode: 0, statusMessage: null };

@@ -5,8 +5,8 @@ import { stateOf, type Arrival } from './exchange-state.js';
 /** The media type under which a handshake's bytes reach our reader untouched: duplicate members show in them alone. */
 export const HANDSHAKE_MEDIA_TYPE = 'application/x-e2e-handshake';
 
-/** Is told of each request that comes, once. */
-type Watch = (request: IncomingMessage, response: ServerResponse) => void;
+/** Is called for each request that comes, once. */
+type Watch = (request: IncomingMessage, response: ServerResponse, arrival: Arrival) => void;
 
 /**
  * Notes each request's arrival, before anyone else could change or read it: as the first who listens to the platform's
@@ -34,11 +34,8 @@ export class RequestTracker {
 
   /** The first of the ways in that a request takes counts. */
   note(request: IncomingMessage, response: ServerResponse): void {
-    const state = stateOf(request);
-    if (state.arrival?.notedBy === this) return;
-    this.of(request);
-    // A parent application with a module of its own may have set one, which both then hold.
-    if (!state.deadline) this.#watch?.(request, response);
+    if (stateOf(request).arrival?.notedBy === this) return;
+    this.#watch?.(request, response, this.of(request));
   }
 
   of(request: IncomingMessage): Arrival {

@@ -1,0 +1,78 @@
+import type { OutgoingHttpHeader, OutgoingHttpHeaders, ServerResponse } from 'node:http';
+
+const METHODS = ['writeHead', 'write', 'end', 'flushHeaders', 'writeEarlyHints', 'addTrailers'] as const;
+
+/** The methods by which an application answers. */
+export type ResponseMethod = (typeof METHODS)[number] | 'writeHeader';
+
+/** Calls a method as it was before others took its place. */
+export type Beneath = (name: ResponseMethod, args: unknown[]) => unknown;
+
+type Methods = Record<ResponseMethod, (...args: unknown[]) => unknown>;
+
+/** Puts methods of ours on a response. `handle` gets each call, and what the method was before. */
+export function replaceMethods(
+  target: ServerResponse,
+  handle: (beneath: Beneath, name: ResponseMethod, args: unknown[]) => unknown,
+): Beneath {
+  const response = target as unknown as Methods;
+  const own: Partial<Methods> = {};
+  for (const name of METHODS) if (Object.hasOwn(response, name)) own[name] = response[name];
+  const beneath: Beneath = (name, args) => {
+    // Where it had none of its own, its prototype's at the time of the call: Express changes the prototype.
+    const method = own[name] ?? (Object.getPrototypeOf(response) as Methods)[name];
+    return Reflect.apply(method, response, args);
+  };
+  response.writeHead = (...args) => handle(beneath, 'writeHead', args);
+  response.writeHeader = response.writeHead;
+  response.write = (...args) => handle(beneath, 'write', args);
+  response.end = (...args) => handle(beneath, 'end', args);
+  response.flushHeaders = (...args) => handle(beneath, 'flushHeaders', args);
+  response.writeEarlyHints = (...args) => handle(beneath, 'writeEarlyHints', args);
+  response.addTrailers = (...args) => handle(beneath, 'addTrailers', args);
+  return beneath;
+}
+
+/** Takes over status and headers of a `writeHead`. */
+export function keepHead(response: ServerResponse, [status, ...rest]: unknown[]): void {
+  response.statusCode = status as number;
+  const headers = rest.find((argument) => typeof argument === 'object' && argument !== null);
+  for (const [name, value] of headerEntries(headers)) response.setHeader(name, value);
+}
+
+/** The headers of a `writeHead`: an object, a flat array of names and values, or pairs. A name may come several times. */
+function headerEntries(headers: unknown): [string, OutgoingHttpHeader][] {
+  if (!Array.isArray(headers)) return Object.entries((headers ?? {}) as OutgoingHttpHeaders).filter(isGiven);
+  const isFlat = !Array.isArray(headers[0]);
+  const values = new Map<string, OutgoingHttpHeader>();
+  for (let index = 0; index < headers.length; index += isFlat ? 2 : 1) {
+    const [name, value] = (isFlat ? headers.slice(index, index + 2) : headers[index]) as [string, OutgoingHttpHeader];
+    const before = values.get(name.toLowerCase());
+    values.set(name.toLowerCase(), before === undefined ? value : [before, value].flat().map(String));
+  }
+  return [...values].filter(isGiven);
+}
+
+function isGiven(entry: [string, OutgoingHttpHeader | undefined]): entry is [string, OutgoingHttpHeader] {
+  return entry[1] !== undefined;
+}
+
+/** The chunk of a `write` or `end`. */
+export function bytesOf([chunk, encoding]: unknown[]): Uint8Array {
+  if (chunk instanceof Uint8Array) return chunk;
+  if (typeof chunk !== 'string') return new Uint8Array(0);
+  return Buffer.from(chunk, typeof encoding === 'string' ? (encoding as BufferEncoding) : 'utf8');
+}
+
+/** The callback of a `write` or `end`, its last argument. */
+export function callbackOf(args: unknown[]): ((...args: unknown[]) => void) | undefined {
+  const callback = args.at(-1);
+  return typeof callback === 'function' ? (callback as (...args: unknown[]) => void) : undefined;
+}
+
+/** A call that has no effect, and looks as if it had. */
+export function withoutEffect(response: ServerResponse, name: ResponseMethod, args: unknown[]): unknown {
+  const callback = name === 'write' || name === 'end' ? callbackOf(args) : undefined;
+  if (callback) process.nextTick(callback);
+  return name === 'write' ? true : response;
+}
