@@ -15,6 +15,7 @@ import {
   rsaKeyMaterial,
   SECRET_BYTES,
 } from '../protocol/schedule.js';
+import { isAgainTag } from './again.js';
 import { ascii } from './ascii.js';
 import { provesDevice } from './device.js';
 import { FrameOpener, FrameSealer, streamKey } from './frames.js';
@@ -99,14 +100,8 @@ export class Channel {
 
   /** Whether the tag was made by this channel's client (PROTOCOL §4, `again`). */
   provesAgain(input: Bytes, tag: string): boolean {
-    const engine = this.#engine;
-    const given = engine.decodeBase64url(tag);
     const key = this.againKey();
-    return (
-      given !== undefined &&
-      key !== undefined &&
-      engine.timingSafeEqual(engine.hmac(key, input).subarray(0, AGAIN_TAG_BYTES), given)
-    );
+    return key !== undefined && isAgainTag(this.#engine, key, input, tag);
   }
 
   /** `a_req` (PROTOCOL §3): of an RSA channel from `ss` alone, so that it is there before any message is. */

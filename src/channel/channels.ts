@@ -17,6 +17,7 @@ import type { Channel } from './channel.js';
 import type { ChannelStore, SessionRecord, SessionRef } from './store/channel-store.js';
 import type { DecodedJwe, Opened } from './answer.js';
 import type { OpenedMessage } from './message.js';
+import { Clock } from './clock.js';
 import { shakeHands, type HandshakeAnswer } from './handshake.js';
 import type { IdentityKeys } from './identity.js';
 import type { KeyPool } from './key-pool.js';
@@ -68,6 +69,7 @@ export class Channels {
     private readonly identity: IdentityKeys,
     private readonly replay: ReplayGuard,
     private readonly options: ChannelsOptions,
+    private readonly clock = new Clock(),
   ) {}
 
   /**
@@ -93,7 +95,8 @@ export class Channels {
       if (kind === 'RSA') this.pool.giveBack(keyPair);
       throw error;
     });
-    const issuedAt = nowInSeconds();
+    await this.clock.sync();
+    const issuedAt = this.clock.now();
     const expiresAt = issuedAt + this.options.channelTtl;
     const { channel, answer } = shakeHands(this.engine, this.identity, {
       clientKey,
@@ -121,6 +124,7 @@ export class Channels {
    */
   async open(session: string | undefined, message: string, binding: Binding): Promise<OpenedMessage> {
     const { jwe, header } = this.#read(message, binding.place);
+    await this.clock.sync();
     const channel = await this.#find(session, header.kid);
     const opened = channel.open(jwe, header);
     if (!opened) throw new E2eProblem('message-rejected', { step: 'decryption' });
@@ -136,7 +140,7 @@ export class Channels {
   async precheck(session: string | undefined, protectedHeader: string): Promise<E2eProblem | undefined> {
     const header = this.#readHeader(protectedHeader);
     if (!header) return new E2eProblem('message-rejected', { step: 'format' });
-    const channel = await this.store.find(session, header.kid, nowInSeconds());
+    const channel = await this.store.find(session, header.kid, this.clock.now());
     return channel ? undefined : new E2eProblem('handshake-required', { step: 'channel' });
   }
 
@@ -144,11 +148,12 @@ export class Channels {
    * Steps 5 and 6: the message is fresh, and no other copy of it was let in. From here on every answer is sealed.
    *
    * @param session as for `open`.
-   * @param arrivedAt when the request's head arrived, in seconds since 1970.
+   * @param arrivedAt when the request's head arrived, in seconds since 1970 by this server's own clock.
    * @throws E2eProblem `message-stale`, `message-replayed`, `handshake-required` for a lost window, or `busy`.
    */
   async admit(session: string | undefined, { header }: OpenedMessage, arrivedAt: number): Promise<void> {
-    const age = arrivedAt - header.iat;
+    const age = this.clock.at(arrivedAt) - header.iat;
+    if (-age > MAX_AHEAD_SECONDS) this.clock.noteAhead(-age);
     if (age > MAX_AGE_SECONDS || -age > MAX_AHEAD_SECONDS) throw new E2eProblem('message-stale', { step: 'time' });
     switch (await this.replay.claim(header.kid, header.alg, header.seq)) {
       case 'new':
@@ -168,7 +173,7 @@ export class Channels {
    */
   async #claimFirst(session: string | undefined, { again, kid, seq }: RequestHeader): Promise<void> {
     if (!again) return;
-    const first = await this.store.findFirst(session, again.kid, nowInSeconds());
+    const first = await this.store.findFirst(session, again.kid, this.clock.now());
     if (!first?.provesAgain(againInput(again.seq, kid, seq), again.tag)) return;
     const claim = await this.replay.claim(again.kid, 'dir', again.seq);
     if (claim === 'replayed' || claim === 'stale') throw new E2eProblem('message-replayed', { step: 'again' });
@@ -176,7 +181,7 @@ export class Channels {
 
   /** The channel of this session, ended where no further answer may be sealed on it (PROTOCOL §3). */
   async #find(session: string | undefined, kid: string): Promise<Channel> {
-    const channel = await this.store.find(session, kid, nowInSeconds());
+    const channel = await this.store.find(session, kid, this.clock.now());
     if (channel?.isSpent) await this.store.end(channel);
     if (!channel || channel.isSpent) throw new E2eProblem('handshake-required', { step: 'channel' });
     return channel;

@@ -8,15 +8,7 @@ interface Room {
 }
 
 // Of Nest only what each package exports by its name: what lies deeper may move with any version.
-const PLATFORM = [
-  /^@nestjs\/[\w-]+$/,
-  /^@?fastify/,
-  /^express/,
-  /^memorystore$/,
-  /^rxjs/,
-  /^reflect-metadata$/,
-  /^node:/,
-];
+const PLATFORM = [/^@nestjs\/[\w-]+$/, /^@?fastify/, /^express/, /^rxjs/, /^reflect-metadata$/, /^node:/];
 
 /** Imports go one way: protocol ← crypto ← channel ← nest, and the client takes protocol and crypto alone. */
 const ROOMS: Readonly<Record<string, Room>> = {

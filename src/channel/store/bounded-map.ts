@@ -76,14 +76,6 @@ export class BoundedMap<T> {
     this.#used.clear();
   }
 
-  /** All that has not expired. */
-  *entries(): IterableIterator<[key: string, value: T]> {
-    const now = Date.now();
-    for (const entries of [this.#fresh, this.#used]) {
-      for (const [key, { value, expiresAt }] of entries) if (expiresAt > now) yield [key, value];
-    }
-  }
-
   #makeRoom(now: number): boolean {
     if (now - this.#sweptAt >= SWEEP_MS) this.#sweep(now);
     if (this.size < this.max) return true;

@@ -4,6 +4,7 @@ import type { SigningJwk } from '../../protocol/keys.js';
 import { E2eProblem } from '../../protocol/problem.js';
 import { Channel } from '../channel.js';
 import type { ReplayGuard } from '../replay.js';
+import { AgainRecords, AGAIN_SECONDS, type FirstChannel } from './again-records.js';
 import { ChannelList, crowdOf, type ChannelEntry } from './channel-list.js';
 import { decodeChannel, encodeChannel } from './channel-record.js';
 import { Mutex } from './mutex.js';
@@ -33,9 +34,6 @@ interface Held {
   usedAt: number;
 }
 
-/** What is asked of the channel that the first copy of a request came on (PROTOCOL §5 step 6). */
-export type FirstChannel = Pick<Channel, 'provesAgain'>;
-
 const KID = /^[A-Za-z0-9_-]{43}$/;
 
 /**
@@ -48,6 +46,7 @@ export class ChannelStore {
   readonly #held: LRUCache<string, Held>;
   readonly #sessions: SessionRecords;
   readonly #list: ChannelList;
+  readonly #again: AgainRecords;
 
   constructor(
     private readonly engine: NodeEngine,
@@ -59,6 +58,7 @@ export class ChannelStore {
     this.#held = new LRUCache({ max: options.cached });
     this.#sessions = new SessionRecords(engine, records, vault, options.onUnreadable);
     this.#list = new ChannelList(engine, records, vault, new Mutex());
+    this.#again = new AgainRecords(engine, records, vault);
   }
 
   /** The channel, where it is this session's and has not ended. What cannot be read counts as absent. */
@@ -85,9 +85,15 @@ export class ChannelStore {
     return held.channel;
   }
 
-  /** The channel that the first copy of a request came on, as far as the copy could have used it, too. */
+  /**
+   * What is left of the channel that the first copy of a request came on, as far as the copy could have used it, too. Of a
+   * channel that expired there is `a_req`, for as long as that copy could still come in.
+   */
   async findFirst(session: string | undefined, kid: string, now: number): Promise<FirstChannel | undefined> {
-    return this.find(session, kid, now);
+    const channel = await this.find(session, kid, now);
+    if (channel || !KID.test(kid)) return channel;
+    const epoch = session === undefined ? '' : (await this.#sessions.read(session))?.epoch;
+    return epoch === undefined ? undefined : this.#again.find(session, epoch, kid);
   }
 
   /** The session's record. */
@@ -105,7 +111,7 @@ export class ChannelStore {
 
   /** Adds a channel to its session, others making room. Its windows are there before it is. */
   async add(session: SessionRef | undefined, record: SessionRecord, channel: Channel): Promise<void> {
-    await this.replay.open(channel.kid, channel.expiresAt);
+    await this.replay.open(channel.kid, channel.expiresAt + AGAIN_SECONDS);
     await this.#write(session?.id, record.epoch, channel);
     if (session) await this.#enlist(session, record, channel);
   }
@@ -186,14 +192,16 @@ export class ChannelStore {
   }
 
   async #write(session: string | undefined, epoch: string, channel: Channel): Promise<void> {
-    const context = contextOf(session, epoch, channel.kid);
-    const stored = `${epoch}.${this.vault.wrap(context, encodeChannel(this.engine, channel))}`;
-    await this.records.set(channelName(channel.kid), stored, channel.expiresAt);
+    const { kid, expiresAt } = channel;
+    const stored = `${epoch}.${this.vault.wrap(contextOf(session, epoch, kid), encodeChannel(this.engine, channel))}`;
+    await Promise.all([
+      this.records.set(channelName(kid), stored, expiresAt),
+      this.#again.write(session, epoch, channel),
+    ]);
     const sessionName = session === undefined ? undefined : this.#sessions.nameOf(session);
     // Not found valid yet: the next `find` compares its session's record.
     const storedSession = session === undefined ? undefined : '';
-    const held = { session, sessionName, stored, storedSession, channel, epoch, usedAt: Date.now() };
-    this.#held.set(channel.kid, held);
+    this.#held.set(kid, { session, sessionName, stored, storedSession, channel, epoch, usedAt: Date.now() });
   }
 
   /** The channel in these records, where the session's epoch is still the channel's. */
@@ -211,8 +219,7 @@ export class ChannelStore {
     const channel = isSame ? known.channel : this.#decode(contextOf(session, epoch, kid), kid, stored.slice(dot + 1));
     if (!channel) return undefined;
     const held = { ...found, channel, epoch, usedAt: Date.now() };
-    this.#held.set(kid, held);
-    return held;
+    return this.#held.set(kid, held) && held;
   }
 
   #decode(context: string, kid: string, wrapped: string): Channel | undefined {
@@ -230,7 +237,7 @@ export class ChannelStore {
     for (const { kid } of channels) {
       this.#held.delete(kid);
       await this.replay.close(kid);
-      await this.records.delete(channelName(kid));
+      await Promise.all([this.records.delete(channelName(kid)), this.#again.delete(kid)]);
     }
   }
 

@@ -1,5 +1,6 @@
 import type { Logger } from '@nestjs/common';
 import { ChannelStore } from '../../channel/store/channel-store.js';
+import { Clock } from '../../channel/clock.js';
 import { Channels } from '../../channel/channels.js';
 import type { IdentityKeys } from '../../channel/identity.js';
 import type { KeyPool } from '../../channel/key-pool.js';
@@ -40,9 +41,16 @@ interface StoreChannels {
 export class ChannelRegistry {
   readonly #known = new WeakMap<SessionStore, StoreChannels>();
   readonly #log: RateLimitedLogger;
+  readonly #clock: Clock;
 
   constructor(private readonly parts: ChannelParts) {
     this.#log = new RateLimitedLogger(parts.logger);
+    const { time } = parts.replay;
+    this.#clock = new Clock({
+      source: time && (() => time()),
+      onOffset: (seconds) => this.#log.say('warn', clockOffset(seconds)),
+      onAhead: () => this.#log.say('warn', CLOCKS_DIFFER),
+    });
   }
 
   of(store: SessionStore): StoreChannels {
@@ -57,7 +65,7 @@ export class ChannelRegistry {
     });
     const made = {
       store: channelStore,
-      channels: new Channels(nodeEngine, channelStore, pool, identity, replay, options),
+      channels: new Channels(nodeEngine, channelStore, pool, identity, replay, options, this.#clock),
       sessionCookie: new SessionCookie(this.parts.defaultSession.cookieNameFor(store)),
     };
     watchStore(store, channelStore, options.storeTimeout, this.parts.regenerating);
@@ -73,7 +81,7 @@ export class ChannelRegistry {
   /** The defaultSession session store counts and evicts sessions; channels get a place of their own beside it. */
   #recordsOf(store: SessionStore): Records {
     const { options, defaultSession } = this.parts;
-    if (defaultSession.owns(store)) return new MemoryRecords(3 * options.maxChannels); // the channel, its session, and that one's list
+    if (defaultSession.owns(store)) return new MemoryRecords(4 * options.maxChannels); // the channel, what is left of it, its session, that one's list
     if (!options.hasSecret) {
       this.#log.say('error', missingSecret());
       throw new E2eProblem('busy');
@@ -106,3 +114,16 @@ export const UNSHARED_WINDOWS =
 const UNREADABLE =
   'A record in the session store could not be read, and counts as absent: it belongs to another ' +
   'session (does the session cookie come along?), or is not encrypted under one of the secrets of the option "secret". Its client shakes hands again.';
+
+const CLOCKS_DIFFER =
+  'A message is more than 30 seconds ahead of the clock that channels go by, and was refused (message-stale): the clocks ' +
+  'of the servers that share channels differ. Synchronize them (NTP), or share windows by a ReplayGuard that has time(), ' +
+  'as redisReplayGuard has: its clock is then the one that counts.';
+
+function clockOffset(seconds: number): string {
+  const side = seconds > 0 ? 'behind' : 'ahead of';
+  return (
+    `The clock of this server is ${Math.abs(seconds)} seconds ${side} the one that its servers share (the store's). ` +
+    'Channels go by the shared one; everything else here goes by the wrong one. Synchronize it (NTP).'
+  );
+}

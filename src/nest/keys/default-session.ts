@@ -1,34 +1,33 @@
-import { Inject, Injectable, Logger, type OnModuleDestroy } from '@nestjs/common';
-import session, { type SessionOptions } from 'express-session';
-import createMemoryStore from 'memorystore';
+import { Inject, Injectable, Logger } from '@nestjs/common';
+import type { SessionOptions } from 'express-session';
 import { nodeEngine } from '../../crypto/node.js';
 import type { SessionStore } from '../../channel/store/records.js';
+import { MemorySessions } from './memory-sessions.js';
 import { cookielessSession, type HttpSession } from './session.js';
 import { E2E_OPTIONS, type E2eOptions } from '../options/e2e.options.js';
 
 const COOKIE_NAME = 'e2e.sid';
 const MAX_SESSIONS = 50_000;
-const PRUNE_INTERVAL_MS = 600_000;
 
 /**
  * The session that the module brings where the application has none: express-session's options, completed, and a
  * bounded store in memory unless the options name one.
  */
 @Injectable()
-export class DefaultSession implements OnModuleDestroy {
+export class DefaultSession {
   /** Whether the application brings its own session, or none is wanted, and so never gets this one. */
   readonly isOff: boolean;
   /** `session: 'channel'`: no cookies; what stands for every request's session. */
   readonly cookieless: HttpSession | undefined;
   readonly #given: Partial<SessionOptions>;
-  readonly #memory: InstanceType<ReturnType<typeof createMemoryStore>> | undefined;
+  readonly #memory: MemorySessions | undefined;
 
   constructor(@Inject(E2E_OPTIONS) { session: given, channelStore }: E2eOptions) {
     this.isOff = given === false || given === 'channel';
     this.#given = typeof given === 'object' ? present(given) : channelStore ? { store: channelStore } : {};
     if (given === false) return;
     if (!this.#given.store) {
-      this.#memory = new (createMemoryStore(session))({ checkPeriod: PRUNE_INTERVAL_MS, max: MAX_SESSIONS });
+      this.#memory = new MemorySessions(MAX_SESSIONS);
     }
     if (given === 'channel') this.cookieless = cookielessSession((this.#given.store ?? this.#memory) as SessionStore);
   }
@@ -72,10 +71,6 @@ export class DefaultSession implements OnModuleDestroy {
         'them. For production give E2eModule.forRoot({ session: { store, secret }, secret }) or an app.use(session(...)) ' +
         "of your own, with a shared store; with session: 'channel', { channelStore, secret }.",
     );
-  }
-
-  onModuleDestroy(): void {
-    this.#memory?.stopInterval();
   }
 }
 

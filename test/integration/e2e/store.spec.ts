@@ -206,7 +206,7 @@ onEachPlatform('Records in the session store', (platform) => {
       const { kid } = await client.handshake();
       const { sessions } = store as unknown as { sessions: Record<string, string> };
       const names = Object.keys(sessions).filter((name) => name.startsWith('e2e:'));
-      expect(names).toHaveLength(3);
+      expect(names).toHaveLength(4);
       for (const name of names) sessions[name] = spoil(sessions[name]!);
 
       expect((await client.fetch('/session/notes')).status).toBe(200);

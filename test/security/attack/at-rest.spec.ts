@@ -3,6 +3,7 @@ import session, { type MemoryStore } from 'express-session';
 import { randomBytes } from 'node:crypto';
 import { decodeChannel } from '../../../src/channel/store/channel-record.js';
 import { Channel } from '../../../src/channel/channel.js';
+import { MemoryReplayGuard } from '../../../src/channel/replay.js';
 import { SessionStoreRecords } from '../../../src/channel/store/records.js';
 import { Vault } from '../../../src/channel/store/vault.js';
 import { nodeEngine } from '../../../src/crypto/node.js';
@@ -58,6 +59,7 @@ describe('a channel at rest', () => {
     const [store, own] = [new Store(), secret()];
     const kid = await store.handshake('alice', [own], kind);
     expect(store.names.sort()).toEqual([
+      `e2e:again:${kid}`,
       `e2e:channel:${kid}`,
       expect.stringMatching(/^e2e:channels:/),
       expect.stringMatching(/^e2e:session:/),
@@ -138,6 +140,94 @@ describe('a channel at rest', () => {
     const server = store.server(own).store;
     expect(await server.find('alice', kid, now() + 3590)).toBeDefined();
     expect(await server.find('alice', kid, now() + 3601)).toBeUndefined();
+  });
+});
+
+describe('what is left of a channel that expired', () => {
+  const input = utf8('1 kid 2');
+  const tagOf = (channel: Channel): string =>
+    nodeEngine.encodeBase64url(nodeEngine.hmac(channel.againKey()!, input).subarray(0, 16));
+
+  it.each(KEY_KINDS)('tells whether its client names a first copy, and opens nothing: %s', async (kind) => {
+    const [store, own] = [new Store(), secret()];
+    const kid = await store.handshake('alice', [own], kind);
+    const channel = (await store.server(own).store.find('alice', kid, now()))!;
+    const server = store.server(own).store;
+    const later = now() + 3600 + 600;
+    expect(await server.find('alice', kid, later)).toBeUndefined();
+    const first = await server.findFirst('alice', kid, later);
+    expect(Object.keys(first ?? {})).toEqual(['provesAgain']);
+    expect(first?.provesAgain(input, tagOf(channel))).toBe(true);
+    expect(first?.provesAgain(utf8('2 kid 2'), tagOf(channel))).toBe(false);
+    expect(first?.provesAgain(input, tagOf(channel).slice(1))).toBe(false);
+    for (const form of [nodeEngine.packPrivateKey(Channel.stateOf(channel).privateKey), channel.againKey()!]) {
+      expect(formsFound(form, store.dump)).toEqual([]);
+    }
+    expect(await server.findFirst('mallory', kid, later)).toBeUndefined();
+  });
+
+  it.each<[string, (server: ReturnType<typeof makeChannels>['store'], channel: Channel) => Promise<void>]>([
+    ['was revoked', (server) => server.revoke(sessionOf('alice'))],
+    ['ended with its session', (server) => server.endSession('alice')],
+    ['was evicted', (server, channel) => server.end(channel)],
+  ])('is nothing where it %s', async (_, end) => {
+    const [store, own] = [new Store(), secret()];
+    const kid = await store.handshake('alice', [own]);
+    const server = store.server(own).store;
+    await end(server, (await server.find('alice', kid, now()))!);
+    expect(await server.findFirst('alice', kid, now())).toBeUndefined();
+    expect(await server.findFirst('alice', kid, now() + 3700)).toBeUndefined();
+  });
+
+  it('stands in the store for 630 seconds, and so does its window', async () => {
+    const store = new session.MemoryStore();
+    const opened: number[] = [];
+    const ends = new Map<string, number>();
+    const records = new SessionStoreRecords(store, 1000);
+    const set = records.set.bind(records);
+    records.set = (name, value, expiresAt) => {
+      ends.set(name.split(':')[0]!, expiresAt);
+      return set(name, value, expiresAt);
+    };
+    const guard = new MemoryReplayGuard();
+    const open = guard.open.bind(guard);
+    guard.open = (kid, expiresAt) => {
+      opened.push(expiresAt);
+      open(kid, expiresAt);
+    };
+    const { channels } = makeChannels({ records, replay: guard });
+    const { expiresAt } = await channels.handshake(sessionOf('alice'), parsePublicKey((await keyPair('X25519')).jwk));
+    expect([ends.get('channel'), ends.get('again'), ...opened]).toEqual([expiresAt, expiresAt + 630, expiresAt + 630]);
+  });
+});
+
+describe('the bound on a session’s channels', () => {
+  it('costs a session with a device key first those on which nothing was opened', async () => {
+    const [own, store] = [secret(), new Store()];
+    const { channels, store: server } = store.server(own);
+    const device = { kty: 'OKP', crv: 'Ed25519', x: 'A'.repeat(43) } as const;
+    const alice = sessionOf('alice');
+    const record = await server.begin(alice, { device });
+    const made: string[] = [];
+    const shake = async (): Promise<string> => {
+      const clientKey = parsePublicKey((await keyPair('X25519')).jwk);
+      const answer = await channels.handshake(alice, clientKey, {
+        enter: () => Promise.resolve({ session: alice, record }),
+      });
+      made.push(answer.kid);
+      return answer.kid;
+    };
+    const proven = await shake();
+    const channel = (await server.find('alice', proven, now()))!;
+    // As the first message of the device's owner leaves it.
+    Object.assign(Channel.stateOf(channel), { isDeviceProven: true });
+    await server.update('alice', channel);
+    for (let thief = 0; thief < 40; thief++) await shake();
+    // On another server, which has seen none of it.
+    const elsewhere = store.server(own).store;
+    const left = await Promise.all(made.map((kid) => elsewhere.find('alice', kid, now())));
+    expect(left.filter((each) => each !== undefined)).toHaveLength(32);
+    expect(left[0]?.kid).toBe(proven);
   });
 });
 

@@ -3,7 +3,7 @@ import { Channels } from '../../../../src/channel/channels.js';
 import { IdentityKeys } from '../../../../src/channel/identity.js';
 import { KeyPool } from '../../../../src/channel/key-pool.js';
 import { MemoryRecords, type Records } from '../../../../src/channel/store/records.js';
-import { MemoryReplayGuard } from '../../../../src/channel/replay.js';
+import { MemoryReplayGuard, type ReplayGuard } from '../../../../src/channel/replay.js';
 import { Vault } from '../../../../src/channel/store/vault.js';
 import { nodeEngine } from '../../../../src/crypto/node.js';
 import { KEY_KINDS } from '../../../../src/protocol/keys.js';
@@ -13,14 +13,19 @@ export interface ChannelsSetup {
   /** The deployment's secrets, the first of which wraps. */
   readonly secrets?: readonly [string, ...string[]];
   readonly allowPlainJwe?: boolean;
+  readonly replay?: ReplayGuard;
 }
 
 /** A server's channels with all that is real about them, but no HTTP: also what an impostor between the ends runs. */
-export function makeChannels({ records, secrets = ['s'.repeat(32)], allowPlainJwe = false }: ChannelsSetup = {}): {
+export function makeChannels({
+  records,
+  secrets = ['s'.repeat(32)],
+  allowPlainJwe = false,
+  replay = new MemoryReplayGuard(),
+}: ChannelsSetup = {}): {
   readonly channels: Channels;
   readonly store: ChannelStore;
 } {
-  const replay = new MemoryReplayGuard();
   const store = new ChannelStore(
     nodeEngine,
     records ?? new MemoryRecords(1000),

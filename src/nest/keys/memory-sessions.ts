@@ -1,0 +1,54 @@
+import session, { type SessionData } from 'express-session';
+import { BoundedMap } from '../../channel/store/bounded-map.js';
+import { E2eProblem } from '../../protocol/problem.js';
+
+/** A session without an end of its own. */
+const DAY_MS = 86_400_000;
+
+/**
+ * Sessions in this process's memory, bounded: strangers who never come back make room, never somebody who is active.
+ * Where all are in use, a new one is refused.
+ */
+export class MemorySessions extends session.Store {
+  readonly #sessions: BoundedMap<string>;
+
+  constructor(max: number) {
+    super();
+    this.#sessions = new BoundedMap(max);
+  }
+
+  override get(id: string, callback: (error: unknown, session?: SessionData | null) => void): void {
+    const stored = this.#sessions.get(id);
+    setImmediate(callback, null, stored === undefined ? null : (JSON.parse(stored) as SessionData));
+  }
+
+  override set(id: string, data: SessionData, callback?: (error?: unknown) => void): void {
+    const isStored = this.#sessions.set(id, JSON.stringify(data), Date.now() + lifetimeOf(data));
+    if (callback) setImmediate(callback, isStored ? undefined : new E2eProblem('busy'));
+  }
+
+  override destroy(id: string, callback?: (error?: unknown) => void): void {
+    this.#sessions.delete(id);
+    if (callback) setImmediate(callback);
+  }
+
+  override touch(id: string, { cookie }: SessionData, callback?: () => void): void {
+    const stored = this.#sessions.peek(id);
+    if (stored !== undefined) {
+      const data = { ...(JSON.parse(stored) as SessionData), cookie };
+      this.#sessions.set(id, JSON.stringify(data), Date.now() + lifetimeOf(data));
+    }
+    if (callback) setImmediate(callback);
+  }
+
+  override clear(callback?: (error?: unknown) => void): void {
+    this.#sessions.clear();
+    if (callback) setImmediate(callback);
+  }
+}
+
+function lifetimeOf({ cookie }: SessionData): number {
+  const expires: unknown = cookie.expires;
+  if (typeof expires === 'string' || expires instanceof Date) return new Date(expires).getTime() - Date.now();
+  return DAY_MS;
+}
