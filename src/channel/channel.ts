@@ -7,7 +7,6 @@ import { parseRequestMeta, type Meta } from '../protocol/meta.js';
 import { pad } from '../protocol/padding.js';
 import {
   AGAIN_KEY_INFO,
-  AGAIN_TAG_BYTES,
   REQUEST_FRAMES_INFO,
   REQUEST_KEY_INFO,
   RESPONSE_FRAMES_INFO,

@@ -38,8 +38,7 @@ const KID = /^[A-Za-z0-9_-]{43}$/;
 
 /**
  * The channels of all sessions (PROTOCOL §2): one record a channel, wrapped under the deployment's secret, bound to the
- * session that made it and to that session's epoch. Both records are read for each request: what one server ends has
- * ended on all of them.
+ * session that made it and to that session's epoch. Both are read for each request: what one server ends has ended.
  */
 export class ChannelStore {
   /** Channels already unwrapped. The records in the store decide whether one is still valid. */
@@ -219,7 +218,8 @@ export class ChannelStore {
     const channel = isSame ? known.channel : this.#decode(contextOf(session, epoch, kid), kid, stored.slice(dot + 1));
     if (!channel) return undefined;
     const held = { ...found, channel, epoch, usedAt: Date.now() };
-    return this.#held.set(kid, held) && held;
+    this.#held.set(kid, held);
+    return held;
   }
 
   #decode(context: string, kid: string, wrapped: string): Channel | undefined {

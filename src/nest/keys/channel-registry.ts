@@ -45,9 +45,9 @@ export class ChannelRegistry {
 
   constructor(private readonly parts: ChannelParts) {
     this.#log = new RateLimitedLogger(parts.logger);
-    const { time } = parts.replay;
+    const { replay } = parts;
     this.#clock = new Clock({
-      source: time && (() => time()),
+      source: replay.time && (() => replay.time!()),
       onOffset: (seconds) => this.#log.say('warn', clockOffset(seconds)),
       onAhead: () => this.#log.say('warn', CLOCKS_DIFFER),
     });

@@ -47,8 +47,8 @@ export class MemorySessions extends session.Store {
   }
 }
 
-function lifetimeOf({ cookie }: SessionData): number {
-  const expires: unknown = cookie.expires;
+function lifetimeOf(data: SessionData): number {
+  const { expires } = data.cookie as { expires?: unknown };
   if (typeof expires === 'string' || expires instanceof Date) return new Date(expires).getTime() - Date.now();
   return DAY_MS;
 }
