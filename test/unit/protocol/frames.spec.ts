@@ -80,6 +80,20 @@ describe('a stream in frames', () => {
     ['with its last frame twice', [a, b, c, d, d]],
     ['with something after its last frame', [...honest, Buffer.of(0)]],
     ['without its last frame', [a, b, c]],
+    [
+      'with a genuine frame after its last one',
+      framesOf([
+        [last, 'x'],
+        [more, 'y'],
+      ]),
+    ],
+    [
+      'with two genuine last frames',
+      framesOf([
+        [last, 'x'],
+        [last, 'y'],
+      ]),
+    ],
     ['with a frame of another head', [a, framesOf(BODY, 'another head')[1]!, c, d]],
     ['with a frame of an unknown kind', [framesOf([[3 as 0, 'x']])[0]!]],
     ['with a frame that gave up, and says something', framesOf([[failed, 'x']])],

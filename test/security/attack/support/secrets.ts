@@ -45,8 +45,9 @@ export function serverSecrets(sessions: Readonly<Record<string, string>>, secret
   for (const [name, value] of Object.entries(sessions)) {
     const kid = /^e2e:channel:(.*)/.exec(name)?.[1];
     if (kid === undefined) continue;
+    const [epoch, ...wrapped] = (JSON.parse(value) as { e2e: string }).e2e.split('.');
     for (const id of ids) {
-      const record = vault.unwrap(`channel\n${id}\n${kid}`, (JSON.parse(value) as { e2e: string }).e2e);
+      const record = vault.unwrap(`channel\n${id}\n${epoch}\n${kid}`, wrapped.join('.'));
       if (!record) continue;
       const { privateKey, ss } = Channel.stateOf(decodeChannel(nodeEngine, kid, record));
       const parts = packedParts(nodeEngine.packPrivateKey(privateKey));
