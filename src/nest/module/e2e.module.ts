@@ -37,6 +37,7 @@ import { watchRegistration } from '../routes/route-registration.js';
 import { RouteTable } from '../routes/route-table.js';
 import { RouteValidator } from '../routes/route-validator.js';
 import { noteDefaultParsers } from '../platform/express-parsers.js';
+import { hasModuleSession, noteModuleSessions } from '../platform/module-sessions.js';
 import { platformOf } from '../platform/platform-of.js';
 import type { Platform } from '../platform/platform.js';
 import { RateLimitedLogger } from '../request/rate-limited-logger.js';
@@ -95,6 +96,7 @@ export class E2eModule extends ConfigurableModuleClass implements NestModule, On
     @Inject(E2eInterceptor) private readonly interceptor: E2eInterceptor,
   ) {
     super();
+    noteModuleSessions();
     // Test modules get their adapter later; the parsers of their application are asked one by one.
     const adapter = adapterHost.httpAdapter as HttpServer | undefined;
     if (adapter?.getType() === 'express') noteDefaultParsers(adapter);
@@ -162,7 +164,10 @@ export class E2eModule extends ConfigurableModuleClass implements NestModule, On
   onModuleInit(): void {
     this.validator.check();
     this.#registered?.();
-    if (!this.defaultSession.cookieless) this.#platform?.requireSession();
+    if (!this.defaultSession.cookieless) {
+      this.#platform?.requireSession();
+      if (this.#platform) this.#checkModuleSession(this.#platform);
+    }
   }
 
   onApplicationBootstrap(): void {
@@ -175,6 +180,14 @@ export class E2eModule extends ConfigurableModuleClass implements NestModule, On
       const ofVersion = version === undefined ? '' : ` (version: ${version})`;
       this.#logger.log(`Sealed {${path}, ${method}}${ofVersion}: ${directions}`);
     }
+  }
+
+  /** A session that a module applies takes the place of the module's own: then what holds for one of `app.use()` holds. */
+  #checkModuleSession({ takesModuleSessions }: Platform): void {
+    if (!hasModuleSession(this.adapterHost.httpAdapter)) return;
+    if (!takesModuleSessions) throw new Error(MODULE_SESSION_ON_FASTIFY);
+    if (this.defaultSession.hasForeignStore) throw new Error(TWO_SESSIONS);
+    if (!this.keys.options.hasSecret) throw new Error(missingSecret());
   }
 
   #warnOfPlain(): void {
@@ -203,6 +216,14 @@ function keepFirst<Name extends 'getGlobalGuards' | 'getGlobalInterceptors'>(
     return all;
   }) as ApplicationConfig[Name];
 }
+
+const MODULE_SESSION_ON_FASTIFY =
+  'E2eModule: a module applies an express-session middleware, which on Fastify no route of Nest sees. Register ' +
+  '@fastify/cookie and @fastify/session instead, or leave the session to E2eModule.';
+
+const TWO_SESSIONS =
+  'E2eModule: a module applies an express-session middleware, and the option "session" names a store as well: only one of ' +
+  'the two can be the session. Leave out the option, or the middleware.';
 
 const TWICE =
   'E2eModule is imported twice, by two calls of forRoot() or forRootAsync(): each would have keys and a handshake of its ' +

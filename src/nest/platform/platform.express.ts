@@ -7,6 +7,7 @@ import type { BodyReader } from '../request/body-reader.js';
 import type { DefaultSession } from '../keys/default-session.js';
 import type { Platform, RequestHooks } from './platform.js';
 import { ExpressParsers } from './express-parsers.js';
+import { hasModuleSession, isSession } from './module-sessions.js';
 import { preallocateProperties, type ExpressPrototypes } from '../request/preallocate.js';
 
 type Request = Parameters<ReturnType<typeof session>>[0];
@@ -23,14 +24,14 @@ interface ExpressApp extends ExpressPrototypes {
   get(setting: string): unknown;
 }
 
-/** A route of Express' own list; express-session's middleware is a function of this name. */
+/** A middleware, or a route, of Express' own list. */
 interface Layer {
-  readonly handle?: { readonly name?: string };
+  readonly handle?: unknown;
 }
-const SESSION_MIDDLEWARE = 'session';
 
 export class ExpressPlatform implements Platform {
   readonly createsSiblingSessions = true;
+  readonly takesModuleSessions = true;
   readonly #app: ExpressApp;
   readonly #parsers: ExpressParsers;
 
@@ -45,7 +46,7 @@ export class ExpressPlatform implements Platform {
 
   hasOwnSession(): boolean {
     const layers = (this.#app._router ?? this.#app.router)?.stack ?? [];
-    return layers.some(({ handle }) => handle?.name === SESSION_MIDDLEWARE);
+    return layers.some(({ handle }) => isSession(handle));
   }
 
   requireSession(): void {
@@ -92,7 +93,7 @@ export class ExpressPlatform implements Platform {
 
   /**
    * Whether the application has a session is decided once: a session whose store is down looks like none too, and must
-   * not be replaced by one of ours.
+   * not be replaced by one of ours. One that a module applies comes later, and would give way to ours.
    */
   #sessionWhereThereIsNone(
     defaultSession: DefaultSession,
@@ -100,7 +101,7 @@ export class ExpressPlatform implements Platform {
     const install = session(defaultSession.completeOptions());
     let isOurs: boolean | undefined;
     return (request, response, next) => {
-      isOurs ??= (request as { session?: unknown }).session === undefined;
+      isOurs ??= (request as { session?: unknown }).session === undefined && !hasModuleSession(this.adapter);
       if (isOurs) install(request, response, next);
       else next();
     };

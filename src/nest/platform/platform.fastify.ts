@@ -44,6 +44,7 @@ const NO_STORE =
 
 export class FastifyPlatform implements Platform {
   readonly createsSiblingSessions = false;
+  readonly takesModuleSessions = false;
   readonly #instance: FastifyInstance;
 
   constructor(

@@ -18,6 +18,8 @@ export interface RequestHooks {
 export interface Platform {
   /** Whether the application has a session middleware of its own, as far as can be seen at start. */
   readonly hasOwnSession: () => boolean;
+  /** Whether the platform takes a session that a module applies, such as `consumer.apply(session(…))`. */
+  readonly takesModuleSessions: boolean;
   /** Stops the start where requests would have no session to find channels in, as far as the platform can tell. */
   readonly requireSession: () => void;
   /** Whether a new session can be made beside a request's own, which device keys need. */
