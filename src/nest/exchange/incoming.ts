@@ -3,7 +3,6 @@ import type { OpenedMessage } from '../../channel/message.js';
 import { essence } from '../../protocol/media-type.js';
 import { MAX_REQUEST_HEADER_BYTES, MESSAGE_MEDIA_TYPE, REQUEST_HEADER } from '../../protocol/message.js';
 import { E2eProblem } from '../../protocol/problem.js';
-import { tooLarge } from '../../channel/channels.js';
 import { readBodyOf } from '../request/body-reader.js';
 
 /** Where a request's message stood: in its body, or in the header of a request that has none, or has a plain one. */
@@ -17,7 +16,7 @@ export interface FoundMessage {
 /**
  * The one message of a request, or `undefined` where it is plain.
  *
- * @throws E2eProblem `message-rejected` for two messages, `too-large` for a header over its limit.
+ * @throws E2eProblem `message-rejected` for two messages, and for a header over its limit, which is the protocol’s own.
  */
 export function findMessage(request: IncomingMessage): FoundMessage | undefined {
   const header = request.headers[REQUEST_HEADER];
@@ -28,7 +27,7 @@ export function findMessage(request: IncomingMessage): FoundMessage | undefined 
   }
   const besideBody = hasBody(request);
   if (typeof header !== 'string' || inBody) throw new E2eProblem('message-rejected', { step: 'placement' });
-  if (header.length > MAX_REQUEST_HEADER_BYTES) throw tooLarge(MAX_REQUEST_HEADER_BYTES);
+  if (header.length > MAX_REQUEST_HEADER_BYTES) throw new E2eProblem('message-rejected');
   return { text: header, place: 'header', besideBody };
 }
 

@@ -148,12 +148,12 @@ onEachPlatform('A refusal in the clear', (platform) => {
     expect(sealed.status).toBe(201);
   });
 
-  it('is too-large for an E2e-Request over 6,144 bytes', () =>
+  it('is message-rejected for an E2e-Request over 6,144 bytes', () =>
     untouched(async () => {
       const channel = await open();
       const headers = { 'e2e-request': 'x'.repeat(6145) };
       const reply = await channel.visitor.send({ target: '/refusals', headers });
-      expectPlainProblem(reply, 'too-large', 'at most 6144 bytes');
+      expectPlainProblem(reply, 'message-rejected');
     }));
 
   it('is sealed from step 5 on: stale, from the future, and replayed', async () => {

@@ -1,7 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { Controller, Get, Module, Post, Req, type MiddlewareConsumer, type NestModule } from '@nestjs/common';
 import session, { MemoryStore, type SessionOptions } from 'express-session';
-import type { RequestHandler } from 'express';
 import { Encrypted, type E2eOptions } from '../../../src/index.js';
 import { TestApp, type PlatformName } from '../e2e/support/apps.js';
 import { SECRET } from '../e2e/support/sessions.js';
@@ -27,7 +26,7 @@ interface WithSession {
   readonly session: { user?: string };
 }
 
-function start(e2e: E2eOptions, platform: PlatformName = 'express', apply = session(OPTIONS) as RequestHandler) {
+function start(e2e: E2eOptions, platform: PlatformName = 'express', apply = session(OPTIONS)) {
   @Module({})
   class SessionModule implements NestModule {
     configure(consumer: MiddlewareConsumer): void {
