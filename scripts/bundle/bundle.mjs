@@ -29,6 +29,7 @@ const ON_DEMAND = {
   'client/trust/identity.js': ['identityKeys: the pins', false],
   'client/trust/device.js': ['deviceKey', false],
   'client/call/cookies.js': ['platforms without cookies, no browser', false],
+  'client/stream/answer-stream.js': ['answers in frames', false],
   'protocol/padding.js': ['padding', false],
   'crypto/forge.js': ['no WebCrypto (plain HTTP): what makes an engine of node-forge', false],
 };

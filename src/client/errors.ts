@@ -14,6 +14,8 @@ import { load, type PartName } from './parts.js';
  * - `refused`: the server's module refused the request, in a sealed answer; `problem` says why;
  * - `plain-answer`: an answer that is not sealed, and so not known to be the server's; never data;
  * - `answer-rejected`: a sealed answer that does not open, or does not belong to its request;
+ * - `stream-broken`: a body that came in pieces was cut off or changed on the way; what was read before is genuine;
+ * - `stream-failed`: the server gave up in the middle of a body;
  * - `answer-too-large`: an answer over `maxResponseSize`;
  * - `redirect-refused`: a redirect to another origin, the 21st in a row, or any where the call refuses them;
  * - `session-changed`: with a device key, the server put the client on another session. Nothing is sealed on it before
@@ -31,6 +33,8 @@ export type E2eClientErrorCode =
   | 'refused'
   | 'plain-answer'
   | 'answer-rejected'
+  | 'stream-broken'
+  | 'stream-failed'
   | 'answer-too-large'
   | 'redirect-refused'
   | 'session-changed'

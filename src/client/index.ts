@@ -7,6 +7,7 @@ import * as opener from './handshake/opener.js';
 import * as messages from './messages.js';
 import type { E2eClientOptions } from './options.js';
 import { provide } from './parts.js';
+import * as streams from './stream/answer-stream.js';
 import * as device from './trust/device.js';
 import * as identity from './trust/identity.js';
 
@@ -14,6 +15,6 @@ export * from './types.js';
 
 /** @throws E2eClientError `invalid-option`. */
 export function createE2eClient(options: E2eClientOptions = {}): E2eClient {
-  provide({ cookies, device, identity, messages, opener, padding, redirects });
+  provide({ cookies, device, identity, messages, opener, padding, redirects, streams });
   return create(options);
 }

@@ -2,7 +2,8 @@
  * The parts of the client that not every page needs at once, each a file of its own for bundlers. Pages load them on
  * demand. The entry for everything else provides them from the start, since module service workers forbid import().
  */
-export type PartName = 'cookies' | 'device' | 'forge' | 'identity' | 'messages' | 'opener' | 'padding' | 'redirects';
+export type PartName =
+  'cookies' | 'device' | 'forge' | 'identity' | 'messages' | 'opener' | 'padding' | 'redirects' | 'streams';
 
 const provided = new Map<string, unknown>();
 

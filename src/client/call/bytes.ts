@@ -3,21 +3,40 @@ interface OtherBody extends AsyncIterable<Uint8Array> {
   destroy?: () => void;
 }
 
-/** The body's bytes as they come. Whoever stops early lets the rest go, and its connection with it. */
-export async function* piecesOf(response: Response): AsyncGenerator<Uint8Array, void, undefined> {
+/** A body's bytes as they come, and how to let the rest go, and its connection with it, even while a piece is awaited. */
+export interface Pieces {
+  readonly pieces: AsyncGenerator<Uint8Array, void, undefined>;
+  readonly cancel: () => void;
+}
+
+export function readPieces(response: Response): Pieces {
   const body = response.body as ReadableStream<Uint8Array> | OtherBody | null | undefined;
   if (body && 'getReader' in body) {
     const reader = body.getReader();
-    try {
-      for (let read = await reader.read(); !read.done; read = await reader.read()) yield read.value;
-    } finally {
-      void reader.cancel().catch(() => undefined);
-    }
-  } else if (body && Symbol.asyncIterator in body) {
-    yield* body;
-  } else {
-    yield new Uint8Array(await response.arrayBuffer());
+    const cancel = () => void reader.cancel().catch(() => undefined);
+    return { pieces: fromReader(reader, cancel), cancel };
   }
+  const isIterable = body && Symbol.asyncIterator in body;
+  return { pieces: isIterable ? fromIterable(body) : fromWhole(response), cancel: () => body?.destroy?.() };
+}
+
+async function* fromReader(
+  reader: ReadableStreamDefaultReader<Uint8Array>,
+  cancel: () => void,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  try {
+    for (let read = await reader.read(); !read.done; read = await reader.read()) yield read.value;
+  } finally {
+    cancel();
+  }
+}
+
+async function* fromIterable(body: OtherBody): AsyncGenerator<Uint8Array, void, undefined> {
+  yield* body;
+}
+
+async function* fromWhole(response: Response): AsyncGenerator<Uint8Array, void, undefined> {
+  yield new Uint8Array(await response.arrayBuffer());
 }
 
 /** The body, or `undefined` where it is longer than that many bytes: it is then let go, and its connection with it. */
@@ -31,9 +50,17 @@ export async function readBytes(response: Response, limit: number): Promise<Uint
     const bytes = new Uint8Array(await response.arrayBuffer());
     return bytes.length <= limit ? bytes : undefined;
   }
+  return collect(readPieces(response).pieces, limit);
+}
+
+/** All pieces as one, or `undefined` where they are longer than that many bytes: the rest is then let go. */
+export async function collect(
+  source: AsyncIterable<Uint8Array>,
+  limit: number,
+): Promise<Uint8Array<ArrayBuffer> | undefined> {
   const pieces: Uint8Array[] = [];
   let length = 0;
-  for await (const piece of piecesOf(response)) {
+  for await (const piece of source) {
     length += piece.length;
     if (length > limit) return undefined;
     pieces.push(piece);

@@ -1,5 +1,5 @@
 import { fromAscii } from '../../protocol/json.js';
-import { essence, MESSAGE_MEDIA_TYPE, PROBLEM_MEDIA_TYPE } from '../../protocol/media-type.js';
+import { essence, MESSAGE_MEDIA_TYPE, PROBLEM_MEDIA_TYPE, STREAM_MEDIA_TYPE } from '../../protocol/media-type.js';
 import type { Answer } from './answer.js';
 import {
   BODY_DESCRIPTIONS,
@@ -9,8 +9,8 @@ import {
 } from '../../protocol/sealed-headers.js';
 import type { Channel, OpenedAnswer } from '../channel/channel.js';
 import type { Settings } from '../options.js';
-import { failure } from '../errors.js';
-import { readBytes } from './bytes.js';
+import { failure, need } from '../errors.js';
+import { collect, readBytes } from './bytes.js';
 import { answerFacts, readPlainAnswer, readProblem, type Standing } from './plain.js';
 import type { OutgoingRequest } from './request.js';
 
@@ -34,10 +34,12 @@ export async function readAnswer(
   channel: Channel,
   seq: number,
   request: OutgoingRequest,
-  { maxResponseSize: limit, sealedResponseHeaders }: Settings,
+  settings: Settings,
   standing: Standing,
 ): Promise<Answer> {
+  const { maxResponseSize: limit, sealedResponseHeaders } = settings;
   const type = essence(wire.headers.get('content-type') ?? '');
+  if (type === STREAM_MEDIA_TYPE) return readStream(wire, channel, seq, request, settings);
   if (type !== MESSAGE_MEDIA_TYPE) {
     const isProblem = type === PROBLEM_MEDIA_TYPE;
     const body = isProblem ? await readBytes(wire, limit) : undefined;
@@ -47,11 +49,7 @@ export async function readAnswer(
   const bytes = await readBytes(wire, limit);
   if (!bytes) return { error: await failure('answer-too-large', 'large', { limit }) };
   const opened = await channel.open(seq, fromAscii(bytes));
-  if (!opened) {
-    const { method, url } = request;
-    return { error: await failure('answer-rejected', 'unopened', { method, path: url.pathname }) };
-  }
-
+  if (!opened) return unopened(request);
   const { status, cty } = opened.header;
   const problem = essence(cty ?? '') === PROBLEM_MEDIA_TYPE ? readProblem(opened.plaintext) : undefined;
   if (problem) {
@@ -60,9 +58,40 @@ export async function readAnswer(
     const facts = { ...answerFacts(wire, problem), status, method, path: url.pathname, isCopy: standing.isCopy };
     return { sealed: true, problem, error: await failure('refused', 'sealedRefusal', facts) };
   }
+  return answer(wire, opened, opened.plaintext as Uint8Array<ArrayBuffer>, sealedResponseHeaders);
+}
+
+/** An answer in frames: handed over with its head, and read as its caller reads it. */
+async function readStream(
+  wire: Response,
+  channel: Channel,
+  seq: number,
+  request: OutgoingRequest,
+  { maxResponseSize: limit, sealedResponseHeaders }: Settings,
+): Promise<Answer> {
+  const { openAnswerStream, toReadable } = await need('streams', () => import('../stream/answer-stream.js'));
+  const stream = await openAnswerStream(wire, channel, seq, request.signal);
+  if (!stream) return unopened(request);
+  const { opened } = stream;
+  const isReadable = typeof (globalThis as { ReadableStream?: unknown }).ReadableStream === 'function';
+  const body = isReadable ? toReadable(stream) : await collect(stream.body, limit);
+  if (!body) return { error: await failure('answer-too-large', 'large', { limit }) };
+  const { length } = opened.header;
+  const answered = answer(wire, opened, body, sealedResponseHeaders);
+  if (length !== undefined) answered.response?.headers.set('content-length', String(length));
+  return answered;
+}
+
+function answer(
+  wire: Response,
+  opened: OpenedAnswer,
+  body: Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array<ArrayBuffer>>,
+  sealedResponseHeaders: readonly string[],
+): Answer {
+  const { status } = opened.header;
   const headers = readHeaders(wire, opened, sealedResponseHeaders);
   return {
-    response: new Response(BODILESS.includes(status) ? null : (opened.plaintext as Uint8Array<ArrayBuffer>), {
+    response: new Response(BODILESS.includes(status) ? null : body, {
       status,
       statusText: wire.status === status ? wire.statusText : '',
       headers,
@@ -70,6 +99,10 @@ export async function readAnswer(
     sealed: true,
     location: REDIRECTS.includes(status) ? (headers.get(LOCATION) ?? undefined) : undefined,
   };
+}
+
+async function unopened({ method, url }: OutgoingRequest): Promise<Answer> {
+  return { error: await failure('answer-rejected', 'unopened', { method, path: url.pathname }) };
 }
 
 /** The answer's own header fields (PROTOCOL §4): some only from inside, and of the rest what stands outside. */

@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { generateKeyPairSync, randomBytes, type KeyObject } from 'node:crypto';
 import { nodeEngine as engine } from '../../../../src/crypto/node.js';
+import type { StreamError } from '../../../../src/protocol/frames.js';
 import {
   keyKind,
   parsePublicKey,
@@ -10,9 +11,12 @@ import {
   type PublicJwk,
   type SigningJwk,
 } from '../../../../src/protocol/keys.js';
+import { FrameOpener, FrameSealer, streamKey } from '../../../../src/channel/frames.js';
 import { parseRequestHeader, type RequestHeader } from '../../../../src/protocol/message.js';
 import {
+  REQUEST_FRAMES_INFO,
   REQUEST_KEY_INFO,
+  RESPONSE_FRAMES_INFO,
   RESPONSE_KEY_INFO,
   rsaKeyMaterial,
   transcriptInput,
@@ -33,6 +37,8 @@ export interface Arrival {
   readonly body: string;
   readonly header: RequestHeader;
   /** The body. */
+  /** What seals the frames after this head of an answer. */
+  readonly sealFrames: (head: string) => FrameSealer;
   readonly plaintext: string;
   /** What stood before it. */
   readonly meta: { readonly query?: string; readonly headers?: Record<string, string> };
@@ -54,7 +60,11 @@ export interface Channel {
   readonly kid: string;
   readonly session: string | undefined;
   readonly seen: Set<number>;
-  readonly keysFor: (ek: string | undefined) => { request: ContentKey; response: ContentKey };
+  readonly keysFor: (ek: string | undefined) => {
+    request: ContentKey;
+    response: ContentKey;
+    frames: (info: Uint8Array, head: string) => ContentKey;
+  };
 }
 
 /** Writes an answer of the test's own making instead of the sealed one. `seal` gives the honest message. */
@@ -184,7 +194,8 @@ export class Counterpart {
           ? rsaKeyMaterial(ss, engine.rsaDecrypt(pair.privateKey, engine.decodeBase64url(ek!)!)!)
           : engine.agree(pair.privateKey, engine.importPublicKey(clientKey))!;
         const key = (info: Uint8Array) => engine.importContentKey(engine.hkdf(ikm, th, info));
-        return { request: key(REQUEST_KEY_INFO), response: key(RESPONSE_KEY_INFO) };
+        const frames = (info: Uint8Array, head: string) => streamKey(engine, engine.hkdf(ikm, th, info), head);
+        return { request: key(REQUEST_KEY_INFO), response: key(RESPONSE_KEY_INFO), frames };
       },
     });
     response.setHeader('set-cookie', this.cookie ?? [`sid=${cookie}; Path=/; HttpOnly; SameSite=Lax`]);
@@ -205,9 +216,11 @@ export class Counterpart {
 
   async #message(request: IncomingMessage, body: string, response: ServerResponse): Promise<void> {
     const inHeader = request.headers['e2e-request'];
-    const inBody = request.headers['content-type'] === 'application/jose';
+    const isStream = request.headers['content-type'] === 'application/vnd.e2e.stream';
+    const inBody = isStream || request.headers['content-type'] === 'application/jose';
     const { method = '', url: target = '', headers } = request;
-    const message = inBody ? body : (inHeader as string | undefined);
+    const [head = '', ...frames] = isStream ? body.split('\n') : [body];
+    const message = inBody ? head : (inHeader as string | undefined);
     if (message === undefined || (inBody && inHeader !== undefined)) {
       problem(response, 415, 'message-required');
       return;
@@ -286,13 +299,28 @@ export class Counterpart {
       headers,
       body,
       header,
-      plaintext: opened.slice(length),
+      plaintext: isStream
+        ? readFrames(new FrameOpener(engine, keys.frames(REQUEST_FRAMES_INFO, head), header.length), frames.join('\n'))
+        : opened.slice(length),
+      sealFrames: (text: string) => new FrameSealer(engine, keys.frames(RESPONSE_FRAMES_INFO, text)),
       meta: JSON.parse(opened.slice(0, length) || '{}') as Arrival['meta'],
     };
     this.arrivals.push(arrival);
     if (await this.interfere?.(response, arrival, seal)) return;
     send(await this.reply(arrival));
   }
+}
+
+/** The body in these frames; where they do not end as they must, the error's code. */
+function readFrames(opener: FrameOpener, frames: string): string {
+  const parts: Uint8Array[] = [];
+  try {
+    for (const part of opener.push(Buffer.from(frames, 'latin1'))) parts.push(part);
+    opener.end();
+  } catch (error) {
+    return (error as StreamError).code;
+  }
+  return Buffer.concat(parts).toString();
 }
 
 export function thumbprint(jwk: PublicJwk | SigningJwk): string {

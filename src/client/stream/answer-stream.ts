@@ -1,0 +1,94 @@
+import { fromAscii } from '../../protocol/json.js';
+import { MAX_HEAD_BYTES, StreamError } from '../../protocol/frames.js';
+import type { Channel, OpenedAnswer } from '../channel/channel.js';
+import { E2eClientError } from '../errors.js';
+import { readPieces, type Pieces } from '../call/bytes.js';
+
+const LINE_FEED = 0x0a;
+
+/** An answer in frames (PROTOCOL §6): its head, and the body that follows. */
+export interface AnswerStream {
+  readonly opened: OpenedAnswer;
+  /** A frame at a time; throws E2eClientError `stream-broken` or `stream-failed` unless the body ends as it must. */
+  readonly body: AsyncGenerator<Uint8Array<ArrayBuffer>, void, undefined>;
+  /** Lets the rest go, and its connection with it. */
+  readonly cancel: () => void;
+}
+
+/** Opens the head of an answer in frames; `undefined` for any failure at all. */
+export async function openAnswerStream(
+  wire: Response,
+  channel: Channel,
+  seq: number,
+  signal: AbortSignal | undefined,
+): Promise<AnswerStream | undefined> {
+  const source = readPieces(wire);
+  const start = await readHead(source.pieces);
+  const opened = start && (await channel.open(seq, fromAscii(start.head), 'body'));
+  if (!opened) {
+    source.cancel();
+    return undefined;
+  }
+  return { opened, body: openFrames(source, start.rest, opened, signal), cancel: source.cancel };
+}
+
+/** What stands before the first line feed, and what came with it. */
+async function readHead(
+  pieces: AsyncGenerator<Uint8Array, void, undefined>,
+): Promise<{ head: Uint8Array; rest: Uint8Array } | undefined> {
+  let seen = new Uint8Array(0);
+  for (let next = await pieces.next(); !next.done; next = await pieces.next()) {
+    const longer = new Uint8Array(seen.length + next.value.length);
+    longer.set(seen);
+    longer.set(next.value, seen.length);
+    const end = longer.indexOf(LINE_FEED, seen.length);
+    if (end > MAX_HEAD_BYTES || (end < 0 && longer.length > MAX_HEAD_BYTES)) return undefined;
+    if (end >= 0) return { head: longer.subarray(0, end), rest: longer.subarray(end + 1) };
+    seen = longer;
+  }
+  return undefined;
+}
+
+async function* openFrames(
+  { pieces, cancel }: Pieces,
+  rest: Uint8Array,
+  { openFrames: open }: OpenedAnswer,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Uint8Array<ArrayBuffer>, void, undefined> {
+  try {
+    const opener = await open();
+    yield* opener.push(rest) as AsyncGenerator<Uint8Array<ArrayBuffer>>;
+    for await (const piece of pieces) yield* opener.push(piece) as AsyncGenerator<Uint8Array<ArrayBuffer>>;
+    opener.end();
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw streamError(error);
+  } finally {
+    cancel();
+  }
+}
+
+/** A connection that was cut is a broken stream, too: what was read is a prefix, and nobody may take it for the whole. */
+function streamError(error: unknown): E2eClientError {
+  const code = error instanceof StreamError ? error.code : 'stream-broken';
+  const message =
+    code === 'stream-failed'
+      ? 'The server gave up in the middle of its answer. What was read is genuine, and not the whole.'
+      : 'The answer was cut off or changed on the way. What was read before is genuine, and not the whole.';
+  return Object.assign(new E2eClientError(code, message), { cause: error });
+}
+
+/** The body as a web stream that takes from the network what is read, and no more. */
+export function toReadable({ body, cancel }: AnswerStream): ReadableStream<Uint8Array<ArrayBuffer>> {
+  return new ReadableStream<Uint8Array<ArrayBuffer>>(
+    {
+      async pull(controller) {
+        const { done, value } = await body.next();
+        if (done) controller.close();
+        else controller.enqueue(value);
+      },
+      cancel,
+    },
+    { highWaterMark: 0 },
+  );
+}
