@@ -14,6 +14,12 @@ interface Directions {
   readonly response: boolean;
 }
 
+/** At start there is one for each path and version. */
+function lineOf({ method, path, version }: Endpoint['listed'], { request, response }: Directions): string {
+  const directions = request && response ? 'request and response' : request ? 'request' : 'response';
+  return `log Sealed {${path}, ${method}}${version === undefined ? '' : ` (version: ${version})`}: ${directions} E2eModule`;
+}
+
 /** What the OpenAPI document says of the endpoints; of those with a version in a header, it has one for all versions. */
 function expectDocumented(nest: INestApplication, endpoints: readonly Endpoint[]): void {
   const document = sealDocument(nest, SwaggerModule.createDocument(nest, new DocumentBuilder().build()));
@@ -64,6 +70,8 @@ onEachPlatform('Of every kind of controller', (platform) => {
           }
           const sealed = endpoints.filter(({ sealing }) => sealing.request || sealing.response);
           expect([...listed.keys()].sort()).toEqual(sealed.map((each) => keyOf(each.listed)).sort());
+          const logged = app.log.lines.filter((line) => line.startsWith('log Sealed {'));
+          expect(logged.sort()).toEqual(sealed.map(({ listed, sealing }) => lineOf(listed, sealing)).sort());
           expectDocumented(app.nest, endpoints);
         } finally {
           await app.close();

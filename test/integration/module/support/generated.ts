@@ -12,7 +12,7 @@ import {
   type Type,
   type VersioningOptions,
 } from '@nestjs/common';
-import { RouterModule } from '@nestjs/core';
+import { ApplicationConfig, RouterModule } from '@nestjs/core';
 import fc from 'fast-check';
 import { Encrypted, Plain } from '../../../../src/index.js';
 import type { PlatformName, Setup } from '../../e2e/support/apps.js';
@@ -62,6 +62,8 @@ export interface AppSpec {
   readonly versioning: 'none' | 'URI' | 'HEADER' | 'MEDIA_TYPE' | 'CUSTOM';
   readonly prefix: 'none' | 'api' | 'api, but for the first controller';
   readonly encryptByDefault: boolean;
+  /** Of Nest 12: it then registers the routes once it knows them all, and maybe in another order. */
+  readonly order: 'declared' | 'specificity' | 'declared, with a look for conflicts';
 }
 
 /** A route, how it is to be listed, and a request that reaches it and no other. */
@@ -101,6 +103,7 @@ export const appSpec: fc.Arbitrary<AppSpec> = fc.record({
   versioning: fc.constantFrom('none', 'URI', 'HEADER', 'MEDIA_TYPE', 'CUSTOM'),
   prefix: fc.constantFrom('none', 'api', 'api, but for the first controller'),
   encryptByDefault: fc.boolean(),
+  order: fc.constantFrom('declared', 'specificity', 'declared, with a look for conflicts'),
 });
 
 const VERSIONINGS: Record<Exclude<AppSpec['versioning'], 'none'>, VersioningOptions> = {
@@ -137,6 +140,9 @@ export function setupOf(spec: AppSpec, platform: PlatformName): Setup {
     e2e: { encryptByDefault: spec.encryptByDefault },
     imports: [...modules, RouterModule.register(folders.filter((_, index) => spec.controllers[index]!.folder))],
     configure: (nest: INestApplication) => {
+      const config = nest.get(ApplicationConfig);
+      if (spec.order === 'specificity') config.setRouteResolutionStrategy('specificity');
+      if (spec.order.endsWith('conflicts')) config.setRouteConflictPolicy({ duplicate: 'warn', shadow: 'off' });
       if (spec.versioning !== 'none') nest.enableVersioning(VERSIONINGS[spec.versioning]);
       if (spec.prefix === 'none') return;
       const ofFirst = spec.prefix === 'api' ? [] : [{ path: `${first}/*rest`, method: RequestMethod.ALL }];
