@@ -5,7 +5,7 @@ export default class BailEnvironment extends TestEnvironment {
   #failed = false;
 
   handleTestEvent({ name, test }) {
-    if (name === 'test_fn_failure' || name === 'hook_failure') this.#failed = true;
+    if (name === 'test_fn_failure') this.#failed = true;
     if (name === 'test_start' && this.#failed) test.mode = 'skip';
   }
 }

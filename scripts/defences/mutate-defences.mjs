@@ -17,7 +17,8 @@ const took = new Map();
 
 const intact = [...new Set(chosen.map(({ test }) => test))].map((test) => {
   const patterns = chosen.filter((row) => row.test === test).map(({ only }) => only);
-  return { test, only: patterns.includes('') ? '' : patterns.map((each) => `(${each})`).join('|'), edits: [] };
+  const only = patterns.includes('') ? '' : patterns.map((each) => `(${each})`).join('|');
+  return { test, only, edits: [], timeout: 120 };
 });
 await runAll(
   intact,
@@ -29,12 +30,13 @@ await runAll(
 );
 const intactSeconds = secondsSince(started);
 
+// A removal may make a test wait for its timeout, or hang; how long that takes to tell depends on the machine.
 await runAll(
-  chosen,
-  // A removal may make tests wait for their timeout, or hang; how long that is depends on the machine.
-  ({ test }) => 60 + Math.ceil(10 * took.get(test)),
+  chosen.map((row) => ({ ...row, timeout: 10 + Math.ceil(2 * took.get(row.test)) })),
+  ({ timeout }) => 60 + 4 * timeout,
   ({ name, test, only }, { ran, failed, error }, seconds) => {
-    const flaw = error ?? (ran === 0 ? `no test in ${test} matches /${only}/` : failed ? undefined : 'nobody noticed');
+    const unnoticed = ran === 0 ? `no test in ${test} matches /${only}/` : 'nobody noticed';
+    const flaw = error ?? (failed ? undefined : unnoticed);
     if (flaw) problems.push(`${name}: ${flaw}`);
     console.log(`| ${name} | ${flaw ? `**${flaw}**` : failed} | ${seconds.toFixed(1)} s |`);
   },

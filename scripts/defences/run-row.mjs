@@ -10,11 +10,11 @@ process.on('message', async (row) => {
   process.send(await run(row).catch((error) => ({ error: error.message })));
 });
 
-async function run({ edits, test, only }) {
+async function run({ edits, test, only, timeout }) {
   const originals = new Map();
   try {
     for (const edit of edits) await make(edit, originals);
-    return await runTests(test, only);
+    return await runTests(test, only, timeout);
   } finally {
     for (const [path, text] of originals) await writeFile(path, text);
   }
@@ -32,7 +32,7 @@ async function make([file, from, to], originals) {
   );
 }
 
-async function runTests(test, only) {
+async function runTests(test, only, timeout) {
   const { results } = await runCLI(
     {
       _: [join(folder, test)],
@@ -44,7 +44,7 @@ async function runTests(test, only) {
       watchman: false,
       cacheDirectory: join(folder, '.jest'),
       testEnvironment: fileURLToPath(new URL('bail-environment.mjs', import.meta.url)),
-      testTimeout: 10_000,
+      testTimeout: timeout * 1000,
       ...(only && { testNamePattern: only }),
     },
     [folder],
