@@ -330,13 +330,14 @@ describe('An own __proto__ that a merge turns into isAdmin', () => {
     expect([answer.status, ran]).toEqual([400, before]);
   });
 
-  it('does nothing in a sealed query or form', async () => {
+  it('does nothing in a sealed query, and is refused in a form', async () => {
     const channel = await open();
     const query = '__proto__[isAdmin]=1&constructor[prototype][isAdmin]=1&__proto__.isAdmin=1&a=1';
     const found = await channel.request('GET', '/field', search(query), { at: 'header' });
     expect(JSON.parse(found.text)).toMatchObject({ isAdmin: false });
+    const before = ran;
     const posted = await channel.request('POST', '/field', form(query));
-    expect(JSON.parse(posted.text)).toMatchObject({ isAdmin: false });
+    expect([posted.status, ran]).toEqual([400, before]);
     expect(({} as { isAdmin?: unknown }).isAdmin).toBeUndefined();
   });
 });
