@@ -1,0 +1,220 @@
+import { expect, it } from '@jest/globals';
+import { Controller, HttpCode, Post, Req, UseGuards } from '@nestjs/common';
+import { AuthGuard, PassportModule, PassportStrategy } from '@nestjs/passport';
+import { MemoryStore } from 'express-session';
+import { generateKeyPairSync, sign, type KeyObject } from 'node:crypto';
+import passport from 'passport';
+import { Strategy as LocalStrategy } from 'passport-local';
+import { Injectable } from '@nestjs/common';
+import { Encrypted, KeyService, MemoryReplayGuard, type E2eOptions } from '../../../src/index.js';
+import { Channel, json, type Visitor } from '../../external/conformance/channel.js';
+import { b64u, keyPair, thumbprint, type Answer, type Jwk } from '../../external/conformance/peer.js';
+import { onEachPlatform, TestApp, useApp } from './support/apps.js';
+import { expectPlainProblem } from './support/raw.js';
+import { COOKIE_SECRET, SECRET, SessionController, useOwnSession } from './support/sessions.js';
+
+type Done = (error?: unknown) => void;
+interface WithSession {
+  user?: { name: string };
+  session: { user?: string; cart?: string; regenerate(done: Done): unknown };
+  logIn(user: object, options: object, done: Done): void;
+  logout(options: object, done: Done): void;
+}
+const called = (action: (done: Done) => unknown): Promise<void> =>
+  new Promise((resolve, reject) => {
+    action((error) => (error ? reject(new Error('the session failed', { cause: error })) : resolve()));
+  });
+
+@Injectable()
+class Local extends PassportStrategy(LocalStrategy) {
+  validate(name: string): { name: string } {
+    return { name };
+  }
+}
+passport.serializeUser((user, done) => done(null, user));
+passport.deserializeUser((user: object, done) => done(null, user));
+
+/** As passport's documentation has it: no word of channels. */
+@Controller('auth')
+@Encrypted()
+class AuthController {
+  @Post('login')
+  @HttpCode(200)
+  @UseGuards(AuthGuard('local'))
+  async login(@Req() request: WithSession): Promise<object> {
+    await called((done) => request.logIn(request.user!, {}, done));
+    return { user: request.user };
+  }
+  @Post('logout')
+  @HttpCode(200)
+  async logout(@Req() request: WithSession): Promise<object> {
+    await called((done) => request.logout({}, done));
+    return {};
+  }
+  @Post('cart')
+  @HttpCode(200)
+  cart(@Req() { session }: WithSession): object {
+    session.cart = 'a book';
+    return {};
+  }
+}
+
+/** Logs in by a plain route, as an OAuth callback does. */
+@Controller('callback')
+class CallbackController {
+  constructor(private readonly keys: KeyService) {}
+
+  @Post('regenerate')
+  async regenerate(@Req() request: WithSession): Promise<object> {
+    await called((done) => request.session.regenerate(done));
+    request.session.user = 'ada';
+    return {};
+  }
+  @Post('carry-over')
+  async carryOver(@Req() request: WithSession): Promise<object> {
+    await this.keys.carryOver(request);
+    request.session.user = 'ada';
+    return {};
+  }
+  @Post('revoke')
+  async revoke(@Req() request: WithSession): Promise<object> {
+    await this.keys.revoke(request);
+    return {};
+  }
+}
+
+const ADA = json({ username: 'ada', password: 'x' });
+const BOB = json({ username: 'bob', password: 'x' });
+const status = async (channel: Channel, method: string, target: string, body?: Uint8Array): Promise<number> => {
+  const message = channel.message(method, target, body as never);
+  const reply = await channel.post(message);
+  if (reply.status !== 428) return channel.open(reply, message).status;
+  expectPlainProblem(reply, 'handshake-required');
+  return 428;
+};
+
+onEachPlatform('passport, used as its documentation has it', (platform) => {
+  const app = useApp(platform, {
+    imports: [PassportModule.register({})],
+    controllers: [AuthController, SessionController],
+    providers: [Local],
+    e2e: { secret: SECRET },
+    configure: async (nest) => {
+      await useOwnSession(nest, platform);
+      if (platform === 'express') nest.use(passport.session());
+    },
+  });
+
+  it('keeps the channel over a login, and no other: the next POST works', async () => {
+    const visitor = app().visitor();
+    const [mine, other] = [await visitor.handshake('X25519'), await visitor.handshake('X25519')];
+    const cookie = String(visitor.jar);
+    expect(await status(mine, 'POST', '/auth/login', ADA as never)).toBe(200);
+    expect(String(visitor.jar)).not.toBe(cookie);
+    expect(await status(mine, 'POST', '/session/notes', json({ note: 'a' }) as never)).toBe(201);
+    expect(await status(other, 'GET', '/session/notes')).toBe(428);
+  });
+
+  it('keeps none where the session held data, and the log says what to call', async () => {
+    const channel = await app().visitor().handshake('X25519');
+    expect(await status(channel, 'POST', '/auth/cart')).toBe(200);
+    expect(await status(channel, 'POST', '/auth/login', ADA as never)).toBe(200);
+    expect(await status(channel, 'GET', '/session/notes')).toBe(428);
+    expect(app().log.ofModule.filter((line) => line.includes('keys.carryOver(request'))).toHaveLength(1);
+  });
+
+  it('hands no message of one user to the next one: not over another login, nor over a logout', async () => {
+    const channel = await app().visitor().handshake('X25519');
+    expect(await status(channel, 'POST', '/auth/login', ADA as never)).toBe(200);
+    const held = channel.message('POST', '/session/notes', json({ note: 'ada’s' }));
+    expect(await status(channel, 'POST', '/auth/login', BOB as never)).toBe(200);
+    expectPlainProblem(await channel.post(held), 'handshake-required');
+    // The next handshake names another session.
+    const next = await channel.visitor.handshake('X25519');
+    expect(next.answer.session).not.toBe(channel.answer.session);
+  });
+});
+
+/** A device key, and its proof. */
+class Device {
+  readonly #pair = generateKeyPairSync('ed25519');
+  readonly jwk = this.#pair.publicKey.export({ format: 'jwk' }) as Jwk;
+  prove(th: Uint8Array): string {
+    const input = `${b64u(JSON.stringify({ alg: 'Ed25519', typ: 'e2e-device+jws' }))}.${b64u(b64u(th))}`;
+    return `${input}.${b64u(sign(null, Buffer.from(input), this.#pair.privateKey as KeyObject))}`;
+  }
+  async shakeHands(visitor: Visitor): Promise<Channel> {
+    const pair = await keyPair('X25519');
+    const reply = await visitor.ask({ publicKey: pair.jwk, device: this.jwk });
+    expect(reply.status).toBe(201);
+    return new Channel(visitor, pair, JSON.parse(reply.body) as Answer);
+  }
+  async opens(channel: Channel): Promise<number> {
+    const message = channel.message('GET', '/session/notes', undefined, { dev: this.prove(channel.th) });
+    const reply = await channel.post(message);
+    return reply.status === 428 ? 428 : channel.open(reply, message).status;
+  }
+}
+
+const serve = (e2e: E2eOptions): Promise<TestApp> =>
+  TestApp.start('express', { controllers: [CallbackController, SessionController], e2e: { secret: SECRET, ...e2e } });
+
+it.each(['regenerate', 'carry-over'])('A plain login by %s keeps the device key, and no channel', async (way) => {
+  const app = await serve({ deviceBinding: 'required' });
+  try {
+    const device = new Device();
+    const visitor = app.visitor();
+    const channel = await device.shakeHands(visitor);
+    expect(await device.opens(channel)).toBe(200);
+    const cookie = String(visitor.jar);
+    expect((await visitor.send({ method: 'POST', target: `/callback/${way}` })).status).toBe(201);
+    expect(String(visitor.jar)).not.toBe(cookie);
+    expect(await device.opens(channel)).toBe(428);
+
+    const loggedIn = String(visitor.jar);
+    const next = await device.shakeHands(visitor);
+    // On the session that was logged in, under a new name, bound to the same key.
+    expect(String(visitor.jar)).toBe(loggedIn);
+    expect(next.answer.device).toBe(thumbprint(device.jwk));
+    expect(next.answer.session).not.toBe(channel.answer.session);
+    expect(await device.opens(next)).toBe(200);
+    // Whoever has the cookie alone gets a session of its own.
+    const thief = new Device();
+    const stolen = await thief.shakeHands(Object.assign(app.visitor(), { jar: visitor.jar.clone() }));
+    expect(stolen.answer.session).not.toBe(next.answer.session);
+  } finally {
+    await app.close();
+  }
+});
+
+it('revoke() keeps the device key', async () => {
+  const app = await serve({ deviceBinding: 'required' });
+  try {
+    const device = new Device();
+    const visitor = app.visitor();
+    const channel = await device.shakeHands(visitor);
+    expect(await device.opens(channel)).toBe(200);
+    expect((await visitor.send({ method: 'POST', target: '/callback/revoke' })).status).toBe(201);
+    expect(await device.opens(channel)).toBe(428);
+    const next = await device.shakeHands(visitor);
+    expect([next.answer.session, next.answer.device]).toEqual([channel.answer.session, thumbprint(device.jwk)]);
+    expect(await device.opens(next)).toBe(200);
+  } finally {
+    await app.close();
+  }
+});
+
+it('A channel without a device key opens nothing where one is required, whichever server made it', async () => {
+  const shared = { session: { store: new MemoryStore(), secret: COOKIE_SECRET }, replayGuard: new MemoryReplayGuard() };
+  const [lenient, strict] = [await serve(shared), await serve({ ...shared, deviceBinding: 'required' })];
+  try {
+    const channel = await lenient.visitor().handshake('X25519');
+    expect(await status(channel, 'GET', '/session/notes')).toBe(200);
+    const message = channel.message('GET', '/session/notes');
+    const there = Object.assign(strict.visitor(), { jar: channel.visitor.jar });
+    const reply = await there.send({ target: '/session/notes', headers: { 'e2e-request': message.jwe } });
+    expectPlainProblem(reply, 'handshake-required');
+  } finally {
+    await Promise.all([lenient.close(), strict.close()]);
+  }
+});
