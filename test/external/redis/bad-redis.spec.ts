@@ -39,7 +39,7 @@ describe('three servers whose Redis has a bad day', () => {
   let cluster: Cluster;
   let redis: ReturnType<typeof createClient>;
   beforeAll(async () => {
-    cluster = await Cluster.start({ storeTimeout: STORE_TIMEOUT });
+    cluster = await Cluster.start({ storeTimeout: STORE_TIMEOUT, durable: true });
     redis = createClient({ url: cluster.redis.url, socket: { reconnectStrategy: 50 } });
     redis.on('error', () => undefined);
     await redis.connect();

@@ -54,6 +54,8 @@ describe('three servers that share sessions and windows', () => {
     async (path) => {
       const browser = profile();
       const [here, there] = [browser.tab(), browser.tab()];
+      // Somebody's session: one that held nothing would hand the channel on when it is regenerated.
+      expect((await post(here, '/login', { user: 'ada' })).status).toBe(201);
       for (const tab of [here, there]) expect((await post(tab, '/writes', { id: `before ${path}` })).status).toBe(201);
       // Sealed on both channels while the session lives, with its cookie.
       const messages: Captured[] = [];

@@ -13,9 +13,11 @@ import { freePort, startRedis, type RedisServer } from './redis.js';
 
 const here = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
 
-export type ClusterOptions = Partial<Pick<ServerSetup, 'storeTimeout' | 'windows'>> & {
+export type ClusterOptions = Partial<Pick<ServerSetup, 'storeTimeout' | 'windows' | 'durable'>> & {
   /** One for each server. */
   readonly sessions?: readonly ServerSetup['session'][];
+  /** Seconds by which each server's clock is wrong. */
+  readonly clocks?: readonly number[];
 };
 
 export interface Mark {
@@ -87,6 +89,8 @@ export class Cluster {
   static async start({
     storeTimeout = 2000,
     windows = 'in Redis',
+    durable = false,
+    clocks = [],
     sessions = ['of the module', 'of the application', 'of the module'],
   }: ClusterOptions = {}): Promise<Cluster> {
     const redis = await startRedis();
@@ -97,7 +101,8 @@ export class Cluster {
     const secret = randomBytes(32).toString('base64url');
     const servers: AppServer[] = [];
     for (const [index, session] of sessions.entries()) {
-      const setup = { secret, storeTimeout, windows, session, journal, redisUrl: link.url };
+      const shared = { secret, storeTimeout, windows, durable, journal, redisUrl: link.url };
+      const setup = { ...shared, session, clock: clocks[index] ?? 0 };
       servers.push(new AppServer({ ...setup, name: `server ${index}`, port: await freePort() }));
     }
     await Promise.all(servers.map((server) => server.start()));

@@ -24,6 +24,11 @@ export class Profile {
     });
   }
 
+  /** The cookies, as a header. */
+  get cookie(): string {
+    return [...this.#cookies].map(([name, value]) => `${name}=${value}`).join('; ');
+  }
+
   /** The message that this call sends next; it never arrives. */
   async capture(call: () => Promise<unknown>): Promise<Captured> {
     const captured = new Promise<Captured>((resolve) => (this.#capturing = resolve));
@@ -33,7 +38,7 @@ export class Profile {
 
   async #fetch(url: URL, init: RequestInit = {}): Promise<Response> {
     const headers = new Headers(init.headers);
-    headers.set('cookie', [...this.#cookies].map(([name, value]) => `${name}=${value}`).join('; '));
+    headers.set('cookie', this.cookie);
     if (this.#capturing) {
       this.#capturing({
         method: init.method ?? 'GET',
