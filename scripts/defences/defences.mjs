@@ -14,6 +14,46 @@ const HANDLERS = 'test/integration/module/handlers.spec.ts';
 const AT_REST = 'test/security/attack/at-rest.spec.ts';
 
 export const defences = [
+  row('channels are valid only in their session’s epoch', 'test/integration/e2e/ended.spec.ts', 'express.*revoke', [
+    'src/channel/store/channel-store.ts',
+    'epoch === undefined || stored.slice(0, dot) !== epoch',
+    'epoch === undefined',
+  ]),
+  row('a late save brings no channel back', 'test/integration/e2e/ended.spec.ts', 'express.*deleted in the store', [
+    'src/nest/keys/session-watch.ts',
+    'if (there == null) await channels.endSession(id);',
+    '',
+  ]),
+  row(
+    'a first logout ends channels',
+    'test/integration/e2e/ended.spec.ts',
+    'express.*served nothing',
+    ['src/nest/platform/platform.express.ts', '      watch(request);\n', ''],
+    ['src/nest/keys/session-watch.ts', 'if (there == null) await channels.endSession(id);', ''],
+  ),
+  row(
+    'no channel without a device key opens where one is required',
+    'test/integration/e2e/login.spec.ts',
+    'opens nothing',
+    ['src/channel/store/channel-store.ts', 'if (this.options.requiresDevice && ', 'if (false && '],
+  ),
+  row(
+    'no message of one user runs as the next',
+    'test/integration/e2e/login.spec.ts',
+    'express.*one user',
+    ['src/nest/keys/carrier.ts', 'message && (isLogin || before.isBlank)', 'message'],
+    ['src/nest/keys/carrier.ts', 'before.user !== undefined && before.user !== after.user', 'false'],
+  ),
+  row('a flood displaces nobody who is active', 'test/unit/channel/bounded-map.spec.ts', 'flood of strangers', [
+    'src/channel/store/bounded-map.ts',
+    'else if (oldest !== undefined) this.#fresh.delete(oldest);',
+    'else if (idle !== undefined) this.#used.delete(idle[0]);\n    else if (oldest !== undefined) this.#fresh.delete(oldest);',
+  ]),
+  row('servers judge by one clock', 'test/integration/e2e/clocks.spec.ts', 'express.*60 seconds', [
+    'src/channel/channels.ts',
+    'this.clock.at(arrivedAt) - header.iat',
+    'arrivedAt - header.iat',
+  ]),
   row('the AEAD tag is checked', TAMPERING, 'request.*X25519', [
     'src/crypto/node.ts',
     '    } catch {\n      return undefined;\n    }\n    return plaintext;',
