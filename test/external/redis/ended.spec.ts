@@ -96,8 +96,9 @@ describe('three servers whose clocks are a minute off, each its own way', () => 
     const answers: number[] = [];
     for (let round = 0; round < 6; round++) {
       const client = cluster.client();
-      for (let call = 0; call < 5; call++)
+      for (let call = 0; call < 5; call++) {
         answers.push((await post(client, '/writes', { id: `${round} ${call}` })).status);
+      }
     }
     expect(answers).toEqual(answers.map(() => 201));
     expect(cluster.servers.map(({ output }) => /is \d+ seconds (behind|ahead)/.exec(output)?.[1])).toEqual([

@@ -2,7 +2,7 @@ import { expect, it } from '@jest/globals';
 import { Controller, HttpCode, Post, Req, UseGuards } from '@nestjs/common';
 import { AuthGuard, PassportModule, PassportStrategy } from '@nestjs/passport';
 import { MemoryStore } from 'express-session';
-import { generateKeyPairSync, sign, type KeyObject } from 'node:crypto';
+import { generateKeyPairSync, sign } from 'node:crypto';
 import passport from 'passport';
 import { Strategy as LocalStrategy } from 'passport-local';
 import { Injectable } from '@nestjs/common';
@@ -141,7 +141,7 @@ class Device {
   readonly jwk = this.#pair.publicKey.export({ format: 'jwk' }) as Jwk;
   prove(th: Uint8Array): string {
     const input = `${b64u(JSON.stringify({ alg: 'Ed25519', typ: 'e2e-device+jws' }))}.${b64u(b64u(th))}`;
-    return `${input}.${b64u(sign(null, Buffer.from(input), this.#pair.privateKey as KeyObject))}`;
+    return `${input}.${b64u(sign(null, Buffer.from(input), this.#pair.privateKey))}`;
   }
   async shakeHands(visitor: Visitor): Promise<Channel> {
     const pair = await keyPair('X25519');
