@@ -24,6 +24,7 @@ const SETTINGS = {
 /** Every dynamic import of the client: which page loads it, and whether one that changes no option ever does. */
 const ON_DEMAND = {
   'client/handshake/opener.js': ['the first call of any page: crypto engine, key checks, handshake, channel', true],
+  'client/call/exchange.js': ['the first call of any page: sealing a request, opening its answer', true],
   'client/messages.js': ['an error: its sentence', false],
   'client/call/redirects.js': ['a sealed redirect', false],
   'client/trust/identity.js': ['identityKeys: the pins', false],

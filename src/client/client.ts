@@ -4,8 +4,8 @@ import type { Claim } from './channel/channel.js';
 import { Channels } from './channel/channels.js';
 import { failure, need } from './errors.js';
 import { resolveOptions, type E2eClientOptions, type Settings } from './options.js';
-import { isResendable, readRequest, sealRequest, type E2eRequestInit, type OutgoingRequest } from './call/request.js';
-import { present, readAnswer } from './call/response.js';
+import { isResendable, readRequest, type E2eRequestInit, type OutgoingRequest } from './call/request.js';
+import { present } from './call/present.js';
 import { Wire } from './call/wire.js';
 
 /** What is known of a channel. */
@@ -48,6 +48,7 @@ export function createE2eClient(options: E2eClientOptions = {}): E2eClient {
   /** One request and its answer; once more on a new channel where that is allowed and of use (PROTOCOL §8). */
   async function exchange(request: OutgoingRequest): Promise<Answer> {
     let first: Claim | undefined;
+    const { readAnswer, sealRequest } = await need('calls', () => import('./call/exchange.js'));
     for (let mayResend = isResendable(request, settings); ; mayResend = false) {
       const claim = await channels.claim(request.signal);
       const { channel, seq } = claim;

@@ -1,6 +1,7 @@
 // The client whole, for service workers (no import() there), servers, React Native, and whoever bundles.
 import * as padding from '../protocol/padding.js';
 import * as cookies from './call/cookies.js';
+import * as calls from './call/exchange.js';
 import * as redirects from './call/redirects.js';
 import { createE2eClient as create, type E2eClient } from './client.js';
 import * as opener from './handshake/opener.js';
@@ -15,6 +16,6 @@ export * from './types.js';
 
 /** @throws E2eClientError `invalid-option`. */
 export function createE2eClient(options: E2eClientOptions = {}): E2eClient {
-  provide({ cookies, device, identity, messages, opener, padding, redirects, streams });
+  provide({ calls, cookies, device, identity, messages, opener, padding, redirects, streams });
   return create(options);
 }

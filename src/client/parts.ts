@@ -3,7 +3,7 @@
  * demand. The entry for everything else provides them from the start, since module service workers forbid import().
  */
 export type PartName =
-  'cookies' | 'device' | 'forge' | 'identity' | 'messages' | 'opener' | 'padding' | 'redirects' | 'streams';
+  'calls' | 'cookies' | 'device' | 'forge' | 'identity' | 'messages' | 'opener' | 'padding' | 'redirects' | 'streams';
 
 const provided = new Map<string, unknown>();
 

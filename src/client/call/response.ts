@@ -114,12 +114,3 @@ function readHeaders(wire: Response, { header: { cty }, meta }: OpenedAnswer, se
   if (cty !== undefined) headers.set('content-type', cty);
   return headers;
 }
-
-/** `response`, saying of itself what one from `fetch` would; so do its clones. */
-export function present(response: Response, url: string, redirected: boolean): Response {
-  return Object.defineProperties(response, {
-    url: { value: url },
-    redirected: { value: redirected },
-    clone: { value: () => present(Response.prototype.clone.call(response), url, redirected) },
-  });
-}

@@ -5,7 +5,7 @@ import { need } from '../errors.js';
 import type { Settings } from '../options.js';
 import { checkRuntime } from '../runtime.js';
 import { refusal } from './plain.js';
-import type { WireRequest } from './request.js';
+import type { WireRequest } from './seal.js';
 
 /** The longest answer to a handshake, in bytes; the longest that there is has about 3,000. */
 const MAX_HANDSHAKE_BYTES = 32_768;
