@@ -69,8 +69,8 @@ export const replayRows: readonly Row[] = [
         await forward(request);
         return forward(request);
       });
-      const response = await lab.client().fetch('/bank/limit', { ...post({ limit: 1 }), method: 'PUT' });
-      expect([response.status, (await response.json()).type]).toEqual([409, 'urn:e2e:problem:message-replayed']);
+      const call = lab.client().fetch('/bank/limit', { ...post({ limit: 1 }), method: 'PUT' });
+      expect(await refusalOf(call)).toMatchObject({ problem: 'message-replayed', status: 409 });
       expect(lab.ran).toEqual(['limit']);
       expect(lab.proxy.seen.filter(({ request }) => request.target === '/bank/limit')).toHaveLength(1);
     },
@@ -97,8 +97,8 @@ export const replayRows: readonly Row[] = [
         return forward(request);
       });
       try {
-        const response = await lab.client().fetch('/bank/transfer', post({ amount: 1 }));
-        expect([response.status, (await response.json()).type]).toEqual([400, 'urn:e2e:problem:message-stale']);
+        const call = lab.client().fetch('/bank/transfer', post({ amount: 1 }));
+        expect(await refusalOf(call)).toMatchObject({ problem: 'message-stale', status: 400 });
         expect(lab.ran).toEqual([]);
         expect(lab.proxy.seen.filter(({ request }) => request.target === '/bank/transfer')).toHaveLength(1);
       } finally {
