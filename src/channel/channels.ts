@@ -30,6 +30,8 @@ export interface ChannelsOptions {
   readonly allowPlainJwe: boolean;
   /** Bytes of plaintext. */
   readonly maxBodySize: number;
+  /** Seconds that a request in frames may take. */
+  readonly maxUploadTime: number;
 }
 
 /** The session that a handshake is for, and its record. */
@@ -154,7 +156,9 @@ export class Channels {
   async admit(session: string | undefined, { header }: OpenedMessage, arrivedAt: number): Promise<void> {
     const age = this.clock.at(arrivedAt) - header.iat;
     if (-age > MAX_AHEAD_SECONDS) this.clock.noteAhead(-age);
-    if (age > MAX_AGE_SECONDS || -age > MAX_AHEAD_SECONDS) throw new E2eProblem('message-stale', { step: 'time' });
+    // A proxy that buffers requests passes the first byte of an upload on only after the last.
+    const maxAge = header.frames === 'body' ? Math.max(MAX_AGE_SECONDS, this.options.maxUploadTime) : MAX_AGE_SECONDS;
+    if (age > maxAge || -age > MAX_AHEAD_SECONDS) throw new E2eProblem('message-stale', { step: 'time' });
     switch (await this.replay.claim(header.kid, header.alg, header.seq)) {
       case 'new':
         return this.#claimFirst(session, header);

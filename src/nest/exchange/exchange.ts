@@ -11,6 +11,7 @@ import { E2E_EVENTS, E2E_KEYS } from '../options/e2e.options.js';
 import { PLAIN, type Sealing } from '../routes/encrypted.decorator.js';
 import { rawRequest, rawResponse, stateOf, type Arrival, type ExchangeState } from '../request/exchange-state.js';
 import { findMessage, hasBodyBeside, isSealed, mayCarry, type FoundMessage } from './incoming.js';
+import { openRequestBody } from './request-body.js';
 import { ignoreConditions, posesAsSealedQuery, present, type DecodingOptions } from './plain-request.js';
 import type { KeyService } from '../keys/key.service.js';
 import { RateLimitedLogger } from '../request/rate-limited-logger.js';
@@ -179,7 +180,11 @@ export class Exchange {
     const state = stateOf(rawRequest(request));
     state.besideBody = found.besideBody;
     if (route.request && !route.response) state.capture?.release();
-    if (this.decoding) await present(request, response, found, message, this.decoding);
+    if (!this.decoding) return;
+    await present(request, response, found, message, this.decoding, () => {
+      const refuse = (problem: E2eProblem): unknown => this.refuse(request, response, problem);
+      state.framed = openRequestBody(request, response, message, this.keys.options, refuse);
+    });
   }
 
   /** The interceptor after the guard; or a route to which another one let the request through, and which may ask for more. */
@@ -215,7 +220,12 @@ export class Exchange {
     }
 
     // From here on every answer is sealed, the refusals of the next step among them.
-    state.seal = (answer) => this.#seal(state, message, answer);
+    state.seal = (answer) => {
+      const { framed, refusal } = state;
+      if (!framed || framed.hasEnded || refusal || answer.status >= 400) return this.#seal(state, message, answer);
+      // A client takes no success before the body's end (PROTOCOL §6): what it sent may still turn out broken.
+      return framed.drain().then(() => this.#seal(state, message, answer));
+    };
     this.#capture(raw, rawResponse(response)).take(state.seal);
     await channels.admit(session.ref?.id, message, this.tracker.of(raw).at);
     state.message = message;
@@ -227,12 +237,13 @@ export class Exchange {
   }
 
   /** Whatever goes wrong while sealing, no plaintext leaves. */
-  #seal({ refusal, settled }: ExchangeState, message: OpenedMessage, answer: PlainAnswer): WireAnswer {
+  #seal({ refusal, settled, framed }: ExchangeState, message: OpenedMessage, answer: PlainAnswer): WireAnswer {
     const plain = settled ? asPlainAnswer(settled) : answer;
     const from = performance.now();
     try {
       const { wire, flaw } = sealAnswer(message, plain, {
         padding: this.keys.options.padding,
+        isEarly: framed !== undefined && !framed.hasEnded,
         sealedHeaders: this.keys.options.sealedHeaders.response,
       });
       if (flaw !== undefined) {

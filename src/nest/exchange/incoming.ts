@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { OpenedMessage } from '../../channel/message.js';
-import { essence } from '../../protocol/media-type.js';
+import { essence, STREAM_MEDIA_TYPE } from '../../protocol/media-type.js';
 import { MAX_REQUEST_HEADER_BYTES, MESSAGE_MEDIA_TYPE, REQUEST_HEADER } from '../../protocol/message.js';
 import { E2eProblem } from '../../protocol/problem.js';
 import { readBodyOf } from '../request/body-reader.js';
@@ -8,10 +8,16 @@ import { readBodyOf } from '../request/body-reader.js';
 /** Where a request's message stood: in its body, or in the header of a request that has none, or has a plain one. */
 export interface FoundMessage {
   readonly text: string;
-  readonly place: 'body' | 'header';
+  readonly place: 'body' | 'header' | 'stream';
   /** A plain body beside the message. */
   readonly besideBody: boolean;
 }
+
+/** What a body of our own media types holds: a message, or one that frames follow. */
+const PLACES: ReadonlyMap<string, 'body' | 'stream'> = new Map([
+  [MESSAGE_MEDIA_TYPE, 'body'],
+  [STREAM_MEDIA_TYPE, 'stream'],
+]);
 
 /**
  * The one message of a request, or `undefined` where it is plain.
@@ -20,20 +26,19 @@ export interface FoundMessage {
  */
 export function findMessage(request: IncomingMessage): FoundMessage | undefined {
   const header = request.headers[REQUEST_HEADER];
-  const inBody = essence(request.headers['content-type'] ?? '') === MESSAGE_MEDIA_TYPE;
+  const place = PLACES.get(essence(request.headers['content-type'] ?? ''));
   if (header === undefined) {
-    if (!inBody) return undefined;
-    return { text: readBodyOf(request)?.toString('latin1') ?? '', place: 'body', besideBody: false };
+    return place && { text: readBodyOf(request)?.toString('latin1') ?? '', place, besideBody: false };
   }
   const besideBody = hasBody(request);
-  if (typeof header !== 'string' || inBody) throw new E2eProblem('message-rejected', { step: 'placement' });
+  if (typeof header !== 'string' || place) throw new E2eProblem('message-rejected', { step: 'placement' });
   if (header.length > MAX_REQUEST_HEADER_BYTES) throw new E2eProblem('message-rejected');
   return { text: header, place: 'header', besideBody };
 }
 
 /** Whether a request says that it carries a message. */
 export function isSealed({ headers }: IncomingMessage): boolean {
-  return headers[REQUEST_HEADER] !== undefined || essence(headers['content-type'] ?? '') === MESSAGE_MEDIA_TYPE;
+  return headers[REQUEST_HEADER] !== undefined || PLACES.has(essence(headers['content-type'] ?? ''));
 }
 
 /** Whether a plain body comes beside a message in the header. */

@@ -16,6 +16,8 @@ export interface DecodingOptions {
   readonly queryTag: (query: string) => string;
   /** Gives the request the body that it would have if these bytes had come plain. */
   readonly putBody: (request: object, response: object, body: Buffer) => Promise<void>;
+  /** The same for a body that comes in frames: the request is a stream of its plaintext by now. */
+  readonly putStream: (request: object, response: object) => Promise<void>;
 }
 
 /** The query parameter that stands in the URL for a sealed query. */
@@ -77,6 +79,7 @@ export async function present(
   found: FoundMessage,
   { header, meta, plaintext }: OpenedMessage,
   how: DecodingOptions,
+  openStream: () => void,
 ): Promise<void> {
   const raw = rawRequest(request);
   const hadEmptyBody = found.place === 'body' || raw.headers['content-length'] !== undefined;
@@ -87,6 +90,15 @@ export async function present(
   if (found.besideBody) return;
   dropTrailers(raw);
   (request as { body: unknown }).body = undefined;
+  if (found.place === 'stream' && header.cty !== undefined) {
+    addHeader(raw, 'content-type', header.cty);
+    if (header.length === undefined) addHeader(raw, 'transfer-encoding', 'chunked');
+    else addHeader(raw, 'content-length', String(header.length));
+    openStream();
+    await how.putStream(request, response);
+    rejectUnsafeBody(request, how.maxBodyDepth);
+    return;
+  }
   if (plaintext.length === 0 || header.cty === undefined) {
     // As a POST without a body has it.
     if (hadEmptyBody) addHeader(raw, 'content-length', '0');

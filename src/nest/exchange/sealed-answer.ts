@@ -38,6 +38,8 @@ export function withheldAnswer(status: number): WireAnswer {
 
 export interface SealingOptions {
   readonly padding: boolean;
+  /** Whether the last frame of the request's body was not opened yet. */
+  readonly isEarly: boolean;
   /** Names of response headers that travel inside, in lower case. */
   readonly sealedHeaders: readonly string[];
 }
@@ -75,7 +77,7 @@ function sealError(message: OpenedMessage, flaw: Flaw, options: SealingOptions):
 function sealed(
   message: OpenedMessage,
   { status, headers, body }: PlainAnswer,
-  { padding, sealedHeaders }: SealingOptions,
+  { padding, sealedHeaders, isEarly }: SealingOptions,
 ): WireAnswer {
   const plaintext = allowsBody(status) ? body : EMPTY;
   const text = message.seal({
@@ -85,6 +87,7 @@ function sealed(
     iat: nowInSeconds(),
     plaintext,
     padding,
+    ...(isEarly && { early: true as const }),
   });
   // As bytes, since a compact JWE is ASCII: whoever takes it for a string measures and encodes it as UTF-8, twice.
   return { status: wireStatus(status), headers: SEALED_HEADERS, body: Buffer.from(text, 'latin1') };

@@ -153,6 +153,7 @@ export class E2eModule extends ConfigurableModuleClass implements NestModule, On
       parseQuery: (query) => platform.parseQuery(query),
       queryTag: (query) => this.keys.queryTag(query),
       putBody: (request, response, body) => platform.putBody(request, response, body),
+      putStream: (request, response) => platform.putStream(request, response),
     };
     keepFirst(this.config, 'getGlobalGuards', this.guard);
     keepFirst(this.config, 'getGlobalInterceptors', this.interceptor);

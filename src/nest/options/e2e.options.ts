@@ -49,6 +49,12 @@ export interface E2eOptions {
   channelsPerSession?: number;
   /** Bytes of plaintext that a message may carry. Default 1,048,576 (1 MiB). */
   maxBodySize?: number;
+  /** Bytes that a request's body in frames may have on the wire. Default 104,857,600 (100 MiB). */
+  maxStreamSize?: number;
+  /** Seconds that a request in frames may take, from when the client sealed its head. Default 3600. */
+  maxUploadTime?: number;
+  /** Milliseconds in which nothing of a body in frames may come. Default 60,000. */
+  streamIdleTimeout?: number;
   /** How deep a JSON body may be nested. Default 128. */
   maxBodyDepth?: number;
   /** Seals every route that is not `@Plain()`. Default `false`. */
@@ -135,6 +141,9 @@ export function resolveOptions(options: E2eOptions): ResolvedOptions {
     channelTtl: options.channelTtl ?? 3600,
     channelsPerSession: options.channelsPerSession ?? 32,
     maxBodySize: options.maxBodySize ?? 1_048_576,
+    maxStreamSize: options.maxStreamSize ?? 104_857_600,
+    maxUploadTime: options.maxUploadTime ?? 3600,
+    streamIdleTimeout: options.streamIdleTimeout ?? 60_000,
     maxBodyDepth: options.maxBodyDepth ?? 128,
     encryptByDefault: options.encryptByDefault ?? false,
     padding: options.padding ?? false,

@@ -2,6 +2,8 @@ import { BadRequestException, type HttpServer } from '@nestjs/common';
 import { isAscii } from 'node:buffer';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
+import { E2eProblem } from '../../protocol/problem.js';
+import { collectBody } from '../request/body-collector.js';
 import { essence, JSON_MEDIA_TYPE } from '../../protocol/media-type.js';
 
 type Parser = (request: object, response: object, next: (error?: unknown) => void) => void;
@@ -87,6 +89,15 @@ export class ExpressParsers {
       if (!parser || !isTooLarge(error)) throw this.#mapped(error);
       await this.#parseAnyLength(parser, request, response, body);
     }
+  }
+
+  /** Collects a body that comes as a stream, where a parser takes its type; what no parser takes stays a stream. */
+  async parseStream(request: ParsedRequest, response: ServerResponse): Promise<void> {
+    this.#parsers ??= parsersOf(this.#app);
+    if (!this.#parsers.some((each) => takes(each, request))) return;
+    const body = await collectBody(request, this.maxBodySize);
+    if (body instanceof E2eProblem) throw body;
+    await this.parse(request, response, body);
   }
 
   /**

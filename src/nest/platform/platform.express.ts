@@ -72,6 +72,10 @@ export class ExpressPlatform implements Platform {
     return this.#parsers.parse(request as IncomingMessage, response as ServerResponse, body);
   }
 
+  putStream(request: object, response: object): Promise<void> {
+    return this.#parsers.parseStream(request as IncomingMessage, response as ServerResponse);
+  }
+
   preallocateProperties(request: IncomingMessage, response: ServerResponse): void {
     preallocateProperties(request, response, this.#app);
   }

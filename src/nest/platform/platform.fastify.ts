@@ -101,6 +101,10 @@ export class FastifyPlatform implements Platform {
     return Promise.resolve();
   }
 
+  putStream(): Promise<void> {
+    return Promise.resolve();
+  }
+
   parseQuery(query: string): unknown {
     const parser = this.#instance.initialConfig?.routerOptions?.querystringParser ?? deprecatedParserOf(this.#instance);
     return (parser ?? parse)(query);

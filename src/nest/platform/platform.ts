@@ -28,6 +28,8 @@ export interface Platform {
   readonly install: (reader: BodyReader, session: DefaultSession | undefined, hooks: RequestHooks) => Promise<void>;
   /** Gives a request the body that it would have if these bytes had come plain. */
   readonly putBody: (request: object, response: object, body: Buffer) => Promise<void>;
+  /** The same for a body that comes in frames: the request is a stream of its plaintext by now. */
+  readonly putStream: (request: object, response: object) => Promise<void>;
   /** Told of each sealed request and handshake before the platform has it, where that makes it cheaper. */
   readonly preallocateProperties?: (request: IncomingMessage, response: ServerResponse) => void;
   /** The application's own query parser. */

@@ -1,7 +1,8 @@
 import { BadRequestException } from '@nestjs/common';
 import type { IncomingMessage } from 'node:http';
 import { tooLarge } from '../../channel/channels.js';
-import type { E2eProblem } from '../../protocol/problem.js';
+import { MAX_HEAD_BYTES } from '../../protocol/frames.js';
+import { E2eProblem } from '../../protocol/problem.js';
 
 const EMPTY = Buffer.alloc(0);
 
@@ -63,8 +64,42 @@ export function collectBody(request: IncomingMessage, limit: number, peek?: Peek
       verdict.then(goOn, () => goOn());
     };
     // Of the client's making: nothing for an application's log of what it did wrong itself.
+    const onError = (error?: Error): void =>
+      settle(() =>
+        reject(error instanceof E2eProblem ? error : new BadRequestException('The request ended before its body did.')),
+      );
+    request.on('readable', onReadable).on('error', onError).on('close', onError);
+  });
+}
+
+/**
+ * Reads the head of a body in frames, up to the line feed after it (PROTOCOL §6), and leaves the rest in the request.
+ *
+ * @returns the head, or `undefined` where there is none within its limit.
+ */
+export function collectHead(request: IncomingMessage): Promise<Buffer | undefined> {
+  return new Promise((resolve, reject) => {
+    let head = EMPTY;
+    const settle = (outcome: () => void): void => {
+      request.off('readable', onReadable).off('error', onError).off('close', onError);
+      outcome();
+    };
+    const onReadable = (): void => {
+      const available = request.readableLength;
+      if (available > 0) head = Buffer.concat([head, request.read(available) as Buffer]);
+      const end = head.indexOf('\n');
+      if (end >= 0 && end <= MAX_HEAD_BYTES) {
+        settle(() => {
+          request.unshift(head.subarray(end + 1));
+          resolve(head.subarray(0, end));
+        });
+      } else if (end >= 0 || head.length > MAX_HEAD_BYTES || hasEnded(request)) {
+        settle(() => resolve(undefined));
+      }
+    };
     const onError = (): void => settle(() => reject(new BadRequestException('The request ended before its body did.')));
     request.on('readable', onReadable).on('error', onError).on('close', onError);
+    if (hasEnded(request)) onReadable();
   });
 }
 

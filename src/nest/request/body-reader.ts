@@ -2,12 +2,12 @@ import { Logger } from '@nestjs/common';
 import type { IncomingMessage } from 'node:http';
 import { tooLarge } from '../../channel/channels.js';
 import { MAX_HEADER_BYTES, MAX_HEADER_CHARACTERS } from '../../protocol/jwe.js';
-import { essence } from '../../protocol/media-type.js';
+import { essence, STREAM_MEDIA_TYPE } from '../../protocol/media-type.js';
 import { MESSAGE_MEDIA_TYPE } from '../../protocol/message.js';
 import { META_BYTES } from '../../protocol/meta.js';
 import { E2eProblem } from '../../protocol/problem.js';
 import { HANDSHAKE_MEDIA_TYPE } from './request-tracker.js';
-import { collectBody, type Peek } from './body-collector.js';
+import { collectBody, collectHead, type Peek } from './body-collector.js';
 import { rawRequest, stateOf } from './exchange-state.js';
 import { linger } from './linger.js';
 import { RateLimitedLogger } from './rate-limited-logger.js';
@@ -42,7 +42,7 @@ export class BodyReader {
   }
 
   get mediaTypes(): string[] {
-    return [...this.#limits.keys()];
+    return [...this.#limits.keys(), STREAM_MEDIA_TYPE];
   }
 
   /**
@@ -65,6 +65,10 @@ export class BodyReader {
     precheck: (protectedHeader: string) => Promise<E2eProblem | undefined>,
   ): Promise<void> {
     const type = essence(request.headers['content-type'] ?? '');
+    if (type === STREAM_MEDIA_TYPE) {
+      await this.#readHead(request);
+      return;
+    }
     const limit = this.#limits.get(type);
     const state = stateOf(request);
     if (limit === undefined || state.body) return;
@@ -76,6 +80,15 @@ export class BodyReader {
     const peek = type === MESSAGE_MEDIA_TYPE ? peekAtHeader(precheck) : undefined;
     state.body = isTooLong ? tooLarge(limit) : await collectBody(request, limit, peek);
     if (state.body instanceof E2eProblem) linger(request);
+  }
+
+  /** Of a body in frames only the head is read here; behind a parser that has read it all, there is none. */
+  async #readHead(request: IncomingMessage): Promise<void> {
+    const state = stateOf(request);
+    if (state.body) return;
+    const head = request.readableEnded ? undefined : await collectHead(request);
+    state.body = head ?? new E2eProblem('message-rejected', { step: 'format' });
+    if (state.body instanceof E2eProblem && !request.readableEnded) linger(request);
   }
 
   /** A parent application, or a serverless platform, that reads bodies itself mostly keeps the bytes under this name. */

@@ -2,7 +2,8 @@ import { IncomingMessage, ServerResponse } from 'node:http';
 import type { OpenedMessage } from '../../channel/message.js';
 import type { E2eProblem } from '../../protocol/problem.js';
 import type { Deadline } from './deadline.js';
-import type { PlainAnswer, ResponseCapture } from './response-capture.js';
+import type { FramedBody } from './framed-body.js';
+import type { ResponseCapture, Transform } from './response-capture.js';
 import type { WireAnswer } from './response-door.js';
 
 /** What a request was when its head arrived, before any middleware could change it. */
@@ -41,6 +42,8 @@ export interface ExchangeState {
   message?: OpenedMessage;
   /** Whether it was opened before its route was known, whose declaration is still to be looked at. */
   isUnrouted?: boolean;
+  /** Its body, where that comes in frames. */
+  framed?: FramedBody;
   /** Whether a plain body came beside that message. */
   besideBody?: boolean;
   /** Its response, once that was taken over. */
@@ -48,7 +51,7 @@ export interface ExchangeState {
   /** Whether its session is being replaced, so that the replacement inside does not do it a second time. */
   isCarrying?: boolean;
   /** Seals its answer, once its message opened: from then on nothing leaves in the clear. */
-  seal?: (answer: PlainAnswer) => WireAnswer;
+  seal?: Transform;
   /** What leaves, whatever the application answers. */
   settled?: WireAnswer;
   /** Why it was refused. */

@@ -34,7 +34,7 @@ export function makeChannels({
     { channelsPerSession: 32, cached: 1000, requiresDevice: false, onUnreadable: () => undefined },
   );
   const pool = new KeyPool(nodeEngine, 2048, { size: 1 });
-  const options = { keyKinds: KEY_KINDS, channelTtl: 3600, allowPlainJwe, maxBodySize: 1 << 20 };
+  const options = { keyKinds: KEY_KINDS, channelTtl: 3600, allowPlainJwe, maxUploadTime: 3600, maxBodySize: 1 << 20 };
   const channels = new Channels(nodeEngine, store, pool, new IdentityKeys(nodeEngine, []), replay, options);
   return { channels, store };
 }

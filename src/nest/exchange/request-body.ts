@@ -1,0 +1,42 @@
+import type { OpenedMessage } from '../../channel/message.js';
+import type { E2eProblem } from '../../protocol/problem.js';
+import { rawRequest, rawResponse } from '../request/exchange-state.js';
+import { openFramedBody, type FramedBody } from '../request/framed-body.js';
+import { linger } from '../request/linger.js';
+
+/** How long a body that broke waits for the application's answer. */
+const UNANSWERED_MS = 5000;
+
+interface UploadOptions {
+  readonly maxStreamSize: number;
+  readonly maxUploadTime: number;
+  readonly streamIdleTimeout: number;
+}
+
+/**
+ * Makes a request a stream of the plaintext of its frames.
+ *
+ * @param refuse has the problem answered, sealed, whatever the application makes of the error that its reader gets.
+ */
+export function openRequestBody(
+  request: object,
+  response: object,
+  message: OpenedMessage,
+  { maxStreamSize, maxUploadTime, streamIdleTimeout }: UploadOptions,
+  refuse: (problem: E2eProblem) => unknown,
+): FramedBody {
+  const [raw, node] = [rawRequest(request), rawResponse(response)];
+  const deadline = (message.header.iat + maxUploadTime) * 1000;
+  const limits = { maxStreamSize, idleTimeout: streamIdleTimeout, deadline };
+  // What nobody read is read on and discarded, so that the client sees the answer.
+  node.once('finish', () => {
+    if (!raw.readableEnded && !raw.destroyed) linger(raw);
+  });
+  return openFramedBody(raw, message.openFrames(), limits, (problem) => {
+    node.shouldKeepAlive = false;
+    if (node.headersSent) return;
+    refuse(problem);
+    // A reader that waits for an end and does not look for errors answers nothing.
+    setTimeout(() => node.end(), UNANSWERED_MS).unref();
+  });
+}

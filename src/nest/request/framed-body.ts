@@ -1,0 +1,149 @@
+import type { IncomingMessage } from 'node:http';
+import type { FrameOpener } from '../../channel/frames.js';
+import { tooLarge } from '../../channel/channels.js';
+import { E2eProblem } from '../../protocol/problem.js';
+import { holdConnection, type Lingering } from './linger.js';
+
+/** What bounds a body in frames. */
+export interface StreamLimits {
+  /** Bytes on the wire. */
+  readonly maxStreamSize: number;
+  /** Milliseconds in which nothing comes although somebody reads. */
+  readonly idleTimeout: number;
+  /** When the last frame must have come, in milliseconds since 1970. */
+  readonly deadline: number;
+}
+
+/** A request's body that comes in frames, as the rest of the exchange sees it. */
+export interface FramedBody {
+  /** Whether the last frame was opened and nothing followed. */
+  readonly hasEnded: boolean;
+  /** Reads on and discards what nobody read, until the body is over, for 10 s at most. */
+  readonly drain: () => Promise<void>;
+}
+
+/** How long an answer that is ready waits for the body's end. */
+const DRAIN_MS = 10_000;
+
+/**
+ * Puts the plaintext of a body in frames in place of what the connection delivers (PROTOCOL §6), for whoever reads the
+ * request: a parser, multer, busboy, a handler. Node delivers by `request.push()`, so replacing that on the request is
+ * enough, and backpressure stays what it is: what nobody reads is not taken from the socket, and not opened.
+ *
+ * A body that ends wrongly is an error to its reader, never an end. The connection stays open for the answer.
+ *
+ * @param onBroken called once, where the body ends wrongly; before its reader gets the error.
+ */
+export function openFramedBody(
+  request: IncomingMessage,
+  frames: FrameOpener,
+  limits: StreamLimits,
+  onBroken: (problem: E2eProblem) => void,
+): FramedBody {
+  const deliver = request.push.bind(request);
+  let received = 0;
+  let lingering: Lingering | undefined;
+  let isOver = false;
+  let hasEnded = false;
+
+  const broken = (): void => fail(new E2eProblem('stream-broken'));
+  const idle = setTimeout(
+    () => (request.isPaused() || isFull(request) ? idle.refresh() : broken()),
+    limits.idleTimeout,
+  );
+  const late = setTimeout(broken, Math.max(0, limits.deadline - Date.now()));
+  let tellOver: () => void = () => undefined;
+  const over = new Promise<void>((resolve) => (tellOver = resolve));
+  const close = (): void => {
+    tellOver();
+    clearTimeout(idle);
+    clearTimeout(late);
+  };
+  const finish = (): boolean => {
+    if (isOver) return false;
+    try {
+      frames.end();
+    } catch {
+      broken();
+      return false;
+    }
+    isOver = hasEnded = true;
+    close();
+    return true;
+  };
+  const fail = (problem: E2eProblem): void => {
+    if (isOver) return;
+    isOver = true;
+    close();
+    if (!hasStreamEnded(request)) lingering = holdConnection(request, () => undefined);
+    onBroken(problem);
+    // Without it, an error destroys the socket, and no answer can leave; and without a listener, it ends the process.
+    request._destroy = (error, callback) => callback(request.listenerCount('error') > 0 ? error : null);
+    request.destroy(problem);
+  };
+  /** Opens what came. Where a frame does not open, those before it were handed on: genuine, and a prefix. */
+  const open = (chunk: Buffer, handOn: (plaintext: Buffer) => void): void => {
+    idle.refresh();
+    received += chunk.length;
+    if (received > limits.maxStreamSize) {
+      fail(tooLarge(limits.maxStreamSize));
+      return;
+    }
+    try {
+      for (const plaintext of frames.push(chunk)) handOn(asBuffer(plaintext));
+    } catch {
+      broken();
+    }
+  };
+
+  request.once('close', close);
+  const buffered = request.read(request.readableLength) as Buffer | null;
+  const isWhole = hasStreamEnded(request);
+  const first: Buffer[] = [];
+  if (buffered) open(buffered, (plaintext) => first.push(plaintext));
+  if (first.length > 0 && !request.destroyed) request.unshift(Buffer.concat(first));
+  if (isWhole) {
+    finish();
+  } else {
+    request.push = (chunk: Buffer | null): boolean => {
+      if (isOver) {
+        if (chunk) lingering?.discard(chunk);
+        else lingering?.finish();
+        return true;
+      }
+      if (chunk === null) {
+        if (finish()) return deliver(null);
+        lingering?.finish();
+        return false;
+      }
+      let mayGoOn = true;
+      open(chunk, (plaintext) => (mayGoOn = deliver(plaintext)));
+      return mayGoOn;
+    };
+  }
+  return {
+    get hasEnded() {
+      return hasEnded;
+    },
+    drain: async () => {
+      if (isOver) return;
+      request.resume();
+      let timer: NodeJS.Timeout | undefined;
+      await Promise.race([over, new Promise((resolve) => (timer = setTimeout(resolve, DRAIN_MS)))]);
+      clearTimeout(timer);
+    },
+  };
+}
+
+function isFull(request: IncomingMessage): boolean {
+  return request.readableLength >= request.readableHighWaterMark;
+}
+
+/** Node has no public name for it: `readableEnded` says that the reader has seen the end. */
+function hasStreamEnded(request: IncomingMessage): boolean {
+  return (request as unknown as { _readableState: { readonly ended: boolean } })._readableState.ended;
+}
+
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
