@@ -11,7 +11,7 @@ import { E2E_EVENTS, E2E_KEYS } from '../options/e2e.options.js';
 import { PLAIN, type Sealing } from '../routes/encrypted.decorator.js';
 import { rawRequest, rawResponse, stateOf, type Arrival, type ExchangeState } from '../request/exchange-state.js';
 import { findMessage, hasBodyBeside, isSealed, mayCarry, type FoundMessage } from './incoming.js';
-import { openRequestBody } from './request-body.js';
+import { afterBody, openRequestBody } from './request-body.js';
 import { ignoreConditions, posesAsSealedQuery, present, type DecodingOptions } from './plain-request.js';
 import type { KeyService } from '../keys/key.service.js';
 import { RateLimitedLogger } from '../request/rate-limited-logger.js';
@@ -220,12 +220,7 @@ export class Exchange {
     }
 
     // From here on every answer is sealed, the refusals of the next step among them.
-    state.seal = (answer) => {
-      const { framed, refusal } = state;
-      if (!framed || framed.hasEnded || refusal || answer.status >= 400) return this.#seal(state, message, answer);
-      // A client takes no success before the body's end (PROTOCOL §6): what it sent may still turn out broken.
-      return framed.drain().then(() => this.#seal(state, message, answer));
-    };
+    state.seal = afterBody(state, (answer) => this.#seal(state, message, answer));
     this.#capture(raw, rawResponse(response)).take(state.seal);
     await channels.admit(session.ref?.id, message, this.tracker.of(raw).at);
     state.message = message;

@@ -1,8 +1,10 @@
 import type { OpenedMessage } from '../../channel/message.js';
 import type { E2eProblem } from '../../protocol/problem.js';
-import { rawRequest, rawResponse } from '../request/exchange-state.js';
+import { rawRequest, rawResponse, type ExchangeState } from '../request/exchange-state.js';
 import { openFramedBody, type FramedBody } from '../request/framed-body.js';
 import { linger } from '../request/linger.js';
+import type { PlainAnswer } from '../request/response-capture.js';
+import type { WireAnswer } from '../request/response-door.js';
 
 /** How long a body that broke waits for the application's answer. */
 const UNANSWERED_MS = 5000;
@@ -39,4 +41,16 @@ export function openRequestBody(
     // A reader that waits for an end and does not look for errors answers nothing.
     setTimeout(() => node.end(), UNANSWERED_MS).unref();
   });
+}
+
+/** Seals a success only after the body's end (PROTOCOL §6): what the client sent may still turn out broken. */
+export function afterBody(
+  state: ExchangeState,
+  seal: (answer: PlainAnswer) => WireAnswer,
+): (answer: PlainAnswer) => WireAnswer | Promise<WireAnswer> {
+  return (answer) => {
+    const { framed, refusal } = state;
+    if (!framed || framed.hasEnded || refusal || answer.status >= 400) return seal(answer);
+    return framed.drain().then(() => seal(answer));
+  };
 }
