@@ -63,6 +63,13 @@ class DistantStore extends MemoryStore {
   override destroy: MemoryStore['destroy'] = (id, done) => this.#delay(() => super.destroy(id, done));
 }
 
+/** The same sessions by another object, as another process has them. */
+function viewOf(store: MemoryStore): MemoryStore {
+  const of = store as unknown as { sessions: object };
+  const sessions = { get: () => of.sessions, set: (value: object) => void (of.sessions = value) };
+  return Object.defineProperty(new MemoryStore(), 'sessions', sessions);
+}
+
 const controllers = [SessionController, PlainController, SlowController];
 const serve = (platform: PlatformName, store: MemoryStore, replayGuard: MemoryReplayGuard, more: E2eOptions = {}) =>
   TestApp.start(platform, {
@@ -147,7 +154,7 @@ onEachPlatform('Channels end with their session', (platform) => {
     ],
   ])('by %s, and a late save brings none of them back', async (_, end) => {
     const [store, guard] = [new MemoryStore(), new MemoryReplayGuard()];
-    const [busy, fresh] = [await serve(platform, store, guard), await serve(platform, store, guard)];
+    const [busy, fresh] = [await serve(platform, store, guard), await serve(platform, viewOf(store), guard)];
     try {
       const visitor = busy.visitor();
       const channel = await visitor.handshake('X25519');
