@@ -73,6 +73,10 @@ export const MESSAGES = {
   sealedRefusal: ({ method, path, problem, status, isCopy }: SealedRefusal) =>
     `The server refused ${method} ${path}: ${problem ?? status}. ${refusalHint(problem, isCopy)}`,
 
+  // invalid-option
+  outside: ({ name }: { name: string }) =>
+    `sealHeaders and sealedResponseHeaders cannot hold "${name}": gateways set, check or remove it outside, so it never travels inside a message. Take it out of the option.`,
+
   // plain-answer
   plain: (facts: PlainRequest & PlainAnswer & { readonly isCopy: boolean }) => {
     const { method, url, problem, status } = facts;

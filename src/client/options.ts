@@ -4,7 +4,6 @@ import type { SigningJwk } from '../protocol/jwk.js';
 import type { DeviceKeyOption } from './trust/device.js';
 import { E2eClientError } from './errors.js';
 import { checkUrl } from './runtime.js';
-import { DEFAULT_REQUEST_HEADERS, mayTravelInside } from '../protocol/sealed-headers.js';
 
 /** A request, as `resend` is asked about it. */
 export interface ResendRequest {
@@ -97,7 +96,7 @@ const DEFAULTS: Complete = {
   identityKeys: undefined,
   engine: 'auto',
   sealQuery: true,
-  sealHeaders: DEFAULT_REQUEST_HEADERS,
+  sealHeaders: ['last-event-id'],
   sealedResponseHeaders: [],
   resend: undefined,
   deviceKey: false,
@@ -135,22 +134,15 @@ export function resolveOptions(options: E2eClientOptions): Settings {
   }
 
   const lower = (names: readonly string[]) => names.map((name) => name.toLowerCase());
-  const [sealHeaders, sealedResponseHeaders] = [lower(given.sealHeaders), lower(given.sealedResponseHeaders)];
-  const outside = [...sealHeaders, ...sealedResponseHeaders].find((name) => !mayTravelInside(name));
-  if (outside !== undefined) {
-    throw invalid(
-      'sealHeaders',
-      `and sealedResponseHeaders hold no "${outside}", which never travels inside a message`,
-    );
-  }
 
   const ownOrigin = (globalThis as { location?: { origin?: string } }).location?.origin;
   checkUrl();
   const base = readBase(baseUrl ?? ownOrigin);
   return {
     ...given,
-    sealHeaders,
-    sealedResponseHeaders,
+    // Which names may stand there is checked with the first call: a page that sends none need not load the list.
+    sealHeaders: lower(given.sealHeaders),
+    sealedResponseHeaders: lower(given.sealedResponseHeaders),
     base,
     identityKeys: identityKeys && [...identityKeys],
     at: (name) => new URL(`${path.replace(/^\/+|\/+$/g, '')}/${name}`, base).href,

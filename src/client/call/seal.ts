@@ -1,6 +1,7 @@
 import { utf8 } from '../../protocol/json.js';
 import { MAX_REQUEST_HEADER_BYTES, MESSAGE_MEDIA_TYPE, REQUEST_HEADER } from '../../protocol/media-type.js';
 import { META_BYTES, renderMeta, type HeaderField, type Meta } from '../../protocol/meta.js';
+import { mayTravelInside } from '../../protocol/sealed-headers.js';
 import type { Claim, MessageBinding } from '../channel/channel.js';
 import { failure, need } from '../errors.js';
 import type { Settings } from '../options.js';
@@ -14,14 +15,17 @@ export interface WireRequest {
 
 /**
  * @param first of a request that is sent again: what its first copy was sealed as.
- * @throws E2eClientError `request-unsupported` where the message does not fit.
+ * @throws E2eClientError `request-unsupported` where the message does not fit; `invalid-option` for a header field that
+ *   never travels inside one.
  */
 export async function sealRequest(
   request: OutgoingRequest,
   claim: Claim,
   first: Claim | undefined,
-  { sealQuery, sealHeaders, padding }: Settings,
+  { sealQuery, sealHeaders, sealedResponseHeaders, padding }: Settings,
 ): Promise<WireRequest> {
+  const outside = [...sealHeaders, ...sealedResponseHeaders].find((name) => !mayTravelInside(name));
+  if (outside !== undefined) throw await failure('invalid-option', 'outside', { name: outside });
   const { method, body, mediaType, sealed, signal } = request;
   const { channel, seq } = claim;
   const inBody = body && sealed;

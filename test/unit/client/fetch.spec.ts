@@ -137,6 +137,17 @@ describe('what is sealed', () => {
     expect(last().headers.authorization).toBeUndefined();
   });
 
+  it('seals no header field that never travels inside, and sends nothing', async () => {
+    for (const options of [{ sealHeaders: ['Cookie'] }, { sealedResponseHeaders: ['x-forwarded-for'] }]) {
+      const error = await errorOf(setup.client(options).fetch('/x'));
+      expect([error.code, error.message]).toEqual([
+        'invalid-option',
+        expect.stringMatching(/"(cookie|x-forwarded-for)"/),
+      ]);
+    }
+    expect(setup.server.arrivals).toHaveLength(0);
+  });
+
   it('takes header fields from inside an answer alone, where they may hide there', async () => {
     const outside = { 'content-disposition': 'evil', link: 'evil', 'x-own': 'evil', digest: 'evil', 'x-free': 'kept' };
     setup.server.reply = () => ({
