@@ -1,20 +1,8 @@
-import { essence, JSON_MEDIA_TYPE, PROBLEM_MEDIA_TYPE } from '../../protocol/media-type.js';
-import { readBytes } from './bytes.js';
 import type { CookieFacts, CookieJar } from './cookies.js';
 import { need } from '../errors.js';
 import type { Settings } from '../options.js';
 import { checkRuntime } from '../runtime.js';
-import { refusal } from './plain.js';
 import type { WireRequest } from './seal.js';
-
-/** The longest answer to a handshake, in bytes; the longest that there is has about 3,000. */
-const MAX_HANDSHAKE_BYTES = 32_768;
-/** What goes plain: the handshake's request, or without a body the one for the server's identity keys. */
-export interface PlainRequest {
-  readonly method: string;
-  readonly body?: string;
-  readonly signal: AbortSignal | null;
-}
 
 /** Marks the client's own requests: where the client stands in the place of the global `fetch`, they come back to it. */
 const SENDER = Symbol('e2e');
@@ -74,20 +62,6 @@ export class Wire {
   /** That this runtime has what a call needs. */
   check(): void {
     checkRuntime(this.#settings.fetch ?? globalThis.fetch);
-  }
-
-  /** Sends what goes plain, around the channel, and gives the JSON text that answers it with that status. */
-  async exchange(url: string, request: PlainRequest, expected: number, ...types: string[]): Promise<string> {
-    const headers = new Headers({ accept: JSON_MEDIA_TYPE });
-    if (request.body) headers.set('content-type', JSON_MEDIA_TYPE);
-    const { credentials } = this.#settings;
-    const response = await this.send({ url: new URL(url), init: { ...request, headers, credentials } });
-
-    const type = essence(response.headers.get('content-type') ?? '');
-    const fits = response.status === expected && [JSON_MEDIA_TYPE, ...types].includes(type);
-    const bytes = await readBytes(response, fits || type === PROBLEM_MEDIA_TYPE ? MAX_HANDSHAKE_BYTES : 0);
-    if (fits) return new TextDecoder().decode(bytes);
-    throw await refusal(response, bytes, request.method, url);
   }
 
   forget(): void {

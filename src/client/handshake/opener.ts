@@ -7,7 +7,8 @@ import { failure, need } from '../errors.js';
 import { shakeHands } from './handshake.js';
 import type { PinnedIdentity } from '../trust/identity.js';
 import type { Settings } from '../options.js';
-import type { PlainRequest, Wire } from '../call/wire.js';
+import type { Wire } from '../call/wire.js';
+import { ask, type PlainRequest } from './ask.js';
 
 /** RFC 7517 §8.5.2: what identity keys may be listed as. */
 const JWK_SET_MEDIA_TYPE = 'application/jwk-set+json';
@@ -47,9 +48,15 @@ export class Opener {
   }
 
   /** The JSON object that answers a plain request with that status. */
-  async #ask(name: string, request: PlainRequest, status: number, ...types: string[]): Promise<JsonObject> {
-    const url = this.#settings.at(name);
-    const answer = parseJsonObject(await this.#wire.exchange(url, request, status, ...types));
+  async #ask(
+    name: string,
+    plain: Omit<PlainRequest, 'credentials'>,
+    status: number,
+    ...types: string[]
+  ): Promise<JsonObject> {
+    const { at, credentials } = this.#settings;
+    const [url, request] = [at(name), { ...plain, credentials }];
+    const answer = parseJsonObject(await ask(this.#wire, url, request, status, ...types));
     if (!answer) throw await failure('handshake-rejected', 'json', { url, method: request.method });
     return answer;
   }

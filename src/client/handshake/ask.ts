@@ -1,0 +1,34 @@
+import { essence, JSON_MEDIA_TYPE, PROBLEM_MEDIA_TYPE } from '../../protocol/media-type.js';
+import { readBytes } from '../call/bytes.js';
+import { refusal } from '../call/plain.js';
+import type { Wire } from '../call/wire.js';
+
+/** The longest answer to a handshake, in bytes; the longest that there is has about 3,000. */
+const MAX_HANDSHAKE_BYTES = 32_768;
+
+/** What goes plain: the handshake's request, or without a body the one for the server's identity keys. */
+export interface PlainRequest {
+  readonly method: string;
+  readonly body?: string;
+  readonly signal: AbortSignal | null;
+  readonly credentials: RequestCredentials;
+}
+
+/** Sends what goes plain, around the channel, and gives the JSON text that answers it with that status. */
+export async function ask(
+  wire: Wire,
+  url: string,
+  request: PlainRequest,
+  expected: number,
+  ...types: string[]
+): Promise<string> {
+  const headers = new Headers({ accept: JSON_MEDIA_TYPE });
+  if (request.body) headers.set('content-type', JSON_MEDIA_TYPE);
+  const response = await wire.send({ url: new URL(url), init: { ...request, headers } });
+
+  const type = essence(response.headers.get('content-type') ?? '');
+  const fits = response.status === expected && [JSON_MEDIA_TYPE, ...types].includes(type);
+  const bytes = await readBytes(response, fits || type === PROBLEM_MEDIA_TYPE ? MAX_HANDSHAKE_BYTES : 0);
+  if (fits) return new TextDecoder().decode(bytes);
+  throw await refusal(response, bytes, request.method, url);
+}
