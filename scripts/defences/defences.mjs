@@ -137,7 +137,7 @@ export const defences = [
     'if (found.besideBody && (route.request || !route.response)) {',
     'if (!found) {',
   ]),
-  row('a message is fresh', ROWS, 'express.*301 s', ['src/channel/channels.ts', 'age > MAX_AGE_SECONDS || ', '']),
+  row('a message is fresh', ROWS, 'express.*301 s', ['src/channel/channels.ts', 'age > maxAge || ', '']),
   row('a message is not too far ahead', FIELD, 'timestamp', [
     'src/channel/channels.ts',
     ' || -age > MAX_AHEAD_SECONDS',

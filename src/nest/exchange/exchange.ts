@@ -57,10 +57,8 @@ export class Exchange {
     const isMessage = isSealed(raw);
     if (!isMessage && handshakeType === undefined) return false;
     const state = stateOf(raw);
-    if (isMessage) {
-      ignoreConditions(raw);
-      this.#capture(raw, response);
-    }
+    if (isMessage) ignoreConditions(raw);
+    this.#capture(raw, response);
     state.deadline ??= new Deadline(this.keys.options.storeTimeout, () => {
       if (response.headersSent) return;
       this.refuse(raw, response, new E2eProblem('busy'));
@@ -136,7 +134,9 @@ export class Exchange {
   /** Takes the response over, once: of two modules whose applications are mounted in one another, for the inner one. */
   #capture(raw: IncomingMessage, response: ServerResponse): ResponseCapture {
     const state = stateOf(raw);
-    const transform = (answer: PlainAnswer) => state.settled ?? this.#answerUnopened(raw, response, answer);
+    const transform = (answer: PlainAnswer) =>
+      state.settled ??
+      (isSealed(raw) ? this.#answerUnopened(raw, response, answer) : this.#answerPlain(raw, response, answer));
     if (state.capture && !state.seal) state.capture.transform = transform;
     return (state.capture ??= new ResponseCapture(response, {
       transform,
@@ -169,6 +169,20 @@ export class Exchange {
     if (state.settled) return state.settled;
     this.#log.say('warn', WITHHELD);
     return withheldAnswer(answer.status);
+  }
+
+  /**
+   * What answers a handshake before its controller does, or a request whose problem is not settled: as it is, but busy
+   * where the store of the session fails and its middleware ends the request.
+   */
+  #answerPlain(raw: IncomingMessage, response: ServerResponse, { status, headers, body }: PlainAnswer): WireAnswer {
+    const state = stateOf(raw);
+    if (status >= 500 && this.keys.findSession(state.request ?? raw) === undefined) {
+      this.refuse(raw, response, new E2eProblem('busy'));
+    }
+    const isOne = (value: unknown) => typeof value === 'string' || typeof value === 'number';
+    const kept = Object.entries(headers).filter(([, value]) => isOne(value)) as [string, string | number][];
+    return state.settled ?? { status, headers: Object.fromEntries(kept), body };
   }
 
   async #enterFirst(request: object, response: object, found: FoundMessage, route: Sealing): Promise<void> {

@@ -118,7 +118,7 @@ onEachPlatform('axios', (platform) => {
 
   it('transforms once: requests before they are sealed, answers after they are opened', async () => {
     const { data } = await http.post<unknown>('/notes', 'x', {
-      transformRequest: [(text: string, headers) => (headers.setContentType('text/plain'), `${text}!`)],
+      transformRequest: [(text: string, headers) => (headers.setContentType('application/json'), `["${text}!"]`)],
       transformResponse: [(text: string) => [text.includes('"x!"')]],
     });
     expect(data).toEqual([true]);

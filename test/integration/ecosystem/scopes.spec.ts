@@ -114,7 +114,7 @@ onEachPlatform('Request-scoped', (platform) => {
   it('controllers and providers see the plain body and query', async () => {
     const agent = await e2eAgent(app().url);
     const sent = { text: 'canary-7f3a91' };
-    const answer = { body: sent, injected: sent, atFirst: null };
+    const answer = { body: sent, injected: sent, atFirst: platform === 'fastify' ? sent : null };
     await agent.post('/notes').send(sent).expectSealed().expect(201, answer);
     await agent.get('/notes').query(sent).expectSealed().expect(200, { query: sent, injected: sent });
   });
@@ -123,7 +123,14 @@ onEachPlatform('Request-scoped', (platform) => {
     const agent = await e2eAgent(app().url);
     await Promise.all(
       Array.from({ length: 20 }, (_, text) =>
-        agent.post('/notes').send({ text }).expect(201, { body: { text }, injected: { text }, atFirst: null }),
+        agent
+          .post('/notes')
+          .send({ text })
+          .expect(201, {
+            body: { text },
+            injected: { text },
+            atFirst: platform === 'fastify' ? { text } : null,
+          }),
       ),
     );
   });
