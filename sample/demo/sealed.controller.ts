@@ -1,4 +1,4 @@
-import { Body, Controller, Get, Post, Res } from '@nestjs/common';
+import { Body, Controller, Get, Header, Post, Res } from '@nestjs/common';
 import type { Response } from 'express';
 import { Encrypted } from 'nestjs-e2e-encryption';
 
@@ -8,8 +8,10 @@ import { Encrypted } from 'nestjs-e2e-encryption';
 export class SealedController {
   /** Any JSON value, back as it came. */
   @Post('echo')
-  echo(@Body() value: unknown): unknown {
-    return value;
+  @Header('Content-Type', 'application/json')
+  echo(@Body() value: unknown): string | undefined {
+    // Nest on Express would send null as nothing and a string as text/html: so JSON is made here.
+    return JSON.stringify(value);
   }
 
   /** An answer that goes past Nest, straight to the platform. */

@@ -1,7 +1,9 @@
+import { BadRequestException } from '@nestjs/common';
+import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage } from 'node:http';
 import type { OpenedMessage } from '../../channel/message.js';
-import { essence, FORM_MEDIA_TYPE, isJson } from '../../protocol/media-type.js';
-import { rawRequest } from '../request/exchange-state.js';
+import { essence, FORM_MEDIA_TYPE, isJson, JSON_MEDIA_TYPE } from '../../protocol/media-type.js';
+import { openedMessageOf, rawRequest } from '../request/exchange-state.js';
 import { rejectUnsafeShape } from './body-shape.js';
 import type { FoundMessage } from './incoming.js';
 
@@ -118,6 +120,11 @@ export async function present(
 export function rejectUnsafeBody(request: object, maxDepth: number): void {
   const type = rawRequest(request).headers['content-type'] ?? '';
   if (!isJson(type) && essence(type) !== FORM_MEDIA_TYPE) return;
+  // The protocol's text is UTF-8. Parsers put another character in place of what is not.
+  const plaintext = openedMessageOf(request)?.plaintext;
+  if (essence(type) === JSON_MEDIA_TYPE && plaintext && !isUtf8(plaintext)) {
+    throw new BadRequestException('The sealed request was rejected: its body is not UTF-8.');
+  }
   rejectUnsafeShape((request as { body?: unknown }).body, maxDepth);
 }
 

@@ -36,7 +36,7 @@ onEachPlatform('helmet and @fastify/helmet', (platform) => {
     const agent = await e2eAgent(app().url);
     const sealed = await agent.post('/notes').send({ text: 'canary-7f3a91' }).expectSealed().expect(201);
     const headers = [
-      new Headers(sealed.headers as Record<string, string>),
+      new Headers(sealed.headers),
       (await fetch(`${app().url}/notes`, { method: 'POST' })).headers,
       (await fetch(`${app().url}/e2e/identity`)).headers,
       (await fetch(`${app().url}/notes/plain`)).headers,
