@@ -119,13 +119,16 @@ export async function present(
  */
 export function rejectUnsafeBody(request: object, maxDepth: number): void {
   const type = rawRequest(request).headers['content-type'] ?? '';
+  const { body } = request as { body?: unknown };
+  // Not parsed yet, or not at all.
+  if (body === undefined) return;
   if (!isJson(type) && essence(type) !== FORM_MEDIA_TYPE) return;
   // The protocol's text is UTF-8. Parsers put another character in place of what is not.
   const plaintext = openedMessageOf(request)?.plaintext;
   if (essence(type) === JSON_MEDIA_TYPE && plaintext && !isUtf8(plaintext)) {
     throw new BadRequestException('The sealed request was rejected: its body is not UTF-8.');
   }
-  rejectUnsafeShape((request as { body?: unknown }).body, maxDepth);
+  rejectUnsafeShape(body, maxDepth);
 }
 
 /** Takes headers away from every place where Node shows them. */

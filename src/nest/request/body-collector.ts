@@ -61,7 +61,8 @@ export function collectBody(request: IncomingMessage, limit: number, peek?: Peek
         if (problem) settle(() => resolve(problem));
         else onReadable();
       };
-      verdict.then(goOn, () => goOn());
+      // A store that does not answer was waited for once: opening the message would wait for it again.
+      verdict.then(goOn, (error: unknown) => goOn(error instanceof E2eProblem ? error : undefined));
     };
     // Of the client's making: nothing for an application's log of what it did wrong itself.
     const onError = (error?: Error): void =>

@@ -10,7 +10,7 @@ import { SwaggerPage } from './support/swagger-page.js';
 onEachPlatform('Swagger UI', (platform) => {
   const chromium = useChromium();
   // A process of its own: @nestjs/swagger takes @fastify/static, which jest cannot load.
-  const applications = useApplications(platform, './support/swagger.app.ts');
+  const applications = useApplications(platform, '../../external/browser/support/swagger.app.ts');
 
   const url = (name: string) => applications.url(name);
   const open = async (page: string) => SwaggerPage.open(await chromium.profile(), page);

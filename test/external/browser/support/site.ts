@@ -28,7 +28,8 @@ export class SiteController {
       <script type="module">import * as e2e from '/lib/client/lazy.js'; globalThis.e2e = e2e;</script>`;
   }
 
-  @Get('lib/*path')
+  // Both platforms spell wildcards in a way of their own.
+  @Get(['lib/:room/:file', 'lib/:room/:folder/:file'])
   @Header('Content-Type', JAVASCRIPT)
   file(@Req() { url }: { url: string }): string {
     const source = library.get(url.slice('/lib/'.length));
