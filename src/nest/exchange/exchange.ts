@@ -17,16 +17,8 @@ import type { KeyService } from '../keys/key.service.js';
 import { RateLimitedLogger } from '../request/rate-limited-logger.js';
 import { ResponseCapture, type PlainAnswer } from '../request/response-capture.js';
 import type { WireAnswer } from '../request/response-door.js';
-import { asPlainAnswer, extraHeaders, NO_STORE, problemAnswer, sealAnswer, withheldAnswer } from './sealed-answer.js';
-
-const HEAD_REFUSED: WireAnswer = { status: 405, headers: { Allow: 'GET', ...NO_STORE }, body: '' };
-
-const WITHHELD =
-  'An answer to a sealed request was withheld, all but its status: it came from middleware or a hook that runs before the ' +
-  'message can be opened, so it could not be sealed.';
-const BROKEN =
-  'The connection of a sealed request was closed before its answer was sent: middleware or a hook threw while the sealed ' +
-  'answer was written, or changed it, or wrote something else in its place.';
+import { HEAD_REFUSED, problemAnswer, unchangedAnswer, withheldAnswer } from './sealed-answer.js';
+import { asPlainAnswer, BROKEN, extraHeaders, sealAnswer, WITHHELD } from './sealed-answer.js';
 
 /**
  * One request's way through: its message is opened and put before the application, and whatever answers it is sealed.
@@ -171,18 +163,12 @@ export class Exchange {
     return withheldAnswer(answer.status);
   }
 
-  /**
-   * What answers a handshake before its controller does, or a request whose problem is not settled: as it is, but busy
-   * where the store of the session fails and its middleware ends the request.
-   */
-  #answerPlain(raw: IncomingMessage, response: ServerResponse, { status, headers, body }: PlainAnswer): WireAnswer {
+  /** What answers a handshake before its controller does: as it is, but busy where the store of the session fails. */
+  #answerPlain(raw: IncomingMessage, response: ServerResponse, answer: PlainAnswer): WireAnswer {
     const state = stateOf(raw);
-    if (status >= 500 && this.keys.findSession(state.request ?? raw) === undefined) {
-      this.refuse(raw, response, new E2eProblem('busy'));
-    }
-    const isOne = (value: unknown) => typeof value === 'string' || typeof value === 'number';
-    const kept = Object.entries(headers).filter(([, value]) => isOne(value)) as [string, string | number][];
-    return state.settled ?? { status, headers: Object.fromEntries(kept), body };
+    const isBusy = answer.status >= 500 && this.keys.findSession(state.request ?? raw) === undefined;
+    if (isBusy) this.refuse(raw, response, new E2eProblem('busy'));
+    return state.settled ?? unchangedAnswer(answer);
   }
 
   async #enterFirst(request: object, response: object, found: FoundMessage, route: Sealing): Promise<void> {
@@ -229,9 +215,8 @@ export class Exchange {
       target: this.keys.options.publicPath + this.tracker.of(raw).target,
       idem: typeof idem === 'string' ? idem : undefined,
     });
-    if (!mayCarry(message, raw, this.keys.options.sealedHeaders.request)) {
-      throw new E2eProblem('message-rejected', { step: 'headers' });
-    }
+    const mayPass = mayCarry(message, raw, this.keys.options.sealedHeaders.request);
+    if (!mayPass) throw new E2eProblem('message-rejected', { step: 'headers' });
 
     // From here on every answer is sealed, the refusals of the next step among them.
     state.seal = afterBody(state, (answer) => this.#seal(state, message, answer));

@@ -148,3 +148,20 @@ export function extraHeaders({ code, retryAfter }: E2eProblem): Record<string, s
   if (code === 'too-large') return { Connection: 'close' };
   return retryAfter === undefined ? {} : { 'Retry-After': String(retryAfter) };
 }
+
+/** An answer that leaves as the application meant it. */
+export function unchangedAnswer({ status, headers, body }: PlainAnswer): WireAnswer {
+  const isOne = (value: unknown) => typeof value === 'string' || typeof value === 'number';
+  const kept = Object.entries(headers).filter(([, value]) => isOne(value)) as [string, string | number][];
+  return { status, headers: Object.fromEntries(kept), body };
+}
+
+/** HEAD on a sealed route: its answer has no body to seal. */
+export const HEAD_REFUSED: WireAnswer = { status: 405, headers: { Allow: 'GET', ...NO_STORE }, body: '' };
+
+export const WITHHELD =
+  'An answer to a sealed request was withheld, all but its status: it came from middleware or a hook that runs before the ' +
+  'message can be opened, so it could not be sealed.';
+export const BROKEN =
+  'The connection of a sealed request was closed before its answer was sent: middleware or a hook threw while the sealed ' +
+  'answer was written, or changed it, or wrote something else in its place.';
