@@ -5,7 +5,7 @@ import { REQUEST_HEADER } from '../../protocol/message.js';
 import { E2eProblem } from '../../protocol/problem.js';
 import type { E2eEvents } from '../../channel/events.js';
 import { RequestTracker } from '../request/request-tracker.js';
-import { Deadline } from '../request/deadline.js';
+import { Deadline, endWithin } from '../request/deadline.js';
 import { E2eException } from '../request/e2e.exception.js';
 import { E2E_EVENTS, E2E_KEYS } from '../options/e2e.options.js';
 import { PLAIN, type Sealing } from '../routes/encrypted.decorator.js';
@@ -116,6 +116,8 @@ export class Exchange {
     const state = stateOf(rawRequest(request));
     state.refusal = problem;
     this.settle(request, response, problemAnswer(problem));
+    // From here, and not from where the answer gets to: a session's middleware may hold it back for its store.
+    endWithin(this.keys.options.storeTimeout, rawResponse(response));
     const { code } = problem;
     const step = problem.step === 'channel' && this.keys.noteLostCookie(request) ? 'cookie' : problem.step;
     this.events.emit({ type: 'refused', problem: code, ...(step && { step }) });
