@@ -4,6 +4,7 @@ import type { IncomingMessage } from 'node:http';
 import type { OpenedMessage } from '../../channel/message.js';
 import { essence, FORM_MEDIA_TYPE, isJson, JSON_MEDIA_TYPE } from '../../protocol/media-type.js';
 import { openedMessageOf, rawRequest } from '../request/exchange-state.js';
+import { BODY_DESCRIPTIONS } from '../../protocol/sealed-headers.js';
 import { rejectUnsafeShape } from './body-shape.js';
 import type { FoundMessage } from './incoming.js';
 
@@ -51,22 +52,11 @@ export function ignoreConditions({ headers }: IncomingMessage): void {
 
 /** What describes a body, or asks for a hash of one: it says nothing about the plaintext, and nobody signed it. */
 const DESCRIPTIONS: ReadonlySet<string> = new Set([
+  ...BODY_DESCRIPTIONS,
   'content-type',
   'content-length',
-  'transfer-encoding',
-  'content-encoding',
   'content-language',
-  'content-location',
-  'content-range',
-  'content-md5',
-  'digest',
-  'content-digest',
-  'repr-digest',
-  'want-digest',
-  'want-content-digest',
-  'want-repr-digest',
-  'expect',
-  'trailer',
+  'transfer-encoding',
 ]);
 
 /**
