@@ -2,9 +2,11 @@ import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { HERE } from './here.js';
 
-/** What the plug-in is made of: folders of the built package, as browsers load them. */
-const FOLDERS = ['client', 'crypto', 'protocol', 'swagger-ui'];
-const NAME = /^[a-z][a-z\d-]*\.js$/;
+/** Where the plug-in's files are served: in folders of the built package, and in folders of these. */
+export const CLIENT_ROUTES = [':folder/:file', ':folder/:inner/:file'];
+
+/** What the plug-in is made of: files of the built package, as browsers load them. */
+const FILE = /^(client|crypto|protocol|swagger-ui)(\/[a-z][a-z\d-]*){1,2}\.js$/;
 
 const FORGE = 'vendor/node-forge.js';
 
@@ -25,14 +27,18 @@ const LOADER_SCRIPT = `document.head.append(
 
 const read = new Map<string, string>();
 
-/** A file of the plug-in, or `undefined` where there is none of this name. */
-export function clientFile(folder: string, name: string): string | undefined {
-  const path = `${folder}/${name}`;
+/** Whether a path is one that the plug-in may load. */
+export function isClientFile(path: string): boolean {
+  return FILE.test(path) || path === FORGE;
+}
+
+/** A file of the plug-in, or `undefined` where there is none at this path. */
+export function clientFile(path: string): string | undefined {
   if (path === LOADER) return LOADER_SCRIPT;
   const known = read.get(path);
   if (known !== undefined) return known;
-  const text =
-    path === FORGE ? forgeModule() : FOLDERS.includes(folder) && NAME.test(name) ? readBuilt(path) : undefined;
+  if (!isClientFile(path)) return undefined;
+  const text = path === FORGE ? forgeModule() : readBuilt(path);
   if (text !== undefined) read.set(path, text);
   return text;
 }

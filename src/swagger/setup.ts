@@ -2,7 +2,7 @@ import type { INestApplication } from '@nestjs/common';
 import { ApplicationConfig } from '@nestjs/core';
 import { SwaggerModule, type OpenAPIObject, type SwaggerCustomOptions } from '@nestjs/swagger';
 import type { E2eClientOptions } from '../client/options.js';
-import { clientFile, LOADER } from './client-files.js';
+import { clientFile, CLIENT_ROUTES, LOADER } from './client-files.js';
 import { sealDocument, type SealDocumentOptions } from './seal-document.js';
 
 /** The client's options that can be written into a page. */
@@ -82,15 +82,13 @@ function placeOf(app: INestApplication, path: string, useGlobalPrefix = false): 
 
 function serveClient(app: INestApplication, places: readonly string[]): void {
   const adapter = app.getHttpAdapter();
-  for (const place of places) {
-    adapter.get(
-      `${place}/${FOLDER}/:folder/:file`,
-      ({ params }: { params: { folder: string; file: string } }, reply: Reply) => {
-        const text = clientFile(params.folder, params.file);
-        reply.status(text === undefined ? 404 : 200);
-        reply.type('text/javascript').send(text ?? '');
-      },
-    );
+  for (const route of places.flatMap((place) => CLIENT_ROUTES.map((file) => `${place}/${FOLDER}/${file}`))) {
+    adapter.get(route, ({ params }: { params: Record<string, string> }, reply: Reply) => {
+      const { folder, inner, file } = params;
+      const text = clientFile([folder, inner, file].filter((part) => part !== undefined).join('/'));
+      reply.status(text === undefined ? 404 : 200);
+      reply.type('text/javascript').send(text ?? '');
+    });
   }
 }
 
