@@ -28,7 +28,8 @@ export interface E2eClient {
    */
   readonly fetch: (input: RequestInfo | URL, init?: E2eRequestInit) => Promise<Response>;
   /**
-   * Opens the channel now rather than at the first call, where none is open, and says what is known of it. After
+   * Opens a new channel now rather than at the first call, and says what is known of it; of several calls at once all
+   * get the same one. Call it ahead of the first request, and after a login that made a new session. After
    * `session-changed` it goes on with the session that the server gave: compare who is logged in.
    */
   readonly handshake: (options?: { signal?: AbortSignal }) => Promise<ChannelFacts>;
@@ -48,6 +49,7 @@ export function createE2eClient(options: E2eClientOptions = {}): E2eClient {
   /** One request and its answer; once more on a new channel where that is allowed and of use (PROTOCOL §8). */
   async function exchange(request: OutgoingRequest): Promise<Answer> {
     let first: Claim | undefined;
+    let answer: Answer | undefined;
     const { readAnswer, sealRequest } = await need('calls', () => import('./call/exchange.js'));
     for (let mayResend = isResendable(request, settings); ; mayResend = false) {
       const claim = await channels.claim(request.signal);
@@ -55,17 +57,22 @@ export function createE2eClient(options: E2eClientOptions = {}): E2eClient {
       if (first && settings.deviceKey && channel.terms.session !== first.channel.terms.session) {
         throw await failure('session-changed', 'changed');
       }
+      // After the first copy's channel has ended, the server may no longer know whether that copy ran. Asked here too: the
+      // handshake took time.
+      if (answer && first?.channel.isExpired) {
+        channel.release(seq);
+        return answer;
+      }
       const sealed = await sealRequest(request, claim, first, settings).catch((error: unknown) => {
         channel.release(seq);
         throw error;
       });
-      const answer = await readAnswer(await wire.send(sealed), channel, seq, request, settings, {
+      answer = await readAnswer(await wire.send(sealed), channel, seq, request, settings, {
         isCopy: first !== undefined,
         isChannelProven: channel.isProven,
         cookies: wire.cookieFacts(sealed),
       });
       if (isOver(answer, settings)) channels.drop(channel);
-      // After the first copy's channel has ended, the server may no longer know whether that copy ran.
       if (!mayResend || !isWorthResending(answer) || channel.isExpired) return answer;
       first = claim;
     }

@@ -98,8 +98,9 @@ export const MESSAGES = {
 
   // session-changed
   changed: () =>
-    'The server put this client on another session, and the request was not sent on it. Call client.handshake() to go on ' +
-    'with that session, and compare who is logged in before you send anything else.',
+    'The server put this client on another session, and the request was not sent on it. A login that made a new session ' +
+    'does so too. Call client.handshake() to go on with that session, and compare who is logged in before you send ' +
+    'anything else.',
 };
 
 interface SealedRefusal extends PlainAnswer {
@@ -158,14 +159,18 @@ function plainHint({
     return 'It may be from anyone on the way, so it is not handed over. Is the route sealed? For one that answers in the clear, pass e2e: { response: false }.';
   }
   if (problem === 'handshake-required' || problem === 'message-stale') {
-    return isCopy
-      ? 'It was sent twice, on two channels. Where the server runs as several processes, do they share sessions and windows?'
-      : NOT_RESENT;
+    if (isCopy) {
+      return 'It was sent twice, on two channels. Where the server runs as several processes, do they share sessions and windows?';
+    }
+    return problem === 'handshake-required' ? `${NEW_SESSION} ${NOT_RESENT}` : NOT_RESENT;
   }
   if (problem !== 'message-rejected') return '';
   return 'It did not arrive as it was sealed: does a proxy change its method, path, query or body? With e2e: { request: false }: is the route @Encrypted({ request: false })?';
 }
 
+const NEW_SESSION =
+  'The server has ended the channel. A login or logout may have made a new session: call client.handshake() after it, or ' +
+  'have the login keep the channel (KeyService.carryOver).';
 const NOT_RESENT =
   'It was not sent again: another copy may have been processed. Where that does no harm, call again, or set Idempotency-Key or resend.';
 

@@ -31,9 +31,10 @@ export class Channels {
    * An open channel, and a sequence number on it that is the caller's own. A caller that is aborted leaves; the handshake
    * goes on for the others.
    *
-   * @param isExplicit whether the caller asked for a handshake, and so takes whatever session it leads to.
+   * @param isExplicit whether the caller asked for a handshake: then on a new channel, on whatever session it leads to.
    */
   async claim(signal: AbortSignal | undefined, isExplicit = false): Promise<Claim> {
+    if (isExplicit && this.#latest) this.drop(this.#latest);
     for (let tries = 0; tries < MAX_TRIES; tries++) {
       signal?.throwIfAborted();
       const current = (this.#current ??= this.#open(isExplicit));

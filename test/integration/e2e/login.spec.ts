@@ -10,7 +10,7 @@ import { Encrypted, KeyService, MemoryReplayGuard, type E2eOptions } from '../..
 import { Channel, json, type Visitor } from '../../external/conformance/channel.js';
 import { b64u, keyPair, thumbprint, type Answer, type Jwk } from '../../external/conformance/peer.js';
 import { onEachPlatform, TestApp, useApp } from './support/apps.js';
-import { expectPlainProblem } from './support/raw.js';
+import { errorOf, expectPlainProblem, postJson } from './support/raw.js';
 import { COOKIE_SECRET, SECRET, SessionController, useOwnSession } from './support/sessions.js';
 
 type Done = (error?: unknown) => void;
@@ -121,6 +121,21 @@ onEachPlatform('passport, used as its documentation has it', (platform) => {
     expect(await status(channel, 'POST', '/auth/login', ADA as never)).toBe(200);
     expect(await status(channel, 'GET', '/session/notes')).toBe(428);
     expect(app().log.ofModule.filter((line) => line.includes('keys.carryOver(request'))).toHaveLength(1);
+  });
+
+  it('keeps none where the session held data: the client’s error says what to call, and that works', async () => {
+    const client = app().client();
+    const post = (target: string, body: object): Promise<Response> => client.fetch(target, postJson(body));
+    expect((await post('/auth/cart', {})).status).toBe(200);
+    expect((await post('/auth/login', { username: 'ada', password: 'x' })).status).toBe(200);
+    const error = await errorOf(post('/session/notes', { note: 'a' }));
+    expect(error).toMatchObject({ code: 'plain-answer', problem: 'handshake-required' });
+    expect(error.message).toMatch(/may have made a new session: call client\.handshake\(\) after it/);
+
+    expect((await post('/auth/cart', {})).status).toBe(200);
+    expect((await post('/auth/login', { username: 'bob', password: 'x' })).status).toBe(200);
+    await client.handshake();
+    expect((await post('/session/notes', { note: 'a' })).status).toBe(201);
   });
 
   it('hands no message of one user to the next one: not over another login, nor over a logout', async () => {

@@ -103,6 +103,33 @@ describe('a request that the server refuses for its channel', () => {
     expect([setup.server.arrivals.length, setup.server.handshakes]).toEqual([1, 1]);
   });
 
+  it('is not sent again where its first copy’s channel ends during the new handshake', async () => {
+    const client = setup.client();
+    await client.fetch('/x');
+    forget();
+    let back: (() => void) | undefined;
+    setup.server.tamper = (answer) => {
+      back = letTimePass(setup.server.ttl);
+      return answer;
+    };
+    try {
+      const error = await errorOf(client.fetch('/x'));
+      expect(error).toMatchObject({ code: 'plain-answer', problem: 'handshake-required' });
+      expect(error.message).toMatch(/not sent again/);
+      expect([setup.server.arrivals.length, setup.server.handshakes]).toEqual([1, 2]);
+    } finally {
+      back?.();
+    }
+  });
+
+  it('says that a login may have made a new session, and what to call', async () => {
+    const client = setup.client();
+    await client.fetch('/x');
+    forget();
+    const { message } = await errorOf(client.fetch('/x', { method: 'POST', body: 'b' }));
+    expect(message).toContain('login or logout may have made a new session: call client.handshake() after it');
+  });
+
   it('gets the server’s clock with the new channel, when its own has drifted (message-stale, sealed)', async () => {
     const client = setup.client();
     await client.fetch('/x');
@@ -129,6 +156,18 @@ describe('a request that the server refuses for its channel', () => {
     const answers = await Promise.all(Array.from({ length: 20 }, () => client.fetch('/x')));
     expect(answers.every(({ status }) => status === 200)).toBe(true);
     expect(setup.server.handshakes).toBe(2);
+  });
+});
+
+describe('an explicit handshake', () => {
+  it('opens a new channel, the same one for several at once', async () => {
+    const client = setup.client();
+    const first = await client.handshake();
+    const [second, third] = await Promise.all([client.handshake(), client.handshake()]);
+    expect(second.kid).not.toBe(first.kid);
+    expect(third).toEqual(second);
+    await client.fetch('/x');
+    expect([setup.server.arrivals[0]!.header.kid, setup.server.handshakes]).toEqual([second.kid, 2]);
   });
 });
 
