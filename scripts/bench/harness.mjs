@@ -1,9 +1,12 @@
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
+import { IncomingMessage } from 'node:http';
+import { Socket } from 'node:net';
+import { parse } from 'node:querystring';
 import { KeyPool } from '../../dist/esm/channel/key-pool.js';
 import { MemoryRecords } from '../../dist/esm/channel/store/records.js';
 import { MemoryReplayGuard } from '../../dist/esm/channel/replay.js';
 import { nodeEngine } from '../../dist/esm/crypto/node.js';
-import { present } from '../../dist/esm/nest/exchange/incoming.js';
+import { present } from '../../dist/esm/nest/exchange/plain-request.js';
 import { sealAnswer } from '../../dist/esm/nest/exchange/sealed-answer.js';
 import { parsePublicKey } from '../../dist/esm/protocol/keys.js';
 import { makeChannels, SESSION } from '../support/loopback.mjs';
@@ -16,18 +19,29 @@ import { alternate, spread } from './stats.mjs';
 
 const TARGET = '/sealed/echo';
 const BINDING = { place: 'body', method: 'POST', target: TARGET, idem: undefined };
-const DECODING = { maxBodyDepth: 128, sealedHeaders: [] };
+const DECODING = {
+  maxBodyDepth: 128,
+  sealedHeaders: [],
+  parseQuery: parse,
+  queryTag: () => '',
+  /** What Express' parser of JSON comes down to. */
+  putBody: async (request, _response, body) => void (request.body = JSON.parse(body.toString())),
+  putStream: async () => undefined,
+};
+const SEALING = { padding: false, isEarly: false, sealedHeaders: ['location'] };
+/** Requests belong to a socket; nothing is read from this one. */
+const NO_SOCKET = new Socket();
 const KINDS = ['RSA', 'P-256', 'X25519'];
 
 /** From the message's text to the answer's: opened, admitted, parsed, an echo made of it, sealed. */
 async function exchange(channels, text, session = SESSION.id) {
   const opened = await channels.open(session, text, BINDING);
   await channels.admit(session, opened, Date.now() / 1000);
-  const request = { headers: {}, body: undefined };
-  present(request, { text, place: 'body', besideBody: false }, opened, DECODING);
+  const request = new IncomingMessage(NO_SOCKET);
+  await present(request, {}, { text, place: 'body', besideBody: false }, opened, DECODING, () => undefined);
   const body = Buffer.from(JSON.stringify(request.body));
-  const answer = { status: 201, contentType: 'application/json; charset=utf-8', headers: [], body, streamed: false };
-  return sealAnswer(opened, answer, false).body;
+  const answer = { status: 201, headers: { 'content-type': 'application/json; charset=utf-8' }, body };
+  return sealAnswer(opened, answer, SEALING).wire.body;
 }
 
 /** What nobody can do without: JSON, AES-256-GCM and base64url, once each way, and nothing else. */

@@ -17,7 +17,7 @@ class NoteController {
   readonly notes = new Map<string, string[]>();
 
   @Post()
-  create(@Req() { sessionID }: { sessionID: string }, @Body() note: string): void {
+  create(@Req() { sessionID }: { sessionID: string }, @Body() { note }: { note: string }): void {
     this.notes.set(sessionID, [...(this.notes.get(sessionID) ?? []), note]);
   }
 }
@@ -73,7 +73,8 @@ describe('tabs of a new profile, opened at once', () => {
     const statuses = tabs.map((tab, index) =>
       tab.evaluate(async (note) => {
         const client = e2e.createE2eClient({ keyKind: 'X25519' });
-        return (await client.fetch('/notes', { method: 'POST', body: note })).status;
+        const headers = { 'content-type': 'application/json' };
+        return (await client.fetch('/notes', { method: 'POST', headers, body: JSON.stringify({ note }) })).status;
       }, `by tab ${index}`),
     );
     expect(await Promise.all(statuses)).toEqual(tabs.map(() => 201));
