@@ -5,6 +5,7 @@ import { Readable } from 'node:stream';
 import { E2eProblem } from '../../protocol/problem.js';
 import { collectBody } from '../request/body-collector.js';
 import { essence, JSON_MEDIA_TYPE } from '../../protocol/media-type.js';
+import { middlewareOf, type ExpressStack } from './express-stack.js';
 
 type Parser = (request: object, response: object, next: (error?: unknown) => void) => void;
 
@@ -12,13 +13,6 @@ type Parser = (request: object, response: object, next: (error?: unknown) => voi
 interface ParsedRequest extends IncomingMessage {
   body?: unknown;
   rawBody?: unknown;
-}
-
-/** What is used of an Express application. */
-export interface ExpressStack {
-  readonly router?: { readonly stack?: readonly { readonly handle?: Parser }[] };
-  /** Express 4. */
-  readonly _router?: ExpressStack['router'];
 }
 
 /** What Nest's adapter does for parsers; it is Nest's own way to body-parser, which need not be found from here. */
@@ -139,8 +133,9 @@ export class ExpressParsers {
 }
 
 function parsersOf(app: ExpressStack): Parser[] {
-  const stack = (app._router ?? app.router)?.stack ?? [];
-  return stack.flatMap(({ handle }) => (handle && Object.hasOwn(KINDS, handle.name) ? [handle] : []));
+  return middlewareOf(app).filter(
+    (handle): handle is Parser => typeof handle === 'function' && Object.hasOwn(KINDS, handle.name),
+  );
 }
 
 /** The fast path. Anything but an object or an array in JSON is left to the parser, and its error. */

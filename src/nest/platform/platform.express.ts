@@ -7,6 +7,7 @@ import type { BodyReader } from '../request/body-reader.js';
 import type { DefaultSession } from '../keys/default-session.js';
 import type { Platform, RequestHooks } from './platform.js';
 import { ExpressParsers } from './express-parsers.js';
+import { middlewareOf, type ExpressStack } from './express-stack.js';
 import { hasModuleSession, isSession } from './module-sessions.js';
 import { preallocateProperties, type ExpressPrototypes } from '../request/preallocate.js';
 
@@ -15,18 +16,10 @@ type Response = Parameters<ReturnType<typeof session>>[1];
 type NextFunction = Parameters<ReturnType<typeof session>>[2];
 
 /** What is used of an Express application. */
-interface ExpressApp extends ExpressPrototypes {
-  readonly router?: { readonly stack?: readonly Layer[] };
-  /** Express 4. */
-  readonly _router?: { readonly stack?: readonly Layer[] };
+interface ExpressApp extends ExpressPrototypes, ExpressStack {
   /** What the application itself, a function, calls for each request; and a parent that it is mounted in. */
   handle(request: Request, response: Response, next?: NextFunction): void;
   get(setting: string): unknown;
-}
-
-/** A middleware, or a route, of Express' own list. */
-interface Layer {
-  readonly handle?: unknown;
 }
 
 export class ExpressPlatform implements Platform {
@@ -45,8 +38,7 @@ export class ExpressPlatform implements Platform {
   }
 
   hasOwnSession(): boolean {
-    const layers = (this.#app._router ?? this.#app.router)?.stack ?? [];
-    return layers.some(({ handle }) => isSession(handle));
+    return middlewareOf(this.#app).some(isSession);
   }
 
   requireSession(): void {

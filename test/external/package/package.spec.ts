@@ -69,7 +69,7 @@ describe('the tarball', () => {
   it('names of Nest only what its packages export by their own names', async () => {
     const files = (await packedFiles()).filter((path) => /^dist\/.*\.(js|d\.ts)$/.test(path));
     const modules = files.flatMap((path) => [
-      ...readFileSync(join(folder, 'package', path), 'utf8').matchAll(/['"](@nestjs\/[^'"]+)['"]/g),
+      ...readFileSync(join(folder, 'package', path), 'utf8').matchAll(/['"](@nestjs\/[^\s'"]+)['"]/g),
     ]);
     const named = new Set(modules.map(([, module]) => module!));
     expect(named).toContain('@nestjs/common');
