@@ -185,15 +185,15 @@ onEachPlatform('A body in frames', (platform) => {
     const frames = (change: (each: Buffer[]) => Buffer[]) => (head: Buffer, all: readonly Buffer[]) =>
       Buffer.concat([head, ...change([...all])]);
 
-    it('cut at every byte', async () => {
+    it('cut at the end of every frame, a byte before it, and a byte after it', async () => {
       kept = readdirSync(folder).length;
       const channel = await app().visitor().handshake('X25519');
       const { frames: all } = upload(channel, target, FORM, parts);
-      const { length } = Buffer.concat(all);
-      for (let end = 0; end < length; end += 7) {
+      const ends = all.map((_, index) => Buffer.concat(all.slice(0, index)).length);
+      for (const end of ends.flatMap((at) => [at - 1, at, at + 1]).filter((at) => at >= 0)) {
         await expectBroken((head, each) => Buffer.concat([head, Buffer.concat(each).subarray(0, end)]));
       }
-    }, 60_000);
+    });
 
     it.each<[string, (each: Buffer[]) => Buffer[]]>([
       ['two frames change places', ([a, b, ...rest]) => [b!, a!, ...rest]],
