@@ -75,9 +75,9 @@ onEachPlatform('In Test.createTestingModule()', (platform) => {
     await agent.get('/account/logout').expectSealed().expect(200, { out: true });
     expect(revoked).toHaveLength(1);
     // Nothing was revoked in truth: the channel goes on.
-    const { kid } = await agent.handshake();
     await agent.get('/account/logout').expect(200);
-    expect((await agent.handshake()).kid).toBe(kid);
+    const routes = ['/account/routes', '/account/logout'];
+    await agent.get('/account/routes').expect(200, { routes, handshakes: 1 });
   });
 
   it('overrideProvider() of E2eRoutes and E2eEvents does likewise', async () => {
