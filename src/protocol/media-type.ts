@@ -9,6 +9,7 @@ export const JSON_MEDIA_TYPE = 'application/json';
 export const PROBLEM_MEDIA_TYPE = 'application/problem+json';
 export const FORM_MEDIA_TYPE = 'application/x-www-form-urlencoded';
 export const OCTETS_MEDIA_TYPE = 'application/octet-stream';
+export const EVENTS_MEDIA_TYPE = 'text/event-stream';
 
 const MAX_MEDIA_TYPE_LENGTH = 255;
 const TOKEN = "[!#$%&'*+.^_`|~\\w-]+";

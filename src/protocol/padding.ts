@@ -1,6 +1,10 @@
 import { essence, JSON_MEDIA_TYPE, PROBLEM_MEDIA_TYPE } from './media-type.js';
 
 const SPACE = 0x20;
+const COLON = 0x3a;
+const LINE_FEED = 0x0a;
+/** Writes of server-sent events are filled to multiples of this many bytes (PROTOCOL §4, Padding). */
+const EVENT_UNIT = 128;
 
 /**
  * The Padmé length of `length` bytes (Nikitin et al., "Reducing Metadata Leakage from Encrypted Files and
@@ -27,4 +31,17 @@ export function padJson(json: Uint8Array, padding: boolean): Uint8Array {
   const padded = new Uint8Array(length).fill(SPACE);
   padded.set(json);
   return padded;
+}
+
+/** Whole lines of server-sent events, filled to the next multiple of 128 bytes by a comment line, which parsers ignore. */
+export function fillEvents(lines: Uint8Array): Uint8Array {
+  let length = Math.ceil(lines.length / EVENT_UNIT) * EVENT_UNIT;
+  if (length === lines.length) return lines;
+  // The shortest comment line is a colon and a line feed.
+  if (length - lines.length < 2) length += EVENT_UNIT;
+  const filled = new Uint8Array(length).fill(SPACE);
+  filled.set(lines);
+  filled[lines.length] = COLON;
+  filled[length - 1] = LINE_FEED;
+  return filled;
 }

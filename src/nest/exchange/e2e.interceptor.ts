@@ -1,6 +1,7 @@
 import { Inject, Injectable, type CallHandler, type ExecutionContext, type NestInterceptor } from '@nestjs/common';
-import type { Observable } from 'rxjs';
+import { tap, type Observable } from 'rxjs';
 import { Exchange } from './exchange.js';
+import { SSE } from '../routes/nest-metadata.js';
 import { RouteTable } from '../routes/route-table.js';
 
 /**
@@ -16,10 +17,12 @@ export class E2eInterceptor implements NestInterceptor {
 
   async intercept(context: ExecutionContext, next: CallHandler): Promise<Observable<unknown>> {
     const sealing = this.routes.sealingOf(context);
-    if (sealing) {
-      const http = context.switchToHttp();
-      await this.exchange.enter(http.getRequest(), http.getResponse(), sealing);
-    }
-    return next.handle();
+    if (!sealing) return next.handle();
+    const http = context.switchToHttp();
+    const response = http.getResponse<object>();
+    await this.exchange.enter(http.getRequest(), response, sealing);
+    // Of a stream of events Nest itself makes an event of the error, and then an end.
+    if (Reflect.hasMetadata(SSE, context.getHandler())) return next.handle();
+    return next.handle().pipe(tap({ error: () => this.exchange.fail(response) }));
   }
 }

@@ -11,14 +11,15 @@ import { E2E_EVENTS, E2E_KEYS } from '../options/e2e.options.js';
 import { PLAIN, type Sealing } from '../routes/encrypted.decorator.js';
 import { rawRequest, rawResponse, stateOf, type Arrival, type ExchangeState } from '../request/exchange-state.js';
 import { findMessage, hasBodyBeside, isSealed, mayCarry, type FoundMessage } from './incoming.js';
-import { afterBody, openRequestBody } from './request-body.js';
+import { isShort } from './sealed-answer.js';
+import { openRequestBody } from './request-body.js';
 import { ignoreConditions, posesAsSealedQuery, present, type DecodingOptions } from './plain-request.js';
 import type { KeyService } from '../keys/key.service.js';
 import { RateLimitedLogger } from '../request/rate-limited-logger.js';
-import { ResponseCapture, type PlainAnswer } from '../request/response-capture.js';
+import { ResponseCapture, type PlainAnswer, type Sealed } from '../request/response-capture.js';
 import type { WireAnswer } from '../request/response-door.js';
-import { HEAD_REFUSED, problemAnswer, unchangedAnswer, withheldAnswer } from './sealed-answer.js';
-import { asPlainAnswer, BROKEN, extraHeaders, sealAnswer, WITHHELD } from './sealed-answer.js';
+import { AnswerSealer } from './answer-sealer.js';
+import { BROKEN, HEAD_REFUSED, problemAnswer, unchangedAnswer, WITHHELD, withheldAnswer } from './constant-answers.js';
 
 /**
  * One request's way through: its message is opened and put before the application, and whatever answers it is sealed.
@@ -33,11 +34,15 @@ export class Exchange {
   /** Set when the application starts: how this platform's requests are read. */
   decoding: DecodingOptions | undefined;
 
+  readonly #sealer: AnswerSealer;
+
   constructor(
     @Inject(E2E_KEYS) private readonly keys: KeyService,
     @Inject(RequestTracker) private readonly tracker: RequestTracker,
     @Inject(E2E_EVENTS) private readonly events: E2eEvents,
-  ) {}
+  ) {
+    this.#sealer = new AnswerSealer(keys.options, events, this.#logger);
+  }
 
   /**
    * First of all. What comes sealed, and a handshake, is answered in time, whatever hangs before its opening; and of what
@@ -125,17 +130,28 @@ export class Exchange {
     return new E2eException(problem);
   }
 
+  /** Notes that what answers a request failed: of an answer that had begun, no end is one, whoever gives it. */
+  fail(response: object): void {
+    const { req } = rawResponse(response) as { req?: IncomingMessage };
+    if (req) stateOf(req).capture?.fail();
+  }
+
   /** Takes the response over, once: of two modules whose applications are mounted in one another, for the inner one. */
   #capture(raw: IncomingMessage, response: ServerResponse): ResponseCapture {
     const state = stateOf(raw);
-    const transform = (answer: PlainAnswer) =>
-      state.settled ??
-      (isSealed(raw) ? this.#answerUnopened(raw, response, answer) : this.#answerPlain(raw, response, answer));
+    const transform = (answer: PlainAnswer) => {
+      // A session's middleware writes the last byte of a whole answer once its store has the session.
+      if (answer.isPartial && (state.settled || !isSealed(raw) || isShort(answer))) return undefined;
+      if (state.settled) return state.settled;
+      return isSealed(raw) ? this.#answerUnopened(raw, response, answer) : this.#answerPlain(raw, response, answer);
+    };
     if (state.capture && !state.seal) state.capture.transform = transform;
     return (state.capture ??= new ResponseCapture(response, {
       transform,
       timeout: this.keys.options.storeTimeout,
       maxCollected: this.keys.options.maxBodySize,
+      mayPause: () => state.framed === undefined || state.framed.hasEnded,
+      onStream: () => undefined,
       isSealed: (name) => this.keys.options.sealedHeaders.response.includes(name),
       onBreak: () => this.#log.say('error', BROKEN),
     }));
@@ -145,7 +161,7 @@ export class Exchange {
    * What answers a sealed request before its message was opened, be it middleware, a hook, or the platform itself where no
    * route is: the message is opened for it. Where that cannot be, nothing leaves but the status.
    */
-  async #answerUnopened(raw: IncomingMessage, response: ServerResponse, answer: PlainAnswer): Promise<WireAnswer> {
+  async #answerUnopened(raw: IncomingMessage, response: ServerResponse, answer: PlainAnswer): Promise<Sealed> {
     const state = stateOf(raw);
     const request = state.request ?? raw;
     try {
@@ -166,7 +182,7 @@ export class Exchange {
   }
 
   /** What answers a handshake before its controller does: as it is, but busy where the store of the session fails. */
-  #answerPlain(raw: IncomingMessage, response: ServerResponse, answer: PlainAnswer): WireAnswer {
+  #answerPlain(raw: IncomingMessage, response: ServerResponse, answer: PlainAnswer): Sealed {
     const state = stateOf(raw);
     const isBusy = answer.status >= 500 && this.keys.findSession(state.request ?? raw) === undefined;
     if (isBusy) this.refuse(raw, response, new E2eProblem('busy'));
@@ -221,7 +237,7 @@ export class Exchange {
     if (!mayPass) throw new E2eProblem('message-rejected', { step: 'headers' });
 
     // From here on every answer is sealed, the refusals of the next step among them.
-    state.seal = afterBody(state, (answer) => this.#seal(state, message, answer));
+    state.seal = this.#sealer.for(message, state);
     this.#capture(raw, rawResponse(response)).take(state.seal);
     await channels.admit(session.ref?.id, message, this.tracker.of(raw).at);
     state.message = message;
@@ -230,30 +246,5 @@ export class Exchange {
     const ms = performance.now() - from;
     this.events.emit({ type: 'opened', kind: channel.kind, way: header.alg, bytes: plaintext.length, ms });
     return message;
-  }
-
-  /** Whatever goes wrong while sealing, no plaintext leaves. */
-  #seal({ refusal, settled, framed }: ExchangeState, message: OpenedMessage, answer: PlainAnswer): WireAnswer {
-    const plain = settled ? asPlainAnswer(settled) : answer;
-    const from = performance.now();
-    try {
-      const { wire, flaw } = sealAnswer(message, plain, {
-        padding: this.keys.options.padding,
-        isEarly: framed !== undefined && !framed.hasEnded,
-        sealedHeaders: this.keys.options.sealedHeaders.response,
-      });
-      if (flaw !== undefined) {
-        this.#logger.error(`A sealed ${message.header.method} request was answered with an error. ${flaw}`);
-      }
-      const ms = performance.now() - from;
-      this.events.emit({ type: 'sealed', status: plain.status, bytes: plain.body.length, ms });
-      return refusal ? { ...wire, headers: { ...extraHeaders(refusal), ...wire.headers } } : wire;
-    } catch {
-      // The cause may hold plaintext.
-      this.#logger.error(
-        `The answer to a sealed ${message.header.method} request could not be sealed, and was withheld.`,
-      );
-      return withheldAnswer(500);
-    }
   }
 }

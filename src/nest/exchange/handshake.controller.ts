@@ -10,7 +10,7 @@ import { Exchange } from './exchange.js';
 import { rawRequest } from '../request/exchange-state.js';
 import type { KeyService } from '../keys/key.service.js';
 import type { WireAnswer } from '../request/response-door.js';
-import { NO_STORE } from './sealed-answer.js';
+import { NO_STORE } from './constant-answers.js';
 
 /** What Express' response and Fastify's reply have in common. */
 interface Reply {

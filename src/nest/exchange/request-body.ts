@@ -3,8 +3,7 @@ import type { E2eProblem } from '../../protocol/problem.js';
 import { rawRequest, rawResponse, type ExchangeState } from '../request/exchange-state.js';
 import { openFramedBody, type FramedBody } from '../request/framed-body.js';
 import { linger } from '../request/linger.js';
-import type { PlainAnswer } from '../request/response-capture.js';
-import type { WireAnswer } from '../request/response-door.js';
+import type { PlainAnswer, Sealed } from '../request/response-capture.js';
 
 /** How long a body that broke waits for the application's answer. */
 const UNANSWERED_MS = 5000;
@@ -46,8 +45,8 @@ export function openRequestBody(
 /** Seals a success only after the body's end (PROTOCOL §6): what the client sent may still turn out broken. */
 export function afterBody(
   state: ExchangeState,
-  seal: (answer: PlainAnswer) => WireAnswer,
-): (answer: PlainAnswer) => WireAnswer | Promise<WireAnswer> {
+  seal: (answer: PlainAnswer) => Sealed,
+): (answer: PlainAnswer) => Sealed | Promise<Sealed> {
   return (answer) => {
     const { framed, refusal } = state;
     if (!framed || framed.hasEnded || refusal || answer.status >= 400) return seal(answer);

@@ -1,40 +1,40 @@
 import { STATUS_CODES, type OutgoingHttpHeader } from 'node:http';
 import type { OpenedMessage } from '../../channel/message.js';
 import { nowInSeconds } from '../../channel/channels.js';
+import { framesLength, MAX_FRAME_BYTES } from '../../protocol/frames.js';
 import { utf8 } from '../../protocol/json.js';
-import { isMediaType, JSON_MEDIA_TYPE, OCTETS_MEDIA_TYPE } from '../../protocol/media-type.js';
+import {
+  essence,
+  EVENTS_MEDIA_TYPE,
+  isJson,
+  isMediaType,
+  JSON_MEDIA_TYPE,
+  OCTETS_MEDIA_TYPE,
+  STREAM_MEDIA_TYPE,
+} from '../../protocol/media-type.js';
 import { MESSAGE_MEDIA_TYPE } from '../../protocol/message.js';
 import type { HeaderField } from '../../protocol/meta.js';
-import { PROBLEM_MEDIA_TYPE, type E2eProblem } from '../../protocol/problem.js';
-import type { PlainAnswer } from '../request/response-capture.js';
+import { FrameWriter } from '../request/frame-writer.js';
+import type { PlainAnswer, Sealed } from '../request/response-capture.js';
 import type { WireAnswer } from '../request/response-door.js';
+import type { WireStream } from '../request/response-stream.js';
+import { NO_STORE } from './constant-answers.js';
 
-export const NO_STORE = { 'Cache-Control': 'no-store, no-transform' } as const;
 const EMPTY = new Uint8Array(0);
-const SEALED_HEADERS = { 'Content-Type': MESSAGE_MEDIA_TYPE, ...NO_STORE };
-
-/** A problem in the clear: the same bytes and headers for the same problem, whatever its cause. */
-export function problemAnswer(problem: E2eProblem): WireAnswer {
-  return {
-    status: problem.status,
-    headers: { 'Content-Type': PROBLEM_MEDIA_TYPE, ...NO_STORE, ...extraHeaders(problem) },
-    body: JSON.stringify(problem),
-  };
-}
-
-/** What leaves in the clear as the application's own answer would, to be sealed like any other. */
-export function asPlainAnswer({ status, headers, body }: WireAnswer): PlainAnswer {
-  const lowered = Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
-  return { status, headers: lowered, body: typeof body === 'string' ? utf8(body) : body };
-}
+const MESSAGE_HEADERS = { 'Content-Type': MESSAGE_MEDIA_TYPE, ...NO_STORE };
+/** Proxies are asked to pass a stream on as it comes: nginx by the one, others by RFC-to-be "Incremental HTTP Messages". */
+const STREAM_HEADERS = {
+  'Content-Type': STREAM_MEDIA_TYPE,
+  ...NO_STORE,
+  'X-Accel-Buffering': 'no',
+  Incremental: '?1',
+};
 
 /**
- * What leaves in place of an answer to a sealed request whose message was not opened, as middleware and hooks give it:
- * the status of an error, and no word of it.
+ * From this many bytes on a whole answer leaves in frames as well: no base64, and no copy of the whole. Below it, the
+ * second key that a stream needs costs more than base64 does.
  */
-export function withheldAnswer(status: number): WireAnswer {
-  return { status: status >= 400 && status <= 599 ? status : 500, headers: NO_STORE, body: '' };
-}
+export const FRAMES_FROM_BYTES = 32_768;
 
 export interface SealingOptions {
   readonly padding: boolean;
@@ -45,20 +45,23 @@ export interface SealingOptions {
 }
 
 export interface SealedAnswer {
-  readonly wire: WireAnswer;
+  readonly wire: Sealed;
   /** Why the application's answer could not be sealed, and this is a sealed error in its place. */
   readonly flaw?: string | undefined;
 }
 
 /**
- * The application's answer, sealed (PROTOCOL §4): its status, media type and location inside, and outside nothing that
- * tells of them. What cannot be sealed becomes a sealed error that says what to do.
+ * The application's answer, sealed (PROTOCOL §4, §6): its status, media type and location inside, and outside nothing
+ * that tells of them. What is whole is one message, what comes in pieces a stream. What cannot be sealed becomes a sealed
+ * error that says what to do.
  */
 export function sealAnswer(message: OpenedMessage, answer: PlainAnswer, options: SealingOptions): SealedAnswer {
   const flaw = flawOf(answer);
   if (flaw) return sealError(message, flaw, options);
   try {
-    return { wire: sealed(message, answer, options) };
+    if (goesInFrames(message, answer, options)) return { wire: sealedStream(message, answer, options) };
+    const mustCollect = answer.isPartial && allowsBody(answer.status);
+    return { wire: mustCollect ? undefined : sealedMessage(message, answer, options) };
   } catch (error) {
     if (error instanceof RangeError) return sealError(message, { status: 500, message: HEADERS }, options);
     throw error;
@@ -69,28 +72,62 @@ function sealError(message: OpenedMessage, flaw: Flaw, options: SealingOptions):
   const { status } = flaw;
   const body = utf8(JSON.stringify({ statusCode: status, error: STATUS_CODES[status], message: flaw.message }));
   return {
-    wire: sealed(message, { status, headers: { 'content-type': JSON_MEDIA_TYPE }, body }, options),
+    wire: sealedMessage(message, { status, headers: { 'content-type': JSON_MEDIA_TYPE }, body }, options),
     flaw: flaw.message,
   };
 }
 
-function sealed(
-  message: OpenedMessage,
-  { status, headers, body }: PlainAnswer,
-  { padding, sealedHeaders, isEarly }: SealingOptions,
-): WireAnswer {
+/** The plain way has no frames. JSON that is padded stays in one message, where padding hides its length. */
+function goesInFrames(
+  { header }: OpenedMessage,
+  { status, headers, body, isPartial = false }: PlainAnswer,
+  { padding }: SealingOptions,
+): boolean {
+  if (header.alg !== 'dir' || !allowsBody(status)) return false;
+  if (isPartial) return true;
+  return body.length > FRAMES_FROM_BYTES && !(padding && isJson(headerText(headers['content-type']) ?? ''));
+}
+
+function sealedMessage(message: OpenedMessage, answer: PlainAnswer, options: SealingOptions): WireAnswer {
+  const { status, headers, body } = answer;
   const plaintext = allowsBody(status) ? body : EMPTY;
   const text = message.seal({
-    status,
-    cty: plaintext.length > 0 ? (headerText(headers['content-type']) ?? OCTETS_MEDIA_TYPE) : undefined,
-    headers: sealedHeaders.flatMap((name) => fieldOf(name, headers[name])),
-    iat: nowInSeconds(),
+    ...factsOf(answer, options),
+    cty: plaintext.length > 0 ? mediaTypeOf(headers) : undefined,
     plaintext,
-    padding,
-    ...(isEarly && { early: true as const }),
+    padding: options.padding,
   });
   // As bytes, since a compact JWE is ASCII: whoever takes it for a string measures and encodes it as UTF-8, twice.
-  return { status: wireStatus(status), headers: SEALED_HEADERS, body: Buffer.from(text, 'latin1') };
+  return { status: wireStatus(status), headers: MESSAGE_HEADERS, body: Buffer.from(text, 'latin1') };
+}
+
+function sealedStream(message: OpenedMessage, answer: PlainAnswer, options: SealingOptions): WireStream {
+  const { status, headers, body, isPartial } = answer;
+  const cty = mediaTypeOf(headers);
+  const fillsEvents = options.padding && essence(cty) === EVENTS_MEDIA_TYPE;
+  const said = isPartial ? contentLengthOf(headers) : body.length;
+  const length = fillsEvents ? undefined : said;
+  // Then every frame but the last can be full without anything being held back.
+  const isFull = length !== undefined && body.length >= Math.min(length, MAX_FRAME_BYTES);
+  const { head, frames } = message.sealHead({ ...factsOf(answer, options), cty, length, padding: options.padding });
+  const start = Buffer.from(`${head}\n`, 'latin1');
+  return {
+    status: wireStatus(status),
+    headers: STREAM_HEADERS,
+    length: isFull ? start.length + framesLength(length) : undefined,
+    start,
+    writer: new FrameWriter(frames, { length, isFull, fillsEvents }),
+  };
+}
+
+/** What an answer says of itself beside its body. */
+function factsOf({ status, headers }: PlainAnswer, { sealedHeaders, isEarly }: SealingOptions) {
+  return {
+    status,
+    headers: sealedHeaders.flatMap((name) => fieldOf(name, headers[name])),
+    iat: nowInSeconds(),
+    ...(isEarly && { early: true as const }),
+  };
 }
 
 interface Flaw {
@@ -99,20 +136,20 @@ interface Flaw {
 }
 
 /** Why an answer cannot be sealed, in a sentence for whoever wrote the route; `undefined` where it can. */
-function flawOf({ headers, body, status, isTooLong }: PlainAnswer): Flaw | undefined {
+function flawOf({ headers, body, status, isTooLong, isPartial }: PlainAnswer): Flaw | undefined {
   if (isTooLong) return { status: 501, message: TOO_LONG };
   const encoding = headerText(headers['content-encoding']);
   const contentType = headerText(headers['content-type']);
   if (encoding !== undefined && encoding !== 'identity') return { status: 500, message: COMPRESSED };
-  if (body.length > 0 && contentType !== undefined && !isMediaType(contentType)) {
+  if ((isPartial || body.length > 0) && contentType !== undefined && !isMediaType(contentType)) {
     return { status: 500, message: NO_MEDIA_TYPE };
   }
   return status < 200 || status > 599 ? { status: 500, message: NO_STATUS } : undefined;
 }
 
 const TOO_LONG =
-  'This route writes its answer in pieces, which are collected up to maxBodySize, and wrote more: send less at once, ' +
-  'or mark the route @Plain() and call it by plain fetch.';
+  'This route answers a message in the plain way (RSA-OAEP-256), which has no frames, in pieces that are together longer ' +
+  'than maxBodySize: send less at once, or call the route under "dir".';
 const COMPRESSED = 'This route compressed its answer, which cannot be sealed: return it uncompressed.';
 const NO_MEDIA_TYPE =
   'This Content-Type cannot be sealed: it must be a full media type, without a parameter twice, and with no charset but ' +
@@ -132,6 +169,22 @@ function allowsBody(status: number): boolean {
   return status !== 204 && status !== 205 && status !== 304;
 }
 
+function mediaTypeOf(headers: PlainAnswer['headers']): string {
+  return headerText(headers['content-type']) ?? OCTETS_MEDIA_TYPE;
+}
+
+/** The length that the application says its body has; `undefined` for none, and for what is no length. */
+function contentLengthOf(headers: PlainAnswer['headers']): number | undefined {
+  const text = headerText(headers['content-length']);
+  const length = text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : undefined;
+  return length !== undefined && headers['transfer-encoding'] === undefined ? length : undefined;
+}
+
+/** Whether an answer says that its body is no longer than what leaves in one message. */
+export function isShort({ headers }: PlainAnswer): boolean {
+  return (contentLengthOf(headers) ?? Infinity) <= FRAMES_FROM_BYTES;
+}
+
 /** A field as it travels inside. */
 function fieldOf(name: string, value: OutgoingHttpHeader | undefined): HeaderField[] {
   const text = headerText(value);
@@ -142,26 +195,3 @@ function fieldOf(name: string, value: OutgoingHttpHeader | undefined): HeaderFie
 function headerText(value: OutgoingHttpHeader | undefined): string | undefined {
   return value === undefined ? undefined : [value].flat().join(', ').trim();
 }
-
-/** When to try again; and of a body over its limit, that the rest of it will not be read. */
-export function extraHeaders({ code, retryAfter }: E2eProblem): Record<string, string> {
-  if (code === 'too-large') return { Connection: 'close' };
-  return retryAfter === undefined ? {} : { 'Retry-After': String(retryAfter) };
-}
-
-/** An answer that leaves as the application meant it. */
-export function unchangedAnswer({ status, headers, body }: PlainAnswer): WireAnswer {
-  const isOne = (value: unknown) => typeof value === 'string' || typeof value === 'number';
-  const kept = Object.entries(headers).filter(([, value]) => isOne(value)) as [string, string | number][];
-  return { status, headers: Object.fromEntries(kept), body };
-}
-
-/** HEAD on a sealed route: its answer has no body to seal. */
-export const HEAD_REFUSED: WireAnswer = { status: 405, headers: { Allow: 'GET', ...NO_STORE }, body: '' };
-
-export const WITHHELD =
-  'An answer to a sealed request was withheld, all but its status: it came from middleware or a hook that runs before the ' +
-  'message can be opened, so it could not be sealed.';
-export const BROKEN =
-  'The connection of a sealed request was closed before its answer was sent: middleware or a hook threw while the sealed ' +
-  'answer was written, or changed it, or wrote something else in its place.';

@@ -155,6 +155,7 @@ export class E2eModule extends ConfigurableModuleClass implements NestModule, On
       putBody: (request, response, body) => platform.putBody(request, response, body),
       putStream: (request, response) => platform.putStream(request, response),
     };
+    failOnEnd(httpAdapter, (response) => this.exchange.fail(response));
     keepFirst(this.config, 'getGlobalGuards', this.guard);
     keepFirst(this.config, 'getGlobalInterceptors', this.interceptor);
     // Nest registers the routes once every module is configured.
@@ -216,6 +217,15 @@ function keepFirst<Name extends 'getGlobalGuards' | 'getGlobalInterceptors'>(
     if (all[0] !== ours) all.splice(0, all.length, ours, ...all.filter((each) => each !== ours));
     return all;
   }) as ApplicationConfig[Name];
+}
+
+/** Nest ends a response by its adapter where it failed after it had begun, as if it were whole. */
+function failOnEnd(adapter: HttpServer, fail: (response: object) => void): void {
+  const end = adapter.end.bind(adapter);
+  adapter.end = (response: object, message?: string) => {
+    fail(response);
+    return end(response, message) as unknown;
+  };
 }
 
 const MODULE_SESSION_ON_FASTIFY =

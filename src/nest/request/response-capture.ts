@@ -1,7 +1,10 @@
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
+import { PipedSources } from './piped-sources.js';
 import { ResponseDoor, type DoorOptions, type WireAnswer } from './response-door.js';
+import { ResponseStream, type WireStream } from './response-stream.js';
 import {
   bytesOf,
+  callbackOf,
   keepHead,
   replaceMethods,
   withoutEffect,
@@ -9,24 +12,41 @@ import {
   type ResponseMethod,
 } from './response-methods.js';
 
+type Callback = () => void;
+
+const NO_BYTES = new Uint8Array(0);
+
 /** An answer as the application means it. */
 export interface PlainAnswer {
   readonly status: number;
   /** By their names in lower case. */
   readonly headers: Readonly<OutgoingHttpHeaders>;
+  /** All of it; or what is written first. */
   readonly body: Uint8Array;
-  /** The application wrote more pieces than may be collected: `body` is not the whole. */
+  /** The application writes it in pieces, and this is not the last. */
+  readonly isPartial?: boolean;
+  /** It was collected, and is more than may be: `body` is not the whole. */
   readonly isTooLong?: boolean;
 }
 
-/** What leaves in place of the application's answer; later, where its message has to be opened first. */
-export type Transform = (answer: PlainAnswer) => WireAnswer | Promise<WireAnswer>;
+/** What leaves in place of the application's answer: whole, in frames, or nothing before the rest was collected. */
+export type Sealed = WireAnswer | WireStream | undefined;
+
+/** Makes that; later, where its message has to be opened first, or its request's body has to end. */
+export type Transform = (answer: PlainAnswer) => Sealed | Promise<Sealed>;
 
 export interface CaptureOptions extends DoorOptions {
   readonly transform: Transform;
   /** Bytes that are collected of an answer in pieces. */
   readonly maxCollected: number;
+  /** Whether the application may be paused while `transform` takes its time. */
+  readonly mayPause: () => boolean;
+  /** Told of each answer in frames, as it begins. */
+  readonly onStream: (stream: ResponseStream) => void;
 }
+
+/** Bytes that are held back while an answer in pieces cannot begin, of an application that may not be paused. */
+const MAX_HELD = 16 * 2 ** 20;
 
 /**
  * Takes over a response, so that only what `transform` makes of the application's answer leaves. It makes no difference
@@ -35,23 +55,37 @@ export interface CaptureOptions extends DoorOptions {
  * It stands at two levels. The door is put on the response when the request arrives, beneath all middleware. The desk is
  * put on top when the message is opened, so that middleware which wraps the response (sessions, compression, loggers) sees
  * sealed bytes alone. The application is heard at both: middleware may answer by the methods that it found.
+ *
+ * What comes by `end` alone is whole. What is written before becomes a stream with the first write; what comes while that
+ * cannot begin yet is held.
  */
 export class ResponseCapture {
   /** What becomes of the application's answer. */
   transform: Transform;
   readonly #response: ServerResponse;
-  readonly #maxCollected: number;
+  readonly #options: CaptureOptions;
   readonly #door: ResponseDoor;
+  readonly #sources: PipedSources;
   #hasDesk = false;
-  #collected: Uint8Array[] = [];
+  /**
+   * - `hearing`: the application has written nothing, or it is collected;
+   * - `held`: its answer has begun, or is whole, and cannot leave yet;
+   * - `streaming`: what it writes leaves in frames;
+   * - `over`: what else it writes is dropped.
+   */
+  #state: 'hearing' | 'held' | 'streaming' | 'over' = 'hearing';
+  #isCollecting = false;
+  #pieces: Uint8Array[] = [];
   #length = 0;
-  /** Whether the answer is whole. What else is written is dropped, also while its message is still being opened. */
-  #isWhole = false;
+  #hasEnded = false;
+  #hasFailed = false;
+  #stream: ResponseStream | undefined;
 
   constructor(response: ServerResponse, options: CaptureOptions) {
     this.transform = options.transform;
     this.#response = response;
-    this.#maxCollected = options.maxCollected;
+    this.#options = options;
+    this.#sources = new PipedSources(response);
     this.#door = new ResponseDoor(response, options, (...call) => this.#hear(...call));
   }
 
@@ -71,7 +105,7 @@ export class ResponseCapture {
       });
     }
     // Express hashes each body for an ETag unless there is one; this one is taken off again.
-    if (!this.#isWhole) this.#response.setHeader('ETag', '"sealed"');
+    if (this.#state === 'hearing') this.#response.setHeader('ETag', '"sealed"');
   }
 
   /** Lets the response go: what the application writes from here on leaves as it is. */
@@ -80,45 +114,144 @@ export class ResponseCapture {
     if (this.released) this.#response.removeHeader('ETag');
   }
 
-  /** @param beneath what is beneath the level at which the application was heard: there its sealed answer goes on. */
-  #hear(beneath: Beneath, name: ResponseMethod, args: unknown[]): unknown {
-    if (this.#isWhole || this.#door.state !== 'shut') return withoutEffect(this.#response, name, args);
-    if (name === 'writeHead') keepHead(this.#response, args);
-    if (name === 'write' || name === 'end') {
-      const bytes = bytesOf(args);
-      this.#length += bytes.length;
-      if (bytes.length > 0) this.#collected.push(bytes);
-      // What comes in one piece is whole, however long it is.
-      const isTooLong = this.#length > this.#maxCollected && this.#collected.length > 1;
-      if (name === 'end' || isTooLong) this.#finish(beneath, isTooLong);
-    }
-    return withoutEffect(this.#response, name, args);
+  /** The application failed: an answer that it had begun is not whole, and what was collected of one is not part of it. */
+  fail(): void {
+    if (this.#state === 'held' || this.#state === 'streaming') this.#hasFailed = true;
+    else if (!this.#hasEnded) [this.#pieces, this.#length] = [[], 0];
   }
 
-  #finish(beneath: Beneath, isTooLong: boolean): void {
+  /** @param beneath what is beneath the level at which the application was heard: there its sealed answer goes on. */
+  #hear(beneath: Beneath, name: ResponseMethod, args: unknown[]): unknown {
+    const isHeard = this.#state === 'streaming' || (this.#state !== 'over' && this.#door.state === 'shut');
+    if (!isHeard) return withoutEffect(this.#response, name, args);
+    if (name === 'writeHead') keepHead(this.#response, args);
+    if (name === 'flushHeaders' && this.#state === 'hearing') this.#begin(beneath, NO_BYTES);
+    if (name === 'write') return this.#write(beneath, bytesOf(args), callbackOf(args));
+    if (name === 'end') this.#end(beneath, bytesOf(args), callbackOf(args));
+    return this.#response;
+  }
+
+  #write(beneath: Beneath, bytes: Uint8Array, callback: Callback | undefined): boolean {
+    if (this.#state === 'hearing' && !this.#isCollecting) this.#begin(beneath, bytes);
+    if (this.#state === 'streaming') return this.#stream!.write(bytes, callback);
+    if (callback) process.nextTick(callback);
+    if (this.#state === 'over' || this.#hasEnded) return true;
+    this.#keep(bytes);
+    if (this.#state === 'held') return this.#holdMore();
+    // What comes in one piece is whole, however long it is.
+    const isTooLong = this.#length > this.#options.maxCollected && this.#pieces.length > 1;
+    if (isTooLong) this.#finish(beneath, { isTooLong });
+    return true;
+  }
+
+  #end(beneath: Beneath, bytes: Uint8Array, callback: Callback | undefined): void {
+    if (this.#state === 'streaming') {
+      this.#endStream(bytes, callback);
+      return;
+    }
+    if (callback) process.nextTick(callback);
+    if (this.#hasEnded) return;
+    this.#keep(bytes);
+    this.#hasEnded = true;
+    if (this.#state === 'hearing') this.#finish(beneath);
+    else if (this.#state === 'held') pretend(this.#response, 'writableEnded');
+  }
+
+  #keep(bytes: Uint8Array): void {
+    this.#length += bytes.length;
+    if (bytes.length > 0) this.#pieces.push(bytes);
+  }
+
+  /** Who may be paused writes on when the answer begins; of who may not, as much is held as there is room for. */
+  #holdMore(): boolean {
+    if (this.#options.mayPause()) return false;
+    if (this.#length > MAX_HELD) this.#door.break();
+    return true;
+  }
+
+  #begin(beneath: Beneath, body: Uint8Array): void {
+    this.#isCollecting = !this.#leave(beneath, { body, isPartial: true });
+  }
+
+  #finish(beneath: Beneath, more: Pick<PlainAnswer, 'isTooLong'> = {}): void {
+    const body = this.#pieces.length === 1 ? this.#pieces[0]! : Buffer.concat(this.#pieces);
+    this.#pieces = [];
+    this.#leave(beneath, { body, ...more });
+  }
+
+  /** @returns whether an answer leaves, now or later; not where it has to be collected first. */
+  #leave(beneath: Beneath, answer: Omit<PlainAnswer, 'status' | 'headers'>): boolean {
     const { statusCode: status } = this.#response;
-    const body = this.#collected.length === 1 ? this.#collected[0]! : Buffer.concat(this.#collected);
-    this.#collected = [];
-    this.#isWhole = true;
-    let wire: WireAnswer | Promise<WireAnswer>;
+    let sealed: Sealed | Promise<Sealed>;
     try {
-      wire = this.transform({ status, headers: this.#response.getHeaders(), body, isTooLong });
+      sealed = this.transform({ status, headers: this.#response.getHeaders(), ...answer });
     } catch (error) {
       this.#door.break();
       throw error;
     }
-    if (wire instanceof Promise) this.#leaveLater(beneath, wire);
-    else this.#door.leave(beneath, wire);
+    if (sealed instanceof Promise) this.#leaveLater(beneath, answer, sealed);
+    else return this.#leaveNow(beneath, answer, sealed);
+    return true;
   }
 
-  /** Until then the response says that it has ended, so that whoever asks runs no further handler. */
-  #leaveLater(beneath: Beneath, wire: Promise<WireAnswer>): void {
-    const said = ['headersSent', 'writableEnded'];
-    for (const name of said) Object.defineProperty(this.#response, name, { value: true, configurable: true });
-    wire
-      .finally(() => said.forEach((name) => Reflect.deleteProperty(this.#response, name)))
-      .then((answer) => this.#door.leave(beneath, answer))
+  #leaveNow(
+    beneath: Beneath,
+    { body, isPartial = false }: Pick<PlainAnswer, 'body' | 'isPartial'>,
+    sealed: Sealed,
+  ): boolean {
+    if (!sealed) return false;
+    if (!('writer' in sealed)) {
+      this.#state = 'over';
+      this.#pieces = [];
+      this.#door.leave(beneath, sealed);
+      return true;
+    }
+    this.#state = 'streaming';
+    this.#stream = new ResponseStream(this.#response, this.#door, beneath, sealed);
+    this.#options.onStream(this.#stream);
+    if (!isPartial) this.#stream.end(body);
+    return true;
+  }
+
+  /** Until then the response says that it has begun, or ended, so that whoever asks runs no further handler. */
+  #leaveLater(beneath: Beneath, answer: Omit<PlainAnswer, 'status' | 'headers'>, later: Promise<Sealed>): void {
+    this.#state = 'held';
+    this.#hasEnded = !answer.isPartial;
+    pretend(this.#response, 'headersSent');
+    if (this.#hasEnded) pretend(this.#response, 'writableEnded');
+    later
+      .finally(() => ['headersSent', 'writableEnded'].forEach((name) => Reflect.deleteProperty(this.#response, name)))
+      .then((sealed) => {
+        if (this.#door.state !== 'shut') return;
+        if (!this.#leaveNow(beneath, answer, sealed)) this.#goOnCollecting(beneath);
+        else if (answer.isPartial && this.#state === 'streaming') this.#writeHeld();
+      })
       // The application hears of it by the log alone: the call that it made has returned.
       .catch(() => this.#door.break());
   }
+
+  #goOnCollecting(beneath: Beneath): void {
+    this.#state = 'hearing';
+    this.#isCollecting = true;
+    if (this.#hasEnded) this.#finish(beneath);
+    else this.#response.emit('drain');
+  }
+
+  #writeHeld(): void {
+    const pieces = this.#pieces;
+    this.#pieces = [];
+    const last = this.#hasEnded ? Buffer.concat(pieces) : undefined;
+    if (last) return this.#endStream(last, undefined);
+    for (const piece of pieces) this.#stream!.write(piece);
+    if (!this.#response.writableNeedDrain) this.#response.emit('drain');
+  }
+
+  #endStream(bytes: Uint8Array, callback: Callback | undefined): void {
+    if (this.#hasFailed || this.#sources.haveFailed) this.#stream!.fail();
+    this.#stream!.end(bytes, callback);
+  }
+}
+
+function pretend(response: ServerResponse, name: 'headersSent' | 'writableEnded'): void {
+  Object.defineProperty(response, name, { value: true, configurable: true });
 }

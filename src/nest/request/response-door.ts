@@ -12,10 +12,16 @@ import {
   type ResponseMethod,
 } from './response-methods.js';
 
-/** An answer as it leaves. */
-export interface WireAnswer {
+/** The head of an answer as it leaves. */
+export interface WireHead {
   readonly status: number;
   readonly headers: Readonly<Record<string, string | number>>;
+  /** Of the body, in bytes, where it is known before the body is. */
+  readonly length?: number | undefined;
+}
+
+/** An answer as it leaves, whole. */
+export interface WireAnswer extends Omit<WireHead, 'length'> {
   readonly body: Uint8Array | string;
 }
 
@@ -36,8 +42,8 @@ const EMPTY = new Uint8Array(0);
  *     shut ──▶ leaving      shut ◀──▶ open      shut, leaving ──▶ broken
  *
  * - `shut`: nothing leaves. Who writes is heard by the capture.
- * - `leaving`: the bytes of the sealed answer pass, each once and in their order, and no others. Status and headers are the
- *   sealed answer's, whatever the application and its middleware made of them.
+ * - `leaving`: the bytes of the sealed answer pass, each once and in their order, and no others; and its end, once all of
+ *   them have. Status and headers are the sealed answer's, whatever the application and its middleware made of them.
  * - `open`: everything passes, as the route answers in the clear.
  * - `broken`: something failed, or wrote other bytes. The connection is destroyed, and nothing passes any more.
  */
@@ -47,9 +53,13 @@ export class ResponseDoor {
   readonly #beneath: Beneath;
   readonly #isHttp2: boolean;
   #state: 'shut' | 'leaving' | 'open' | 'broken' = 'shut';
-  #wire: WireAnswer | undefined;
-  /** The sealed bytes that have not passed yet, and those that Node is just writing: HTTP/2's `end` gives them to `write`. */
-  #expected: Uint8Array = EMPTY;
+  #head: WireHead | undefined;
+  /** What is given the sealed bytes first: middleware, or Node. */
+  #first: Beneath | undefined;
+  /** The sealed bytes that have not passed yet, a piece each; and whether they are the last. */
+  readonly #expected: Uint8Array[] = [];
+  #isEnding = false;
+  /** The bytes that Node is just writing: HTTP/2's `end` gives them to `write`. */
   #inFlight: Uint8Array = EMPTY;
   #isCalling = false;
 
@@ -63,7 +73,7 @@ export class ResponseDoor {
     this.#options = options;
     this.#beneath = replaceMethods(response, (beneath, name, args) => {
       if (this.#state === 'open') return beneath(name, args);
-      if (this.#state === 'shut') return onWrite(beneath, name, args);
+      if (this.#state === 'shut' || this.#isHeardHere) return onWrite(beneath, name, args);
       return this.#state === 'leaving' ? this.#pass(name, args) : withoutEffect(response, name, args);
     });
     const { stream } = response as { stream?: GuardedStream };
@@ -96,21 +106,50 @@ export class ResponseDoor {
   }
 
   /** @param beneath what the application's own call would have called next: middleware, or Node. */
-  leave(beneath: Beneath, wire: WireAnswer): void {
-    if (this.#state !== 'shut') return;
-    // Somebody wrote a head past everything.
-    if (this.#response.headersSent) return this.break();
+  leave(beneath: Beneath, { body, ...head }: WireAnswer): void {
+    const bytes = typeof body === 'string' ? Buffer.from(body) : body;
+    if (this.begin(beneath, { ...head, length: bytes.length })) this.end(bytes);
+  }
+
+  /**
+   * Lets a sealed answer leave in pieces, its head with the first of them.
+   *
+   * @returns whether it may: not where somebody wrote a head past everything.
+   */
+  begin(beneath: Beneath, head: WireHead): boolean {
+    if (this.#state !== 'shut') return false;
+    if (this.#response.headersSent) {
+      this.break();
+      return false;
+    }
     this.#state = 'leaving';
-    this.#wire = wire;
-    const body = typeof wire.body === 'string' ? Buffer.from(wire.body) : wire.body;
-    this.#expected = body;
+    this.#head = head;
+    this.#first = beneath;
     try {
       this.#imposeHead();
-      this.#call(() => (beneath === this.#beneath ? this.#pass('end', [body]) : beneath('end', [body])));
     } catch (error) {
       this.break();
       throw error;
     }
+    return true;
+  }
+
+  /** @returns `false` where no more should be written before the response emits `drain`, as Node's `write` does. */
+  push(bytes: Uint8Array, callback?: () => void): boolean {
+    return this.#give('write', bytes, callback) !== false;
+  }
+
+  /** The last bytes. */
+  end(bytes: Uint8Array, callback?: () => void): void {
+    this.#isEnding = true;
+    this.#give('end', bytes, callback);
+    endWithin(this.#options.timeout, this.#response);
+  }
+
+  /** The last bytes of an answer that is not whole. Where its length stands outside, the connection has to end as well. */
+  fail(bytes: Uint8Array): void {
+    if (this.#head?.length === undefined) return this.end(bytes);
+    this.push(bytes, () => abort(this.#response));
     endWithin(this.#options.timeout, this.#response);
   }
 
@@ -126,43 +165,77 @@ export class ResponseDoor {
     if (name === 'writeHead') {
       keepHead(this.#response, args);
       this.#imposeHead();
-      return this.#call(() => this.#beneath(name, [this.#wire!.status]));
+      return this.#call(() => this.#beneath(name, [this.#head!.status]));
     }
     if (name === 'flushHeaders') return this.#call(() => this.#beneath(name, args));
     if (name === 'write' || name === 'end') {
       const bytes = bytesOf(args);
-      if (this.#admit(bytes) && (name === 'write' || this.#expected.length === 0)) return this.#send(name, bytes, args);
+      if (this.#admit(bytes) && (name === 'write' || this.#isWhole)) return this.#send(name, bytes, args);
       this.break();
     }
     return withoutEffect(this.#response, name, args);
   }
 
+  get #isWhole(): boolean {
+    return this.#isEnding && this.#expected.length === 0;
+  }
+
+  /** Where Node alone stands beneath the application's calls, all that is not ours is the application's. */
+  get #isHeardHere(): boolean {
+    return this.#state === 'leaving' && this.#first === this.#beneath && !this.#isCalling;
+  }
+
+  /** Gives sealed bytes to the middleware beneath the application, which passes them on to `#pass`. */
+  #give(name: 'write' | 'end', bytes: Uint8Array, callback: (() => void) | undefined): unknown {
+    if (this.#state !== 'leaving') return undefined;
+    if (bytes.length > 0) this.#expected.push(bytes);
+    const args = callback ? [bytes, callback] : [bytes];
+    try {
+      return this.#call(() => (this.#first === this.#beneath ? this.#pass(name, args) : this.#first!(name, args)));
+    } catch (error) {
+      this.break();
+      throw error;
+    }
+  }
+
   #send(name: 'write' | 'end', bytes: Uint8Array, args: unknown[]): unknown {
     const callback = callbackOf(args);
+    const before = this.#inFlight;
     this.#inFlight = bytes;
-    const given: unknown[] = name === 'write' || bytes.length > 0 ? [bytes] : [];
-    return this.#call(() => this.#beneath(name, callback ? [...given, callback] : given));
+    try {
+      const given: unknown[] = name === 'write' || bytes.length > 0 ? [bytes] : [];
+      return this.#call(() => this.#beneath(name, callback ? [...given, callback] : given));
+    } finally {
+      this.#inFlight = before;
+    }
   }
 
   /** Whether these are the next of the sealed bytes. */
   #admit(bytes: Uint8Array): boolean {
     if (bytes.length === 0 || bytes === this.#inFlight) return true;
-    const next = bytes === this.#expected ? bytes : this.#expected.subarray(0, bytes.length);
-    if (bytes !== next && Buffer.compare(bytes, next) !== 0) return false;
-    this.#expected = this.#expected.subarray(bytes.length);
+    let rest = bytes;
+    while (rest.length > 0) {
+      const next = this.#expected[0];
+      if (next === undefined) return false;
+      const length = Math.min(next.length, rest.length);
+      if (next !== rest && Buffer.compare(next.subarray(0, length), rest.subarray(0, length)) !== 0) return false;
+      if (length === next.length) this.#expected.shift();
+      else this.#expected[0] = next.subarray(length);
+      rest = rest.subarray(length);
+    }
     return true;
   }
 
   #imposeHead(): void {
     const response = this.#response;
-    const { status, headers, body } = this.#wire!;
+    const { status, headers, length } = this.#head!;
     for (const name of response.getHeaderNames()) {
       if (describesBody(name) || this.#options.isSealed(name)) response.removeHeader(name);
     }
     response.statusCode = status;
     if (!this.#isHttp2 && response.statusMessage) response.statusMessage = '';
     for (const name in headers) response.setHeader(name, headers[name]!);
-    response.setHeader('Content-Length', Buffer.byteLength(body));
+    if (length !== undefined) response.setHeader('Content-Length', length);
   }
 
   #call<T>(method: () => T): T {

@@ -1,7 +1,7 @@
 import { Inject, Injectable, type Type } from '@nestjs/common';
 import { MetadataScanner, ModulesContainer } from '@nestjs/core';
 import type { Sealing } from './encrypted.decorator.js';
-import { GATEWAY, MESSAGE_HANDLER, methodsOf, nameOf, PATH, RESOLVER, SSE } from './nest-metadata.js';
+import { GATEWAY, MESSAGE_HANDLER, methodsOf, nameOf, PATH, RESOLVER } from './nest-metadata.js';
 import type { Method } from './nest-metadata.js';
 import { RouteTable, type ControllerMethod } from './route-table.js';
 import { declaredOnClass, declaredOnMethod, seals } from './sealing-resolver.js';
@@ -53,13 +53,7 @@ export class RouteValidator {
   }
 
   #checkRoute(method: ControllerMethod): void {
-    const { handler, sealing } = method;
     const name = nameOf(method);
-    if (Reflect.getMetadata(SSE, handler) !== undefined && sealing.response) {
-      throw new Error(
-        `E2eModule: ${name} is an @Sse() stream, which cannot be sealed yet. Mark it @Plain(), or send plain values by another route.`,
-      );
-    }
     if (isMessageHandler(method) && (onMethod(method) ?? onClass(method.owner))) {
       throw new Error(
         `E2eModule: ${name} is a route and a message handler in one, and @Encrypted() would seal the route alone. Make ` +

@@ -21,6 +21,7 @@ import {
   thumbprint,
   transcriptHash,
 } from './peer.js';
+import { openFrames, splitStream, wholeBody } from './stream.js';
 import { type Outgoing, type Reply, Jar, send } from './wire.js';
 
 /** One browser: a cookie jar before one origin. */
@@ -215,22 +216,33 @@ export class Channel {
     });
   }
 
-  /** Opens the answer to a message; every rule of §4 for a response is checked here. */
+  /** Opens the answer to a message, whole or in frames; every rule of §4 and §6 for a response is checked here. */
   open(wire: Reply, message: Pick<Message, 'header' | 'responseKey'>): Sealed {
     const sent = message.header;
-    assert.match(
-      wire.headers['content-type'] ?? '',
-      /^application\/jose$/i,
-      `sealed, not ${wire.status} ${wire.body.slice(0, 200)}`,
-    );
+    const isStream = wire.headers['content-type'] === 'application/vnd.e2e.stream';
+    if (!isStream) {
+      assert.match(
+        wire.headers['content-type'] ?? '',
+        /^application\/jose$/i,
+        `sealed, not ${wire.status} ${wire.body.slice(0, 200)}`,
+      );
+    }
     assert.equal(wire.headers['cache-control'], 'no-store, no-transform');
     assert.equal(wire.headers.etag, undefined, 'no ETag');
     assert.equal(wire.headers['last-modified'], undefined, 'no Last-Modified');
     assert.equal(wire.headers['content-encoding'], undefined, 'no compression');
     const way = sent.alg === 'dir' ? directWay(message.responseKey) : plainWay(this.pair.privateKey);
-    const { header, iv, plaintext: whole } = openCompact(wire.body, way);
+    const { head, rest } = isStream ? splitStream(wire.bytes!) : { head: wire.body, rest: Buffer.alloc(0) };
+    const { header, iv, plaintext: whole } = openCompact(head, way);
     const { meta = 0 } = header as { meta?: number };
-    const plaintext = whole.subarray(meta);
+    assert.equal(header.frames, isStream ? 'body' : undefined, 'frames where frames follow');
+    if (isStream) {
+      assert.equal(sent.alg, 'dir', 'frames under dir only');
+      assert.equal(whole.length, meta, 'no body in a head');
+      assert.deepEqual([wire.headers['x-accel-buffering'], wire.headers.incremental], ['no', '?1']);
+    }
+    const plaintext = isStream ? wholeBody(openFrames(this.keys.responseFrames, head, rest)) : whole.subarray(meta);
+    if ('length' in header) assert.equal(plaintext.length, header.length, 'the length that was said');
     const { headers = {} } = (meta ? JSON.parse(whole.subarray(0, meta).toString('utf8')) : {}) as {
       headers?: Record<string, string>;
     };
@@ -242,7 +254,7 @@ export class Channel {
     const status = header.status as number;
     assert.ok(Number.isInteger(status) && status >= 200 && status < 600, 'a status');
     assert.equal(wire.status, bodiless(status) ? 200 : status, 'the status on the wire');
-    assert.equal('cty' in header, plaintext.length > 0, 'cty where there is a plaintext');
+    assert.equal('cty' in header, isStream || plaintext.length > 0, 'cty where there is a plaintext');
     if ('cty' in header) assert.equal(typeof header.cty, 'string');
     return {
       wire,

@@ -17,6 +17,8 @@ export interface Reply {
   headers: IncomingHttpHeaders;
   rawHeaders: readonly string[];
   body: string;
+  /** The same, as bytes. */
+  bytes?: Buffer;
 }
 
 const agent = new Agent({ keepAlive: false, maxSockets: Infinity });
@@ -44,11 +46,13 @@ export function send(base: string, outgoing: Outgoing): Promise<Reply> {
         incoming.on('data', (chunk: Buffer) => chunks.push(chunk));
         incoming.on('error', reject);
         incoming.on('end', () => {
+          const bytes = Buffer.concat(chunks);
           resolve({
             status: incoming.statusCode ?? 0,
             headers: incoming.headers,
             rawHeaders: incoming.rawHeaders,
-            body: Buffer.concat(chunks).toString('utf8'),
+            body: bytes.toString('utf8'),
+            bytes,
           });
         });
       },

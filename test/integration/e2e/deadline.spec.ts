@@ -208,15 +208,18 @@ it('On Express, a response whose session is saved in time takes as long as the c
     const socket = connect(port, '127.0.0.1');
     const head = [`GET /long HTTP/1.1`, 'host: x', `cookie: ${String(channel.visitor.jar)}`, 'connection: close'];
     socket.write([...head, `e2e-request: ${message.jwe}`, '', ''].join('\r\n'));
-    const first = (await once(socket, 'data')) as [Buffer];
-    socket.pause();
+    let length = 0;
+    // Frames are made as the client takes them, and the session is saved with the last one.
+    socket.on('data', (chunk: Buffer) => {
+      length += chunk.length;
+      if (store.saved > before) socket.pause();
+    });
     await until(() => store.saved > before);
     pass(3 * TIMEOUT);
-    let length = first[0].length;
+    socket.resume().removeAllListeners('data');
     socket.on('data', (chunk: Buffer) => (length += chunk.length));
-    socket.resume();
     await once(socket, 'close');
-    expect(length).toBeGreaterThan((4 / 3) * LONG);
+    expect(length).toBeGreaterThan(LONG);
   } finally {
     await app.close();
   }

@@ -27,11 +27,13 @@ const TRANSPORT = [
   'content-type',
   'date',
   'etag',
+  'incremental',
   'keep-alive',
   'last-modified',
   'set-cookie',
   'trailer',
   'transfer-encoding',
+  'x-accel-buffering',
 ];
 
 /** The cookie of the session that the module brings: the plain application has none. */

@@ -1,0 +1,46 @@
+import type { Logger } from '@nestjs/common';
+import type { E2eEvents } from '../../channel/events.js';
+import type { OpenedMessage } from '../../channel/message.js';
+import type { ShownOptions } from '../options/e2e.options.js';
+import type { ExchangeState } from '../request/exchange-state.js';
+import type { PlainAnswer, Sealed, Transform } from '../request/response-capture.js';
+import { asPlainAnswer, extraHeaders, withheldAnswer } from './constant-answers.js';
+import { afterBody } from './request-body.js';
+import { sealAnswer } from './sealed-answer.js';
+
+/** Seals what answers messages. Whatever goes wrong meanwhile, no plaintext leaves. */
+export class AnswerSealer {
+  constructor(
+    private readonly options: Pick<ShownOptions, 'padding' | 'sealedHeaders'>,
+    private readonly events: E2eEvents,
+    private readonly logger: Logger,
+  ) {}
+
+  /** What seals the answer to this message; a success only after the request's body has ended. */
+  for(message: OpenedMessage, state: ExchangeState): Transform {
+    return afterBody(state, (answer) => this.#seal(state, message, answer));
+  }
+
+  #seal({ refusal, settled, framed }: ExchangeState, message: OpenedMessage, answer: PlainAnswer): Sealed {
+    const plain = settled ? asPlainAnswer(settled) : answer;
+    const { method } = message.header;
+    const from = performance.now();
+    try {
+      const { wire, flaw } = sealAnswer(message, plain, {
+        padding: this.options.padding,
+        isEarly: framed !== undefined && !framed.hasEnded,
+        sealedHeaders: this.options.sealedHeaders.response,
+      });
+      if (flaw !== undefined) this.logger.error(`A sealed ${method} request was answered with an error. ${flaw}`);
+      if (wire && !('writer' in wire)) {
+        const ms = performance.now() - from;
+        this.events.emit({ type: 'sealed', status: plain.status, bytes: plain.body.length, ms });
+      }
+      return wire && refusal ? { ...wire, headers: { ...extraHeaders(refusal), ...wire.headers } } : wire;
+    } catch {
+      // The cause may hold plaintext.
+      this.logger.error(`The answer to a sealed ${method} request could not be sealed, and was withheld.`);
+      return withheldAnswer(500);
+    }
+  }
+}

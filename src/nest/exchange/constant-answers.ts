@@ -1,0 +1,52 @@
+import { utf8 } from '../../protocol/json.js';
+import { PROBLEM_MEDIA_TYPE, type E2eProblem } from '../../protocol/problem.js';
+import type { PlainAnswer } from '../request/response-capture.js';
+import type { WireAnswer } from '../request/response-door.js';
+
+export const NO_STORE = { 'Cache-Control': 'no-store, no-transform' } as const;
+
+/** A problem in the clear: the same bytes and headers for the same problem, whatever its cause. */
+export function problemAnswer(problem: E2eProblem): WireAnswer {
+  return {
+    status: problem.status,
+    headers: { 'Content-Type': PROBLEM_MEDIA_TYPE, ...NO_STORE, ...extraHeaders(problem) },
+    body: JSON.stringify(problem),
+  };
+}
+
+/** When to try again; and of a body over its limit, that the rest of it will not be read. */
+export function extraHeaders({ code, retryAfter }: E2eProblem): Record<string, string> {
+  if (code === 'too-large') return { Connection: 'close' };
+  return retryAfter === undefined ? {} : { 'Retry-After': String(retryAfter) };
+}
+
+/** What leaves in the clear as the application's own answer would, to be sealed like any other. */
+export function asPlainAnswer({ status, headers, body }: WireAnswer): PlainAnswer {
+  const lowered = Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
+  return { status, headers: lowered, body: typeof body === 'string' ? utf8(body) : body };
+}
+
+/**
+ * What leaves in place of an answer to a sealed request whose message was not opened, as middleware and hooks give it:
+ * the status of an error, and no word of it.
+ */
+export function withheldAnswer(status: number): WireAnswer {
+  return { status: status >= 400 && status <= 599 ? status : 500, headers: NO_STORE, body: '' };
+}
+
+/** An answer that leaves as the application meant it. */
+export function unchangedAnswer({ status, headers, body }: PlainAnswer): WireAnswer {
+  const isOne = (value: unknown) => typeof value === 'string' || typeof value === 'number';
+  const kept = Object.entries(headers).filter(([, value]) => isOne(value)) as [string, string | number][];
+  return { status, headers: Object.fromEntries(kept), body };
+}
+
+/** HEAD on a sealed route: its answer has no body to seal. */
+export const HEAD_REFUSED: WireAnswer = { status: 405, headers: { Allow: 'GET', ...NO_STORE }, body: '' };
+
+export const WITHHELD =
+  'An answer to a sealed request was withheld, all but its status: it came from middleware or a hook that runs before the ' +
+  'message can be opened, so it could not be sealed.';
+export const BROKEN =
+  'The connection of a sealed request was closed before its answer was sent: middleware or a hook threw while the sealed ' +
+  'answer was written, or changed it, or wrote something else in its place.';

@@ -1,0 +1,141 @@
+import type { ServerResponse } from 'node:http';
+import { WrongLengthError, type FrameWriter } from './frame-writer.js';
+import type { ResponseDoor, WireHead } from './response-door.js';
+import type { Beneath } from './response-methods.js';
+
+/** An answer in frames as it leaves (PROTOCOL §6). */
+export interface WireStream extends WireHead {
+  /** The sealed head and the line feed after it. */
+  readonly start: Uint8Array;
+  readonly writer: FrameWriter;
+}
+
+type Callback = () => void;
+
+/** What was written of a stream, and how it went. */
+export interface StreamResult {
+  readonly hasEnded: boolean;
+  /** Of plaintext. */
+  readonly bytes: number;
+  readonly frames: number;
+  readonly ms: number;
+}
+
+/**
+ * An answer in frames while it leaves. What the application writes becomes frames at once, and Node says, as for a plain
+ * answer, when it should write no more: nothing waits here. Only what `end` is given is sealed a frame at a time, as the
+ * connection takes it.
+ *
+ * Whatever goes wrong, the stream does not look whole: it ends with a frame that says so, or its connection is cut.
+ */
+export class ResponseStream {
+  readonly #response: ServerResponse;
+  readonly #door: ResponseDoor;
+  readonly #writer: FrameWriter;
+  readonly #from = performance.now();
+  readonly #listeners: ((result: StreamResult) => void)[] = [];
+  /** Whether the application has ended it; and whether its last frame was given to the connection, of whatever kind. */
+  #isEnded = false;
+  #isOver = false;
+  #hasFailed = false;
+  #hasClosed = false;
+
+  constructor(response: ServerResponse, door: ResponseDoor, beneath: Beneath, { start, writer, ...head }: WireStream) {
+    this.#response = response;
+    this.#door = door;
+    this.#writer = writer;
+    if (!door.begin(beneath, head)) this.#isOver = true;
+    // HTTP/1 closes a response that has ended; what is injected only finishes it.
+    response.once('finish', () => this.#close(this.#isOver && !this.#hasFailed));
+    response.once('close', () => this.#close(false));
+    if (!this.#isOver) door.push(start);
+  }
+
+  /** Has `listener` told once, when nothing more leaves. */
+  onClose(listener: (result: StreamResult) => void): void {
+    this.#listeners.push(listener);
+  }
+
+  /** As Node's `write`. */
+  write(bytes: Uint8Array, callback?: Callback): boolean {
+    if (this.#isOver || this.#isEnded) {
+      if (callback) process.nextTick(callback);
+      return true;
+    }
+    let mayGoOn: boolean | undefined;
+    try {
+      let previous: Buffer | undefined;
+      for (const frame of this.#writer.write(bytes)) {
+        if (previous) this.#door.push(previous);
+        previous = frame;
+      }
+      if (previous) mayGoOn = this.#door.push(previous, callback);
+    } catch (error) {
+      this.#giveUp(error);
+    }
+    if (mayGoOn === undefined && callback) process.nextTick(callback);
+    return mayGoOn ?? !this.#response.writableNeedDrain;
+  }
+
+  /** As Node's `end`. */
+  end(bytes: Uint8Array, callback?: Callback): void {
+    if (this.#isOver || this.#isEnded) {
+      if (callback) process.nextTick(callback);
+      return;
+    }
+    this.#isEnded = true;
+    this.#pump(this.#writer.end(bytes), callback);
+  }
+
+  /** Ends it as one that is not whole. */
+  fail(): void {
+    if (this.#isOver) return;
+    this.#finish();
+    this.#hasFailed = true;
+    try {
+      this.#door.fail(this.#writer.fail());
+    } catch {
+      // A stream of as many frames as there may be, or middleware that threw: a cut says the same.
+      this.#door.break();
+    }
+  }
+
+  /** Seals and sends what is left as the connection takes it. Meanwhile the response says that it has ended. */
+  #pump(frames: Generator<Buffer, Buffer>, callback: Callback | undefined): void {
+    if (this.#isOver) return;
+    try {
+      for (let next = frames.next(); ; next = frames.next()) {
+        if (next.done) {
+          this.#finish();
+          this.#door.end(next.value, callback);
+          return;
+        }
+        if (this.#door.push(next.value)) continue;
+        Object.defineProperty(this.#response, 'writableEnded', { value: true, configurable: true });
+        this.#response.once('drain', () => this.#pump(frames, callback));
+        return;
+      }
+    } catch (error) {
+      this.#giveUp(error);
+    }
+  }
+
+  #finish(): void {
+    this.#isOver = true;
+    Reflect.deleteProperty(this.#response, 'writableEnded');
+  }
+
+  /** Of middleware that threw the door is broken, and the application is told. */
+  #giveUp(error: unknown): void {
+    this.fail();
+    if (!(error instanceof WrongLengthError)) throw error;
+  }
+
+  #close(isWhole: boolean): void {
+    if (this.#hasClosed) return;
+    this.#hasClosed = this.#isOver = true;
+    const ms = performance.now() - this.#from;
+    const result = { hasEnded: isWhole, ...this.#writer.progress, ms };
+    for (const listener of this.#listeners) listener(result);
+  }
+}
