@@ -2,6 +2,7 @@ import { atStart } from './rows/at-start.mjs';
 import { crypto } from './rows/crypto.mjs';
 import { revised } from './rows/revised.mjs';
 import { row } from './row.mjs';
+import { streams } from './rows/streams.mjs';
 import { swagger } from './rows/swagger.mjs';
 
 // Every defence, how it is taken away (file, what stands there, what stands there instead), and the test that must fail.
@@ -419,6 +420,7 @@ export const defences = [
   ),
   ...revised,
   ...crypto,
+  ...streams,
   ...atStart,
   ...swagger,
   row('the cookie file follows no link', 'test/unit/cli/cookie-file.spec.ts', 'follows no link', [

@@ -29,8 +29,9 @@ export function openRequestBody(
   const [raw, node] = [rawRequest(request), rawResponse(response)];
   const deadline = (message.header.iat + maxUploadTime) * 1000;
   const limits = { maxStreamSize, idleTimeout: streamIdleTimeout, deadline };
-  // What nobody read is read on and discarded, so that the client sees the answer.
-  node.once('finish', () => {
+  // What nobody read is read on and discarded, so that the client sees the answer: before Node closes the connection, which
+  // it does in a listener of its own.
+  node.prependOnceListener('finish', () => {
     if (!raw.readableEnded && !raw.destroyed) linger(raw);
   });
   return openFramedBody(raw, message.openFrames(), limits, (problem) => {

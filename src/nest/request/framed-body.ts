@@ -40,6 +40,7 @@ export function openFramedBody(
   limits: StreamLimits,
   onBroken: (problem: E2eProblem) => void,
 ): FramedBody {
+  const { socket } = request;
   const deliver = request.push.bind(request);
   let received = 0;
   let lingering: Lingering | undefined;
@@ -58,6 +59,7 @@ export function openFramedBody(
     tellOver();
     clearTimeout(idle);
     clearTimeout(late);
+    socket.off('close', cutOff);
   };
   const finish = (): boolean => {
     if (isOver) return false;
@@ -96,6 +98,11 @@ export function openFramedBody(
     }
   };
 
+  // Once its response is finished, nothing but the socket says that the connection of a request is gone.
+  const cutOff = (): void => {
+    if (!request.destroyed) broken();
+  };
+  if (request.httpVersionMajor === 1) socket.once('close', cutOff);
   request.once('close', close);
   const buffered = request.read(request.readableLength) as Buffer | null;
   const isWhole = hasStreamEnded(request);

@@ -1,0 +1,55 @@
+import { expect, it } from '@jest/globals';
+import { Body, Controller, Post } from '@nestjs/common';
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { Encrypted } from '../../../src/index.js';
+import { onEachPlatform, useApp } from '../e2e/support/apps.js';
+import { sendUpload, upload } from './support/frames.js';
+
+const PIECE = Buffer.alloc(65_536, 'x');
+const timers = (): number => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
+
+@Encrypted()
+@Controller('bodies')
+class BodyController {
+  @Post('dto')
+  dto(@Body() body: unknown): object {
+    return { body };
+  }
+}
+
+onEachPlatform('An upload that is refused before its end', (platform) => {
+  const app = useApp(platform, { controllers: [BodyController], e2e: { maxStreamSize: 2 ** 24 } });
+
+  it('is read on, so that the client sees why, and leaves nothing behind', async () => {
+    const channel = await app().visitor().handshake('X25519');
+    const before = timers();
+    for (let left = 4; left > 0; left--) {
+      const sent = upload(channel, '/bodies/dto', 'application/json', Array<Buffer>(60).fill(PIECE));
+      const sealed = await sendUpload(channel, sent);
+      expect(sealed.status).toBe(413);
+    }
+    await until(() => timers() <= before);
+  });
+
+  it('and whose client then goes away leaves nothing behind', async () => {
+    const channel = await app().visitor().handshake('X25519');
+    const before = timers();
+    for (let left = 4; left > 0; left--) {
+      const { head, frames } = upload(channel, '/bodies/dto', 'application/json', Array<Buffer>(40).fill(PIECE));
+      const { hostname, port } = new URL(app().url);
+      const socket = connect(Number(port), hostname);
+      const fields = `Host: x\r\nCookie: ${String(channel.visitor.jar)}\r\nContent-Type: application/vnd.e2e.stream`;
+      socket.write(`POST /bodies/dto HTTP/1.1\r\n${fields}\r\nContent-Length: 100000000\r\n\r\n`);
+      for (const part of [head, ...frames]) socket.write(part);
+      const [answer] = (await once(socket, 'data')) as [Buffer];
+      expect(answer.toString('latin1')).toMatch(/^HTTP\/1\.1 413 /);
+      socket.destroy();
+    }
+    await until(() => timers() <= before);
+  });
+});
+
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise((resolve) => setImmediate(resolve));
+}
