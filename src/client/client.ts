@@ -28,11 +28,11 @@ export interface E2eClient {
    */
   readonly fetch: (input: RequestInfo | URL, init?: E2eRequestInit) => Promise<Response>;
   /**
-   * Opens a new channel now rather than at the first call, and says what is known of it; of several calls at once all
-   * get the same one. Call it ahead of the first request, and after a login that made a new session. After
-   * `session-changed` it goes on with the session that the server gave: compare who is logged in.
+   * Opens the channel now rather than at the first call, where none is open, and says what is known of it. With `renew`
+   * it opens a new one in any case: after a login that made a new session. After `session-changed` it goes on with the
+   * session that the server gave: compare who is logged in.
    */
-  readonly handshake: (options?: { signal?: AbortSignal }) => Promise<ChannelFacts>;
+  readonly handshake: (options?: { signal?: AbortSignal; renew?: boolean }) => Promise<ChannelFacts>;
   /**
    * Forgets the channel, its keys, and the cookies that the client keeps. Calls that wait for a channel fail with
    * `closed`; a later call begins anew.
@@ -95,8 +95,9 @@ export function createE2eClient(options: E2eClientOptions = {}): E2eClient {
         request = follow(request, response.status, location, redirects);
       }
     },
-    async handshake({ signal } = {}) {
+    async handshake({ signal, renew = false } = {}) {
       wire.check();
+      if (renew) channels.renew();
       const { kid, kind, session, expiresAt } = (await channels.claim(signal, true)).channel.terms;
       return { kid, kind, session, expiresAt: new Date(expiresAt * 1000) };
     },

@@ -169,7 +169,7 @@ function plainHint({
 }
 
 const NEW_SESSION =
-  'The server has ended the channel. A login or logout may have made a new session: call client.handshake() after it, or ' +
+  'The server has ended the channel. A login or logout may have made a new session: call client.handshake({ renew: true }) after it, or ' +
   'have the login keep the channel (KeyService.carryOver).';
 const NOT_RESENT =
   'It was not sent again: another copy may have been processed. Where that does no harm, call again, or set Idempotency-Key or resend.';

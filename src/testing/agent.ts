@@ -110,7 +110,7 @@ export class E2eAgent {
     return this.#call(method.toUpperCase(), path, this.call);
   }
 
-  /** Opens a new channel now; its facts. Calls open one by themselves where none is open. */
+  /** Opens the channel now, where none is open; its facts. */
   async handshake(): Promise<ChannelFacts> {
     this.#line = await this.#connection.shared();
     return this.#line.client.handshake();

@@ -31,10 +31,9 @@ export class Channels {
    * An open channel, and a sequence number on it that is the caller's own. A caller that is aborted leaves; the handshake
    * goes on for the others.
    *
-   * @param isExplicit whether the caller asked for a handshake: then on a new channel, on whatever session it leads to.
+   * @param isExplicit whether the caller asked for a handshake, and so takes whatever session it leads to.
    */
   async claim(signal: AbortSignal | undefined, isExplicit = false): Promise<Claim> {
-    if (isExplicit && this.#latest) this.drop(this.#latest);
     for (let tries = 0; tries < MAX_TRIES; tries++) {
       signal?.throwIfAborted();
       const current = (this.#current ??= this.#open(isExplicit));
@@ -49,6 +48,11 @@ export class Channels {
   /** No new message on this channel. */
   drop(channel: Channel): void {
     if (this.#latest === channel) this.#current = this.#latest = undefined;
+  }
+
+  /** The next claim opens a new channel; of one that is being opened, all get the same. */
+  renew(): void {
+    if (this.#latest) this.drop(this.#latest);
   }
 
   close(): void {

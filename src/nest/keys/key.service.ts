@@ -164,8 +164,8 @@ export class KeyService implements OnApplicationShutdown {
   /**
    * Makes a new session in place of the request's, as a login should, and carries the request's own channel over to it;
    * every other channel of the old session ends. On a plain request the new session keeps the device key and no channel:
-   * the page that such a login returns to calls `client.handshake()`. Without cookies there is nothing to carry: the
-   * channel itself is what the caller is known by.
+   * the page that such a login returns to calls `client.handshake({ renew: true })`. Without cookies there is nothing to
+   * carry: the channel itself is what the caller is known by.
    *
    * Where somebody is logged in already and another user logs in, call `session.regenerate()` instead: then no channel is
    * carried over. With passport, that is found out by itself. Of two logins at the same time on one session the second

@@ -141,8 +141,11 @@ export function setupOf(spec: AppSpec, platform: PlatformName): Setup {
     imports: [...modules, RouterModule.register(folders.filter((_, index) => spec.controllers[index]!.folder))],
     configure: (nest: INestApplication) => {
       const config = nest.get(ApplicationConfig);
-      if (spec.order === 'specificity') config.setRouteResolutionStrategy('specificity');
-      if (spec.order.endsWith('conflicts')) config.setRouteConflictPolicy({ duplicate: 'warn', shadow: 'off' });
+      // Nest 11 has neither: there the order is as declared.
+      const { setRouteResolutionStrategy: order, setRouteConflictPolicy: policy } =
+        config as Partial<ApplicationConfig>;
+      if (spec.order === 'specificity') order?.call(config, 'specificity');
+      if (spec.order.endsWith('conflicts')) policy?.call(config, { duplicate: 'warn', shadow: 'off' });
       if (spec.versioning !== 'none') nest.enableVersioning(VERSIONINGS[spec.versioning]);
       if (spec.prefix === 'none') return;
       const ofFirst = spec.prefix === 'api' ? [] : [{ path: `${first}/*rest`, method: RequestMethod.ALL }];
