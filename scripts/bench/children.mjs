@@ -20,7 +20,7 @@ export async function startChild(file, options = {}, execArgv = []) {
   });
   started.catch(() => undefined);
   child.once('exit', () => waiting.forEach(({ reject }) => reject(new Error(`${file} ended`))));
-  child.on('message', ({ id, value, error }) => {
+  child.on('message', (/** @type {any} */ { id, value, error }) => {
     if (id === 0) return ready(value);
     const { resolve, reject } = waiting.get(id);
     waiting.delete(id);

@@ -2,11 +2,15 @@ import { show, table } from './report.mjs';
 
 // What the library is held against: goals, which say where it is to get, and floors, below which `--floors` fails.
 
+/** @typedef {{ name: string, figure: string, least?: number, most?: number }} Goal */
+
+/** @returns {Goal} */
 const cpu = (size, goal, label) => ({
   name: `server CPU a request, plain ÷ sealed, RSA channel, ${label}`,
   figure: `http.${size}.RSA.cpuRatio`,
   least: goal,
 });
+/** @returns {Goal} */
 const throughput = (size, goal, label) => ({
   name: `throughput, sealed ÷ plain, RSA channel, ${label}`,
   figure: `http.${size}.RSA.throughputRatio`,
@@ -20,6 +24,7 @@ const SIZES = [
   [1048576, 0.75, '1 MiB'],
 ];
 
+/** @type {Goal[]} */
 export const GOALS = [
   ...SIZES.map((size) => cpu(...size)),
   ...SIZES.map((size) => throughput(...size)),
@@ -40,6 +45,7 @@ export const GOALS = [
   { name: 'record in the store, X25519, bytes', figure: 'record.X25519', most: 800 },
 ];
 
+/** @type {Goal[]} */
 export const FLOORS = [
   { name: 'server CPU a request, plain ÷ sealed, 1 KiB', figure: 'http.1024.RSA.cpuRatio', least: 0.7 },
   { name: 'server CPU a request, plain ÷ sealed, 64 KiB', figure: 'http.65536.RSA.cpuRatio', least: 0.55 },
@@ -47,6 +53,7 @@ export const FLOORS = [
 ];
 
 /** Whether the median is where it is to be; `undefined` where it was not measured. */
+/** @param {Goal} goal */
 export function isMet({ figure, least, most }, figures) {
   const value = figures[figure]?.median;
   if (value === undefined) return undefined;

@@ -37,6 +37,7 @@ const KINDS = ['RSA', 'P-256', 'X25519'];
 async function exchange(channels, text, session = SESSION.id) {
   const opened = await channels.open(session, text, BINDING);
   await channels.admit(session, opened, Date.now() / 1000);
+  /** @type {IncomingMessage & { body?: unknown }} */
   const request = new IncomingMessage(NO_SOCKET);
   await present(request, {}, { text, place: 'body', besideBody: false }, opened, DECODING, () => undefined);
   const body = Buffer.from(JSON.stringify(request.body));
@@ -45,7 +46,8 @@ async function exchange(channels, text, session = SESSION.id) {
 }
 
 /** What nobody can do without: JSON, AES-256-GCM and base64url, once each way, and nothing else. */
-function limit(key, [iv, ciphertext, tag]) {
+function limit(key, parts) {
+  const [iv, ciphertext, tag] = parts;
   const decipher = createDecipheriv('aes-256-gcm', key, Buffer.from(iv, 'base64url'));
   decipher.setAuthTag(Buffer.from(tag, 'base64url'));
   const plaintext = decipher.update(Buffer.from(ciphertext, 'base64url'));

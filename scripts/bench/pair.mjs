@@ -1,7 +1,11 @@
 import { startChild } from './children.mjs';
 import { pause } from './stats.mjs';
 
-/** The server and the load, each in a process of its own. */
+/**
+ * The server and the load, each in a process of its own.
+ *
+ * @param {{ serverFile?: string, server?: object, profile?: string, load?: object }} [options]
+ */
 export async function startPair({ serverFile = './server.mjs', server: options = {}, profile, load = {} } = {}) {
   const execArgv = profile ? ['--cpu-prof', `--cpu-prof-dir=${profile}`] : [];
   const server = await startChild(serverFile, options, execArgv);

@@ -35,6 +35,7 @@ Module({
   ],
 })(AppModule);
 
+/** @type {import('@nestjs/platform-express').NestExpressApplication<any>} */
 const app = await NestFactory.create(AppModule, { logger: ['error'] });
 app.useBodyParser('json', { limit: '4mb' });
 await app.listen(0, '127.0.0.1');

@@ -9,6 +9,7 @@ const CLIENT = 'dist/esm/client/lazy.js';
 const WHOLE = 'dist/esm/client/index.js';
 const FORGE = 'node-forge';
 
+/** @satisfies {import('esbuild').BuildOptions} */
 const SETTINGS = {
   absWorkingDir: ROOT,
   outdir: 'bundle',

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 
 const folder = process.argv[2];
 
-process.on('message', async (row) => {
+process.on('message', async (/** @type {any} */ row) => {
   process.send(await run(row).catch((error) => ({ error: error.message })));
 });
 

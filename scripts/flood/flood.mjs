@@ -28,11 +28,9 @@ try {
     path: '/e2e/handshake',
     body: JSON.stringify({ publicKey: publicKey.export({ format: 'jwk' }) }),
   };
-  for (const [name, request] of [
-    ['quiet', undefined],
-    ['plain requests', { path: '/health' }],
-    ['RSA handshakes', handshake],
-  ]) {
+  /** @type {[string, object?][]} */
+  const floods = [['quiet'], ['plain requests', { path: '/health' }], ['RSA handshakes', handshake]];
+  for (const [name, request] of floods) {
     const flood =
       request &&
       new Worker(new URL('./flooder.mjs', import.meta.url), {

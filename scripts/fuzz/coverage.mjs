@@ -19,7 +19,8 @@ export class Coverage {
     for (const { url, functions } of this.#post('Profiler.takePreciseCoverage').result) {
       if (!url.includes('/dist/esm/')) continue;
       const end = Math.max(...functions.flatMap(({ ranges }) => ranges.map(({ endOffset }) => endOffset)));
-      const ran = this.#ran.get(url) ?? this.#ran.set(url, new Uint8Array(end)).get(url);
+      const ran = this.#ran.get(url) ?? new Uint8Array(end);
+      this.#ran.set(url, ran);
       const now = new Uint8Array(ran.length);
       // Outer functions and blocks come first, and inner ones write over them.
       for (const { ranges } of functions) {
@@ -42,6 +43,7 @@ export class Coverage {
   }
 
   #post(method, params) {
+    /** @type {any} */
     let outcome;
     this.#session.post(method, params, (error, result) => {
       if (error) throw new Error(`${method}: ${error.message}`);

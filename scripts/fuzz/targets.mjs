@@ -96,6 +96,7 @@ function assertSound(key, text) {
 
 function proofBy(kind, header, th) {
   const input = signingInput(encode, header, th);
+  /** @type {import('node:crypto').SignKeyObjectInput} */
   const key = { key: PAIRS[kind].privateKey, dsaEncoding: 'ieee-p1363' };
   return `${input}.${encode(sign(kind === 'P-256' ? 'sha256' : null, utf8(input), key))}`;
 }
@@ -106,7 +107,7 @@ export const TARGETS = {
     const labs = [loopback('X25519'), loopback('RSA')];
     for (const lab of labs) await lab.call();
     const seeds = labs.map(({ message }) => message);
-    const binding = { method: 'POST', target: '/transfer', idem: undefined };
+    const binding = /** @type {const} */ ({ place: 'body', method: 'POST', target: '/transfer', idem: undefined });
     return {
       seeds,
       async run(text) {
@@ -130,7 +131,7 @@ export const TARGETS = {
       seeds: ['POST\n/transfer', 'POST\n/transfer\nkey', 'GET\n/transfer?a=b', 'POST\n/transfer/'],
       async run(text) {
         const [method = '', target = '', idem] = text.split('\n');
-        const open = () => lab.channels.open(SESSION.id, lab.message, { method, target, idem });
+        const open = () => lab.channels.open(SESSION.id, lab.message, { place: 'body', method, target, idem });
         const opened = await unlessRefused(open, 'message-rejected');
         assert.equal(opened !== undefined, method === 'POST' && target === '/transfer' && idem === undefined);
         return opened !== undefined;
@@ -265,12 +266,14 @@ export const TARGETS = {
       async run(text) {
         const changed = parseJsonObject(text);
         if (!changed) return false;
-        const settings = { keyKind: 'X25519', rsaModulusLength: 2048 };
-        const shake = () => shakeHands(engine, settings, pinned, new Set(), undefined, () => Promise.resolve(changed));
+        const settings = /** @type {const} */ ({ keyKind: 'X25519', rsaModulusLength: 2048 });
+        const post = () => Promise.resolve(changed);
+        const shake = () => shakeHands(engine, settings, pinned, new Set(), undefined, post, false);
         const channel = await unlessRefused(shake, 'handshake-rejected', 'identity-rejected');
         if (!channel) return false;
         for (const member of members) assert.deepEqual(changed[member], answer[member]);
-        assert.equal(changed.publicKey.x, answer.publicKey.x);
+        const [received, sent] = /** @type {any[]} */ ([changed.publicKey, answer.publicKey]);
+        assert.equal(received.x, sent.x);
         return true;
       },
     };

@@ -28,12 +28,14 @@ class SoakController {
   }
 }
 Reflect.defineMetadata('design:paramtypes', [KeyService], SoakController);
-for (const [name, route, parameter] of [
+/** @type {[string, MethodDecorator, ParameterDecorator?][]} */
+const HANDLERS = [
   ['echo', Post('echo'), Body()],
   ['read', Get('read')],
   ['boom', Get('boom')],
   ['login', Post('login'), Req()],
-]) {
+];
+for (const [name, route, parameter] of HANDLERS) {
   const { prototype } = SoakController;
   Reflect.defineMetadata('design:paramtypes', [Object], prototype, name);
   parameter?.(prototype, name, 0);

@@ -149,8 +149,8 @@ async function expectStatus(status, promise) {
 }
 
 async function sample(minute) {
-  let open;
-  gate = new Promise((resolve) => (open = resolve));
+  let open = () => undefined;
+  gate = new Promise((resolve) => (open = () => resolve(undefined)));
   while (underWay > 0) await pause(5);
   const measured = await server.ask('measure');
   open();

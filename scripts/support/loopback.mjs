@@ -20,14 +20,16 @@ export function makeChannels({
   pool = new KeyPool(nodeEngine, 2048, { size: 1 }),
   cached = 100,
 } = {}) {
-  const options = { channelsPerSession: 32, cached, onUnreadable: () => undefined };
+  const options = { channelsPerSession: 32, cached, requiresDevice: false, onUnreadable: () => undefined };
   const vault = new Vault(nodeEngine, ['s'.repeat(32)]);
   const store = new ChannelStore(nodeEngine, records, vault, replay, options);
+  /** @type {import('../../dist/esm/channel/channels.js').ChannelsOptions} */
   const limits = {
     keyKinds: ['RSA', 'P-256', 'X25519'],
     channelTtl: 86_400,
     allowPlainJwe: true,
     maxBodySize: 1 << 20,
+    maxUploadTime: 3600,
   };
   return new Channels(nodeEngine, store, pool, new IdentityKeys(nodeEngine, []), replay, limits);
 }

@@ -12,7 +12,7 @@ export async function measure({ log }) {
     log('not measured: there is no scripts/bundle/bundle.mjs');
     return {};
   }
-  const { measureBundle } = await import(script);
+  const { measureBundle } = await import(script.href);
   const { initial, default: needed, chunks } = await measureBundle();
   const kB = (bytes) => spread([bytes / 1000]);
   const figures = {};
