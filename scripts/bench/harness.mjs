@@ -42,7 +42,9 @@ async function exchange(channels, text, session = SESSION.id) {
   await present(request, {}, { text, place: 'body', besideBody: false }, opened, DECODING, () => undefined);
   const body = Buffer.from(JSON.stringify(request.body));
   const answer = { status: 201, headers: { 'content-type': 'application/json; charset=utf-8' }, body };
-  return sealAnswer(opened, answer, SEALING).wire.body;
+  const { wire } = sealAnswer(opened, answer, SEALING);
+  if (!wire || !('body' in wire)) throw new Error('this body went in frames');
+  return wire.body;
 }
 
 /** What nobody can do without: JSON, AES-256-GCM and base64url, once each way, and nothing else. */

@@ -21,6 +21,11 @@ const TARGETS = [
   'answer',
   'json-object',
   'body-shape',
+  'frames',
+  'stream',
+  'request-head',
+  'answer-stream',
+  'meta',
 ];
 const HANG_MS = 10_000;
 const MAX_INPUT = 1 << 21;

@@ -16,6 +16,7 @@ import { parsePublicKey, parseSigningKey } from '../../dist/esm/protocol/keys.js
 import { parseRequestHeader, parseResponseHeader } from '../../dist/esm/protocol/message.js';
 import { E2eProblem } from '../../dist/esm/protocol/problem.js';
 import { ANSWER, loopback, SESSION } from '../support/loopback.mjs';
+import { STREAM_TARGETS } from './stream-targets.mjs';
 
 const encode = (bytes) => nodeEngine.encodeBase64url(bytes);
 
@@ -102,6 +103,8 @@ function proofBy(kind, header, th) {
 }
 
 export const TARGETS = {
+  ...STREAM_TARGETS,
+
   /** A message as it comes to the server: opened only as its client sealed it (PROTOCOL §5, steps 1 to 4). */
   async message() {
     const labs = [loopback('X25519'), loopback('RSA')];
