@@ -1,8 +1,12 @@
 import { atStart } from './rows/at-start.mjs';
+import { client } from './rows/client.mjs';
 import { crypto } from './rows/crypto.mjs';
+import { kit } from './rows/kit.mjs';
+import { platform } from './rows/platform.mjs';
 import { revised } from './rows/revised.mjs';
 import { row } from './row.mjs';
 import { streams } from './rows/streams.mjs';
+import { state } from './rows/state.mjs';
 import { swagger } from './rows/swagger.mjs';
 
 // Every defence, how it is taken away (file, what stands there, what stands there instead), and the test that must fail.
@@ -419,6 +423,10 @@ export const defences = [
     ['src/nest/request/linger.ts', 'if (left < 0) giveUp();', ''],
   ),
   ...revised,
+  ...state,
+  ...platform,
+  ...client,
+  ...kit,
   ...crypto,
   ...streams,
   ...atStart,

@@ -1,6 +1,6 @@
 // Takes each defence away once, in a copy of the tree, and sees that the test which holds it fails: what proves that
-// the test proves something. `npm run check:defences`, or with words to run only the defences whose names have one of
-// them. First the tests that the rows name run with nothing taken away: a test that fails anyway proves nothing.
+// the test proves something. `npm run check:defences`, or with words to run only the defences whose names, or the names
+// of whose files, have one of them. First the tests that the rows name run with nothing taken away: a test that fails anyway proves nothing.
 import { availableParallelism } from 'node:os';
 import { defences } from './defences.mjs';
 import { Shard } from './shard.mjs';
@@ -8,7 +8,9 @@ import { Shard } from './shard.mjs';
 const SHARDS = Number(process.env.SHARDS) || availableParallelism();
 
 const words = process.argv.slice(2);
-const chosen = defences.filter(({ name }) => words.length === 0 || words.some((word) => name.includes(word)));
+const isMeant = ({ name, edits }) =>
+  words.some((word) => name.includes(word) || edits.some(([file]) => file.includes(word)));
+const chosen = words.length === 0 ? defences : defences.filter(isMeant);
 const shards = Array.from({ length: Math.min(SHARDS, chosen.length) }, () => new Shard());
 const started = performance.now();
 const problems = [];

@@ -48,10 +48,7 @@ export function openFramedBody(
   let hasEnded = false;
 
   const broken = (): void => fail(new E2eProblem('stream-broken'));
-  const idle = setTimeout(
-    () => (request.isPaused() || isFull(request) ? idle.refresh() : broken()),
-    limits.idleTimeout,
-  );
+  const idle = setTimeout(() => (isAwaited(request) ? broken() : idle.refresh()), limits.idleTimeout);
   const late = setTimeout(broken, Math.max(0, limits.deadline - Date.now()));
   let tellOver: () => void = () => undefined;
   const over = new Promise<void>((resolve) => (tellOver = resolve));
@@ -142,8 +139,10 @@ export function openFramedBody(
   };
 }
 
-function isFull(request: IncomingMessage): boolean {
-  return request.readableLength >= request.readableHighWaterMark;
+/** Whether somebody waits for more. Who reads by `readable`, as `for await` does, has stopped the flow and waits all the same. */
+function isAwaited(request: IncomingMessage): boolean {
+  const isRead = request.readableFlowing === true || request.listenerCount('readable') > 0;
+  return isRead && request.readableLength === 0;
 }
 
 /** Node has no public name for it: `readableEnded` says that the reader has seen the end. */

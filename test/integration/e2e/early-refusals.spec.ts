@@ -2,6 +2,7 @@ import { expect, it } from '@jest/globals';
 import { Body, Controller, Post } from '@nestjs/common';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
+import { Readable } from 'node:stream';
 import { Encrypted } from '../../../src/index.js';
 import { b64u } from '../../external/conformance/peer.js';
 import { json, unknownKid, type Channel } from '../../external/conformance/channel.js';
@@ -47,6 +48,22 @@ onEachPlatform('A body that is refused before its end', (platform) => {
         expect(await response.json()).toMatchObject({ type: 'urn:e2e:problem:too-large' });
       }
     }
+  });
+
+  it('is counted as it comes, where it has no length: too-large', async () => {
+    const channel = await app().visitor().handshake('X25519');
+    const [header] = channel.message('POST', '/early', json({ text: 'x' })).jwe.split('.');
+    async function* pieces(): AsyncGenerator<Uint8Array> {
+      yield Buffer.from(`${header}..`);
+      for (let sent = 0; sent < 3 * MiB; sent += 65_536) yield await Promise.resolve(Buffer.alloc(65_536, 'x'));
+    }
+    const response = await fetch(`${channel.visitor.base}/early`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/jose', cookie: String(channel.visitor.jar) },
+      body: Readable.toWeb(Readable.from(pieces())),
+      duplex: 'half',
+    } as RequestInit);
+    expect(await response.json()).toMatchObject({ type: 'urn:e2e:problem:too-large' });
   });
 
   it('is read on and discarded only up to a bound', async () => {

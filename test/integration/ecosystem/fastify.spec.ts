@@ -66,7 +66,10 @@ const seen = new Map<string, string>();
 function withHooks(): FastifyAdapter {
   const adapter = new FastifyAdapter();
   const fastify = adapter.getInstance();
-  fastify.addHook('onRequest', async ({ body, query }) => {
+  fastify.addHook('onRequest', async (request) => {
+    const { body, query } = request;
+    // Fastify keeps the media type that is read here.
+    Reflect.get(request, 'mediaType');
     seen.set('onRequest', JSON.stringify([body, query]));
   });
   fastify.addHook('preHandler', async ({ body, query }) => {

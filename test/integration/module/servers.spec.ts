@@ -117,6 +117,16 @@ describe('A Nest application on Express works', () => {
     expect(ended).toEqual([200]);
   });
 
+  it('not of an older Nest: the error says which it supports', async () => {
+    // Adapters have this method since Nest 11.
+    const older = Object.assign(new ExpressAdapter(), { propfind: undefined });
+    const { nest } = await createNest(moduleOf({ imports: [E2eModule.forRoot()] }), older);
+    closing.push(() => nest.close());
+    await expect(nest.init().then(() => 'it started')).rejects.toThrow(
+      /Nest 10 or an older version, .* Nest 11 and Nest 12/,
+    );
+  });
+
   it('mounted in an Express application, at a path of its choice', async () => {
     const { nest, instance } = await start();
     await nest.init();

@@ -3,8 +3,10 @@ import multipart from '@fastify/multipart';
 import { Body, Controller, Post, Req, UploadedFile, UseInterceptors, type Type } from '@nestjs/common';
 import { FileInterceptor } from '@nestjs/platform-express';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { once } from 'node:events';
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import type { IncomingMessage } from 'node:http';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Encrypted } from '../../../src/index.js';
@@ -110,6 +112,7 @@ const pieces = (text: string, size: number): string[] =>
 
 onEachPlatform('A body in frames', (platform) => {
   const app = useApp(platform, { ...SETUPS[platform], e2e: { maxStreamSize: 2_000_000 } });
+  const patient = useApp(platform, { ...SETUPS[platform], e2e: { streamIdleTimeout: 200 } });
 
   it.each(['memory', 'disk'])('reaches a multipart parser as a plain one would: %s', async (path) => {
     const channel = await app().visitor().handshake('X25519');
@@ -154,6 +157,26 @@ onEachPlatform('A body in frames', (platform) => {
     const again = await sendUpload(channel, sent);
     expect(JSON.parse(again.text)).toMatchObject({ type: 'urn:e2e:problem:message-replayed' });
     expect(count.ran).toBe(ran + 1);
+  });
+
+  it('is stream-broken where nothing comes any more, and its handler hears of it', async () => {
+    const channel = await patient().visitor().handshake('X25519');
+    const { message, ...sent } = upload(channel, '/bodies/dto', 'application/json', ['["', 'x"]']);
+    const { hostname, port } = new URL(channel.visitor.base);
+    const socket = connect(Number(port), hostname);
+    socket.write(
+      `POST /bodies/dto HTTP/1.1\r\nHost: x\r\nCookie: ${String(channel.visitor.jar)}\r\n` +
+        'Content-Type: application/vnd.e2e.stream\r\nContent-Length: 100000\r\n\r\n',
+    );
+    socket.write(Buffer.concat([sent.head, sent.frames[0]!]));
+    const answer = String((await once(socket, 'data'))[0]);
+    socket.destroy();
+    const [head = '', body = ''] = answer.split('\r\n\r\n');
+    expect(head).toMatch(/^HTTP\/1\.1 400 /);
+    const fields = head.split('\r\n').map((line) => line.split(': '));
+    const headers = Object.fromEntries(fields.map(([name = '', value]) => [name.toLowerCase(), value]));
+    const sealed = channel.open({ status: 400, headers, rawHeaders: [], body }, message);
+    expect(JSON.parse(sealed.text)).toMatchObject({ type: 'urn:e2e:problem:stream-broken' });
   });
 
   it('that nobody reads is read on, and the connection serves again', async () => {

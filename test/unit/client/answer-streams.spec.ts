@@ -189,5 +189,11 @@ describe('an answer in frames that does not end as it must never looks complete'
       return true;
     };
     expect((await errorOf(setup.client().fetch('/x'))).code).toBe('answer-rejected');
+    setup.server.interfere = (response) => {
+      response.writeHead(200, STREAM);
+      response.write('a'.repeat(40_000));
+      return true;
+    };
+    expect((await errorOf(setup.client().fetch('/x'))).code).toBe('answer-rejected');
   });
 });

@@ -1,0 +1,133 @@
+// The client: what it keeps, what it takes for an answer, and when it sends again.
+import { row } from '../row.mjs';
+
+const STREAMS = 'test/unit/client/answer-streams.spec.ts';
+const ANSWERS = 'test/unit/client/answers.spec.ts';
+const RESEND = 'test/unit/client/resend.spec.ts';
+const COOKIES = 'test/unit/client/cookies.spec.ts';
+const FETCH = 'test/unit/client/fetch.spec.ts';
+const HANDSHAKE = 'test/unit/client/handshake.spec.ts';
+
+export const client = [
+  row('an answer that ends without kind 1 is no end', STREAMS, 'no last frame|no frame at all', [
+    'src/client/stream/answer-stream.ts',
+    '    opener.end();\n',
+    '',
+  ]),
+  row('a cut connection is stream-broken', STREAMS, 'cut by the connection', [
+    'src/client/stream/answer-stream.ts',
+    'throw streamError(error);',
+    'if (error instanceof StreamError) throw streamError(error);',
+  ]),
+  row('the head of an answer in frames is bounded', STREAMS, 'too long, or never ends', [
+    'src/client/stream/answer-stream.ts',
+    'if (end > MAX_HEAD_BYTES || (end < 0 && longer.length > MAX_HEAD_BYTES)) return undefined;',
+    '',
+  ]),
+  row('a frame of an answer that does not open is no part of it', STREAMS, 'any bit of a byte', [
+    'src/client/channel/frames.ts',
+    "if (!plaintext) throw new StreamError('stream-broken');",
+    'if (!plaintext) continue;',
+  ]),
+  row('an answer is checked for its form before it is opened', 'test/security/fuzz/answers.spec.ts', '', [
+    'src/client/channel/encoding.ts',
+    ' || iv?.length !== IV_BYTES || tag?.length !== TAG_BYTES',
+    ' || !iv || !tag',
+  ]),
+  row('sealed refusals of the module reject', ANSWERS, 'refusal by the server’s module', [
+    'src/client/call/response.ts',
+    '  if (problem) {',
+    "  if (problem === 'key-rejected') {",
+  ]),
+  row(
+    'a refusal with a problem is an error where a plain answer is expected',
+    ANSWERS,
+    'one of the protocol’s problems',
+    ['src/client/call/plain.ts', 'if (plainAnswer && body && !problem) {', 'if (plainAnswer && body) {'],
+  ),
+  row('protective options have a value', FETCH, 'options that are not', [
+    'src/client/options.ts',
+    'else if (PROTECTIVE.has(name)) throw invalid(name, `is ${value as null}: give it a value, or leave the option out`);',
+    '',
+  ]),
+  row('an unknown option of the client is an error', FETCH, 'options that are not', [
+    'src/client/options.ts',
+    "if (!Object.hasOwn(DEFAULTS, name)) throw invalid(name, 'is no option of createE2eClient');",
+    '',
+  ]),
+  row('pins are keys or thumbprints', FETCH, 'options that are not', [
+    'src/client/options.ts',
+    'if (identityKeys !== undefined && !arePins(identityKeys)) {',
+    'if (identityKeys !== undefined && !Array.isArray(identityKeys)) {',
+  ]),
+  row('the client keeps no cookie of a foreign domain', COOKIES, '', [
+    'src/client/call/cookies.ts',
+    "!url.hostname.endsWith(`.${domain}`)) return 'foreign';",
+    "!url.hostname.endsWith(domain)) return 'foreign';",
+  ]),
+  row('the client sends a cookie under its path alone', COOKIES, '', [
+    'src/client/call/cookies.ts',
+    "return pathname === path || pathname.startsWith(path.endsWith('/') ? path : `${path}/`);",
+    'return pathname.startsWith(path);',
+  ]),
+  row('the client forgets cookies that have ended', COOKIES, '', [
+    'src/client/call/cookies.ts',
+    'else this.#cookies.delete(key);',
+    '',
+  ]),
+  row('one message goes with a request, whatever headers its caller sets', FETCH, 'one message', [
+    'src/client/call/seal.ts',
+    'headers.delete(REQUEST_HEADER);',
+    '',
+  ]),
+  row('a sealed query is not in the URL', FETCH, 'hides the query', [
+    'src/client/call/seal.ts',
+    "if (query !== undefined) url.search = '';",
+    '',
+  ]),
+  row('a sealed header field is not outside', FETCH, 'seals the header fields', [
+    'src/client/call/seal.ts',
+    '    headers.delete(name);\n    return value === null',
+    '    return value === null',
+  ]),
+  row('no header field of a gateway is sealed', FETCH, 'never travels inside', [
+    'src/client/call/seal.ts',
+    'if (outside !== undefined) throw',
+    "if (outside === 'never') throw",
+  ]),
+  row('a client sends nothing to another origin', FETCH, 'refused before anything', [
+    'src/client/call/request.ts',
+    'if (url.origin !== settings.base.origin) {',
+    'if (url.origin === settings.base.href) {',
+  ]),
+  row('what was sealed is not sealed again', FETCH, 'has sealed already', [
+    'src/client/call/request.ts',
+    "if (url.href === settings.at('handshake')) throw await unsupported('twice');",
+    '',
+  ]),
+  row('a channel is replaced before it ends', RESEND, 'is replaced before', [
+    'src/client/channel/channel.ts',
+    'if (this.#now() >= this.#renewAt || this.#seq >= MAX_MESSAGES_PER_CHANNEL) return undefined;',
+    'if (this.#seq >= MAX_MESSAGES_PER_CHANNEL) return undefined;',
+  ]),
+  row('no request is sent again after its first copy’s channel has ended', RESEND, 'ends during', [
+    'src/client/client.ts',
+    'if (answer && first?.channel.isExpired) {',
+    'if (answer && !first) {',
+  ]),
+  row('an explicit handshake opens a new channel', RESEND, 'opens a new channel', [
+    'src/client/channel/channels.ts',
+    'if (isExplicit && this.#latest) this.drop(this.#latest);',
+    '',
+  ]),
+  row('the answer to a handshake is bounded', HANDSHAKE, 'the body', [
+    'src/client/handshake/ask.ts',
+    'fits || type === PROBLEM_MEDIA_TYPE ? MAX_HANDSHAKE_BYTES : 0',
+    'fits || type === PROBLEM_MEDIA_TYPE ? 2 ** 30 : 0',
+  ]),
+  row('a handshake is answered with its status and type', HANDSHAKE, '', [
+    'src/client/handshake/ask.ts',
+    'const fits = response.status === expected && [JSON_MEDIA_TYPE, ...types].includes(type);',
+    'const fits = response.ok;',
+  ]),
+];

@@ -1,0 +1,59 @@
+// The testing kit: an assertion that cannot fail is worse than none.
+import { row } from '../row.mjs';
+
+const SEALED = 'test/integration/testing/sealed.spec.ts';
+const LEAKING = 'test/integration/testing/leaking.spec.ts';
+const LEAKS = 'test/unit/testing/leaks.spec.ts';
+
+export const kit = [
+  row('expectSealed fails where the plain request is taken', SEALED, 'is not sealed', [
+    'src/testing/probe.ts',
+    "if (problem === 'message-required' || mayAlsoBe.includes(response.status))",
+    'if (response.status < 600)',
+  ]),
+  row('expectSealed fails where a plain body is taken beside a message', LEAKING, 'express.*request.* (post|put)', [
+    'src/testing/probe.ts',
+    'if (WITH_BODY.includes(request.method)) await refusesPlainBody(line, request);',
+    '',
+  ]),
+  row('expectSealed fails where a request went in the clear', SEALED, 'is not sealed', [
+    'src/testing/probe.ts',
+    'if (!sealed) throw notSealed(',
+    'if (!line) throw notSealed(',
+  ]),
+  row('expectSealed finds what leaks', LEAKING, 'express', [
+    'src/testing/probe.ts',
+    'if (leaks.length > 0) throw',
+    'if (leaks.length > 99) throw',
+  ]),
+  row('expectSealed finds what the next request is told', LEAKING, 'express.*whoever comes next', [
+    'src/testing/probe.ts',
+    '...findLeaks([...told, ...answered], later, knownOfResponse),',
+    '',
+  ]),
+  row('expectSealed finds hashes', LEAKING, 'express.*hash', [
+    'src/testing/probe.ts',
+    "const toldHashes = hashesOf('body', sent, told);",
+    'const toldHashes: ReturnType<typeof hashesOf> = [];',
+  ]),
+  row('expectSealed finds parts of values', LEAKS, 'parts of any value|eight characters', [
+    'src/testing/leaks.ts',
+    'if (!isPublic(part)) return true;',
+    'if (!isPublic(part)) return false;',
+  ]),
+  row('expectSealed finds names', LEAKS, 'finds names', [
+    'src/testing/secrets.ts',
+    'const called = names.flatMap((name) => nameSecret(`the name of the ${member}`, name));',
+    'const called: Secret[] = [];',
+  ]),
+  row('expectSealed reads encodings', LEAKS, 'finds a value', [
+    'src/testing/spellings.ts',
+    'for (const each of fresh) readings.add(each);',
+    '',
+  ]),
+  row('expectSealed looks at what stands beside ciphertext', LEAKING, 'express', [
+    'src/testing/places.ts',
+    '.filter(([name, value]) => control.headers.get(name) !== value)',
+    '.filter(() => false)',
+  ]),
+];

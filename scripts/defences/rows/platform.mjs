@@ -1,0 +1,105 @@
+// What the HTTP platforms need done.
+import { row } from '../row.mjs';
+
+const FASTIFY = 'test/integration/ecosystem/fastify.spec.ts';
+const MODULE_SESSION = 'test/integration/module/module-session.spec.ts';
+const INCOMING = 'test/integration/parity/incoming.spec.ts';
+const UPLOADS = 'test/integration/streams/uploads.spec.ts';
+const SESSION = 'test/integration/e2e/session.spec.ts';
+const STORE = 'test/integration/e2e/store.spec.ts';
+const FAILING = 'test/security/attack/failing-answers.spec.ts';
+const DEADLINE = 'test/integration/e2e/deadline.spec.ts';
+const EARLY = 'test/integration/e2e/early-refusals.spec.ts';
+
+export const platform = [
+  row('an application of an older Nest is refused', 'test/integration/module/servers.spec.ts', 'older Nest', [
+    'src/nest/platform/platform-of.ts',
+    "if (typeof (adapter as { propfind?: unknown }).propfind !== 'function') throw new Error(TOO_OLD);",
+    '',
+  ]),
+  row('a session that a module applies is used', MODULE_SESSION, 'is the session that', [
+    'src/nest/platform/module-sessions.ts',
+    'if (middleware.flat().some(isSession)) adapters.add(this.getHttpAdapter());',
+    '',
+  ]),
+  row('a session whose store is down is not replaced by one in memory', STORE, '', [
+    'src/nest/platform/platform.express.ts',
+    'isOurs ??= (request as { session?: unknown }).session === undefined && !hasModuleSession(this.adapter);',
+    'isOurs = (request as { session?: unknown }).session === undefined && !hasModuleSession(this.adapter);',
+  ]),
+  row('Fastify has a session with a store', FASTIFY, 'start is refused', [
+    'src/nest/platform/platform.fastify.ts',
+    "if (!this.#instance.hasRequestDecorator('sessionStore')) throw new Error(NO_STORE);",
+    '',
+  ]),
+  row('Fastify has no session options that would be dropped', FASTIFY, 'start is refused', [
+    'src/nest/platform/platform.fastify.ts',
+    '    refuseWithoutLike(options);\n',
+    '',
+  ]),
+  row('Fastify has no parser of its own for messages', FASTIFY, 'start is refused', [
+    'src/nest/platform/platform.fastify.ts',
+    'if (instance.hasContentTypeParser(type)) throw new Error(parserThere(type));',
+    'if (instance.hasContentTypeParser(type)) continue;',
+  ]),
+  row('Fastify reads the plain body by its own media type', FASTIFY, 'see the plain body', [
+    'src/nest/platform/fastify-internals.ts',
+    'if (type) known[type] = undefined;',
+    'void type;',
+  ]),
+  row('Express’ parsers hold this module’s limit and no other', INCOMING, 'express', [
+    'src/nest/platform/express-parsers.ts',
+    'if (!parser || !isTooLarge(error)) throw this.#mapped(error);',
+    'throw this.#mapped(error);',
+  ]),
+  row('a body in frames is collected within the limit for messages', UPLOADS, 'express.*too-large', [
+    'src/nest/platform/express-parsers.ts',
+    'const body = await collectBody(request, this.maxBodySize);',
+    'const body = await collectBody(request, 2 ** 30);',
+  ]),
+  row('a body in frames is bounded on the wire', UPLOADS, 'express.*too-large', [
+    'src/nest/request/framed-body.ts',
+    'if (received > limits.maxStreamSize) {',
+    'if (received < 0) {',
+  ]),
+  row('a request’s frames that do not open are an error to its reader', UPLOADS, 'express.*does not end', [
+    'src/nest/request/framed-body.ts',
+    '    } catch {\n      broken();\n    }\n  };',
+    '    } catch {\n      finish();\n    }\n  };',
+  ]),
+  row('a request’s body in frames ends with its last frame alone', UPLOADS, 'express.*cut at every byte', [
+    'src/nest/request/framed-body.ts',
+    '      frames.end();\n    } catch {\n      broken();\n      return false;\n    }',
+    '      frames.end();\n    } catch {\n      void 0;\n    }',
+  ]),
+  row('a body in frames in which nothing comes is broken off', UPLOADS, 'express.*nothing comes', [
+    'src/nest/request/framed-body.ts',
+    'idle.refresh() : broken()),',
+    'idle.refresh() : undefined),',
+  ]),
+  row('a body is bounded as it comes', EARLY, 'express.*no length', [
+    'src/nest/request/body-collector.ts',
+    'if (length + available > limit) {',
+    'if (length + available > 2 ** 40) {',
+  ]),
+  row('no raw HTTP/2 head or file leaves', FAILING, 'HTTP/2', [
+    'src/nest/request/http2-guard.ts',
+    'stream.respondWithFile = (...args) => void passIf(false, respondWithFile, args);',
+    '',
+  ]),
+  row('no HTTP/2 stream is pushed', FAILING, 'HTTP/2', [
+    'src/nest/request/http2-guard.ts',
+    'if (gate.isOpen()) Reflect.apply(pushStream, stream, args);',
+    'if (gate) Reflect.apply(pushStream, stream, args);',
+  ]),
+  row('no HTTP/2 trailers leave', FAILING, 'HTTP/2', [
+    'src/nest/request/http2-guard.ts',
+    'else if (!stream.sentTrailers) Reflect.apply(sendTrailers, stream, [{}]);',
+    'else if (!stream.sentTrailers) Reflect.apply(sendTrailers, stream, [trailers]);',
+  ]),
+  row('a response that does not end in time is broken off', DEADLINE, 'express', [
+    'src/nest/request/deadline.ts',
+    'if (!response.writableEnded) abort(response);',
+    '',
+  ]),
+];
