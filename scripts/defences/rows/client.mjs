@@ -29,11 +29,6 @@ export const client = [
     "if (!plaintext) throw new StreamError('stream-broken');",
     'if (!plaintext) continue;',
   ]),
-  row('an answer is checked for its form before it is opened', 'test/security/fuzz/answers.spec.ts', '', [
-    'src/client/channel/encoding.ts',
-    ' || iv?.length !== IV_BYTES || tag?.length !== TAG_BYTES',
-    ' || !iv || !tag',
-  ]),
   row('sealed refusals of the module reject', ANSWERS, 'refusal by the server’s module', [
     'src/client/call/response.ts',
     '  if (problem) {',
@@ -115,12 +110,12 @@ export const client = [
     'if (answer && first?.channel.isExpired) {',
     'if (answer && !first) {',
   ]),
-  row('an explicit handshake opens a new channel', RESEND, 'opens a new channel', [
-    'src/client/channel/channels.ts',
-    'if (isExplicit && this.#latest) this.drop(this.#latest);',
+  row('a renewal opens a new channel', RESEND, 'explicit handshake', [
+    'src/client/client.ts',
+    'if (renew) channels.renew();',
     '',
   ]),
-  row('the answer to a handshake is bounded', HANDSHAKE, 'the body', [
+  row('the answer to a handshake is bounded', HANDSHAKE, 'never ends', [
     'src/client/handshake/ask.ts',
     'fits || type === PROBLEM_MEDIA_TYPE ? MAX_HANDSHAKE_BYTES : 0',
     'fits || type === PROBLEM_MEDIA_TYPE ? 2 ** 30 : 0',

@@ -26,6 +26,7 @@ describe('The pool of RSA key pairs', () => {
   it('makes no more at a time than it may, and lets no more wait', async () => {
     const pool = poolOf({ size: 1, making: 1, waiting: 2 });
     const waiting = Promise.all([pool.take(), pool.take()]);
+    waiting.catch(() => undefined);
     expect(pool.state).toEqual({ ready: 0, waiting: 2 });
     expect(pool.isExhausted).toBe(true);
     await expect(Promise.race([pool.take(), waiting])).rejects.toMatchObject({ code: 'busy', retryAfter: 1 });

@@ -65,6 +65,11 @@ describe('the cookies that a client keeps', () => {
     expect(header(jarWith('sid=1'), '/b')).toBe('');
   });
 
+  it('go to their path and what is under it, not to one that begins alike', () => {
+    expect(header(jarWith('sid=1; Path=/a'), '/a/b')).toBe('sid=1');
+    expect(header(jarWith('sid=1; Path=/a'), '/ab')).toBe('');
+  });
+
   it('are kept here, where fetch keeps none', () => {
     expect(leavesCookiesToUs(new URL('http://x.test'))).toBe(true);
   });

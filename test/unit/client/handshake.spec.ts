@@ -180,6 +180,14 @@ describe('a handshake whose answer breaks a rule is refused, and nothing of it k
     expect(error.code).toBe('handshake-rejected');
     expect(inspect(error, { depth: 9, showHidden: true })).not.toContain('canary');
   });
+
+  it('the body never ends', async () => {
+    setup.server.refuse = (response) => {
+      response.writeHead(201, { 'content-type': 'application/json' }).write(`{"a":"${'x'.repeat(100_000)}`);
+      return true;
+    };
+    expect((await errorOf(setup.client().fetch('/x'))).code).toBe('handshake-rejected');
+  });
 });
 
 describe('a pinned identity', () => {
