@@ -17,7 +17,7 @@ interface ParsedRequest extends IncomingMessage {
 
 /** What Nest's adapter does for parsers; it is Nest's own way to body-parser, which need not be found from here. */
 interface ParserAdapter extends HttpServer {
-  useBodyParser?(this: object, type: string, rawBody: boolean, options: object): unknown;
+  useBodyParser?: (this: object, type: string, rawBody: boolean, options?: object) => unknown;
   /** Nest 12. */
   mapException?(error: unknown): unknown;
 }
@@ -30,18 +30,29 @@ const KINDS: Readonly<Record<string, string>> = {
   rawParser: 'raw',
 };
 
-/** The parsers that Nest registered by itself, with default options; and whether they keep the raw body. */
+/** Nest's own parsers, with no option that shows in what they make of a body; and whether they keep the raw body. */
 const DEFAULTS = new WeakMap<Parser, boolean>();
 
+/** Options that show nowhere: the limit of a sealed body is this module's, and it is never compressed. */
+const UNSEEN_OPTIONS = ['limit', 'inflate'];
+
 /** Finds out which parsers are Nest's own. To be called before the application initializes, where that can be. */
-export function noteDefaultParsers(adapter: HttpServer): void {
+export function noteDefaultParsers(adapter: ParserAdapter): void {
   const app = adapter.getInstance() as ExpressStack;
-  const register = adapter.registerParserMiddleware.bind(adapter);
-  adapter.registerParserMiddleware = (prefix?: string, rawBody?: boolean): unknown => {
+  const noting = <T>(rawBody: boolean | undefined, register: () => T): T => {
     const before = parsersOf(app);
-    const result: unknown = register(prefix, rawBody);
+    const result = register();
     for (const parser of parsersOf(app)) if (!before.includes(parser)) DEFAULTS.set(parser, rawBody === true);
     return result;
+  };
+  const registerDefaults = adapter.registerParserMiddleware.bind(adapter);
+  adapter.registerParserMiddleware = (prefix?: string, rawBody?: boolean) =>
+    noting(rawBody, () => registerDefaults(prefix, rawBody) as unknown);
+  const { useBodyParser } = adapter;
+  adapter.useBodyParser &&= function (type, rawBody, options = {}) {
+    const register = () => useBodyParser?.call(this, type, rawBody, options);
+    const isDefault = Object.keys(options).every((name) => UNSEEN_OPTIONS.includes(name));
+    return isDefault ? noting(rawBody, register) : register();
   };
 }
 

@@ -75,6 +75,12 @@ const withMoreParsers: PairSetup['configure'] = (nest, platform) => {
   } else (nest as NestFastifyApplication).useBodyParser(['application/octet-stream', 'text/csv']);
 };
 
+const withOtherLimits: PairSetup['configure'] = (nest, platform) => {
+  if (platform === 'express') {
+    (nest as NestExpressApplication).useBodyParser('json', { limit: '1mb' }).useBodyParser('urlencoded');
+  } else (nest as NestFastifyApplication).useBodyParser('application/json', { bodyLimit: 1 << 20 });
+};
+
 const withLenientParsers: PairSetup['configure'] = (nest, platform) => {
   if (platform === 'express') {
     const type = ['application/json', 'application/*+json'];
@@ -92,6 +98,8 @@ const withLenientParsers: PairSetup['configure'] = (nest, platform) => {
 const SETUPS: readonly (readonly [name: string, setup: PairSetup])[] = [
   ['with Nest’s parsers', {}],
   ['that keeps raw bodies', { options: { rawBody: true } }],
+  ['with other limits', { configure: withOtherLimits }],
+  ['with other limits, that keeps raw bodies', { options: { rawBody: true }, configure: withOtherLimits }],
   ['with parsers for text and bytes', { options: { rawBody: true }, configure: withMoreParsers }],
   ['with lenient parsers of its own', { configure: withLenientParsers }],
   [
