@@ -28,6 +28,8 @@ const TARGETS = [
   'meta',
 ];
 const HANG_MS = 10_000;
+/** Until the first input: on a busy machine, loading the target takes a while. */
+const START_MS = 60_000;
 const MAX_INPUT = 1 << 21;
 const REPORTS = new URL('../../reports/fuzz/', import.meta.url);
 
@@ -72,7 +74,7 @@ function run(target) {
     const watch = setInterval(() => {
       const beats = Atomics.load(beat, 0);
       if (beats !== last.beats) last = { beats, at: Date.now() };
-      else if (Date.now() - last.at > HANG_MS) {
+      else if (Date.now() - last.at > (beats === 0 ? START_MS : HANG_MS)) {
         const input = Buffer.from(current.slice(0, Atomics.load(beat, 1))).toString('utf8');
         finish({ executions: beats, finding: { what: 'hang', input } });
         void worker.terminate();

@@ -5,6 +5,7 @@ import { handshakeRows } from './handshake.js';
 import { moveRows } from './relocation.js';
 import { replayRows } from './replay.js';
 import type { Row } from './row.js';
+import { downloadRows } from './streams.js';
 
 /** All that is tried, under the headings of docs/attacks.md. */
 export const attacks: Readonly<Record<string, readonly Row[]>> = {
@@ -13,5 +14,6 @@ export const attacks: Readonly<Record<string, readonly Row[]>> = {
   'Repeating, delaying, swapping': replayRows,
   'Having a request sent again': againRows,
   'Moving and changing': moveRows,
+  'In streams, on their way to the client': downloadRows,
   'Forging and downgrading': downgradeRows,
 };

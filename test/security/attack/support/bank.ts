@@ -1,4 +1,6 @@
-import { Body, Controller, Delete, Get, Header, Post, Put, Query, Req } from '@nestjs/common';
+import { Body, Controller, Delete, Get, Header, Post, Put, Query, Req, StreamableFile } from '@nestjs/common';
+import type { IncomingMessage } from 'node:http';
+import { Readable } from 'node:stream';
 import { Encrypted, KeyService } from '../../../../src/index.js';
 
 /** What a handler was given, each time that one ran. */
@@ -15,6 +17,8 @@ export const calls: Call[] = [];
 export const gate: { opened: Promise<unknown> } = { opened: Promise.resolve() };
 
 export const SECRET_BALANCE = 'balance-4f1e0b';
+/** What is downloaded, a frame each. */
+export const STATEMENT = ['January: 1, ', 'February: 2, ', 'March: 3, ', SECRET_BALANCE];
 
 interface WithSession {
   readonly session: { owner?: string; destroy(callback: (error?: unknown) => void): unknown };
@@ -86,6 +90,23 @@ export class BankController {
   upload(@Body() body: unknown): unknown {
     calls.push({ route: 'upload', body });
     return { uploaded: body };
+  }
+
+  /** In frames. */
+  @Get('statement')
+  statement(): StreamableFile {
+    calls.push({ route: 'statement' });
+    return new StreamableFile(Readable.from(STATEMENT.map((piece) => Buffer.from(piece))), { type: 'text/plain' });
+  }
+
+  /** Reads its body as it comes, and keeps it where it ends well. */
+  @Post('files')
+  async keep(@Req() request: IncomingMessage & { raw?: IncomingMessage }): Promise<unknown> {
+    calls.push({ route: 'files' });
+    let body = '';
+    for await (const chunk of request.raw ?? request) body += String(chunk);
+    calls.push({ route: 'kept', body });
+    return { kept: body.length };
   }
 
   @Post('login')

@@ -1,6 +1,7 @@
 import {
   Agent,
   createServer,
+  type ClientRequest,
   request as send,
   type IncomingMessage,
   type Server,
@@ -10,12 +11,21 @@ import type { AddressInfo } from 'node:net';
 
 type Headers = Record<string, string | string[] | undefined>;
 
+/** How a body is passed on, unless it is whole and at once. */
+export interface Delivery {
+  /** In pieces of so many bytes, a turn of the event loop between them. */
+  readonly pieceSize?: number;
+  /** The connection ends in the middle of it. */
+  readonly isCut?: boolean;
+}
+
 /** A request as it passes, one character for each byte of the body. */
 export interface Passing {
   readonly method: string;
   readonly target: string;
   readonly headers: Headers;
   readonly body: string;
+  readonly delivery?: Delivery;
 }
 
 /** An answer as it passes. */
@@ -23,6 +33,7 @@ export interface Answer {
   readonly status: number;
   readonly headers: Headers;
   readonly body: string;
+  readonly delivery?: Delivery;
 }
 
 /** Sends a request on to the server: this one or another one, never or a hundred times. */
@@ -72,9 +83,10 @@ export class Proxy {
     return found.request;
   }
 
-  readonly forward: Forward = ({ method, target, headers, body }) =>
+  readonly forward: Forward = ({ method, target, headers, body, delivery }) =>
     new Promise((resolve, reject) => {
-      const length = body === '' && method === 'GET' ? undefined : Buffer.byteLength(body, 'latin1');
+      const hasLength = !delivery && !(body === '' && method === 'GET');
+      const length = hasLength ? Buffer.byteLength(body, 'latin1') : undefined;
       const out = send(
         {
           agent: this.#agent,
@@ -92,7 +104,8 @@ export class Proxy {
         },
       );
       out.on('error', reject);
-      out.end(body, 'latin1');
+      if (delivery) void deliver(out, body, delivery);
+      else out.end(body, 'latin1');
     });
 
   async close(): Promise<void> {
@@ -108,9 +121,30 @@ export class Proxy {
     this.seen.push(entry);
     const answer = await (this.rule ?? ((passing, forward) => forward(passing)))(request, this.forward);
     entry.answer = answer;
-    response.writeHead(answer.status, { ...unframed(answer.headers), 'content-length': answer.body.length });
-    response.end(answer.body, 'latin1');
+    const { status, headers, body, delivery } = answer;
+    if (delivery) {
+      response.writeHead(status, unframed(headers));
+      await deliver(response, body, delivery);
+    } else {
+      response.writeHead(status, { ...unframed(headers), 'content-length': body.length });
+      response.end(body, 'latin1');
+    }
   }
+}
+
+async function deliver(
+  out: ClientRequest | ServerResponse,
+  body: string,
+  { pieceSize = Infinity, isCut = false }: Delivery,
+): Promise<void> {
+  const bytes = Buffer.from(body, 'latin1');
+  out.flushHeaders();
+  for (let at = 0; at < bytes.length; at += pieceSize) {
+    await new Promise((resolve) => out.write(bytes.subarray(at, at + pieceSize), resolve));
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  if (isCut) out.destroy();
+  else out.end();
 }
 
 function unframed(headers: Headers): Headers {
