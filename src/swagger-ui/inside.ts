@@ -1,4 +1,4 @@
-import { JSON_MEDIA_TYPE, MESSAGE_MEDIA_TYPE } from '../protocol/media-type.js';
+import { JSON_MEDIA_TYPE, MESSAGE_MEDIA_TYPE, STREAM_MEDIA_TYPE } from '../protocol/media-type.js';
 import { INNER_TYPES_EXTENSION, SEALING_EXTENSION } from './extension.js';
 
 type Content = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
@@ -14,8 +14,8 @@ interface OpenApiDocument {
 }
 
 /**
- * The document as the two ends of a channel see it: in the place of `application/jose` the media types inside. That is
- * what a person fills in and reads in Swagger UI, while the plug-in does the sealing.
+ * The document as the two ends of a channel see it: in the place of `application/jose` and `application/vnd.e2e.stream`
+ * the media types inside. That is what a person fills in and reads in Swagger UI, while the plug-in does the sealing.
  */
 export function showInside<Document extends OpenApiDocument>(document: Document): Document {
   const paths = mapValues(document.paths ?? {}, (item) =>
@@ -35,13 +35,18 @@ function insideOf(operation: Operation): Operation {
 
 function openContent(holder: WithContent): WithContent {
   const { content, ...rest } = holder;
-  const { [MESSAGE_MEDIA_TYPE]: sealed, ...others } = content ?? {};
-  if (!sealed) return holder;
-  const { [INNER_TYPES_EXTENSION]: types, ...media } = sealed;
-  const inner = (types ?? ('schema' in media ? [JSON_MEDIA_TYPE] : [])) as string[];
-  const opened = { ...others, ...Object.fromEntries(inner.map((type) => [type, media])) };
+  const { [MESSAGE_MEDIA_TYPE]: message, [STREAM_MEDIA_TYPE]: stream, ...others } = content ?? {};
+  if (!message && !stream) return holder;
+  // In the order of the message's types. A file's schema is the stream's: the message's is a choice of all.
+  const opened = { ...others, ...insideOfMedia(message), ...insideOfMedia(stream) };
   // Of an answer without a schema nothing is known.
   return Object.keys(opened).length > 0 ? { ...rest, content: opened } : rest;
+}
+
+function insideOfMedia(sealed: Content[string] = {}): Content {
+  const { [INNER_TYPES_EXTENSION]: types, ...media } = sealed;
+  const inner = (types ?? ('schema' in media ? [JSON_MEDIA_TYPE] : [])) as string[];
+  return Object.fromEntries(inner.map((type) => [type, media]));
 }
 
 function isSealed(value: unknown): value is Operation {

@@ -3,7 +3,7 @@ import { ApplicationConfig, ModulesContainer } from '@nestjs/core';
 import type { OpenAPIObject } from '@nestjs/swagger';
 import { E2E_PATH } from '../nest/options/e2e.options.js';
 import type { Sealing } from '../nest/routes/encrypted.decorator.js';
-import { PATH } from '../nest/routes/nest-metadata.js';
+import { PATH, SSE } from '../nest/routes/nest-metadata.js';
 import { RouteTable } from '../nest/routes/route-table.js';
 import { operationsOf } from './operations.js';
 import { scan, type ScannedHandler } from './scan.js';
@@ -13,6 +13,8 @@ export interface KnownRoute {
   readonly sealing: Sealing;
   /** Of the module's own routes. */
   readonly channelRoute: 'handshake' | 'identity' | undefined;
+  /** Of `@Sse()`. */
+  readonly isEventStream: boolean;
 }
 
 /** The application's routes, under the paths that a document gives them. */
@@ -75,6 +77,7 @@ function handlersOf(app: INestApplication): Handler[] {
         controller: owner,
         sealing,
         channelRoute: isOurs ? (name as KnownRoute['channelRoute']) : undefined,
+        isEventStream: Reflect.hasMetadata(SSE, handler),
       };
     });
 }
@@ -106,6 +109,7 @@ function knownRoute(handlers: readonly Handler[]): KnownRoute {
       response: handlers.some(({ sealing }) => sealing.response),
     },
     channelRoute: handlers[0]?.channelRoute,
+    isEventStream: handlers.some(({ isEventStream }) => isEventStream),
   };
 }
 

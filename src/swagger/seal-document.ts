@@ -1,9 +1,8 @@
 import { Logger, type INestApplication } from '@nestjs/common';
 import type { OpenAPIObject } from '@nestjs/swagger';
-import type { Sealing } from '../nest/routes/encrypted.decorator.js';
 import { SEALING_EXTENSION, type DocumentSealing } from '../swagger-ui/extension.js';
 import { describeChannelRoute } from './channel-routes.js';
-import { sealContent } from './content.js';
+import { eventsContent, sealContent } from './content.js';
 import { mapOperations, type Operation } from './operations.js';
 import {
   problemComponents,
@@ -14,7 +13,7 @@ import {
   type ProblemStyle,
   type ResponseObject,
 } from './problems.js';
-import { routesOf } from './routes.js';
+import { routesOf, type KnownRoute } from './routes.js';
 
 interface Reference {
   readonly $ref: string;
@@ -32,9 +31,10 @@ export interface SealDocumentOptions {
 }
 
 /**
- * The document with its sealed operations marked: their bodies are `application/jose`, with the schemas of what is inside;
- * an extension says which directions are sealed; the problems of the protocol are among the responses. Sealed is what the
- * application seals, by `@Encrypted()` or by `encryptByDefault`. The document that is given stays as it is.
+ * The document with its sealed operations marked: their bodies are `application/jose`, and `application/vnd.e2e.stream`
+ * for files, forms with files and event streams (PROTOCOL §6), with the schemas of what is inside; an extension says which
+ * directions are sealed; the problems of the protocol are among the responses. Sealed is what the application seals, by
+ * `@Encrypted()` or by `encryptByDefault`. The document that is given stays as it is.
  *
  * @throws Error where the application has no E2eModule.
  */
@@ -52,7 +52,7 @@ export function sealDocument(
     if (!route) unknown.push(`${method.toUpperCase()} ${path}`);
     if (route?.channelRoute) return describeChannelRoute(route.channelRoute, operation);
     return route && (route.sealing.request || route.sealing.response)
-      ? sealOperation(document, operation, route.sealing, routeProblems(problems))
+      ? sealOperation(document, operation, route, routeProblems(problems))
       : operation;
   });
   if (unknown.length > 0) {
@@ -75,11 +75,18 @@ export function sealDocument(
   } as OpenAPIObject;
 }
 
-function sealOperation(document: OpenAPIObject, operation: Operation, sealing: Sealing, problems: Problems): Operation {
+function sealOperation(
+  document: OpenAPIObject,
+  operation: Operation,
+  { sealing, isEventStream }: KnownRoute,
+  problems: Problems,
+): Operation {
   const { requestBody } = operation;
   const responses = Object.entries(operation.responses).map(([status, response]) => [
     status,
-    response && sealing.response ? sealResponse(status, resolve(document, 'responses', response)) : response,
+    response && sealing.response
+      ? sealResponse(status, resolve(document, 'responses', response), isEventStream)
+      : response,
   ]);
   const sealed = {
     ...operation,
@@ -91,8 +98,11 @@ function sealOperation(document: OpenAPIObject, operation: Operation, sealing: S
   return { ...sealed, requestBody: { ...body, content: sealContent(body.content) } };
 }
 
-function sealResponse(status: string, response: ResponseObject): ResponseObject {
-  return BODILESS.includes(status) ? response : { ...response, content: sealContent(response.content ?? {}) };
+function sealResponse(status: string, response: ResponseObject, isEventStream: boolean): ResponseObject {
+  if (BODILESS.includes(status)) return response;
+  const { content = {} } = response;
+  const inside = isEventStream && status.startsWith('2') ? eventsContent(content) : content;
+  return { ...response, content: sealContent(inside) };
 }
 
 function withProblems(

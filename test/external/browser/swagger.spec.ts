@@ -1,4 +1,6 @@
 import { expect, it } from '@jest/globals';
+import { createHash, randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import type { Tap } from '../../integration/e2e/support/tap.js';
 import { onEachPlatform } from '../../integration/e2e/support/apps.js';
 import { useApplications } from '../../integration/ecosystem/support/process.js';
@@ -60,6 +62,45 @@ onEachPlatform('Swagger UI', (platform) => {
     await devtools.settle();
     expect(found().length).toBe(2);
     expect(holds(tap.text, canary)).toBe(true);
+    expect(swagger.complaints).toEqual([]);
+  });
+
+  it('uploads a file of a form and downloads it, while neither its bytes nor its name are on the wire', async () => {
+    const swagger = await SwaggerPage.tab(await chromium.profile());
+    const devtools = await Devtools.open(swagger.page);
+    const tap = listen('Usual');
+    await swagger.page.goto(`${url('Usual')}/api`);
+
+    const [canary, fileName, note] = [makeCanary(), makeCanary(), makeCanary()];
+    const bytes = Buffer.concat([Buffer.from(`${canary}\n`), randomBytes(300_000), Buffer.from(canary)]);
+    const file = { name: `${fileName}.pdf`, mimeType: 'application/pdf', buffer: bytes };
+    const { status, answer, command } = await swagger.call('_upload', { form: { file, note } });
+    expect(status).toBe('201');
+    expect(answer).toContain(`"name": "${fileName}.pdf"`);
+    expect(answer).toContain(`"note": "${note}"`);
+    expect(answer).toContain(createHash('sha256').update(bytes).digest('hex'));
+    expect(command).not.toMatch(/^curl/);
+
+    const read = await swagger.call('_download', {});
+    expect(read.status).toBe('200');
+    const saved = swagger.page.waitForEvent('download');
+    await swagger.operation('_download').getByText('Download file').click();
+    const download = await saved;
+    expect(download.suggestedFilename()).toBe(`${fileName}.pdf`);
+    expect(readFileSync(await download.path()).equals(bytes)).toBe(true);
+
+    const events = await swagger.call('_live', {});
+    expect(events.answer).toContain('data: {"n":2}');
+
+    await devtools.settle();
+    const told = [canary, fileName, note];
+    const isTold = (text: string) => [...told, 'form-data', '"n":2'].some((each) => text.includes(each));
+    const shown = devtools.shown.filter(({ of }) => of.includes('/files'));
+    expect(shown.length).toBeGreaterThan(0);
+    expect(shown.filter(({ text }) => isTold(text)).map(({ what, of }) => `${what}: ${of}`)).toEqual([]);
+    // The plug-in's own files are there, too.
+    expect(told.filter((each) => holds(tap.text, each))).toEqual([]);
+    expect(tap.text.match(/content-type: application\/vnd\.e2e\.stream/gi)?.length).toBeGreaterThanOrEqual(2);
     expect(swagger.complaints).toEqual([]);
   });
 

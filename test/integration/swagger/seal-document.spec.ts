@@ -26,6 +26,7 @@ import { PROBLEMS } from '../../../src/protocol/problem.js';
 import { sealDocument } from '../../../src/swagger/index.js';
 import { Log } from '../e2e/support/log.js';
 import { onEachPlatform, type PlatformName } from '../e2e/support/apps.js';
+import { ExpressFileController } from './support/files.js';
 import { OtherController, ThingController, WrongDto } from './support/things.js';
 import { faultsOf } from './support/validate.js';
 
@@ -204,6 +205,33 @@ describe('sealDocument', () => {
     expect(content(responses[201])).toEqual(
       message({ oneOf: [{ type: 'object' }, { type: 'string' }] }, 'application/json', 'text/csv'),
     );
+  });
+
+  it('says what travels in frames: files, forms with files, and event streams', async () => {
+    const document = await seal('express', { controllers: [ExpressFileController] });
+    expect(faultsOf(JSON.parse(JSON.stringify(document)) as Json)).toEqual([]);
+    const file = { type: 'string', format: 'binary' };
+    const { requestBody, responses } = document.paths['/files']!.post as { requestBody: Json; responses: Json };
+    const form = {
+      schema: expect.objectContaining({ type: 'object' }),
+      'x-e2e-content-types': ['multipart/form-data'],
+    };
+    expect(content(requestBody)).toEqual({ 'application/jose': form, 'application/vnd.e2e.stream': form });
+    expect(content(responses[201])).toEqual(message({ type: 'object' }, 'application/json'));
+    const ok = (path: string) => content((document.paths[path]!.get!.responses as Json)[200]);
+    const pdf = { schema: file, 'x-e2e-content-types': ['application/pdf'] };
+    expect(ok('/files')).toEqual({ 'application/jose': pdf, 'application/vnd.e2e.stream': pdf });
+    expect(ok('/files/either')).toEqual({
+      ...message({ type: 'object' }, 'application/json', 'image/png'),
+      'application/vnd.e2e.stream': { schema: { type: 'object' }, 'x-e2e-content-types': ['image/png'] },
+    });
+    // Nothing says so but @Sse() itself; and an event stream is never in one message.
+    expect(ok('/files/events')).toEqual({
+      'application/vnd.e2e.stream': { 'x-e2e-content-types': ['text/event-stream'] },
+    });
+    expect(ok('/files/typed')).toEqual({
+      'application/vnd.e2e.stream': { schema: { type: 'string' }, 'x-e2e-content-types': ['text/event-stream'] },
+    });
   });
 
   it('calls an answer without a schema a message, and one without a body nothing', async () => {

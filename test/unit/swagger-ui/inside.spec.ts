@@ -35,6 +35,28 @@ it('puts the media types inside in the place of the message, in requests and in 
   expect(document).toEqual(before);
 });
 
+it('puts the media types inside in the place of a stream, too, each with its own schema', () => {
+  const file = { type: 'string', format: 'binary' };
+  const either = {
+    'application/jose': {
+      schema: { oneOf: [schema, file] },
+      'x-e2e-content-types': ['application/json', 'application/pdf'],
+    },
+    'application/vnd.e2e.stream': { schema: file, 'x-e2e-content-types': ['application/pdf'] },
+  };
+  const events = { 'application/vnd.e2e.stream': { 'x-e2e-content-types': ['text/event-stream'] } };
+  const operation = {
+    'x-e2e-encryption': { request: true, response: true },
+    requestBody: { content: either },
+    responses: { 200: { description: '', content: events } },
+  };
+  const opened = showInside(documentWith(operation)).paths['/notes'].post as typeof operation;
+  const { content } = opened.requestBody;
+  expect(Object.keys(content)).toEqual(['application/json', 'application/pdf']);
+  expect(content).toHaveProperty(['application/pdf', 'schema'], file);
+  expect(opened.responses[200].content).toEqual({ 'text/event-stream': {} });
+});
+
 it('takes for JSON what has a schema and no type, and shows nothing where nothing is known', () => {
   const mark = { 'x-e2e-encryption': { request: true, response: true } };
   const written = { requestBody: { content: { 'application/jose': { schema } } } };

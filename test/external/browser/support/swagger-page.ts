@@ -9,6 +9,14 @@ export interface ShownCall {
   readonly command: string;
 }
 
+/** What a person types into an operation, and chooses. */
+export interface ToFillIn {
+  readonly body?: string;
+  readonly parameters?: Record<string, string>;
+  /** Fields of a `multipart/form-data` body: texts, and files. */
+  readonly form?: Record<string, string | { name: string; mimeType: string; buffer: Buffer }>;
+}
+
 /** Swagger UI as a person uses it, and all that the browser complains about meanwhile. */
 export class SwaggerPage {
   /** Console errors, uncaught errors and breaches of the Content Security Policy. */
@@ -55,14 +63,17 @@ export class SwaggerPage {
   }
 
   /** Fills in what is given, presses "Execute", and waits for what comes. */
-  async call(
-    name: string,
-    { body, parameters = {} }: { body?: string; parameters?: Record<string, string> },
-  ): Promise<ShownCall> {
+  async call(name: string, { body, parameters = {}, form = {} }: ToFillIn = {}): Promise<ShownCall> {
     const operation = await this.unfold(name);
     if (body !== undefined) await operation.locator('textarea.body-param__text').fill(body);
     for (const [parameter, value] of Object.entries(parameters)) {
       await operation.locator(`tr[data-param-name="${parameter}"] input`).fill(value);
+    }
+    for (const [field, value] of Object.entries(form)) {
+      const input = operation
+        .locator(`.body-param-edit tr[data-property-name="${field}"] input, tr:has-text("${field}") input`)
+        .first();
+      await (typeof value === 'string' ? input.fill(value) : input.setInputFiles(value));
     }
     await operation.getByRole('button', { name: 'Execute' }).click();
     const answer = operation.locator('.live-responses-table tr.response');

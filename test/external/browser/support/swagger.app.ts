@@ -1,4 +1,5 @@
 import fastifyHelmet from '@fastify/helmet';
+import multipart from '@fastify/multipart';
 import { Body, Controller, Module, Post, VersioningType, type INestApplication } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
@@ -6,6 +7,7 @@ import helmet from 'helmet';
 import { generateKeyPairSync, type KeyPairKeyObjectResult } from 'node:crypto';
 import { E2eModule, Encrypted, type E2eExtras, type E2eOptions, type SigningJwk } from '../../../../src/index.js';
 import { setupSealedSwagger, type SealedSwaggerOptions } from '../../../../src/swagger/index.js';
+import { ExpressFileController, FastifyFileController } from '../../../integration/swagger/support/files.js';
 import { ThingController } from '../../../integration/swagger/support/things.js';
 
 @Encrypted()
@@ -17,10 +19,13 @@ class TokenController {
   }
 }
 
+const isExpress = process.argv[2] === 'express';
+const FileController = isExpress ? ExpressFileController : FastifyFileController;
+
 function application(configure: (app: INestApplication) => void, e2e: E2eOptions & E2eExtras = {}) {
   @Module({
     imports: [E2eModule.forRoot({ keyPool: { size: 1 }, ...e2e })],
-    controllers: [ThingController, TokenController],
+    controllers: [ThingController, TokenController, FileController],
   })
   class AppModule {
     static configure = configure;
@@ -36,8 +41,11 @@ const client = { keyKind: 'X25519' } as const;
 
 /** With the policies that helmet sets unless told otherwise. */
 export const Usual = application((app) => {
-  if (app.getHttpAdapter().getType() === 'express') app.use(helmet());
-  else void (app as NestFastifyApplication).register(fastifyHelmet);
+  if (isExpress) app.use(helmet());
+  else {
+    void (app as NestFastifyApplication).register(fastifyHelmet);
+    void (app as NestFastifyApplication).register(multipart);
+  }
   setUp(app, { client });
 });
 
@@ -95,5 +103,5 @@ export const Pages = application(
 /** A server that takes only handshakes with a device key: Express alone has it. */
 export const Device = application(
   (app) => setUp(app, { client: { ...client, deviceKey: true } }),
-  process.argv[2] === 'express' ? { deviceBinding: 'required' } : {},
+  isExpress ? { deviceBinding: 'required' } : {},
 );
