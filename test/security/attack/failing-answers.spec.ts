@@ -69,7 +69,9 @@ const FAULTS: Record<string, (original: Method, held: Held, args: unknown[]) => 
     return result;
   },
   'changes its arguments': (original, { canary }, args) =>
-    original(...args.map((argument) => (argument instanceof Uint8Array ? Buffer.from(canary) : argument))),
+    original(
+      ...args.map((argument) => (argument instanceof Uint8Array ? Buffer.alloc(argument.length, canary) : argument)),
+    ),
   'calls it twice': (original, _, args) => {
     original(...args);
     return original(...args);
