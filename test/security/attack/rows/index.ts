@@ -5,6 +5,7 @@ import { handshakeRows } from './handshake.js';
 import { moveRows } from './relocation.js';
 import { replayRows } from './replay.js';
 import type { Row } from './row.js';
+import { serverRows } from './servers.js';
 import { downloadRows } from './streams.js';
 
 /** All that is tried, under the headings of docs/attacks.md. */
@@ -13,6 +14,7 @@ export const attacks: Readonly<Record<string, readonly Row[]>> = {
   'With device keys': deviceRows,
   'Repeating, delaying, swapping': replayRows,
   'Having a request sent again': againRows,
+  'Between servers, and after a restart': serverRows,
   'Moving and changing': moveRows,
   'In streams, on their way to the client': downloadRows,
   'Forging and downgrading': downgradeRows,

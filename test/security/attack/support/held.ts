@@ -1,20 +1,24 @@
 import { once } from 'node:events';
 import { request, type Server } from 'node:http';
+import { text } from 'node:stream/consumers';
 import { keyPair } from '../../../external/conformance/peer.js';
 import type { Lab } from './harness.js';
 
 /**
  * Sends the head of a handshake with this cookie, and keeps its body back. The function that comes back sends the body,
- * and gives the status that the handshake ends with.
+ * and gives the answer to the handshake.
  */
-export async function heldHandshake(lab: Lab, cookie: string): Promise<() => Promise<{ status: number }>> {
-  const body = JSON.stringify({ publicKey: (await keyPair('X25519')).jwk });
+export async function heldHandshake(
+  lab: Lab,
+  cookie: string,
+  members: object = {},
+): Promise<() => Promise<{ status: number; body: string }>> {
+  const body = JSON.stringify({ publicKey: (await keyPair('X25519')).jwk, ...members });
   const headers = { cookie, 'content-type': 'application/json', 'content-length': body.length };
   const out = request(`${lab.url}/e2e/handshake`, { method: 'POST', headers, agent: false });
-  const status = new Promise<number>((resolve, reject) => {
+  const answer = new Promise<{ status: number; body: string }>((resolve, reject) => {
     out.on('error', reject).on('response', (response) => {
-      response.resume();
-      resolve(response.statusCode ?? 0);
+      text(response).then((body) => resolve({ status: response.statusCode ?? 0, body }), reject);
     });
   });
   const arrived = once(lab.app.nest.getHttpServer() as Server, 'request');
@@ -25,6 +29,6 @@ export async function heldHandshake(lab: Lab, cookie: string): Promise<() => Pro
   await lab.attacker(cookie).send({ target: '/bank/owner' });
   return async () => {
     out.end(body.slice(1));
-    return { status: await status };
+    return answer;
   };
 }
