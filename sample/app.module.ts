@@ -5,10 +5,13 @@ import { AuthController } from './auth/auth.controller.js';
 import { UserService } from './auth/user.service.js';
 import { PlainController } from './demo/plain.controller.js';
 import { SealedController } from './demo/sealed.controller.js';
+import { FileController } from './files/file.controller.js';
+import { FilesModule } from './files/files.module.js';
 import { NoteController } from './notes/note.controller.js';
 import { NoteService } from './notes/note.service.js';
 import { MemoryNotes, NoteStore, RedisNotes } from './notes/note.store.js';
 import { PageController } from './page/page.controller.js';
+import { StreamController } from './stream/stream.controller.js';
 import { deviceBinding, identityKey, redisUrl, secret, sessionSecret } from './settings.js';
 
 // Without Redis everything is in memory, and its packages are not needed.
@@ -25,9 +28,18 @@ const redis = redisUrl ? await (await import('./redis.js')).Redis.connect(redisU
       allowPlainJwe: true,
       ...(redis && { replayGuard: redis.replayGuard }),
     }),
+    FilesModule,
   ],
   // The page last: its one-segment paths would stand before /health.
-  controllers: [AuthController, NoteController, SealedController, PlainController, PageController],
+  controllers: [
+    AuthController,
+    NoteController,
+    FileController,
+    SealedController,
+    StreamController,
+    PlainController,
+    PageController,
+  ],
   providers: [
     UserService,
     NoteService,

@@ -1,6 +1,8 @@
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 
-const { E2E_SECRET, E2E_IDENTITY_KEY, SESSION_SECRET, REDIS_URL } = process.env;
+const { E2E_SECRET, E2E_IDENTITY_KEY, SESSION_SECRET, REDIS_URL, FILES_DIR } = process.env;
 
 if (REDIS_URL && !(E2E_SECRET && SESSION_SECRET)) {
   console.error(
@@ -22,3 +24,10 @@ export const deviceBinding = process.env.E2E_DEVICE_BINDING === 'required' ? 're
 
 /** With one, any number of servers is one application. */
 export const redisUrl = REDIS_URL || undefined;
+
+/** Uploaded files. Several servers on one machine share a folder; a server alone has one of its own while it runs. */
+const sharedFolder = FILES_DIR || (redisUrl && join(tmpdir(), 'nestjs-e2e-encryption-files'));
+export const filesFolder = {
+  path: sharedFolder || join(tmpdir(), `nestjs-e2e-encryption-${randomBytes(8).toString('hex')}`),
+  isTemporary: !sharedFolder,
+};

@@ -1,4 +1,4 @@
-import { IsString, Length, MaxLength } from 'class-validator';
+import { IsOptional, IsString, IsUUID, Length, MaxLength } from 'class-validator';
 
 export class CreateNoteDto {
   @IsString()
@@ -8,4 +8,9 @@ export class CreateNoteDto {
   @IsString()
   @MaxLength(10_000)
   readonly body!: string;
+
+  /** A file that was uploaded before. */
+  @IsOptional()
+  @IsUUID()
+  readonly fileId?: string;
 }

@@ -1,11 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import { Injectable, NotFoundException } from '@nestjs/common';
+import { FileStore } from '../files/file.store.js';
 import type { CreateNoteDto } from './create-note.dto.js';
 import { NoteStore, type Note } from './note.store.js';
 
 @Injectable()
 export class NoteService {
-  constructor(private readonly store: NoteStore) {}
+  constructor(
+    private readonly store: NoteStore,
+    private readonly files: FileStore,
+  ) {}
 
   async list(owner: string, search = ''): Promise<Note[]> {
     const wanted = search.toLowerCase();
@@ -13,8 +17,9 @@ export class NoteService {
     return notes.filter(({ title, body }) => `${title}\n${body}`.toLowerCase().includes(wanted));
   }
 
-  async create(owner: string, { title, body }: CreateNoteDto): Promise<Note> {
-    const note = { id: randomUUID(), title, body, createdAt: new Date().toISOString() };
+  async create(owner: string, { title, body, fileId }: CreateNoteDto): Promise<Note> {
+    const file = fileId === undefined ? undefined : await this.files.find(owner, fileId);
+    const note = { id: randomUUID(), title, body, createdAt: new Date().toISOString(), ...(file && { file }) };
     await this.store.add(owner, note);
     return note;
   }

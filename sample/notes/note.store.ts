@@ -1,10 +1,12 @@
 import type { RedisClientType } from 'redis';
+import type { FileInfo } from '../files/file.store.js';
 
 export interface Note {
   readonly id: string;
   readonly title: string;
   readonly body: string;
   readonly createdAt: string;
+  readonly file?: FileInfo;
 }
 
 /** Where notes are kept, each with its owner. */

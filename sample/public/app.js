@@ -5,8 +5,8 @@ import { byId, h } from './dom.js';
 import { attempt, explain, Refusal, say } from './say.js';
 import { tapFetch } from './wire.js';
 
-const wire = tapFetch({ sent: showSent, received: showReceived });
-const bare = tapFetch({ sent() {}, received: showPlain });
+const wire = tapFetch({ sent: showSent, received: showReceived, frame: showFrame });
+const bare = tapFetch({ sent() {}, received: showPlain, frame() {} });
 
 /** One call at a time, so that what the wire carries belongs to the call on the card. */
 let last = Promise.resolve();
@@ -45,6 +45,7 @@ async function connect() {
 }
 
 async function handshake(isNewest) {
+  stopEvents();
   client?.close();
   client = connecting = createClient();
   const started = performance.now();
@@ -63,40 +64,51 @@ async function handshake(isNewest) {
     throw error;
   } finally {
     connecting = undefined;
-    const exchanges = wire.takeExchanges();
+    const exchanges = await wire.takeExchanges();
     if (isNewest()) addCard({ ...card, took: performance.now() - started, exchanges });
   }
 }
 
 /** A call through the client, as with `fetch`. A response that is not 2xx is thrown as what the person should read. */
-const sealed = (...args) => call('sealed', (...request) => client.fetch(...request), wire, ...args);
-const plain = (...args) => call('plain', bare.fetch, bare, ...args);
+const sealed = (method, target, body, show) =>
+  call('sealed', client.fetch, wire, { method, target, ...jsonRequest(method, target, body) }, readJson, show);
+const plain = (method, target, body, show) =>
+  call('plain', bare.fetch, bare, { method, target, ...jsonRequest(method, target, body) }, readJson, show);
 
-function call(kind, fetch, tap, method, target, body, show = addCard) {
+function jsonRequest(method, target, value) {
+  if (value === undefined) return { seen: `${method} ${target}` };
+  const seen = `${method} ${target}\n\n${JSON.stringify(value, null, 2)}`;
+  return { seen, init: { headers: { 'content-type': 'application/json' }, body: JSON.stringify(value) } };
+}
+
+async function readJson(response) {
+  const answer = await response.text();
+  return { answer, value: answer === '' ? undefined : JSON.parse(answer) };
+}
+
+/** @param read gives what the person sees of an answer, and what the caller gets */
+function call(kind, fetch, tap, { method, target, seen, init }, read, show = addCard) {
   return inTurn(async () => {
     const started = performance.now();
-    const json = body === undefined ? undefined : JSON.stringify(body);
-    const card = { kind, method, target, request: `${method} ${target}` };
-    if (json !== undefined) card.request += `\n\n${JSON.stringify(body, null, 2)}`;
+    const card = { kind, method, target, request: seen };
     let exchanges = [];
     try {
-      const headers = json === undefined ? {} : { 'content-type': 'application/json' };
-      const response = await fetch(target, { method, headers, body: json });
+      const response = await fetch(target, { method, ...init });
       card.status = response.status;
-      card.answer = await response.text();
-      exchanges = tap.takeExchanges();
+      const { answer, value } = await (response.ok ? read : readJson)(response);
+      card.answer = answer;
+      exchanges = await tap.takeExchanges();
       if (kind === 'sealed') showOpened(exchanges.at(-1));
-      const value = card.answer === '' ? undefined : JSON.parse(card.answer);
-      say(
-        `${method} ${target.split('?')[0]}: ${response.status}, ${kind === 'sealed' ? 'sealed both ways' : 'in the clear'}.`,
-      );
+      const how = kind === 'sealed' ? 'sealed both ways' : 'in the clear';
+      say(`${method} ${target.split('?')[0]}: ${response.status}, ${how}.`);
       if (!response.ok) throw new Refusal(response.status, value);
       return value;
     } catch (error) {
       if (!(error instanceof Refusal)) card.error = explain(error);
       throw error;
     } finally {
-      show({ ...card, took: performance.now() - started, exchanges: [...exchanges, ...tap.takeExchanges()] });
+      exchanges.push(...(await tap.takeExchanges()));
+      show({ ...card, took: performance.now() - started, exchanges });
     }
   });
 }
@@ -124,7 +136,7 @@ async function readNotes() {
   byId('notes').replaceChildren(...notes.reverse().map(noteItem));
 }
 
-function noteItem({ id, title, body }) {
+function noteItem({ id, title, body, file }) {
   const text = h('p', {}, body);
   const open = h(
     'button',
@@ -147,7 +159,8 @@ function noteItem({ id, title, body }) {
     await readNotes();
     if (document.activeElement === document.body) byId('search').focus();
   });
-  return h('li', { 'data-testid': 'note' }, open, remove, text);
+  const attached = file && h('p', { class: 'file' }, downloadButton(file));
+  return h('li', { 'data-testid': 'note' }, open, remove, text, attached);
 }
 
 function onSubmit(form, work) {
@@ -176,6 +189,12 @@ byId('logout').addEventListener('click', async () => {
 
 onSubmit('note-form', async () => {
   const body = { title: byId('note-title').value, body: byId('note-body').value };
+  const [attached] = byId('note-file').files;
+  if (attached) {
+    const file = await attempt('note-error', () => upload(attached));
+    if (!file) return;
+    body.fileId = file.id;
+  }
   const note = await attempt('note-error', () => sealed('POST', '/notes', body));
   if (!note) return;
   byId('note-form').reset();
@@ -204,6 +223,95 @@ onSubmit('plain-form', () => compare(sealed, '/echo'));
 byId('plain-send').addEventListener('click', () => compare(plain, '/plain/echo'));
 byId('boom').addEventListener('click', () => attempt('contrast-error', () => sealed('GET', '/boom')));
 byId('raw').addEventListener('click', () => attempt('contrast-error', () => sealed('GET', '/raw')));
+
+// ── Files and live events ────────────────────────────────────────────────────────────────────────────────────────
+
+const sizeOf = (bytes) =>
+  bytes < 1_000_000 ? `${Math.ceil(bytes / 1_000).toLocaleString('en')} kB` : `${(bytes / 1_000_000).toFixed(1)} MB`;
+
+function showProgress({ loaded, total }) {
+  const bar = byId('progress');
+  bar.hidden = false;
+  if (total) bar.value = loaded / total;
+  else bar.removeAttribute('value');
+}
+
+/** A file is sealed as it is read: neither end holds it whole. */
+async function upload(file) {
+  const body = new FormData();
+  body.append('file', file);
+  const seen = `POST /files\n\nfile: ${file.name}, ${sizeOf(file.size)}`;
+  const init = { body, e2e: { onProgress: (step) => step.direction === 'upload' && showProgress(step) } };
+  try {
+    return await call('sealed', client.fetch, wire, { method: 'POST', target: '/files', seen, init }, readJson);
+  } finally {
+    byId('progress').hidden = true;
+  }
+}
+
+function downloadButton({ id, name, size }) {
+  const properties = { type: 'button', class: 'quiet', 'data-testid': 'file-download' };
+  const button = h('button', properties, `Download ${name} (${sizeOf(size)})`);
+  button.addEventListener('click', () => attempt('notes-error', () => download(id, name)));
+  return button;
+}
+
+async function download(id, name) {
+  const target = `/files/${id}`;
+  const init = { e2e: { onProgress: (step) => step.direction === 'download' && showProgress(step) } };
+  const read = async (response) => {
+    const content = await response.blob();
+    return { answer: `${name}, ${sizeOf(content.size)}, ${content.type}`, value: content };
+  };
+  const request = { method: 'GET', target, seen: `GET ${target}`, init };
+  try {
+    const content = await call('sealed', client.fetch, wire, request, read);
+    const url = URL.createObjectURL(content);
+    h('a', { href: url, download: name }).click();
+    setTimeout(() => URL.revokeObjectURL(url), 60_000);
+  } finally {
+    byId('progress').hidden = true;
+  }
+}
+
+/** The newest events, each beside the frame that brought it. */
+const MAX_LINES = 8;
+let events;
+
+function addLine(list, text) {
+  const lines = byId(list);
+  lines.prepend(h('li', {}, text));
+  while (lines.children.length > MAX_LINES) lines.lastElementChild.remove();
+}
+
+function showFrame(line) {
+  addLine('events-wire', line);
+}
+
+function stopEvents() {
+  events?.close();
+  events = undefined;
+  byId('events-start').textContent = 'Watch live events';
+}
+
+byId('events-start').addEventListener('click', () => {
+  if (events) {
+    stopEvents();
+    return;
+  }
+  for (const list of ['events-seen', 'events-wire']) byId(list).replaceChildren();
+  byId('events-views').hidden = false;
+  byId('events-error').textContent = '';
+  events = client.eventSource('/events?count=200');
+  byId('events-start').textContent = 'Stop';
+  events.onmessage = ({ data, lastEventId }) => addLine('events-seen', `${lastEventId}: ${data}`);
+  events.onerror = () => {
+    // After the last event the server answers 204: the source stops.
+    if (events?.readyState === 2) stopEvents();
+    else byId('events-error').textContent = 'The connection was lost; connecting again…';
+  };
+  events.onopen = () => (byId('events-error').textContent = '');
+});
 
 // ── Settings ─────────────────────────────────────────────────────────────────────────────────────────────────────
 

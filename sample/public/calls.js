@@ -91,9 +91,10 @@ function wireLines({ method, target, type, message, body, response }) {
   ].filter(Boolean);
 }
 
-/** Wire text, shortened, with a button for all of it, and for a message what its header says. */
-function carried(text) {
-  const parts = jweParts(text);
+/** Wire text, shortened, with a button for all of it; for a message what its header says, and the frames after it. */
+function carried(wireText) {
+  const parts = jweParts(wireText);
+  const [text, ...frames] = parts ? wireText.split('\n') : [wireText];
   const show = (length) => (parts ? colored(parts, length) : [pretty(text, length)]);
   const pre = h('pre', { class: 'carried' }, ...show(56));
   const isShort = pre.textContent === text || !pre.textContent.includes('…');
@@ -108,6 +109,7 @@ function carried(text) {
     'div',
     { class: 'carrier' },
     pre,
+    frames.length ? h('pre', { class: 'carried frames' }, frames.join('\n')) : null,
     h('div', { class: 'tools' }, isShort ? null : all, parts && header(parts[0])),
   );
 }

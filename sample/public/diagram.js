@@ -45,6 +45,10 @@ function light(number, onTheWire) {
   });
 }
 
+function isSealed(type) {
+  return type !== null && /^application\/(jose|vnd\.e2e\.stream)/.test(type);
+}
+
 /** A request has left this page. */
 export function showSent(exchange) {
   if (exchange.isHandshake) {
@@ -64,7 +68,7 @@ export function showReceived({ isHandshake, response }) {
     isFresh = true;
   }
   // That the server opened the request is known from its sealed answer: only then both steps light up.
-  if (!isHandshake && response.type?.startsWith('application/jose')) {
+  if (!isHandshake && isSealed(response.type)) {
     light(5);
     light(6, response.body);
   }
