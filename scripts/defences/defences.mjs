@@ -178,7 +178,7 @@ export const defences = [
     ROWS,
     'express.*another session',
     [
-      'src/channel/store/channel-store.ts',
+      'src/channel/store/channel-record.ts',
       "return `channel\\n${session ?? ''}\\n${epoch}\\n${kid}`;",
       'return `channel\\n${kid || session || epoch}`;',
     ],
@@ -189,7 +189,7 @@ export const defences = [
     ],
   ),
   row('a record belongs to its kid', AT_REST, 'another name', [
-    'src/channel/store/channel-store.ts',
+    'src/channel/store/channel-record.ts',
     "return `channel\\n${session ?? ''}\\n${epoch}\\n${kid}`;",
     'return `channel\\n${session || kid}\\n${epoch}`;',
   ]),

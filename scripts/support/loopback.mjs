@@ -20,7 +20,14 @@ export function makeChannels({
   pool = new KeyPool(nodeEngine, 2048, { size: 1 }),
   cached = 100,
 } = {}) {
-  const options = { channelsPerSession: 32, cached, requiresDevice: false, onUnreadable: () => undefined };
+  const options = {
+    channelsPerSession: 32,
+    cached,
+    requiresDevice: false,
+    againSeconds: 630,
+    onUnreadable: () => undefined,
+    onEnded: () => undefined,
+  };
   const vault = new Vault(nodeEngine, ['s'.repeat(32)]);
   const store = new ChannelStore(nodeEngine, records, vault, replay, options);
   /** @type {import('../../dist/esm/channel/channels.js').ChannelsOptions} */

@@ -9,8 +9,11 @@ import type { ClaimResult } from './replay.js';
  * milliseconds.
  * - `handshake`: a channel was made; `ms` with the wait for a key pair and for the store;
  * - `opened`: a message was let in, with all checks; `bytes` of plaintext;
- * - `sealed`: an answer was sealed; `bytes` of plaintext, and the true status;
+ * - `sealed`: an answer was sealed, or the head of one in pieces, whose bytes are not counted here; `bytes` of plaintext, and
+ *   the true status;
  * - `refused`: a problem was answered, whose name says why, and at which step, which the answer does not tell;
+ * - `stream-opened`, `stream-ended`, `stream-broken`: a request's body or an answer in frames began, ended whole, or broke
+ *   off, on whichever end; `bytes` of plaintext, and `ms` since it began;
  * - `window`: what became of a claim to a sequence number; `failed` where the window did not answer;
  * - `key-pool`: how many RSA key pairs are ready, and how many handshakes wait for one.
  */
@@ -25,18 +28,41 @@ export type E2eEvent =
     }
   | { readonly type: 'sealed'; readonly status: number; readonly bytes: number; readonly ms: number }
   | { readonly type: 'refused'; readonly problem: ProblemName; readonly step?: RefusalStep }
+  | { readonly type: 'stream-opened'; readonly direction: StreamDirection }
+  | ({ readonly type: 'stream-ended' | 'stream-broken'; readonly direction: StreamDirection } & StreamFacts)
   | { readonly type: 'window'; readonly claim: ClaimResult | 'failed'; readonly ms: number }
   | ({ readonly type: 'key-pool' } & KeyPoolState);
+
+/** Whose body comes in frames. */
+export type StreamDirection = 'request' | 'response';
+
+/** What became of a stream. */
+export interface StreamFacts {
+  /** Of plaintext. */
+  readonly bytes: number;
+  readonly frames: number;
+  readonly ms: number;
+}
+
+/** How often streams of one direction opened, ended whole, and broke off. Those still open are the rest. */
+export interface StreamCounts {
+  readonly opened: number;
+  readonly ended: number;
+  readonly broken: number;
+}
 
 /** How often each thing happened since the start, and how the pool stands. */
 export interface E2eCounters {
   readonly handshakes: number;
   readonly opened: number;
   readonly sealed: number;
+  readonly streams: Readonly<Record<StreamDirection, StreamCounts>>;
   readonly refused: Readonly<Partial<Record<ProblemName, number>>>;
   readonly windows: Readonly<Partial<Record<ClaimResult | 'failed', number>>>;
   readonly keyPool: KeyPoolState;
 }
+
+const NO_STREAMS: StreamCounts = { opened: 0, ended: 0, broken: 0 };
 
 /** Counts events and hands them to the application's hook, which can neither slow down nor break what it watches. */
 export class E2eEvents {
@@ -45,6 +71,7 @@ export class E2eEvents {
   readonly #refused: Partial<Record<ProblemName, number>> = {};
   readonly #windows: Partial<Record<ClaimResult | 'failed', number>> = {};
   readonly #counts = { handshake: 0, opened: 0, sealed: 0 };
+  readonly #streams = { request: NO_STREAMS, response: NO_STREAMS };
   #keyPool: KeyPoolState = { ready: 0, waiting: 0 };
 
   /** @param onHookFailure told each time that the hook throws. */
@@ -58,6 +85,7 @@ export class E2eEvents {
       handshakes: this.#counts.handshake,
       opened: this.#counts.opened,
       sealed: this.#counts.sealed,
+      streams: { ...this.#streams },
       refused: { ...this.#refused },
       windows: { ...this.#windows },
       keyPool: this.#keyPool,
@@ -85,10 +113,24 @@ export class E2eEvents {
       case 'key-pool':
         this.#keyPool = { ready: event.ready, waiting: event.waiting };
         break;
+      case 'stream-opened':
+        this.#countStream(event.direction, 'opened');
+        break;
+      case 'stream-ended':
+        this.#countStream(event.direction, 'ended');
+        break;
+      case 'stream-broken':
+        this.#countStream(event.direction, 'broken');
+        break;
       case 'handshake':
       case 'opened':
       case 'sealed':
         this.#counts[event.type]++;
     }
+  }
+
+  #countStream(direction: StreamDirection, what: keyof StreamCounts): void {
+    const counts = this.#streams[direction];
+    this.#streams[direction] = { ...counts, [what]: counts[what] + 1 };
   }
 }

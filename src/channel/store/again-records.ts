@@ -8,8 +8,13 @@ import type { Vault } from './vault.js';
 /** What is asked of the channel that the first copy of a request came on (PROTOCOL §5 step 6). */
 export type FirstChannel = Pick<Channel, 'provesAgain'>;
 
-/** How long a first copy that was sealed before its channel expired can come in: 30 s ahead, 300 s old, 300 s under way. */
-export const AGAIN_SECONDS = MAX_AHEAD_SECONDS + MAX_AGE_SECONDS + 300;
+/**
+ * How long a first copy that was sealed before its channel expired can come in: 30 s ahead, 300 s old, 300 s under way; one
+ * in frames, which a proxy may have buffered, for as long as an upload may take.
+ */
+export function againSeconds(maxUploadTime: number): number {
+  return MAX_AHEAD_SECONDS + Math.max(MAX_AGE_SECONDS + 300, maxUploadTime);
+}
 
 /** Of each channel `a_req` alone, which outlives it: with it nothing opens. */
 export class AgainRecords {
@@ -17,13 +22,14 @@ export class AgainRecords {
     private readonly engine: NodeEngine,
     private readonly records: Records,
     private readonly vault: Vault,
+    private readonly seconds: number,
   ) {}
 
   async write(session: string | undefined, epoch: string, channel: Channel): Promise<void> {
     const key = channel.againKey();
     if (!key) return;
     const wrapped = this.vault.wrap(contextOf(session, epoch, channel.kid), key);
-    await this.records.set(nameOf(channel.kid), `${epoch}.${wrapped}`, channel.expiresAt + AGAIN_SECONDS);
+    await this.records.set(nameOf(channel.kid), `${epoch}.${wrapped}`, channel.expiresAt + this.seconds);
   }
 
   /** Only under the session's epoch of now: of a channel that was revoked nothing is left. */

@@ -20,6 +20,16 @@ export function encodeChannel(engine: NodeEngine, channel: Channel): Bytes {
   return concat(length, head, th, ss ?? new Uint8Array(0), engine.packPrivateKey(privateKey));
 }
 
+/** The name that a channel's record has in the store. */
+export function channelName(kid: string): string {
+  return `channel:${kid}`;
+}
+
+/** What a record is wrapped for. No session's id is empty, and no epoch has a line break. */
+export function contextOf(session: string | undefined, epoch: string, kid: string): string {
+  return `channel\n${session ?? ''}\n${epoch}\n${kid}`;
+}
+
 /** The channel again. Only for bytes that the vault gave back: they are what `encodeChannel` made. */
 export function decodeChannel(engine: NodeEngine, kid: string, bytes: Bytes): Channel {
   const headEnd = 2 + bytes[0]! * 256 + bytes[1]!;

@@ -4,24 +4,16 @@ import type { SigningJwk } from '../../protocol/keys.js';
 import { E2eProblem } from '../../protocol/problem.js';
 import { Channel } from '../channel.js';
 import type { ReplayGuard } from '../replay.js';
-import { AgainRecords, AGAIN_SECONDS, type FirstChannel } from './again-records.js';
+import { AgainRecords, type FirstChannel } from './again-records.js';
 import { ChannelList, crowdOf, type ChannelEntry } from './channel-list.js';
-import { decodeChannel, encodeChannel } from './channel-record.js';
+import { channelName, contextOf, decodeChannel, encodeChannel } from './channel-record.js';
 import { Mutex } from './mutex.js';
 import type { Records } from './records.js';
+import type { ChannelStoreOptions } from './options.js';
 import { SessionRecords, type SessionRecord, type SessionRef } from './session-records.js';
 import type { Vault } from './vault.js';
 
 export type { SessionRecord, SessionRef } from './session-records.js';
-
-export interface ChannelStoreOptions {
-  readonly channelsPerSession: number;
-  readonly cached: number;
-  /** Whether a channel without a device key opens nothing, however it came to be. */
-  readonly requiresDevice: boolean;
-  /** Told of a record that is there and cannot be read: damaged, or its secret is gone. */
-  readonly onUnreadable: () => void;
-}
 
 /** A channel that was unwrapped, and the records that it was found valid by. */
 interface Held {
@@ -57,7 +49,7 @@ export class ChannelStore {
     this.#held = new LRUCache({ max: options.cached });
     this.#sessions = new SessionRecords(engine, records, vault, options.onUnreadable);
     this.#list = new ChannelList(engine, records, vault, new Mutex());
-    this.#again = new AgainRecords(engine, records, vault);
+    this.#again = new AgainRecords(engine, records, vault, options.againSeconds);
   }
 
   /** The channel, where it is this session's and has not ended. What cannot be read counts as absent. */
@@ -110,7 +102,7 @@ export class ChannelStore {
 
   /** Adds a channel to its session, others making room. Its windows are there before it is. */
   async add(session: SessionRef | undefined, record: SessionRecord, channel: Channel): Promise<void> {
-    await this.replay.open(channel.kid, channel.expiresAt + AGAIN_SECONDS);
+    await this.replay.open(channel.kid, channel.expiresAt + this.options.againSeconds);
     await this.#write(session?.id, record.epoch, channel);
     if (session) await this.#enlist(session, record, channel);
   }
@@ -142,9 +134,22 @@ export class ChannelStore {
     );
   }
 
+  /** The epoch that a channel was last found valid in; `undefined` where this process did not find it. */
+  epochOf({ kid }: Channel): string | undefined {
+    return this.#held.peek(kid)?.epoch;
+  }
+
+  /** Whether a session is still in this epoch, and so were its channels not revoked. Counts as use of this channel. */
+  async isInEpoch(session: string, epoch: string, { kid }: Channel): Promise<boolean> {
+    const held = this.#held.get(kid);
+    if (held) held.usedAt = Date.now();
+    return (await this.#sessions.read(session))?.epoch === epoch;
+  }
+
   /** Ends one channel. */
   async end(channel: Channel): Promise<void> {
     await this.#remove([channel]);
+    this.options.onEnded(channel);
   }
 
   /** Ends all channels of a session, on every server. Its name and its device key stay. */
@@ -155,12 +160,14 @@ export class ChannelStore {
     if (epoch !== undefined && (await this.#sessions.read(session.id))?.epoch !== epoch) {
       await this.#sessions.replaceEpoch(session);
     }
+    this.options.onEnded({ session: session.id });
   }
 
   /** Ends all channels of a session, and forgets it. */
   async endSession(id: string): Promise<void> {
     await this.#sessions.delete(id);
     await this.#remove(await this.#list.take(id));
+    this.options.onEnded({ session: id });
   }
 
   /** Takes a channel out of its session's list, so that it outlives the session; `adopt` puts it into another's. */
@@ -248,13 +255,4 @@ export class ChannelStore {
     const isProven = entry.isProven === false ? Channel.stateOf(held.channel).isDeviceProven === true : entry.isProven;
     return { ...entry, isProven, usedAt: Math.max(entry.usedAt, held.usedAt) };
   }
-}
-
-function channelName(kid: string): string {
-  return `channel:${kid}`;
-}
-
-/** No session's id is empty, and no epoch has a line break. */
-function contextOf(session: string | undefined, epoch: string, kid: string): string {
-  return `channel\n${session ?? ''}\n${epoch}\n${kid}`;
 }

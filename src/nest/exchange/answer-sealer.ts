@@ -32,10 +32,9 @@ export class AnswerSealer {
         sealedHeaders: this.options.sealedHeaders.response,
       });
       if (flaw !== undefined) this.logger.error(`A sealed ${method} request was answered with an error. ${flaw}`);
-      if (wire && !('writer' in wire)) {
-        const ms = performance.now() - from;
-        this.events.emit({ type: 'sealed', status: plain.status, bytes: plain.body.length, ms });
-      }
+      const ms = performance.now() - from;
+      const bytes = plain.isPartial ? 0 : plain.body.length;
+      if (wire) this.events.emit({ type: 'sealed', status: plain.status, bytes, ms });
       return wire && refusal ? { ...wire, headers: { ...extraHeaders(refusal), ...wire.headers } } : wire;
     } catch {
       // The cause may hold plaintext.

@@ -12,6 +12,7 @@ import { PLAIN, type Sealing } from '../routes/encrypted.decorator.js';
 import { rawRequest, rawResponse, stateOf, type Arrival, type ExchangeState } from '../request/exchange-state.js';
 import { findMessage, hasBodyBeside, isSealed, mayCarry, type FoundMessage } from './incoming.js';
 import { isShort } from './sealed-answer.js';
+import { superviseAnswer } from './answer-supervision.js';
 import { openRequestBody } from './request-body.js';
 import { ignoreConditions, posesAsSealedQuery, present, type DecodingOptions } from './plain-request.js';
 import type { KeyService } from '../keys/key.service.js';
@@ -151,7 +152,7 @@ export class Exchange {
       timeout: this.keys.options.storeTimeout,
       maxCollected: this.keys.options.maxBodySize,
       mayPause: () => state.framed === undefined || state.framed.hasEnded,
-      onStream: () => undefined,
+      onStream: (stream) => superviseAnswer(raw, stream, this.keys.streams),
       isSealed: (name) => this.keys.options.sealedHeaders.response.includes(name),
       onBreak: () => this.#log.say('error', BROKEN),
     }));
@@ -201,7 +202,7 @@ export class Exchange {
     if (!this.decoding) return;
     await present(request, response, found, message, this.decoding, () => {
       const refuse = (problem: E2eProblem): unknown => this.refuse(request, response, problem);
-      state.framed = openRequestBody(request, response, message, this.keys.options, refuse);
+      state.framed = openRequestBody(request, response, message, this.keys.options, this.keys.streams, refuse);
     });
   }
 

@@ -2,6 +2,7 @@ import type { OpenedMessage } from '../../channel/message.js';
 import type { E2eProblem } from '../../protocol/problem.js';
 import { rawRequest, rawResponse, type ExchangeState } from '../request/exchange-state.js';
 import { openFramedBody, type FramedBody } from '../request/framed-body.js';
+import type { RunningStreams } from '../keys/running-streams.js';
 import { linger } from '../request/linger.js';
 import type { PlainAnswer, Sealed } from '../request/response-capture.js';
 
@@ -24,6 +25,7 @@ export function openRequestBody(
   response: object,
   message: OpenedMessage,
   { maxStreamSize, maxUploadTime, streamIdleTimeout }: UploadOptions,
+  streams: RunningStreams,
   refuse: (problem: E2eProblem) => unknown,
 ): FramedBody {
   const [raw, node] = [rawRequest(request), rawResponse(response)];
@@ -34,13 +36,17 @@ export function openRequestBody(
   node.prependOnceListener('finish', () => {
     if (!raw.readableEnded && !raw.destroyed) linger(raw);
   });
-  return openFramedBody(raw, message.openFrames(), limits, (problem) => {
+  const frames = message.openFrames();
+  const framed = openFramedBody(raw, frames, limits, (problem) => {
     node.shouldKeepAlive = false;
     if (node.headersSent) return;
     refuse(problem);
     // A reader that waits for an end and does not look for errors answers nothing.
     setTimeout(() => node.end(), UNANSWERED_MS).unref();
   });
+  const noteOver = streams.add('request', { request, channel: message.channel, fail: framed.fail });
+  void framed.over.then(() => noteOver(framed.hasEnded, frames.progress));
+  return framed;
 }
 
 /** Seals a success only after the body's end (PROTOCOL §6): what the client sent may still turn out broken. */

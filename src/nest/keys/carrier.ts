@@ -120,3 +120,9 @@ export class Carrier {
     return true;
   }
 }
+
+export const LOGIN_LEFT_CHANNEL =
+  'A sealed request replaced its session (session.regenerate(), as passport’s logIn() and logOut() do), and its channel ' +
+  'ended with the old one, which held data and so may have been somebody’s. Clients get handshake-required with their ' +
+  'next request, and send again only what is safe. After a logout that is right. For a login, keep the channel: await ' +
+  'keys.carryOver(request), or keys.carryOver(request, () => logIn…) with KeyService.';

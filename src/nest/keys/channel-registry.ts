@@ -1,5 +1,7 @@
 import type { Logger } from '@nestjs/common';
+import { againSeconds } from '../../channel/store/again-records.js';
 import { ChannelStore } from '../../channel/store/channel-store.js';
+import type { Ended } from '../../channel/store/options.js';
 import { Clock } from '../../channel/clock.js';
 import { Channels } from '../../channel/channels.js';
 import type { IdentityKeys } from '../../channel/identity.js';
@@ -29,6 +31,8 @@ export interface ChannelParts {
   readonly logger: Logger;
   /** Called around each replacement of a session by a new one. */
   readonly regenerating: Regenerating;
+  /** Told of channels that were ended in this process. */
+  readonly onEnded: (ended: Ended) => void;
 }
 
 interface StoreChannels {
@@ -61,7 +65,9 @@ export class ChannelRegistry {
       channelsPerSession: options.channelsPerSession,
       cached: CACHED_CHANNELS,
       requiresDevice: options.deviceBinding === 'required',
+      againSeconds: againSeconds(options.maxUploadTime),
       onUnreadable: () => this.#log.say('warn', UNREADABLE),
+      onEnded: this.parts.onEnded,
     });
     const made = {
       store: channelStore,

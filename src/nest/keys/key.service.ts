@@ -1,9 +1,9 @@
-import { Inject, Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
+import { Inject, Injectable, Logger, type BeforeApplicationShutdown, type OnApplicationShutdown } from '@nestjs/common';
 import { nowInSeconds, type Binding, type Channels, type Entered } from '../../channel/channels.js';
 import type { Answer, OpenedMessage } from '../../channel/message.js';
 import type { E2eEvents } from '../../channel/events.js';
 import type { HandshakeAnswer } from '../../channel/handshake.js';
-import { IdentityKeys, type IdentityKeyInput, type PublishedIdentityKey } from '../../channel/identity.js';
+import type { IdentityKeys, PublishedIdentityKey } from '../../channel/identity.js';
 import { KeyPool } from '../../channel/key-pool.js';
 import type { ChannelStore } from '../../channel/store/channel-store.js';
 import { observed } from '../../channel/observed-replay-guard.js';
@@ -13,15 +13,16 @@ import { Vault } from '../../channel/store/vault.js';
 import { nodeEngine } from '../../crypto/node.js';
 import { keyKind, parsePublicKey } from '../../protocol/keys.js';
 import { E2eProblem } from '../../protocol/problem.js';
-import { Carrier } from './carrier.js';
+import { Carrier, LOGIN_LEFT_CHANNEL } from './carrier.js';
 import { ChannelRegistry } from './channel-registry.js';
 import { Entrance, withoutSession } from './entrance.js';
 import { E2E_EVENTS, E2E_OPTIONS, resolveOptions, type E2eOptions, type ShownOptions } from '../options/e2e.options.js';
 import { whileConnected } from '../request/connection.js';
 import { DefaultSession } from './default-session.js';
 import { openedMessageOf } from '../request/exchange-state.js';
-import { wrongIdentityKey } from '../options/option-check.js';
+import { readIdentityKeys } from '../options/option-check.js';
 import { RateLimitedLogger } from '../request/rate-limited-logger.js';
+import { RunningStreams } from './running-streams.js';
 import { sessionOf, type HttpSession } from './session.js';
 import { watchSession } from './session-watch.js';
 import { lostCookie } from './session-cookie.js';
@@ -34,9 +35,11 @@ export type MessageBinding = Omit<Binding, 'place'> & Partial<Pick<Binding, 'pla
  * Requests are the platform's own (Express' or Fastify's), with their session.
  */
 @Injectable()
-export class KeyService implements OnApplicationShutdown {
+export class KeyService implements BeforeApplicationShutdown, OnApplicationShutdown {
   /** @internal What this was set up with, but for secrets and keys: whoever prints this object sees them. */
   readonly options: ShownOptions;
+  /** @internal The uploads and answers in frames that are under way. */
+  readonly streams: RunningStreams;
   readonly #logger = new Logger('E2eModule');
   readonly #log = new RateLimitedLogger(this.#logger);
   readonly #replay: ReplayGuard;
@@ -70,14 +73,13 @@ export class KeyService implements OnApplicationShutdown {
       identity: this.#identity,
       logger: this.#logger,
       regenerating: (request, makeNew) => this.#carrier.regenerating(request, makeNew),
+      onEnded: (ended) => this.streams.noteEnded(ended),
     });
     const storeOf = ({ store }: HttpSession): ChannelStore => this.#registry.of(store).store;
-    this.#carrier = new Carrier({
-      sessionOf: (request) => defaultSession.cookieless ?? sessionOf(request),
-      storeOf,
-      storeTimeout: this.options.storeTimeout,
-      onLeftBehind: () => this.#log.say('warn', LOGIN_LEFT_CHANNEL),
-    });
+    const { storeTimeout, streamCheckInterval } = this.options;
+    const parts = { sessionOf: (request: object) => this.findSession(request), storeOf, storeTimeout };
+    this.streams = new RunningStreams({ ...parts, streamCheckInterval, events });
+    this.#carrier = new Carrier({ ...parts, onLeftBehind: () => this.#log.say('warn', LOGIN_LEFT_CHANNEL) });
     this.#entrance = new Entrance(this.options, storeOf, this.#log);
   }
 
@@ -93,6 +95,11 @@ export class KeyService implements OnApplicationShutdown {
     } catch {
       // A store that does not answer yet: requests are busy until it does.
     }
+  }
+
+  /** From here on the server waits for its requests to end. */
+  beforeApplicationShutdown(): void {
+    this.streams.close(this.options.shutdownTimeout);
   }
 
   /** Not before the last request was answered: a handshake under way still gets its pair. */
@@ -239,20 +246,5 @@ export class KeyService implements OnApplicationShutdown {
   /** @internal The same for a sealed request, once it was let in: its session may be replaced by a login. */
   watchLogin(request: object): void {
     if (!this.defaultSession.cookieless) watchSession(request, this.#carrier.regenerating);
-  }
-}
-
-const LOGIN_LEFT_CHANNEL =
-  'A sealed request replaced its session (session.regenerate(), as passport’s logIn() and logOut() do), and its channel ' +
-  'ended with the old one, which held data and so may have been somebody’s. Clients get handshake-required with their ' +
-  'next request, and send again only what is safe. After a logout that is right. For a login, keep the channel: await ' +
-  'keys.carryOver(request), or keys.carryOver(request, () => logIn…) with KeyService.';
-
-function readIdentityKeys(keys: readonly IdentityKeyInput[]): IdentityKeys {
-  try {
-    return new IdentityKeys(nodeEngine, keys);
-  } catch {
-    // The cause may quote its input.
-    throw wrongIdentityKey(keys);
   }
 }

@@ -55,6 +55,16 @@ export interface E2eOptions {
   maxUploadTime?: number;
   /** Milliseconds in which nothing of a body in frames may come. Default 60,000. */
   streamIdleTimeout?: number;
+  /**
+   * Milliseconds between two looks at the session store for whether the sessions of running streams (uploads and answers
+   * in frames) have ended, or their channels were revoked, on another server. Default, and at most, 30,000.
+   */
+  streamCheckInterval?: number;
+  /**
+   * Milliseconds that running streams get to finish when the application closes; then they end as broken, and their
+   * connections close. Default 10,000.
+   */
+  shutdownTimeout?: number;
   /** How deep a JSON body may be nested. Default 128. */
   maxBodyDepth?: number;
   /** Seals every route that is not `@Plain()`. Default `false`. */
@@ -144,6 +154,8 @@ export function resolveOptions(options: E2eOptions): ResolvedOptions {
     maxStreamSize: options.maxStreamSize ?? 104_857_600,
     maxUploadTime: options.maxUploadTime ?? 3600,
     streamIdleTimeout: options.streamIdleTimeout ?? 60_000,
+    streamCheckInterval: options.streamCheckInterval ?? 30_000,
+    shutdownTimeout: options.shutdownTimeout ?? 10_000,
     maxBodyDepth: options.maxBodyDepth ?? 128,
     encryptByDefault: options.encryptByDefault ?? false,
     padding: options.padding ?? false,

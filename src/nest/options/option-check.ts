@@ -1,3 +1,5 @@
+import { IdentityKeys, type IdentityKeyInput } from '../../channel/identity.js';
+import { nodeEngine } from '../../crypto/node.js';
 import type { E2eExtras, E2eOptions } from './e2e.options.js';
 import {
   EXTRA_RULES,
@@ -98,8 +100,18 @@ function refuse(name: string, { takes, fix, secret }: Rule, value: unknown): nev
   throw wrong(name, `${takes}, and got ${shapeOf(value, secret)}`, fix?.(value));
 }
 
+/** @throws TypeError */
+export function readIdentityKeys(keys: readonly IdentityKeyInput[]): IdentityKeys {
+  try {
+    return new IdentityKeys(nodeEngine, keys);
+  } catch {
+    // The cause may quote its input.
+    throw wrongIdentityKey(keys);
+  }
+}
+
 /** For keys that look like keys, and cannot be read as what they must be. */
-export function wrongIdentityKey(keys: readonly unknown[]): TypeError {
+function wrongIdentityKey(keys: readonly unknown[]): TypeError {
   const { takes, fix } = RULES.identityKey;
   return wrong('identityKey', `${takes}, and got ${shapeOf(keys.length === 1 ? keys[0] : keys, true)}`, fix?.(keys));
 }

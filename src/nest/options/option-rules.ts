@@ -82,6 +82,8 @@ export const RULES: Rules<E2eOptions> = {
   maxStreamSize: whole('bytes'),
   maxUploadTime: whole('seconds', 86_400),
   streamIdleTimeout: whole('milliseconds', MAX_MILLISECONDS),
+  streamCheckInterval: whole('milliseconds', 30_000),
+  shutdownTimeout: whole('milliseconds', MAX_MILLISECONDS, 0),
   maxBodyDepth: whole('levels'),
   encryptByDefault: BOOLEAN,
   padding: BOOLEAN,

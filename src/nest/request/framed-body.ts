@@ -20,6 +20,10 @@ export interface FramedBody {
   readonly hasEnded: boolean;
   /** Reads on and discards what nobody read, until the body is over, for 10 s at most. */
   readonly drain: () => Promise<void>;
+  /** Settles when nothing more is opened of it. */
+  readonly over: Promise<void>;
+  /** Has it end as broken. */
+  readonly fail: () => void;
 }
 
 /** How long an answer that is ready waits for the body's end. */
@@ -129,6 +133,8 @@ export function openFramedBody(
     get hasEnded() {
       return hasEnded;
     },
+    over,
+    fail: broken,
     drain: async () => {
       if (isOver) return;
       request.resume();

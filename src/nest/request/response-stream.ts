@@ -12,15 +12,6 @@ export interface WireStream extends WireHead {
 
 type Callback = () => void;
 
-/** What was written of a stream, and how it went. */
-export interface StreamResult {
-  readonly hasEnded: boolean;
-  /** Of plaintext. */
-  readonly bytes: number;
-  readonly frames: number;
-  readonly ms: number;
-}
-
 /**
  * An answer in frames while it leaves. What the application writes becomes frames at once, and Node says, as for a plain
  * answer, when it should write no more: nothing waits here. Only what `end` is given is sealed a frame at a time, as the
@@ -32,8 +23,7 @@ export class ResponseStream {
   readonly #response: ServerResponse;
   readonly #door: ResponseDoor;
   readonly #writer: FrameWriter;
-  readonly #from = performance.now();
-  readonly #listeners: ((result: StreamResult) => void)[] = [];
+  readonly #listeners: ((hasEnded: boolean) => void)[] = [];
   /** Whether the application has ended it; and whether its last frame was given to the connection, of whatever kind. */
   #isEnded = false;
   #isOver = false;
@@ -51,8 +41,13 @@ export class ResponseStream {
     if (!this.#isOver) door.push(start);
   }
 
-  /** Has `listener` told once, when nothing more leaves. */
-  onClose(listener: (result: StreamResult) => void): void {
+  /** Bytes of plaintext and frames so far. */
+  get progress(): { readonly bytes: number; readonly frames: number } {
+    return this.#writer.progress;
+  }
+
+  /** Has `listener` told once, when nothing more leaves, whether the stream is whole. */
+  onClose(listener: (hasEnded: boolean) => void): void {
     this.#listeners.push(listener);
   }
 
@@ -134,8 +129,6 @@ export class ResponseStream {
   #close(isWhole: boolean): void {
     if (this.#hasClosed) return;
     this.#hasClosed = this.#isOver = true;
-    const ms = performance.now() - this.#from;
-    const result = { hasEnded: isWhole, ...this.#writer.progress, ms };
-    for (const listener of this.#listeners) listener(result);
+    for (const listener of this.#listeners) listener(isWhole);
   }
 }

@@ -16,6 +16,8 @@ class EchoController {
 
 const controllers = [EchoController];
 
+const NONE = { opened: 0, ended: 0, broken: 0 };
+
 onEachPlatform('Events', (platform) => {
   it('tell what happened, in order, and hold neither key, body, path nor session', async () => {
     const events: E2eEvent[] = [];
@@ -55,6 +57,7 @@ onEachPlatform('Events', (platform) => {
         handshakes: 1,
         opened: 3,
         sealed: 3,
+        streams: { request: NONE, response: NONE },
         refused: { 'message-rejected': 1 },
         windows: { new: 3 },
         keyPool: { ready: expect.any(Number), waiting: 0 },

@@ -27,6 +27,7 @@ const TRANSPORT = [
   'content-type',
   'date',
   'etag',
+  'expires',
   'incremental',
   'keep-alive',
   'last-modified',

@@ -31,7 +31,14 @@ export function makeChannels({
     records ?? new MemoryRecords(1000),
     new Vault(nodeEngine, secrets),
     replay,
-    { channelsPerSession: 32, cached: 1000, requiresDevice: false, onUnreadable: () => undefined },
+    {
+      channelsPerSession: 32,
+      cached: 1000,
+      requiresDevice: false,
+      againSeconds: 630,
+      onUnreadable: () => undefined,
+      onEnded: () => undefined,
+    },
   );
   const pool = new KeyPool(nodeEngine, 2048, { size: 1 });
   const options = { keyKinds: KEY_KINDS, channelTtl: 3600, allowPlainJwe, maxUploadTime: 3600, maxBodySize: 1 << 20 };

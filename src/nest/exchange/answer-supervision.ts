@@ -1,0 +1,18 @@
+import type { IncomingMessage } from 'node:http';
+import type { RunningStreams } from '../keys/running-streams.js';
+import { stateOf } from '../request/exchange-state.js';
+import type { ResponseStream } from '../request/response-stream.js';
+
+/** Has an answer in frames end with its session, and with the application. */
+export function superviseAnswer(raw: IncomingMessage, stream: ResponseStream, streams: RunningStreams): void {
+  const { message, request = raw } = stateOf(raw);
+  // Its message is not let in yet.
+  if (!message) return stream.fail();
+  const { httpVersionMajor, socket } = raw;
+  const noteOver = streams.add('response', { request, channel: message.channel, fail: () => stream.fail() });
+  stream.onClose((hasEnded) => {
+    noteOver(hasEnded, stream.progress);
+    // A server that is told to end waits for its connections: one that is kept alive would keep the server, too.
+    if (streams.isClosing && httpVersionMajor === 1) socket.destroySoon();
+  });
+}

@@ -1,0 +1,123 @@
+import type { Channel } from '../../channel/channel.js';
+import type { E2eEvents, StreamDirection, StreamFacts } from '../../channel/events.js';
+import { nowInSeconds } from '../../channel/channels.js';
+import type { ChannelStore } from '../../channel/store/channel-store.js';
+import type { Ended } from '../../channel/store/options.js';
+import { rawRequest, stateOf } from '../request/exchange-state.js';
+import type { HttpSession } from './session.js';
+
+/** A request's body or an answer that comes in frames, for as long as it does. */
+export interface RunningStream {
+  /** The platform's request. */
+  readonly request: object;
+  readonly channel: Channel;
+  /** Ends it at once, as one that is not whole. */
+  readonly fail: () => void;
+}
+
+interface Running extends RunningStream {
+  /** The session that the message was opened on, and the epoch that it was then in; of neither without cookies. */
+  readonly session: string | undefined;
+  readonly epoch: string | undefined;
+  /** Whether its store did not answer the last time that it was asked. */
+  isDoubtful: boolean;
+}
+
+type Progress = Pick<StreamFacts, 'bytes' | 'frames'>;
+
+export interface StreamParts {
+  readonly sessionOf: (request: object) => HttpSession | undefined;
+  readonly storeOf: (session: HttpSession) => ChannelStore;
+  readonly storeTimeout: number;
+  /** Milliseconds between two looks at the store. */
+  readonly streamCheckInterval: number;
+  readonly events: E2eEvents;
+}
+
+/**
+ * The streams that are open. A stream may outlive its channel, but not its session: it ends when that ends, when the
+ * session's id is replaced by another request, and when the channel is revoked (PROTOCOL §6). In this process at once; what
+ * another server does is seen in the store, by one timer for all streams.
+ */
+export class RunningStreams {
+  readonly #running = new Set<Running>();
+  #timer: NodeJS.Timeout | undefined;
+  #isChecking = false;
+  #deadline: number | undefined;
+
+  constructor(private readonly parts: StreamParts) {}
+
+  /** Whether the application is closing, and with it each connection whose stream ends. */
+  get isClosing(): boolean {
+    return this.#deadline !== undefined;
+  }
+
+  /** @returns a function to call when the stream is over, with what became of it. */
+  add(direction: StreamDirection, stream: RunningStream): (hasEnded: boolean, progress: Progress) => void {
+    const from = performance.now();
+    const session = this.parts.sessionOf(stream.request);
+    const running: Running = {
+      ...stream,
+      session: session?.ref?.id,
+      epoch: session && this.parts.storeOf(session).epochOf(stream.channel),
+      isDoubtful: false,
+    };
+    this.#running.add(running);
+    this.#timer ??= setInterval(() => void this.#check(), this.parts.streamCheckInterval).unref();
+    if (this.#deadline !== undefined) this.#failAt(this.#deadline, [running]);
+    this.parts.events.emit({ type: 'stream-opened', direction });
+    return (hasEnded, { bytes, frames }) => {
+      this.#running.delete(running);
+      const type = hasEnded ? 'stream-ended' : 'stream-broken';
+      this.parts.events.emit({ type, direction, bytes, frames, ms: performance.now() - from });
+      if (this.#running.size > 0) return;
+      clearInterval(this.#timer);
+      this.#timer = undefined;
+    };
+  }
+
+  /** Channels were ended in this process. */
+  noteEnded(ended: Ended): void {
+    for (const stream of this.#running) {
+      const isIts = 'kid' in ended ? stream.channel.kid === ended.kid : stream.session === ended.session;
+      // The request that replaces its own session goes on.
+      if (isIts && !stateOf(rawRequest(stream.request)).isCarrying) stream.fail();
+    }
+  }
+
+  /** The application closes: streams get this long to finish. */
+  close(milliseconds: number): void {
+    this.#deadline ??= Date.now() + milliseconds;
+    this.#failAt(this.#deadline, this.#running);
+  }
+
+  #failAt(time: number, streams: Iterable<Running>): void {
+    setTimeout(() => [...streams].forEach(({ fail }) => fail()), Math.max(0, time - Date.now())).unref();
+  }
+
+  async #check(): Promise<void> {
+    if (this.#isChecking) return;
+    this.#isChecking = true;
+    await Promise.all([...this.#running].map((stream) => this.#checkOne(stream)));
+    this.#isChecking = false;
+  }
+
+  /** A store that does not answer is asked once more. */
+  async #checkOne(stream: Running): Promise<void> {
+    const mayGoOn = await this.#mayGoOn(stream).catch(() => undefined);
+    if (mayGoOn === false || (mayGoOn === undefined && stream.isDoubtful)) stream.fail();
+    stream.isDoubtful = mayGoOn === undefined;
+  }
+
+  async #mayGoOn({ request, channel, session: openedOn, epoch }: Running): Promise<boolean> {
+    const session = this.parts.sessionOf(request);
+    if (!session) return false;
+    const store = this.parts.storeOf(session);
+    const id = session.ref?.id;
+    if (id === undefined) return (await store.find(undefined, channel.kid, nowInSeconds())) !== undefined;
+    if (!(await session.exists(this.parts.storeTimeout))) return false;
+    // The request has replaced its own session.
+    if (id !== openedOn) return true;
+    return epoch !== undefined && store.isInEpoch(id, epoch, channel);
+  }
+}
