@@ -43,8 +43,12 @@ async function exchange(channels, text, session = SESSION.id) {
   const body = Buffer.from(JSON.stringify(request.body));
   const answer = { status: 201, headers: { 'content-type': 'application/json; charset=utf-8' }, body };
   const { wire } = sealAnswer(opened, answer, SEALING);
-  if (!wire || !('body' in wire)) throw new Error('this body went in frames');
-  return wire.body;
+  if (!('writer' in wire)) return wire.body;
+  const pieces = [wire.start];
+  const frames = wire.writer.end(body);
+  let frame = frames.next();
+  for (; !frame.done; frame = frames.next()) pieces.push(frame.value);
+  return Buffer.concat([...pieces, frame.value]);
 }
 
 /** What nobody can do without: JSON, AES-256-GCM and base64url, once each way, and nothing else. */

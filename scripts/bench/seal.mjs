@@ -52,6 +52,7 @@ export function channelOf({ kind, privateKey, jwk }, answer) {
     ek: kind === 'RSA' ? b64u(publicEncrypt(oaep(serverKey), cs)) : undefined,
     request: derive('e2e/1 request'),
     response: derive('e2e/1 response'),
+    responseFrames: derive('e2e/1 response frames'),
     seqs: { dir: 0, 'RSA-OAEP-256': 0 },
   };
 }
@@ -76,9 +77,31 @@ export function seal(channel, alg, target, plaintext) {
   return compact(key, header, b64u(publicEncrypt(oaep(channel.serverKey), key)), plaintext);
 }
 
-/** The answer's plaintext; throws where it does not open. */
-export function open(channel, alg, message) {
+/** The answer's plaintext, whole or in frames; throws where it does not open. */
+export function open(channel, alg, body) {
+  const headLength = body.indexOf('\n');
+  if (headLength !== -1) return openFrames(channel, body.subarray(0, headLength), body.subarray(headLength + 1));
+  const message = body.toString('latin1');
   return alg === 'dir' ? openWith(channel.response, message) : openPlainWay(channel.privateKey, message);
+}
+
+function openFrames(channel, head, frames) {
+  openWith(channel.response, head.toString('latin1'));
+  const key = Buffer.from(hkdfSync('sha256', channel.responseFrames, sha256(head), 'e2e/1 frames', 32));
+  const pieces = [];
+  let kind = 0;
+  for (let at = 0, number = 0; at < frames.length; number++) {
+    const end = at + 4 + frames.readUIntBE(at + 1, 3);
+    const nonce = Buffer.alloc(12);
+    nonce.writeUInt32BE(number, 8);
+    const decipher = createDecipheriv('aes-256-gcm', key, nonce);
+    decipher.setAAD(frames.subarray(at, at + 4)).setAuthTag(frames.subarray(end - 16, end));
+    pieces.push(decipher.update(frames.subarray(at + 4, end - 16)), decipher.final());
+    kind = frames[at];
+    at = end;
+  }
+  if (kind !== 1) throw new Error('the answer in frames has no end');
+  return Buffer.concat(pieces);
 }
 
 function compact(key, header, encryptedKey, plaintext) {
