@@ -1,0 +1,85 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { Body, Controller, Get, Post, Query } from '@nestjs/common';
+import { build } from 'esbuild';
+import { cpSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Encrypted } from '../../../src/index.js';
+import { TestApp } from '../../integration/e2e/support/apps.js';
+import { FIXTURE, install, makeFolder, MINUTES, pack, run } from './application.js';
+
+@Controller('notes')
+@Encrypted()
+class NoteController {
+  @Post()
+  create(@Body() note: object): object {
+    return { created: note };
+  }
+  @Get()
+  find(@Query('search') search: string): object {
+    return { found: search };
+  }
+}
+
+/** The runtimes, whose programs are in optional dependencies, one for each platform; and what a bundle of the client has. */
+const PACKAGES = ['bun@1', 'deno@2', 'miniflare@4', 'node-forge@1'];
+const EXPECTED = [201, { created: { text: 'canary' } }, { found: 'canary' }, 404];
+
+let folder: string;
+let app: TestApp;
+
+beforeAll(async () => {
+  folder = makeFolder();
+  const tarball = await pack(folder);
+  writeFileSync(join(folder, 'package.json'), JSON.stringify({ private: true, type: 'module' }));
+  // Their scripts after the install only put these programs into other places.
+  await install(folder, ...PACKAGES, '--ignore-scripts');
+  await run(folder, 'tar', '-xzf', tarball);
+  mkdirSync(join(folder, 'node_modules'), { recursive: true });
+  cpSync(join(folder, 'package'), join(folder, 'node_modules/nestjs-e2e-encryption'), { recursive: true });
+  cpSync(join(FIXTURE, 'runtimes'), folder, { recursive: true });
+  app = await TestApp.start('express', { controllers: [NoteController], e2e: { keyPool: { size: 2 } } });
+}, 3 * MINUTES);
+
+afterAll(async () => {
+  await app.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+/** A program of the one package of this scope that was installed: that of this platform. */
+function program(scope: string, ...path: string[]): string {
+  const [name = ''] = readdirSync(join(folder, 'node_modules', scope));
+  return join(folder, 'node_modules', scope, name, ...path);
+}
+
+const RUNTIMES: Readonly<Record<string, () => Promise<string>>> = {
+  Node: () => run(folder, process.execPath, 'main.mjs', app.url),
+  Bun: () => run(folder, program('@oven', 'bin', 'bun'), 'run', 'main.mjs', app.url),
+  Deno: () =>
+    run(folder, program('@deno', 'deno'), 'run', '--allow-all', '--node-modules-dir=manual', 'main.mjs', app.url),
+  'workerd, bundled with its clients at module scope': async () => {
+    await build({
+      absWorkingDir: folder,
+      entryPoints: ['worker.mjs'],
+      outfile: join(folder, 'bundled.mjs'),
+      bundle: true,
+      format: 'esm',
+      conditions: ['workerd', 'worker', 'browser'],
+      define: { BASE_URL: JSON.stringify(app.url) },
+    });
+    return run(folder, process.execPath, 'workerd.mjs', 'bundled.mjs');
+  },
+};
+
+describe('the client', () => {
+  it.each(Object.entries(RUNTIMES))(
+    'makes sealed calls with each kind of key on %s',
+    async (_, makeCalls) => {
+      app.tap.clear();
+      const seen = JSON.parse(await makeCalls()) as Record<string, unknown>;
+      expect(seen).toEqual({ RSA: EXPECTED, 'P-256': EXPECTED, X25519: EXPECTED });
+      expect(app.tap.text).toContain('application/jose');
+      expect(app.tap.text).not.toContain('canary');
+    },
+    MINUTES,
+  );
+});
