@@ -4,7 +4,14 @@ import type { Claim } from './channel/channel.js';
 import { Channels } from './channel/channels.js';
 import { failure, need } from './errors.js';
 import { resolveOptions, type E2eClientOptions, type Settings } from './options.js';
-import { isResendable, readRequest, type E2eRequestInit, type OutgoingRequest } from './call/request.js';
+import {
+  isRepeatable,
+  isResendable,
+  letGo,
+  readRequest,
+  type E2eRequestInit,
+  type OutgoingRequest,
+} from './call/request.js';
 import { present } from './call/present.js';
 import { Wire } from './call/wire.js';
 
@@ -71,9 +78,11 @@ export function createE2eClient(options: E2eClientOptions = {}): E2eClient {
         isCopy: first !== undefined,
         isChannelProven: channel.isProven,
         cookies: wire.cookieFacts(sealed),
+        isRepeatable: isRepeatable(request),
       });
+      sealed.upload?.stop();
       if (isOver(answer, settings)) channels.drop(channel);
-      if (!mayResend || !isWorthResending(answer) || channel.isExpired) return answer;
+      if (!mayResend || !isRepeatable(request) || !isWorthResending(answer) || channel.isExpired) return answer;
       first = claim;
     }
   }
@@ -85,7 +94,10 @@ export function createE2eClient(options: E2eClientOptions = {}): E2eClient {
       wire.check();
       let request = await readRequest(input, init, settings);
       for (let redirects = 0; ; redirects++) {
-        const { response, error, location } = await exchange(request);
+        const { response, error, location } = await exchange(request).catch((thrown: unknown) => {
+          letGo(request);
+          throw thrown;
+        });
         if (error) throw error;
         if (location === undefined || request.redirect === 'manual') {
           request.url.hash = '';

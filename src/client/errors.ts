@@ -8,13 +8,15 @@ import { load, type PartName } from './parts.js';
  * - `runtime-unsupported`: this runtime does not have what the call needs; the message names it;
  * - `engine-unsupported`: the crypto engine here has no such kind of key, or no such signature;
  * - `request-unsupported`: a request that cannot be sealed (its body, media type, method, size or origin);
+ * - `body-failed`: a body that is read as it is sent could not be read to its end; `cause` is the error of its source;
  * - `handshake-failed`: the server answered the handshake with a refusal; `problem` and `status` say which;
  * - `handshake-rejected`: the server's answer to the handshake breaks a rule of PROTOCOL §2; nothing of it was kept;
  * - `identity-rejected`: the server did not prove that it holds a pinned identity key; nothing was kept;
  * - `refused`: the server's module refused the request, in a sealed answer; `problem` says why;
  * - `plain-answer`: an answer that is not sealed, and so not known to be the server's; never data;
  * - `answer-rejected`: a sealed answer that does not open, or does not belong to its request;
- * - `stream-broken`: a body that came in pieces was cut off or changed on the way; what was read before is genuine;
+ * - `stream-broken`: an answer that came in pieces was cut off or changed on the way, and what was read before is
+ *   genuine; or the server answered as if it had a body that it has not read to its end;
  * - `stream-failed`: the server gave up in the middle of a body;
  * - `answer-too-large`: an answer over `maxResponseSize`;
  * - `redirect-refused`: a redirect to another origin, the 21st in a row, or any where the call refuses them;
@@ -27,6 +29,7 @@ export type E2eClientErrorCode =
   | 'runtime-unsupported'
   | 'engine-unsupported'
   | 'request-unsupported'
+  | 'body-failed'
   | 'handshake-failed'
   | 'handshake-rejected'
   | 'identity-rejected'

@@ -11,11 +11,12 @@ import { provide } from './parts.js';
 import * as streams from './stream/answer-stream.js';
 import * as device from './trust/device.js';
 import * as identity from './trust/identity.js';
+import * as uploads from './upload/uploads.js';
 
 export * from './types.js';
 
 /** @throws E2eClientError `invalid-option`. */
 export function createE2eClient(options: E2eClientOptions = {}): E2eClient {
-  provide({ calls, cookies, device, identity, messages, opener, padding, redirects, streams });
+  provide({ calls, cookies, device, identity, messages, opener, padding, redirects, streams, uploads });
   return create(options);
 }

@@ -63,28 +63,37 @@ export const MESSAGES = {
     unsealable(
       'it is the handshake itself. Where the client stands in the place of the global fetch, behind a wrapper, give createE2eClient the option fetch',
     ),
-  stream: () => unsealable('a stream is not sealed: read it first, as by `await new Response(stream).arrayBuffer()`'),
+  unstreamable: ({ limit }: { limit: number }) =>
+    unsealable(
+      `its body is over maxBufferedUpload, ${limit} bytes, and this platform can neither stream a request (browsers need HTTP/2 for that) nor keep it in a file meanwhile. Serve HTTP/2, raise that option, or send less`,
+    ),
   long: () =>
     unsealable(
       'its path, query or sealed header fields are too long for a message, or hold a character that none may hold: send long values as the body of a POST',
     ),
 
+  // body-failed
+  source: () => 'The body of the request could not be read to its end, so the request was given up. See the cause.',
+
+  // stream-broken
+  early: () => 'The server answered with success before it had the whole body, so the answer was not handed over.',
+
   // refused
-  sealedRefusal: ({ method, path, problem, status, isCopy }: SealedRefusal) =>
-    `The server refused ${method} ${path}: ${problem ?? status}. ${refusalHint(problem, isCopy)}`,
+  sealedRefusal: ({ method, path, problem, status, isCopy, isRepeatable }: SealedRefusal) =>
+    `The server refused ${method} ${path}: ${problem ?? status}. ${refusalHint(problem, isCopy, notResent(isRepeatable))}`,
 
   // invalid-option
   outside: ({ name }: { name: string }) =>
     `sealHeaders and sealedResponseHeaders cannot hold "${name}": gateways set, check or remove it outside, so it never travels inside a message. Take it out of the option.`,
 
   // plain-answer
-  plain: (facts: PlainRequest & PlainAnswer & { readonly isCopy: boolean }) => {
+  plain: (facts: PlainRequest & PlainAnswer & Resending) => {
     const { method, url, problem, status } = facts;
     return `${method} ${new URL(url).pathname} got an answer in the clear: ${problem ?? `status ${status}`}. ${plainHint(facts)}`;
   },
-  lostSession: ({ method, url, isCopy, cookies }: PlainRequest & LostSession) =>
+  lostSession: ({ method, url, isCopy, isRepeatable, cookies }: PlainRequest & LostSession) =>
     `${method} ${new URL(url).pathname}: the server does not find the channel that it has just made` +
-    `${isCopy ? ', twice in a row' : ''}. ${cookieHint(url, cookies)}${isCopy ? '' : ` ${NOT_RESENT}`}`,
+    `${isCopy ? ', twice in a row' : ''}. ${cookieHint(url, cookies)}${isCopy ? '' : ` ${notResent(isRepeatable)}`}`,
 
   // answer-too-large, answer-rejected
   large: ({ limit }: { limit: number }) => `The answer is over maxResponseSize, ${limit} bytes.`,
@@ -103,14 +112,18 @@ export const MESSAGES = {
     'anything else.',
 };
 
-interface SealedRefusal extends PlainAnswer {
-  readonly method: string;
-  readonly path: string;
+/** Whether the request was sent again, and whether its body can be read again. */
+interface Resending {
   readonly isCopy: boolean;
+  readonly isRepeatable: boolean;
 }
 
-interface LostSession {
-  readonly isCopy: boolean;
+interface SealedRefusal extends PlainAnswer, Resending {
+  readonly method: string;
+  readonly path: string;
+}
+
+interface LostSession extends Resending {
   readonly cookies: CookieFacts;
 }
 
@@ -152,7 +165,8 @@ function plainHint({
   redirect,
   url,
   isCopy,
-}: PlainRequest & PlainAnswer & { isCopy: boolean }): string {
+  isRepeatable,
+}: PlainRequest & PlainAnswer & Resending): string {
   if (!problem) {
     if (redirect !== undefined) return `Not the server's answer: ${redirectHint(redirect, url)}`;
     if (status === 413) return `Not the server's answer: ${TOO_LARGE_ON_THE_WAY}`;
@@ -162,7 +176,7 @@ function plainHint({
     if (isCopy) {
       return 'It was sent twice, on two channels. Where the server runs as several processes, do they share sessions and windows?';
     }
-    return problem === 'handshake-required' ? `${NEW_SESSION} ${NOT_RESENT}` : NOT_RESENT;
+    return problem === 'handshake-required' ? `${NEW_SESSION} ${notResent(isRepeatable)}` : notResent(isRepeatable);
   }
   if (problem !== 'message-rejected') return '';
   return 'It did not arrive as it was sealed: does a proxy change its method, path, query or body? With e2e: { request: false }: is the route @Encrypted({ request: false })?';
@@ -171,20 +185,23 @@ function plainHint({
 const NEW_SESSION =
   'The server has ended the channel. A login or logout may have made a new session: call client.handshake({ renew: true }) after it, or ' +
   'have the login keep the channel (KeyService.carryOver).';
-const NOT_RESENT =
-  'It was not sent again: another copy may have been processed. Where that does no harm, call again, or set Idempotency-Key or resend.';
+function notResent(isRepeatable: boolean): string {
+  return isRepeatable
+    ? 'It was not sent again: another copy may have been processed. Where that does no harm, call again, or set Idempotency-Key or resend.'
+    : 'It was not sent again: its body is a stream, which cannot be read again from its start. Give the client a Blob, a File or bytes, or call again with a new stream.';
+}
 
 /** What a sealed refusal means for the caller (PROTOCOL §8). */
-function refusalHint(problem: string | undefined, isCopy: boolean): string {
+function refusalHint(problem: string | undefined, isCopy: boolean, otherwise: string): string {
   switch (problem) {
     case 'message-stale':
-      return `It arrived too late, or 1,024 later ones arrived before it, or this device's clock was changed. ${isCopy ? 'It was sent twice.' : NOT_RESENT}`;
+      return `It arrived too late, or 1,024 later ones arrived before it, or this device's clock was changed. ${isCopy ? 'It was sent twice.' : otherwise}`;
     case 'message-replayed':
       return isCopy
         ? 'The request was sent twice, and the first copy may have been processed: its answer is lost.'
         : 'Another copy of it arrived first.';
     case 'handshake-required':
-      return `The server has lost the window of its channel: has it restarted? ${isCopy ? 'It was sent twice: do several processes share their windows (replayGuard)?' : NOT_RESENT}`;
+      return `The server has lost the window of its channel: has it restarted? ${isCopy ? 'It was sent twice: do several processes share their windows (replayGuard)?' : otherwise}`;
     case 'busy':
       return 'What the server needs for it, such as its store of windows, does not answer. Try again later.';
     case 'too-large':

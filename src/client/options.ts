@@ -62,6 +62,11 @@ export interface E2eClientOptions {
   readonly padding?: boolean;
   /** The longest answer, in bytes as it travels, a third more than the plain body; 16 MiB unless said. */
   readonly maxResponseSize?: number;
+  /**
+   * The longest body of a request, in bytes as it travels, that is held in memory where the platform can neither stream it
+   * nor keep it in a file meanwhile; 64 MiB unless said. Longer ones are `request-unsupported` there.
+   */
+  readonly maxBufferedUpload?: number;
   /** As for `fetch`; unless said `'same-origin'` on the server's own origin and `'include'` elsewhere. */
   readonly credentials?: RequestCredentials;
   /** Whether the client keeps the server's cookies where the platform does not (Node, Deno, Bun); `true` unless said. */
@@ -102,6 +107,7 @@ const DEFAULTS: Complete = {
   deviceKey: false,
   padding: false,
   maxResponseSize: 16 * 2 ** 20,
+  maxBufferedUpload: 64 * 2 ** 20,
   credentials: undefined,
   cookies: true,
   fetch: undefined,
@@ -115,10 +121,12 @@ export function resolveOptions(options: E2eClientOptions): Settings {
     if (value != null) Object.assign(given, { [name]: value });
     else if (PROTECTIVE.has(name)) throw invalid(name, `is ${value as null}: give it a value, or leave the option out`);
   }
-  const { baseUrl, path, keyKind, rsaModulusLength, identityKeys, deviceKey, maxResponseSize, credentials } = given;
+  const { baseUrl, path, keyKind, rsaModulusLength, identityKeys, deviceKey, credentials } = given;
   if (!KEY_KINDS.includes(keyKind)) throw invalid('keyKind', `is one of ${KEY_KINDS.join(', ')}`);
   if (![2048, 3072, 4096].includes(rsaModulusLength)) throw invalid('rsaModulusLength', 'is 2048, 3072 or 4096 (bits)');
-  if (!(maxResponseSize > 0)) throw invalid('maxResponseSize', 'is a positive number of bytes');
+  for (const name of ['maxResponseSize', 'maxBufferedUpload'] as const) {
+    if (!(given[name] > 0)) throw invalid(name, 'is a positive number of bytes');
+  }
   for (const name of ['sealQuery', 'padding', 'cookies'] as const) {
     if (typeof given[name] !== 'boolean') throw invalid(name, 'must be true or false');
   }

@@ -3,7 +3,17 @@
  * demand. The entry for everything else provides them from the start, since module service workers forbid import().
  */
 export type PartName =
-  'calls' | 'cookies' | 'device' | 'forge' | 'identity' | 'messages' | 'opener' | 'padding' | 'redirects' | 'streams';
+  | 'calls'
+  | 'cookies'
+  | 'device'
+  | 'forge'
+  | 'identity'
+  | 'messages'
+  | 'opener'
+  | 'padding'
+  | 'redirects'
+  | 'streams'
+  | 'uploads';
 
 const provided = new Map<string, unknown>();
 

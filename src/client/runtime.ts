@@ -46,7 +46,15 @@ function decodesStrictly(): boolean {
 }
 
 /** Whether it is one of that class, which this runtime may not have. */
-export function isA(name: 'FormData' | 'ReadableStream', value: unknown): boolean {
+export function isA(name: 'Blob' | 'FormData' | 'ReadableStream', value: unknown): boolean {
   const type = (globalThis as Record<string, unknown>)[name];
   return typeof type === 'function' && value instanceof type;
+}
+
+/**
+ * Whether this platform leaves cookies to its callers: browsers keep them, and drop a `Cookie` header that a script sets
+ * (it is a forbidden request header); where it stays, nobody else is at it.
+ */
+export function leavesCookiesToUs(base: URL): boolean {
+  return 'getSetCookie' in Headers.prototype && new Request(base, { headers: { cookie: 'a=b' } }).headers.has('cookie');
 }

@@ -1,29 +1,38 @@
-/** Reading of bodies, whatever the `fetch` in use gives as one: a web stream, a Node stream (node-fetch), or none (React Native). */
-interface OtherBody extends AsyncIterable<Uint8Array> {
+/** Reading of bodies, whatever there is as one: a web stream, a Node stream (node-fetch), another iterable, or none (React Native). */
+interface OtherBody<Piece> extends AsyncIterable<Piece> {
   destroy?: () => void;
 }
 
-/** A body's bytes as they come, and how to let the rest go, and its connection with it, even while a piece is awaited. */
-export interface Pieces {
-  readonly pieces: AsyncGenerator<Uint8Array, void, undefined>;
+/** A body's pieces as they come, and how to let the rest go, and its connection with it, even while one is awaited. */
+export interface Pieces<Piece = Uint8Array> {
+  readonly pieces: AsyncGenerator<Piece, void, undefined>;
   readonly cancel: () => void;
 }
 
 export function readPieces(response: Response): Pieces {
-  const body = response.body as ReadableStream<Uint8Array> | OtherBody | null | undefined;
-  if (body && 'getReader' in body) {
+  const body = response.body as ReadableStream<Uint8Array> | OtherBody<Uint8Array> | null | undefined;
+  if (body && ('getReader' in body || Symbol.asyncIterator in body)) return piecesOf(body);
+  return { pieces: fromWhole(response), cancel: () => undefined };
+}
+
+export function piecesOf<Piece>(body: ReadableStream<Piece> | OtherBody<Piece>): Pieces<Piece> {
+  if ('getReader' in body) {
     const reader = body.getReader();
     const cancel = () => void reader.cancel().catch(() => undefined);
     return { pieces: fromReader(reader, cancel), cancel };
   }
-  const isIterable = body && Symbol.asyncIterator in body;
-  return { pieces: isIterable ? fromIterable(body) : fromWhole(response), cancel: () => body?.destroy?.() };
+  const iterator = body[Symbol.asyncIterator]();
+  const cancel = () => {
+    if (body.destroy) body.destroy();
+    else void iterator.return?.().catch(() => undefined);
+  };
+  return { pieces: fromIterator(iterator, cancel), cancel };
 }
 
-async function* fromReader(
-  reader: ReadableStreamDefaultReader<Uint8Array>,
+async function* fromReader<Piece>(
+  reader: ReadableStreamDefaultReader<Piece>,
   cancel: () => void,
-): AsyncGenerator<Uint8Array, void, undefined> {
+): AsyncGenerator<Piece, void, undefined> {
   try {
     for (let read = await reader.read(); !read.done; read = await reader.read()) yield read.value;
   } finally {
@@ -31,8 +40,18 @@ async function* fromReader(
   }
 }
 
-async function* fromIterable(body: OtherBody): AsyncGenerator<Uint8Array, void, undefined> {
-  yield* body;
+async function* fromIterator<Piece>(
+  iterator: AsyncIterator<Piece>,
+  cancel: () => void,
+): AsyncGenerator<Piece, void, undefined> {
+  let isOver = false;
+  try {
+    for (let read = await iterator.next(); !(isOver = read.done === true); read = await iterator.next()) {
+      yield read.value;
+    }
+  } finally {
+    if (!isOver) cancel();
+  }
 }
 
 async function* fromWhole(response: Response): AsyncGenerator<Uint8Array, void, undefined> {
@@ -70,12 +89,15 @@ export async function collect(
 
 /** Lets a body go unread. */
 export function discard(response: Response): void {
-  const body = response.body as ReadableStream | OtherBody | null | undefined;
+  const body = response.body as ReadableStream | OtherBody<unknown> | null | undefined;
   if (body && 'getReader' in body) void body.cancel().catch(() => undefined);
   else body?.destroy?.();
 }
 
-function join(pieces: readonly Uint8Array[], length: number): Uint8Array<ArrayBuffer> {
+export function join(
+  pieces: readonly Uint8Array[],
+  length = pieces.reduce((sum, piece) => sum + piece.length, 0),
+): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(length);
   let offset = 0;
   for (const piece of pieces) {

@@ -21,6 +21,8 @@ export interface Standing {
   /** Whether anything was ever opened on the channel. */
   readonly isChannelProven: boolean;
   readonly cookies: CookieFacts;
+  /** Whether the request's body can be read again from its start. */
+  readonly isRepeatable: boolean;
 }
 
 /** @param body of a problem, where it was not too long; nothing else has been read. */

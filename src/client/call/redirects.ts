@@ -1,5 +1,5 @@
 import { E2eClientError } from '../errors.js';
-import type { OutgoingRequest } from './request.js';
+import { isRepeatable, type OutgoingRequest } from './request.js';
 
 /** How many redirects are followed, as by `fetch`. */
 const MAX_REDIRECTS = 20;
@@ -14,7 +14,9 @@ export function follow(from: OutgoingRequest, status: number, location: string, 
   const next = readLocation(location, from.url);
   if (next?.origin !== from.url.origin) throw refused('it leads to another origin');
   if (before >= MAX_REDIRECTS) throw refused(`it is the ${MAX_REDIRECTS + 1}st in a row`);
-  return redirectRequest(from, status, next);
+  const request = redirectRequest(from, status, next);
+  if (!isRepeatable(request)) throw refused('the body is a stream, which cannot be read again from its start');
+  return request;
 }
 
 /** The request that `fetch` would follow a redirect with (Fetch §4.4). */

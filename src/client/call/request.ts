@@ -1,7 +1,12 @@
 import { isMediaType, OCTETS_MEDIA_TYPE } from '../../protocol/media-type.js';
-import { failure, type E2eClientError } from '../errors.js';
+import { failure, need, type E2eClientError } from '../errors.js';
 import type { Settings } from '../options.js';
 import { isA } from '../runtime.js';
+import type { StreamedBody } from '../upload/body.js';
+import type { BodySource } from '../upload/source.js';
+
+/** Up to so many bytes a body travels in one message; what is longer, or not yet known to end, in frames (PROTOCOL §6). */
+export const MAX_MESSAGE_BODY = 32_768;
 
 /** What `client.fetch` takes beside `fetch`'s own `init`. */
 export interface E2eRequestInit extends RequestInit {
@@ -21,7 +26,7 @@ export interface OutgoingRequest {
   readonly method: string;
   readonly headers: Headers;
   /** `undefined` where it is empty, which to HTTP is the same as none. */
-  readonly body: Uint8Array<ArrayBuffer> | undefined;
+  readonly body: Uint8Array<ArrayBuffer> | BodySource | undefined;
   readonly mediaType: string | undefined;
   readonly sealed: boolean;
   readonly plainAnswer: boolean;
@@ -42,11 +47,12 @@ export async function readRequest(
   settings: Settings,
 ): Promise<OutgoingRequest> {
   const sealed = e2e.request !== false;
-  if (sealed && isA('ReadableStream', init.body)) throw await unsupported('stream');
   const given = typeof input === 'string' || input instanceof URL ? undefined : input;
+  const streamed = sealed && isStreamed(init.body) ? init.body : undefined;
   // Request does what fetch does: defaults of media type, forbidden headers, which methods take a body. The signal is
   // looked after here, so that a long-lived one does not gather a listener for each call.
-  const request = new Request(given ?? new URL(input as string | URL, settings.base), { ...init, signal: null });
+  const checked = { ...init, ...(streamed && { body: new Uint8Array(0) }), signal: null };
+  const request = new Request(given ?? new URL(input as string | URL, settings.base), checked);
   const url = new URL(request.url);
   if (url.origin !== settings.base.origin) {
     throw await failure('request-unsupported', 'origin', { base: settings.base.origin, origin: url.origin });
@@ -55,10 +61,10 @@ export async function readRequest(
   const method = request.method.toUpperCase();
   if (method === 'HEAD') throw await unsupported('head');
 
-  const bytes = new Uint8Array(await request.arrayBuffer());
+  const body = await readRequestBody(request, streamed, sealed && given !== undefined && init.body == null);
   const headers = new Headers(request.headers);
-  const mediaType = headers.get('content-type') ?? (sealed ? OCTETS_MEDIA_TYPE : undefined);
-  const body = bytes.length > 0 ? bytes : undefined;
+  const ownType = body && 'read' in body ? body.mediaType : undefined;
+  const mediaType = headers.get('content-type') ?? ownType ?? (sealed ? OCTETS_MEDIA_TYPE : undefined);
   if (body && sealed && !isMediaType(mediaType!)) {
     throw await failure('request-unsupported', 'mediaType', { mediaType: mediaType! });
   }
@@ -78,6 +84,40 @@ export async function readRequest(
   };
 }
 
+/** @param isGiven whether the body is that of the caller's own Request, of which nobody knows how long it is. */
+async function readRequestBody(
+  request: Request,
+  streamed: StreamedBody | undefined,
+  isGiven: boolean,
+): Promise<OutgoingRequest['body']> {
+  const stream = isGiven ? (request.body as ReadableStream<Uint8Array> | null | undefined) : undefined;
+  if (streamed || stream) {
+    const { readAhead, sourceOf } = await need('uploads', () => import('../upload/uploads.js'));
+    return streamed ? sourceOf(streamed) : readAhead(stream!);
+  }
+  const bytes = new Uint8Array(await request.arrayBuffer());
+  return bytes.length > 0 ? bytes : undefined;
+}
+
+/** Whether a body is read as it is sent, and not before. */
+function isStreamed(body: unknown): body is StreamedBody {
+  if (isA('Blob', body)) return (body as Blob).size > MAX_MESSAGE_BODY;
+  if (isA('ReadableStream', body)) return true;
+  if (typeof body !== 'object' || body === null) return false;
+  // React Native's own FormData cannot be read.
+  return Symbol.asyncIterator in body || (isA('FormData', body) && Symbol.iterator in body);
+}
+
+/** Whether its body, where it has one, can be read again from the start. */
+export function isRepeatable({ body }: OutgoingRequest): boolean {
+  return !body || !('read' in body) || body.isRepeatable;
+}
+
+/** Lets its body go unread: a call has failed, before it read any of it or in the middle. */
+export function letGo({ body }: OutgoingRequest): void {
+  if (body && 'read' in body) body.read().cancel();
+}
+
 /** Whether it may be sent again on a new channel: the call's word, the client's, the protocol's (PROTOCOL §8). */
 export function isResendable({ method, url, headers, resend }: OutgoingRequest, settings: Settings): boolean {
   const { resend: rule } = settings;
@@ -85,6 +125,6 @@ export function isResendable({ method, url, headers, resend }: OutgoingRequest, 
   return answer ?? (RESENDABLE_METHODS.includes(method) || headers.has('idempotency-key'));
 }
 
-function unsupported(reason: 'twice' | 'stream' | 'head'): Promise<E2eClientError> {
+function unsupported(reason: 'twice' | 'head'): Promise<E2eClientError> {
   return failure('request-unsupported', reason);
 }

@@ -16,6 +16,8 @@ import type { OutgoingRequest } from './request.js';
 
 const REDIRECTS = [301, 302, 303, 307, 308];
 const BODILESS = [204, 205, 304];
+/** A server that has not read the whole body may refuse the request, and no more (PROTOCOL §6). */
+const FIRST_REFUSAL = 400;
 /** What belongs to the wire, or would speak over the message's own header. What describes a body is dropped as well. */
 const WIRE_HEADERS = [
   'accept-ranges',
@@ -50,12 +52,13 @@ export async function readAnswer(
   if (!bytes) return { error: await failure('answer-too-large', 'large', { limit }) };
   const opened = await channel.open(seq, fromAscii(bytes));
   if (!opened) return unopened(request);
-  const { status, cty } = opened.header;
+  const { status, cty, early } = opened.header;
+  if (early && status < FIRST_REFUSAL) return { sealed: true, error: await failure('stream-broken', 'early') };
   const problem = essence(cty ?? '') === PROBLEM_MEDIA_TYPE ? readProblem(opened.plaintext) : undefined;
   if (problem) {
     // Not an answer of the application, which would take the status for its own.
     const { method, url } = request;
-    const facts = { ...answerFacts(wire, problem), status, method, path: url.pathname, isCopy: standing.isCopy };
+    const facts = { ...answerFacts(wire, problem), status, method, path: url.pathname, ...standing };
     return { sealed: true, problem, error: await failure('refused', 'sealedRefusal', facts) };
   }
   return answer(wire, opened, opened.plaintext as Uint8Array<ArrayBuffer>, sealedResponseHeaders);
@@ -73,6 +76,11 @@ async function readStream(
   const stream = await openAnswerStream(wire, channel, seq, request.signal);
   if (!stream) return unopened(request);
   const { opened } = stream;
+  const { status, early } = opened.header;
+  if (early && status < FIRST_REFUSAL) {
+    stream.cancel();
+    return { sealed: true, error: await failure('stream-broken', 'early') };
+  }
   const isReadable = typeof (globalThis as { ReadableStream?: unknown }).ReadableStream === 'function';
   const body = isReadable ? toReadable(stream) : await collect(stream.body, limit);
   if (!body) return { error: await failure('answer-too-large', 'large', { limit }) };

@@ -1,16 +1,26 @@
 import { utf8 } from '../../protocol/json.js';
-import { MAX_REQUEST_HEADER_BYTES, MESSAGE_MEDIA_TYPE, REQUEST_HEADER } from '../../protocol/media-type.js';
+import {
+  isJson,
+  MAX_REQUEST_HEADER_BYTES,
+  MESSAGE_MEDIA_TYPE,
+  REQUEST_HEADER,
+  STREAM_MEDIA_TYPE,
+} from '../../protocol/media-type.js';
 import { META_BYTES, renderMeta, type HeaderField, type Meta } from '../../protocol/meta.js';
 import { mayTravelInside } from '../../protocol/sealed-headers.js';
 import type { Claim, MessageBinding } from '../channel/channel.js';
-import { failure, need } from '../errors.js';
+import { failure, need, type E2eClientError } from '../errors.js';
 import type { Settings } from '../options.js';
-import type { OutgoingRequest } from './request.js';
+import type { BodySource } from '../upload/source.js';
+import type { Upload } from '../upload/upload.js';
+import { MAX_MESSAGE_BODY, type OutgoingRequest } from './request.js';
 
-/** Where the request goes on the wire, and as what: one message, in the body or in its header (PROTOCOL §4). */
+/** Where the request goes on the wire, and as what: one message, in the body or in its header (PROTOCOL §4), or frames (§6). */
 export interface WireRequest {
   readonly url: URL;
   readonly init: RequestInit & { headers: Headers };
+  /** What sends the body, where it goes in frames. */
+  readonly upload?: Upload;
 }
 
 /**
@@ -22,13 +32,14 @@ export async function sealRequest(
   request: OutgoingRequest,
   claim: Claim,
   first: Claim | undefined,
-  { sealQuery, sealHeaders, sealedResponseHeaders, padding }: Settings,
+  settings: Settings,
 ): Promise<WireRequest> {
+  const { sealQuery, sealHeaders, sealedResponseHeaders, padding } = settings;
   const outside = [...sealHeaders, ...sealedResponseHeaders].find((name) => !mayTravelInside(name));
   if (outside !== undefined) throw await failure('invalid-option', 'outside', { name: outside });
-  const { method, body, mediaType, sealed, signal } = request;
+  const { method, mediaType, sealed, signal } = request;
   const { channel, seq } = claim;
-  const inBody = body && sealed;
+  const { bytes, source } = await shapeBody(request, settings);
   const url = new URL(request.url);
   const headers = new Headers(request.headers);
   const meta = moveInside(url, headers, sealQuery, sealHeaders);
@@ -41,30 +52,63 @@ export async function sealRequest(
     target: url.pathname + url.search,
     idem: headers.get('idempotency-key') ?? undefined,
     again: first && (await first.channel.proveAgain(first.seq, claim)),
-    cty: inBody ? mediaType : undefined,
   };
   const { pad, padJson } = padding ? await need('padding', () => import('../../protocol/padding.js')) : UNPADDED;
   const json = renderMeta(meta, 'client');
-  const metaBytes = json === undefined ? undefined : padJson(utf8(json), json !== '');
-  const plaintext = inBody ? pad(body, mediaType) : NO_BYTES;
-  const message =
-    metaBytes && metaBytes.length <= META_BYTES.max
-      ? await channel.seal(seq, binding, metaBytes, plaintext)
-      : undefined;
-  signal?.throwIfAborted();
+  if (json === undefined) throw await tooLong();
+  const metaBytes = padJson(utf8(json), json !== '');
+  if (metaBytes.length > META_BYTES.max) throw await tooLong();
 
   headers.delete(REQUEST_HEADER);
-  const init = { ...request.init, method, headers, body: body ?? null, signal: signal ?? null };
-  if (message !== undefined && inBody) {
+  const init = { ...request.init, method, headers, body: bytes ?? null, signal: signal ?? null };
+  if (source) {
+    const { Upload } = await need('uploads', () => import('../upload/uploads.js'));
+    const stream = await channel.sealHead(seq, { ...binding, cty: mediaType!, length: source.length }, metaBytes);
+    signal?.throwIfAborted();
+    if (!stream) throw await tooLong();
+    headers.set('content-type', STREAM_MEDIA_TYPE);
+    return { url, init, upload: new Upload(stream, source, settings, init) };
+  }
+  const body = sealed ? bytes : undefined;
+  const message = await channel.seal(
+    seq,
+    { ...binding, cty: body && mediaType },
+    metaBytes,
+    body ? pad(body, mediaType) : NO_BYTES,
+  );
+  signal?.throwIfAborted();
+  if (message !== undefined && body) {
     headers.set('content-type', MESSAGE_MEDIA_TYPE);
     return { url, init: { ...init, body: message } };
   }
-  if (message === undefined || message.length > MAX_REQUEST_HEADER_BYTES) {
-    throw await failure('request-unsupported', 'long');
-  }
+  if (message === undefined || message.length > MAX_REQUEST_HEADER_BYTES) throw await tooLong();
   headers.set(REQUEST_HEADER, message);
-  if (!body) headers.delete('content-type');
+  if (!bytes) headers.delete('content-type');
   return { url, init };
+}
+
+/**
+ * The body as it travels: `bytes` where it is short and in the clear, `source` in frames. JSON that is to be padded stays
+ * in one message, since frames tell their length.
+ */
+async function shapeBody(
+  { body, sealed, mediaType = '' }: OutgoingRequest,
+  { padding }: Settings,
+): Promise<{ bytes?: Uint8Array<ArrayBuffer>; source?: BodySource }> {
+  if (!body) return {};
+  const isSource = 'read' in body;
+  if (!isSource && (!sealed || body.length <= MAX_MESSAGE_BODY || (padding && isJson(mediaType)))) {
+    return { bytes: body };
+  }
+  const { bytesSource, readWhole } = await need('uploads', () => import('../upload/uploads.js'));
+  if (!isSource) return { source: bytesSource(body) };
+  return body.length !== undefined && body.length <= MAX_MESSAGE_BODY
+    ? { bytes: await readWhole(body) }
+    : { source: body };
+}
+
+function tooLong(): Promise<E2eClientError> {
+  return failure('request-unsupported', 'long');
 }
 
 const NO_BYTES = new Uint8Array(0);

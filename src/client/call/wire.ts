@@ -1,7 +1,7 @@
 import type { CookieFacts, CookieJar } from './cookies.js';
 import { need } from '../errors.js';
 import type { Settings } from '../options.js';
-import { checkRuntime } from '../runtime.js';
+import { checkRuntime, leavesCookiesToUs } from '../runtime.js';
 import type { WireRequest } from './seal.js';
 
 /** Marks the client's own requests: where the client stands in the place of the global `fetch`, they come back to it. */
@@ -22,7 +22,7 @@ export class Wire {
     return (this.#sharesCookies ??= !(this.#settings.cookies && leavesCookiesToUs(this.#settings.base)));
   }
 
-  async send({ url, init }: WireRequest): Promise<Response> {
+  async send({ url, init, upload }: WireRequest): Promise<Response> {
     const fetch = this.#settings.fetch ?? globalThis.fetch;
     const { credentials, ...rest } = init;
     const jar = this.sharesCookies || credentials === 'omit' ? undefined : (this.#jar ??= await makeJar());
@@ -34,7 +34,9 @@ export class Wire {
     const browser: RequestInit = this.sharesCookies ? { credentials } : {};
     if (this.sharesCookies && 'cache' in Request.prototype) browser.cache = 'no-store';
     const own: RequestInit & { [SENDER]: Wire } = { ...rest, ...browser, redirect: 'manual', [SENDER]: this };
-    const response = await fetch(url.href, own);
+    const response = await (upload
+      ? upload.send((body, more) => fetch(url.href, { ...own, body, ...more }))
+      : fetch(url.href, own));
     jar?.store(url, response.headers);
     return response;
   }
@@ -67,14 +69,6 @@ export class Wire {
   forget(): void {
     this.#jar = undefined;
   }
-}
-
-/**
- * Whether this platform leaves cookies to its callers: browsers keep them, and drop a `Cookie` header that a script sets
- * (it is a forbidden request header); where it stays, nobody else is at it.
- */
-export function leavesCookiesToUs(base: URL): boolean {
-  return 'getSetCookie' in Headers.prototype && new Request(base, { headers: { cookie: 'a=b' } }).headers.has('cookie');
 }
 
 /** Imported only where it is used: no browser needs it. */

@@ -26,7 +26,7 @@ import {
   SECRET_BYTES,
 } from '../../protocol/schedule.js';
 import { decodeJwe } from './encoding.js';
-import { FrameOpener, FrameSealer } from './frames.js';
+import { FrameOpener, FrameSealer, type SealedHead } from './frames.js';
 import { hasRightBody, join, splitMeta } from './plaintext.js';
 
 /** What is known of a channel, none of it secret. */
@@ -173,12 +173,12 @@ export class Channel {
     return this.#seal(seq, binding, undefined, meta, body);
   }
 
-  /** The head of a request whose body follows in frames (PROTOCOL §6), and what seals these; `undefined` likewise. */
+  /** A request whose body follows in frames (PROTOCOL §6); `undefined` likewise. */
   async sealHead(
     seq: number,
     binding: MessageBinding & { readonly cty: string },
     meta: Bytes,
-  ): Promise<{ readonly head: string; readonly frames: FrameSealer } | undefined> {
+  ): Promise<SealedHead | undefined> {
     const head = await this.#seal(seq, binding, 'body', meta, new Uint8Array(0));
     if (head === undefined) return undefined;
     return { head, frames: new FrameSealer(this.#engine, await this.#streamKey(REQUEST_FRAMES_INFO, head)) };

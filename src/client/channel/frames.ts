@@ -77,3 +77,9 @@ export class FrameOpener {
     this.#reader.end();
   }
 }
+
+/** What begins a request in frames, and what seals these. */
+export interface SealedHead {
+  readonly head: string;
+  readonly frames: FrameSealer;
+}

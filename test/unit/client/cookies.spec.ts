@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { CookieJar } from '../../../src/client/call/cookies.js';
-import { leavesCookiesToUs } from '../../../src/client/call/wire.js';
+import { leavesCookiesToUs } from '../../../src/client/runtime.js';
 import { errorOf, useCounterpart } from './support/harness.js';
 
 const setup = useCounterpart();

@@ -92,6 +92,8 @@ export class Counterpart {
   listed: unknown[] | undefined;
   reply: (arrival: Arrival) => Reply | Promise<Reply> = ({ plaintext }) => ({ body: plaintext || 'null' });
   interfere: Interfere | undefined;
+  /** Called with what comes of a request, as it comes. */
+  onChunk: ((chunk: string) => void) | undefined;
   /** Changes the handshake's answer before it leaves. */
   tamper: (answer: Json, clientKey: PublicJwk) => Json = (answer) => answer;
   /** Answers the handshake by itself, where it answers `true`. */
@@ -137,7 +139,10 @@ export class Counterpart {
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const chunks: Buffer[] = [];
-    for await (const chunk of request) chunks.push(chunk as Buffer);
+    for await (const chunk of request) {
+      chunks.push(chunk as Buffer);
+      if (request.url !== '/e2e/handshake') this.onChunk?.((chunk as Buffer).toString('latin1'));
+    }
     const body = Buffer.concat(chunks).toString('latin1');
     if (request.url === '/e2e/handshake') {
       this.#handshake(request, body, response);

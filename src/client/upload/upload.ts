@@ -1,0 +1,216 @@
+import { FRAME_KIND, framesLength } from '../../protocol/frames.js';
+import { utf8 } from '../../protocol/json.js';
+import { discard, join, type Pieces } from '../call/bytes.js';
+import type { SealedHead } from '../channel/frames.js';
+import { failure, type E2eClientError } from '../errors.js';
+import type { Settings } from '../options.js';
+import { leavesCookiesToUs } from '../runtime.js';
+import { sealFrames } from './frames.js';
+import { createPrivateFile } from './private-files.js';
+import { bodyFailed, type BodySource } from './source.js';
+
+type Bytes = Uint8Array<ArrayBuffer>;
+
+/** Sends the request with that body. */
+export type Send = (body: BodyInit, init?: { duplex: 'half' }) => Promise<Response>;
+
+/** Told how many bytes of the body are sealed, of how many, where that is known. */
+export type OnProgress = (loaded: number, total: number | undefined) => void;
+
+/** Up to so many bytes on the wire, a body is sent whole: every platform does that, and says its length. */
+const WHOLE_BYTES = 2 ** 20;
+/** How many pieces are kept until it is known that the connection takes a stream. */
+const KEPT_PIECES = 16;
+
+/** The clients whose server, or whose `fetch`, was found to take no stream: in browsers, HTTP/1.1 does not. */
+const withoutStreams = new WeakSet<Settings>();
+
+/** A body on its way in frames (PROTOCOL §6), by the best that this platform has for it. */
+export class Upload {
+  readonly #stream: SealedHead;
+  readonly #source: BodySource;
+  readonly #settings: Settings;
+  readonly #init: RequestInit;
+  readonly #onProgress: OnProgress | undefined;
+  readonly #wire: AsyncGenerator<Bytes, void, undefined>;
+  /** What was asked of `#wire`, by number: where one way of sending took nothing, the next begins at the start. */
+  readonly #asked = new Map<number, Promise<IteratorResult<Bytes, void>>>();
+  /** Rejects where the body cannot be read. */
+  readonly #failed: Promise<never>;
+  #fail: (error: E2eClientError) => void = () => undefined;
+  #isFailed = false;
+  #isStopped = false;
+  #body: Pieces | undefined;
+
+  constructor(stream: SealedHead, source: BodySource, settings: Settings, init: RequestInit, onProgress?: OnProgress) {
+    this.#stream = stream;
+    this.#source = source;
+    this.#settings = settings;
+    this.#init = init;
+    this.#onProgress = onProgress;
+    this.#wire = this.#seal();
+    this.#failed = new Promise<never>((_, reject) => (this.#fail = reject));
+    this.#failed.catch(() => undefined);
+  }
+
+  /** @throws E2eClientError `body-failed` where the body cannot be read, `request-unsupported` where it is too long. */
+  async send(send: Send): Promise<Response> {
+    const { signal } = this.#init;
+    signal?.throwIfAborted();
+    let leave: () => void = () => undefined;
+    const left = new Promise<never>((_, reject) => (leave = () => reject(signal?.reason as Error)));
+    signal?.addEventListener('abort', leave, { once: true });
+    const answered = this.#carry(send);
+    try {
+      return await Promise.race([answered, this.#failed, left]);
+    } catch (error) {
+      this.stop();
+      // A server that is told that its sender gave up answers that: it tells the caller nothing.
+      answered.then(discard, () => undefined);
+      throw error;
+    } finally {
+      signal?.removeEventListener('abort', leave);
+    }
+  }
+
+  /** Lets go of what has not been sent: the server has answered, or the caller has left. */
+  stop(): void {
+    this.#isStopped = true;
+    this.#body?.cancel();
+  }
+
+  async #carry(send: Send): Promise<Response> {
+    const { length: plain } = this.#source;
+    const length = plain === undefined ? undefined : this.#stream.head.length + 1 + framesLength(plain);
+    if (length !== undefined && length <= WHOLE_BYTES) return send(join((await this.#collect(length))!));
+    return (await this.#sendStream(send)) ?? (await this.#sendFile(send)) ?? this.#sendWhole(send, length);
+  }
+
+  /** As a stream; `undefined` where the connection takes none, and has taken nothing of this one. */
+  async #sendStream(send: Send): Promise<Response | undefined> {
+    const settings = this.#settings;
+    const { signal, keepalive } = this.#init;
+    // A request that may outlive its page is no stream on any platform.
+    if (keepalive || withoutStreams.has(settings) || !takesStreams(settings.base)) return undefined;
+    let next = 0;
+    const pull = async (controller: ReadableStreamDefaultController<Bytes>) => {
+      const { done, value } = await this.#piece(next++);
+      if (done) controller.close();
+      else controller.enqueue(value);
+    };
+    try {
+      const response = await send(new ReadableStream({ pull }, { highWaterMark: 0 }), { duplex: 'half' });
+      if (next > 0) return response;
+      discard(response);
+    } catch (error) {
+      // A browser does not say why it failed. Elsewhere streams are taken, and the network failed.
+      const isOver = next > KEPT_PIECES || this.#isFailed || signal?.aborted;
+      if (isOver || leavesCookiesToUs(settings.base)) throw error;
+    }
+    withoutStreams.add(settings);
+    return undefined;
+  }
+
+  /** As a file of the browser's private file system, read as it is sent; `undefined` where there is none. */
+  async #sendFile(send: Send): Promise<Response | undefined> {
+    const file = await createPrivateFile();
+    if (!file) return undefined;
+    try {
+      for await (const piece of this.#pieces()) await file.write(piece);
+      return await send(await file.close());
+    } finally {
+      await file.remove();
+    }
+  }
+
+  /** From memory, up to a limit. */
+  async #sendWhole(send: Send, length: number | undefined): Promise<Response> {
+    const { fetch, maxBufferedUpload: limit } = this.#settings;
+    const pieces = length !== undefined && length > limit ? undefined : await this.#collect(limit);
+    if (!pieces) throw await failure('request-unsupported', 'unstreamable', { limit });
+    // The browser may keep a Blob's parts outside the page. Not every other `fetch` takes a Blob.
+    return send(fetch ? join(pieces) : new Blob(pieces));
+  }
+
+  /** `undefined` where they are longer than that many bytes. */
+  async #collect(limit: number): Promise<Bytes[] | undefined> {
+    const pieces: Bytes[] = [];
+    let length = 0;
+    for await (const piece of this.#pieces()) {
+      length += piece.length;
+      if (length > limit) return undefined;
+      pieces.push(piece);
+    }
+    return pieces;
+  }
+
+  /** From the start, for a way of sending that has not begun when the body ends: so it must have ended well. */
+  async *#pieces(): AsyncGenerator<Bytes, void, undefined> {
+    for (let number = 0; ; number++) {
+      const { done, value } = await this.#piece(number);
+      if (this.#isFailed) await this.#failed;
+      this.#checkGoing();
+      if (done) return;
+      yield value;
+    }
+  }
+
+  #piece(number: number): Promise<IteratorResult<Bytes, void>> {
+    const piece = this.#asked.get(number) ?? this.#wire.next();
+    this.#asked.set(number, piece);
+    this.#asked.delete(number - KEPT_PIECES);
+    return piece;
+  }
+
+  async *#seal(): AsyncGenerator<Bytes, void, undefined> {
+    const { head, frames } = this.#stream;
+    const { length } = this.#source;
+    yield utf8(`${head}\n`);
+    const body = (this.#body = this.#source.read());
+    try {
+      yield* sealFrames(frames, this.#untilStopped(body.pieces), length, (loaded) =>
+        this.#onProgress?.(loaded, length),
+      );
+      return;
+    } catch (cause) {
+      this.#isFailed = true;
+      this.#fail(await bodyFailed(cause));
+    } finally {
+      body.cancel();
+    }
+    yield await frames.seal(FRAME_KIND.failed, new Uint8Array(0));
+  }
+
+  /** A body that is let go ends, and must not be taken for one that has ended. */
+  async *#untilStopped(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
+    this.#checkGoing();
+    for await (const piece of pieces) {
+      this.#checkGoing();
+      yield piece;
+    }
+    this.#checkGoing();
+  }
+
+  #checkGoing(): void {
+    if (this.#isStopped) throw new Error('The rest of the body is not sent.');
+  }
+}
+
+/** Whether `fetch` here knows streams as bodies at all, which no browser does over plain HTTP. */
+function takesStreams(base: URL): boolean {
+  if (base.protocol === 'http:' && !leavesCookiesToUs(base)) return false;
+  let isAsked = false;
+  try {
+    const init = {
+      method: 'POST',
+      body: new ReadableStream(),
+      get duplex() {
+        isAsked = true;
+        return 'half';
+      },
+    };
+    return !new Request(base, init).headers.has('content-type') && isAsked;
+  } catch {
+    return false;
+  }
+}
