@@ -7,10 +7,16 @@ const DIFFERENCES = 'test/integration/parity/request-differences.spec.ts';
 const UPLOADS = 'test/integration/streams/uploads.spec.ts';
 const STORE = 'test/integration/e2e/store.spec.ts';
 const FAILING = 'test/security/attack/failing-answers.spec.ts';
+const OUTLETS = 'test/integration/e2e/fastify-outlets.spec.ts';
 const DEADLINE = 'test/integration/e2e/deadline.spec.ts';
 const EARLY = 'test/integration/e2e/early-refusals.spec.ts';
 
 export const platform = [
+  row('Fastify seals what plugins answer', OUTLETS, 'own handlers', [
+    'src/nest/platform/platform.fastify.ts',
+    'await hooks.enter(request, reply);',
+    '',
+  ]),
   row('an application of an older Nest is refused', 'test/integration/module/servers.spec.ts', 'older Nest', [
     'src/nest/platform/platform-of.ts',
     "if (typeof (adapter as { propfind?: unknown }).propfind !== 'function') throw new Error(TOO_OLD);",
