@@ -12,11 +12,13 @@ const DEADLINE = 'test/integration/e2e/deadline.spec.ts';
 const EARLY = 'test/integration/e2e/early-refusals.spec.ts';
 
 export const platform = [
-  row('Fastify seals what plugins answer', OUTLETS, 'own handlers', [
-    'src/nest/platform/platform.fastify.ts',
-    'await hooks.enter(request, reply);',
-    '',
-  ]),
+  row(
+    'Fastify seals what plugins answer',
+    OUTLETS,
+    'own handlers',
+    ['src/nest/platform/platform.fastify.ts', 'await hooks.enter(request, reply);', ''],
+    ['src/nest/exchange/exchange.ts', 'if (state.seal) return state.seal(answer);', ''],
+  ),
   row('an application of an older Nest is refused', 'test/integration/module/servers.spec.ts', 'older Nest', [
     'src/nest/platform/platform-of.ts',
     "if (typeof (adapter as { propfind?: unknown }).propfind !== 'function') throw new Error(TOO_OLD);",
