@@ -127,7 +127,9 @@ describe('a request that the server refuses for its channel', () => {
     await client.fetch('/x');
     forget();
     const { message } = await errorOf(client.fetch('/x', { method: 'POST', body: 'b' }));
-    expect(message).toContain('login or logout may have made a new session: call client.handshake() after it');
+    expect(message).toContain(
+      'login or logout may have made a new session: call client.handshake({ renew: true }) after',
+    );
   });
 
   it('gets the server’s clock with the new channel, when its own has drifted (message-stale, sealed)', async () => {
@@ -160,10 +162,18 @@ describe('a request that the server refuses for its channel', () => {
 });
 
 describe('an explicit handshake', () => {
-  it('opens a new channel, the same one for several at once', async () => {
+  it('opens a channel where none is open', async () => {
     const client = setup.client();
     const first = await client.handshake();
-    const [second, third] = await Promise.all([client.handshake(), client.handshake()]);
+    expect(await client.handshake()).toEqual(first);
+    expect(setup.server.handshakes).toBe(1);
+  });
+
+  it('opens a new one with `renew`, the same one for several at once', async () => {
+    const client = setup.client();
+    const first = await client.handshake();
+    const renew = true;
+    const [second, third] = await Promise.all([client.handshake({ renew }), client.handshake({ renew })]);
     expect(second.kid).not.toBe(first.kid);
     expect(third).toEqual(second);
     await client.fetch('/x');
