@@ -97,9 +97,9 @@ export class KeyService implements BeforeApplicationShutdown, OnApplicationShutd
     }
   }
 
-  /** From here on the server waits for its requests to end. */
-  beforeApplicationShutdown(): void {
-    this.streams.close(this.options.shutdownTimeout);
+  /** Before the server is closed, which may cut all connections at once. */
+  async beforeApplicationShutdown(): Promise<void> {
+    await this.streams.close(this.options.shutdownTimeout);
   }
 
   /** Not before the last request was answered: a handshake under way still gets its pair. */

@@ -44,6 +44,7 @@ export class RunningStreams {
   #timer: NodeJS.Timeout | undefined;
   #isChecking = false;
   #deadline: number | undefined;
+  #tellEmpty: () => void = () => undefined;
 
   constructor(private readonly parts: StreamParts) {}
 
@@ -71,6 +72,7 @@ export class RunningStreams {
       const type = hasEnded ? 'stream-ended' : 'stream-broken';
       this.parts.events.emit({ type, direction, bytes, frames, ms: performance.now() - from });
       if (this.#running.size > 0) return;
+      this.#tellEmpty();
       clearInterval(this.#timer);
       this.#timer = undefined;
     };
@@ -85,10 +87,15 @@ export class RunningStreams {
     }
   }
 
-  /** The application closes: streams get this long to finish. */
-  close(milliseconds: number): void {
+  /** The application closes: streams get this long to finish. Resolves when they are over, or had their time. */
+  async close(milliseconds: number): Promise<void> {
     this.#deadline ??= Date.now() + milliseconds;
     this.#failAt(this.#deadline, this.#running);
+    if (this.#running.size === 0) return;
+    await new Promise<void>((resolve) => {
+      this.#tellEmpty = resolve;
+      setTimeout(resolve, milliseconds + this.parts.storeTimeout).unref();
+    });
   }
 
   #failAt(time: number, streams: Iterable<Running>): void {

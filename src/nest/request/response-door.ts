@@ -146,11 +146,15 @@ export class ResponseDoor {
     endWithin(this.#options.timeout, this.#response);
   }
 
-  /** The last bytes of an answer that is not whole. Where its length stands outside, the connection has to end as well. */
+  /**
+   * The last bytes of an answer that is not whole. Where its length stands outside, the connection has to end as well; and
+   * whatever its client does not take in time.
+   */
   fail(bytes: Uint8Array): void {
-    if (this.#head?.length === undefined) return this.end(bytes);
-    this.push(bytes, () => abort(this.#response));
-    endWithin(this.#options.timeout, this.#response);
+    const timer = setTimeout(() => abort(this.#response), this.#options.timeout);
+    this.#response.once('finish', () => clearTimeout(timer)).once('close', () => clearTimeout(timer));
+    if (this.#head?.length === undefined) this.end(bytes);
+    else this.push(bytes, () => abort(this.#response));
   }
 
   /** What Node has not sent yet is thrown away with the connection; on HTTP/2, with the stream. */
