@@ -55,7 +55,8 @@ export class Lab {
       configure: (nest) => {
         if (platform === 'express') return;
         // As it is: its handler reads the request itself.
-        (nest as NestFastifyApplication).useBodyParser('text/csv', {}, (_, __, done) => done(null));
+        const fastify = (nest as NestFastifyApplication).getHttpAdapter().getInstance();
+        fastify.addContentTypeParser('text/csv', (_, __, done) => done(null));
       },
       e2e: {
         identityKey: [identity.pem, former.pem],
