@@ -6,7 +6,7 @@ import { moveRows } from './relocation.js';
 import { replayRows } from './replay.js';
 import type { Row } from './row.js';
 import { serverRows } from './servers.js';
-import { downloadRows } from './streams.js';
+import { downloadRows, uploadRows } from './streams.js';
 
 /** All that is tried, under the headings of docs/attacks.md. */
 export const attacks: Readonly<Record<string, readonly Row[]>> = {
@@ -17,5 +17,6 @@ export const attacks: Readonly<Record<string, readonly Row[]>> = {
   'Between servers, and after a restart': serverRows,
   'Moving and changing': moveRows,
   'In streams, on their way to the client': downloadRows,
+  'In streams, on their way to the server': uploadRows,
   'Forging and downgrading': downgradeRows,
 };

@@ -2,10 +2,12 @@ import { expect } from '@jest/globals';
 import { gzipSync } from 'node:zlib';
 import { STATEMENT } from '../support/bank.js';
 import { refusalOf, type Lab } from '../support/harness.js';
-import type { Answer, Delivery } from '../support/proxy.js';
+import type { Answer, Delivery, Passing } from '../support/proxy.js';
 import type { Row } from './row.js';
 
+const STREAM = 'application/vnd.e2e.stream';
 const WHOLE = STATEMENT.join('');
+const DEPOSITS = ['date,amount\n', '1,100\n', '2,200\n'];
 
 /** The head of a stream with its line feed, and each of its frames, as they stand on the wire. */
 function split(body: string): [head: string, ...frames: string[]] {
@@ -94,6 +96,44 @@ async function download(lab: Lab, change: (answer: Answer) => Answer): Promise<s
   return response.text();
 }
 
+/** An upload whose pieces are a frame each. */
+function upload(lab: Lab, pieces: readonly string[] = DEPOSITS): Promise<Response> {
+  const body = new ReadableStream<Uint8Array>({
+    start(controller) {
+      for (const piece of pieces) controller.enqueue(Buffer.from(piece));
+      controller.close();
+    },
+  });
+  return lab.client().fetch('/bank/files', {
+    method: 'POST',
+    headers: { 'content-type': 'text/csv' },
+    body,
+    duplex: 'half',
+  } as RequestInit);
+}
+
+/** Each of these bodies in the upload's place is refused, and no handler takes it for complete. */
+async function brokenUpload(
+  lab: Lab,
+  change: (body: string) => Iterable<string>,
+  refusal: { code: string; problem: string },
+): Promise<void> {
+  for (let index = 0, count = 1; index <= count; index++) {
+    lab.on('/bank/files', async (request, forward) => {
+      const bodies = [...change(request.body)];
+      count = bodies.length;
+      const body = bodies[index];
+      return forward(body === undefined ? request : { ...request, body });
+    });
+    const call = upload(lab);
+    if (index < count) expect([index, await refusalOf(call)]).toMatchObject([index, refusal]);
+    else expect((await call).status).toBe(201);
+  }
+  expect(lab.calls.filter(({ route }) => route === 'kept').map(({ body }) => body)).toEqual([DEPOSITS.join('')]);
+}
+
+const BROKEN = { code: 'refused', problem: 'stream-broken' };
+const REJECTED = { code: 'plain-answer', problem: 'message-rejected' };
 const DELIVERIES: readonly Delivery[] = [{}, { pieceSize: 1 }, { pieceSize: 7 }, { pieceSize: 100 }];
 
 export const downloadRows: readonly Row[] = [
@@ -123,12 +163,16 @@ export const downloadRows: readonly Row[] = [
     run: (lab) => broken(lab, (body) => [`${body}\0`, body + split(body).at(-1)!, body + body]),
   },
   {
-    attack: 'puts frames of another answer behind the head of an answer',
+    attack: 'puts frames of another answer, or of an upload, behind the head of an answer',
     outcome: '`stream-broken`',
     run: async (lab) => {
       await download(lab, (answer) => answer);
       const other = lab.proxy.seen.at(-1)!.answer!.body;
       await broken(lab, (body) => spliced(body, other));
+      lab.proxy.rule = undefined;
+      await upload(lab);
+      const sent = lab.proxy.last('/bank/files').body;
+      await broken(lab, (body) => spliced(body, sent));
     },
   },
   {
@@ -199,3 +243,178 @@ export const downloadRows: readonly Row[] = [
     run: (lab) => broken(lab, (body) => [gzipSync(Buffer.from(body, 'latin1')).toString('latin1')], 'answer-rejected'),
   },
 ];
+
+export const uploadRows: readonly Row[] = [
+  {
+    attack: 'ends an upload early, and cleanly: between two frames, or inside of one',
+    outcome: '`stream-broken`, sealed; no handler takes it for complete',
+    run: (lab) => brokenUpload(lab, cuts, BROKEN),
+  },
+  {
+    attack: 'cuts its connection there',
+    outcome: 'the handler that reads it gets an error, and never an end',
+    run: async (lab) => {
+      for (let index = 0, count = 1; index <= count; index++) {
+        lab.on('/bank/files', async (request, forward) => {
+          const bodies = [...cuts(request.body)];
+          count = bodies.length;
+          const body = bodies[index];
+          if (body === undefined) return forward(request);
+          return forward({ ...request, body, delivery: { isCut: true } }).catch(() => BAD_GATEWAY);
+        });
+        const call = upload(lab);
+        if (index < count) expect([index, await refusalOf(call)]).toMatchObject([index, { code: 'plain-answer' }]);
+        else expect((await call).status).toBe(201);
+      }
+      expect(lab.ran.filter((route) => route === 'kept')).toHaveLength(1);
+    },
+  },
+  {
+    attack: 'drops a frame of an upload, sends one twice, or swaps two',
+    outcome: '`stream-broken`, sealed; no handler takes it for complete',
+    run: (lab) => brokenUpload(lab, rearranged, BROKEN),
+  },
+  {
+    attack: 'flips a bit in a frame of an upload: in its kind, its length, its content, its tag',
+    outcome: '`stream-broken`, sealed; no handler takes it for complete',
+    run: (lab) => brokenUpload(lab, flipped, BROKEN),
+  },
+  {
+    attack: 'puts something after the last frame of an upload: a byte, a frame, the whole stream again',
+    outcome: '`stream-broken`, sealed; no handler takes it for complete',
+    run: (lab) => brokenUpload(lab, (body) => [`${body}\0`, body + split(body).at(-1)!, body + body], BROKEN),
+  },
+  {
+    attack: 'puts frames of another upload, or of an answer, behind the head of an upload',
+    outcome: '`stream-broken`, sealed; no handler takes it for complete',
+    run: async (lab) => {
+      await upload(lab, ['date,amount\n', '1,900\n', '2,900\n']);
+      const other = lab.proxy.last('/bank/files').body;
+      await download(lab, (answer) => answer);
+      const answer = lab.proxy.seen.at(-1)!.answer!.body;
+      lab.calls.length = 0;
+      await brokenUpload(lab, (body) => [...spliced(body, other), ...spliced(body, answer)], BROKEN);
+    },
+  },
+  {
+    attack: 'flips a bit in the head of an upload, cuts it, lets it never end, or sends it as a message',
+    outcome: '`message-rejected`; no handler runs',
+    run: async (lab) => {
+      const heads = (body: string): string[] => {
+        const [head] = split(body);
+        return [
+          ...[0, head.length >> 1, head.length - 2].map((at) => flipBit(body, at)),
+          head.slice(0, -1),
+          `${'a'.repeat(40_000)}\n`,
+        ];
+      };
+      await brokenUpload(lab, heads, REJECTED);
+      lab.calls.length = 0;
+      for (const body of [(all: string) => all, (all: string) => split(all)[0].trimEnd()]) {
+        lab.on('/bank/files', (request, forward) =>
+          forward({ ...withType('application/jose')(request), body: body(request.body) }),
+        );
+        expect(await refusalOf(upload(lab))).toMatchObject(REJECTED);
+      }
+      expect(lab.ran).toEqual([]);
+    },
+  },
+  {
+    attack: 'sends an upload once more: whole, its head alone, or its head with the frames of another one',
+    outcome: '`message-replayed`, sealed: its head was seen; the handler ran once',
+    run: async (lab) => {
+      await upload(lab, ['date,amount\n']);
+      const other = split(lab.proxy.last('/bank/files').body).slice(1).join('');
+      await upload(lab);
+      const sent = lab.proxy.last('/bank/files');
+      lab.calls.length = 0;
+      const [head] = split(sent.body);
+      for (const body of [sent.body, head, head + other]) {
+        const copy = await lab.proxy.forward({ ...sent, body });
+        expect([copy.status, copy.headers['content-type']]).toEqual([409, 'application/jose']);
+      }
+      expect(lab.ran).toEqual([]);
+    },
+  },
+  {
+    attack: 'sends 40 copies of an upload at once',
+    outcome: 'exactly one runs; all others are `message-replayed`',
+    run: async (lab) => {
+      lab.on('/bank/files', async (request, forward) => {
+        const answers = await Promise.all(Array.from({ length: 40 }, () => forward(request)));
+        expect(answers.filter(({ status }) => status === 409)).toHaveLength(39);
+        return answers.find(({ status }) => status !== 409)!;
+      });
+      expect((await upload(lab)).status).toBe(201);
+      expect(lab.ran).toEqual(['files', 'kept']);
+    },
+  },
+  {
+    attack: 'moves an upload to another route or method, or strips its media type',
+    outcome: '`message-rejected`, or `message-required` where nothing says what it is; no handler runs',
+    run: async (lab) => {
+      const changes: [problem: string | undefined, change: (request: Passing) => Partial<Passing>][] = [
+        ['message-rejected', () => ({ target: '/bank/transfer' })],
+        ['message-rejected', () => ({ method: 'PUT', target: '/bank/limit' })],
+        ['message-rejected', () => ({ target: '/bank/files?a=b' })],
+        ['message-required', withType('text/csv')],
+        // Fastify itself has nothing that reads a body without a media type.
+        [lab.platform === 'express' ? 'message-required' : undefined, withType(undefined)],
+      ];
+      for (const [problem, change] of changes) {
+        lab.on('/bank/files', (request, forward) => forward({ ...request, ...change(request) }));
+        const refusal = await refusalOf(upload(lab));
+        expect([String(change), refusal]).toMatchObject([String(change), { code: 'plain-answer', problem }]);
+      }
+      expect(lab.ran).toEqual([]);
+    },
+  },
+  {
+    attack: 'buffers an upload, delays it, or cuts it into other pieces',
+    outcome: '**succeeds**, as any proxy can: it runs once, whole and right',
+    run: async (lab) => {
+      for (const delivery of DELIVERIES) {
+        lab.calls.length = 0;
+        lab.on('/bank/files', (request, forward) => forward({ ...request, delivery }));
+        expect((await upload(lab)).status).toBe(201);
+        expect(lab.ran).toEqual(['files', 'kept']);
+        expect(lab.calls.at(-1)!.body).toBe(DEPOSITS.join(''));
+      }
+    },
+  },
+  {
+    attack: 'compresses an upload, whether it says so or not',
+    outcome: '`message-rejected`; no handler runs',
+    run: async (lab) => {
+      for (const encoding of [undefined, 'gzip']) {
+        lab.on('/bank/files', ({ headers, body, ...request }, forward) =>
+          forward({
+            ...request,
+            headers: { ...headers, 'content-encoding': encoding },
+            body: gzipSync(Buffer.from(body, 'latin1')).toString('latin1'),
+          }),
+        );
+        expect(await refusalOf(upload(lab))).toMatchObject(REJECTED);
+      }
+      expect(lab.ran).toEqual([]);
+    },
+  },
+  {
+    attack: 'answers an upload with the upload itself, or with the answer to another one',
+    outcome: '`answer-rejected`',
+    run: async (lab) => {
+      await upload(lab);
+      const { answer } = lab.proxy.seen.at(-1)!;
+      lab.on('/bank/files', (request) => ({ status: 201, headers: { 'content-type': STREAM }, body: request.body }));
+      expect(await refusalOf(upload(lab))).toMatchObject({ code: 'answer-rejected' });
+      lab.on('/bank/files', () => answer!);
+      expect(await refusalOf(upload(lab))).toMatchObject({ code: 'answer-rejected' });
+    },
+  },
+];
+
+const BAD_GATEWAY: Answer = { status: 502, headers: { 'content-type': 'text/plain' }, body: 'bad gateway' };
+
+function withType(type: string | undefined): (request: Passing) => Passing {
+  return ({ headers, ...request }) => ({ ...request, headers: { ...headers, 'content-type': type } });
+}
