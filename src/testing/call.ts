@@ -1,9 +1,12 @@
+import type { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import type { E2eRequestInit } from '../client/call/request.js';
 import type { Connection } from './connection.js';
 import { expectBody, expectHeader, expectStatus, meet, placeOf, putAt, type Expectation } from './expectations.js';
 import { RequestBuilder } from './builder.js';
 import { newDraft } from './request.js';
-import { readBuffer, type Parser, type TestResponse } from './response.js';
+import { readBuffer, type Parser } from './reading.js';
+import type { TestResponse } from './response.js';
 import { send, type Delivery } from './send.js';
 
 /** A test's own assertion: it throws, or returns an error, where something is wrong; it may be async. */
@@ -36,24 +39,72 @@ export class E2eCall extends RequestBuilder implements Promise<TestResponse> {
       abort: new AbortController(),
       redirect: 'manual',
       isProbe: false,
+      reading: { isKept: true },
     };
   }
 
-  /** Reads the response's body in place of the kit. */
+  /**
+   * Reads the response's body in place of the kit, as it comes. The call is over when the parser calls back, and what is
+   * left of the body is let go; where the body does not end as it must, the call fails, whatever the parser does.
+   */
   parse(parser: Parser): this {
-    this.#delivery.parser = parser;
+    this.#delivery.reading.parser = parser;
     return this;
+  }
+
+  /**
+   * Reads an event stream: the first so many events, or all up to its end. They are the response's `body`, and a stream
+   * that goes on is then let go. A response of another type is read as usual.
+   *
+   * @example
+   * await agent.get('/live').events(2).expect(200, [
+   *   { type: 'message', data: '{"n":1}', lastEventId: '1' },
+   *   { type: 'message', data: '{"n":2}', lastEventId: '2' },
+   * ]);
+   */
+  events(count = Infinity): this {
+    if (count !== Infinity && !(Number.isInteger(count) && count > 0)) {
+      throw new TypeError(`.events() needs how many events to read, a positive integer; received ${count}.`);
+    }
+    this.#delivery.reading.events = count;
+    return this;
+  }
+
+  /**
+   * Sends the call and writes the response's body into a stream as it comes, which it gives back. An error of the call, or
+   * an expectation that is not met, destroys the stream. Await the call itself for the response.
+   */
+  pipe<Target extends NodeJS.WritableStream>(target: Target, { end = true }: { readonly end?: boolean } = {}): Target {
+    const stream = target as Target & { destroyed?: boolean; destroy?: (error: unknown) => void };
+    let isTold = false;
+    this.#delivery.reading.isKept = false;
+    this.parse((response: Readable, done) =>
+      pipeline(response, target, { end }).then(
+        () => done(null, {}),
+        (error: unknown) => {
+          isTold = true; // by `pipeline`
+          done(error as Error, {});
+        },
+      ),
+    );
+    this.catch((error: unknown) => {
+      if (isTold) return;
+      // A stream that has taken everything hears no more: then the test fails by itself.
+      if (stream.destroyed || !stream.destroy) throw error;
+      stream.destroy(error);
+    });
+    return target;
   }
 
   /** The response's body as a Buffer. */
   responseType(type: string): this {
-    if (type !== 'text') this.#delivery.parser = readBuffer;
+    if (type !== 'text') this.#delivery.reading.parser = readBuffer;
     return this;
   }
 
-  /** Has no effect: responses are read whole. */
-  // eslint-disable-next-line @typescript-eslint/no-unused-vars -- supertest suites give one
-  buffer(value?: boolean): this {
+  /** `false`: what a parser reads is not kept beside, as the response's `bytes` and `text`. */
+  buffer(value = true): this {
+    this.#delivery.reading.isKept = value;
     return this;
   }
 

@@ -1,4 +1,4 @@
-import { fold, toByteString, type Secret } from './secrets.js';
+import { fold, foldAscii, MIN_LENGTH, toByteString, type Secret } from './secrets.js';
 import { readingsOf, type Reading } from './spellings.js';
 
 /** Something that goes over the wire in the clear: where it stands, and what it says, as a byte string. */
@@ -7,6 +7,8 @@ export interface Place {
   readonly text: string;
   /** What it says to everybody. */
   readonly known?: string;
+  /** Whether it should be random bytes, in which short runs of a secret occur by chance. */
+  readonly isCiphertext?: boolean;
 }
 
 /** Windows of fewer different characters occur by chance: `000000`, `------`. */
@@ -25,7 +27,8 @@ export function findLeaks(
   places: readonly Place[],
   known: readonly string[] = [],
 ): string[] {
-  const leaks = places.flatMap(({ name, text, known: own = '' }) => {
+  const leaks = places.flatMap(({ name, text, known: own = '', isCiphertext = false }) => {
+    if (isCiphertext) return findInCiphertext(secrets, name, text);
     const folded = [...known, own].map((each) => fold(toByteString(each)));
     const isPublic = (part: string) => folded.some((each) => each.includes(part));
     const readings = readingsOf(text);
@@ -44,6 +47,37 @@ export function findLeaks(
     ];
   });
   return [...new Set(leaks)];
+}
+
+/** How many bytes of a secret in a row are in no ciphertext by chance. */
+const CIPHERTEXT_WINDOW = 12;
+
+/** Long secrets in long ciphertexts: a run of twice the window holds one whole piece of the secret, wherever it begins. */
+function findInCiphertext(secrets: readonly Secret[], name: string, text: string): string[] {
+  const wire = foldAscii(text);
+  const pieces = new Map<string, string>();
+  const whole: string[] = [];
+  for (const { text: secret, what, window, isWord } of secrets) {
+    // A few letters are in many bytes by chance.
+    if (isWord || secret.length < MIN_LENGTH) continue;
+    if (secret.length <= 2 * CIPHERTEXT_WINDOW || window === undefined) {
+      if (wire.includes(foldAscii(secret))) whole.push(what);
+      continue;
+    }
+    for (let at = 0; at + CIPHERTEXT_WINDOW <= secret.length; at += CIPHERTEXT_WINDOW) {
+      const piece = foldAscii(secret.slice(at, at + CIPHERTEXT_WINDOW));
+      if (new Set(piece).size >= MIN_DIFFERENT) pieces.set(piece, what);
+    }
+  }
+  const parts = new Set<string>();
+  for (let at = 0; pieces.size > 0 && at + CIPHERTEXT_WINDOW <= wire.length; at++) {
+    const what = pieces.get(wire.slice(at, at + CIPHERTEXT_WINDOW));
+    if (what !== undefined) parts.add(what);
+  }
+  return [
+    ...whole.map((what) => `${what} can be read in ${name}`),
+    ...[...parts].map((what) => `part of ${what} can be read in ${name}`),
+  ];
 }
 
 function isIn({ text, isWord }: Secret, reading: Reading): boolean {

@@ -1,11 +1,12 @@
+import { FRAME_KIND, FrameReader } from '../protocol/frames.js';
 import { MESSAGE_MEDIA_TYPE, REQUEST_HEADER } from '../protocol/message.js';
-import { essence } from '../protocol/media-type.js';
+import { essence, STREAM_MEDIA_TYPE } from '../protocol/media-type.js';
 import type { Place } from './leaks.js';
 import type { Exchange } from './wire.js';
 
 /** What every request and response may say, whatever is in them. */
 const COMMONPLACE = [
-  'application/jose, application/json, application/problem+json, charset=utf-8',
+  'application/jose, application/vnd.e2e.stream, application/json, application/problem+json, charset=utf-8',
   'no-store, no-transform, keep-alive, timeout=, chunked, identity',
   'path=/; httponly; secure; samesite=strict; samesite=lax; max-age=; expires=; domain=; priority=high',
 ];
@@ -48,21 +49,19 @@ export function publicOf({ url }: Control): string[] {
 
 export function requestPlaces({ url, requestHeaders, requestBody }: Exchange): Place[] {
   const headers = [...requestHeaders].filter(([name]) => !OWN_REQUEST_HEADERS.includes(name));
-  const isMessage = essence(requestHeaders.get('content-type') ?? '') === MESSAGE_MEDIA_TYPE;
   return [
     { name: "the request's URL", text: url.search },
     ...headers.map(([name, value]) => ({
       name: `the request's header ${name}`,
       text: name === REQUEST_HEADER.toLowerCase() ? openPartsOf(value) : value,
     })),
-    { name: "the request's body", text: isMessage ? openPartsOf(requestBody) : requestBody },
+    ...bodyPlaces("the request's", requestHeaders, requestBody),
   ];
 }
 
 export function responsePlaces(exchange: Exchange, control: Control): Place[] {
   const { responseHeaders, responseBody, reason, extra } = exchange;
   const headers = [...responseHeaders].filter(([name]) => !OWN_RESPONSE_HEADERS.includes(name));
-  const isMessage = essence(responseHeaders.get('content-type') ?? '') === MESSAGE_MEDIA_TYPE;
   return [
     { name: "the response's reason phrase", text: reason },
     ...headers
@@ -74,8 +73,44 @@ export function responsePlaces(exchange: Exchange, control: Control): Place[] {
         known: control.headers.get(name) ?? '',
       })),
     ...extra.map(({ where, name, value }) => ({ name: `the response's ${where}, ${name.toLowerCase()}`, text: value })),
-    { name: "the response's body", text: isMessage ? openPartsOf(responseBody) : responseBody },
+    ...bodyPlaces("the response's", responseHeaders, responseBody),
   ].filter(({ text }) => text !== '');
+}
+
+/** Whether a body of that type is a message, alone or followed by frames. */
+export function isSealedType(headers: Headers): boolean {
+  return [MESSAGE_MEDIA_TYPE, STREAM_MEDIA_TYPE].includes(typeOf(headers));
+}
+
+function typeOf(headers: Headers): string {
+  return essence(headers.get('content-type') ?? '');
+}
+
+function bodyPlaces(whose: string, headers: Headers, body: string): Place[] {
+  const name = `${whose} body`;
+  if (typeOf(headers) === MESSAGE_MEDIA_TYPE) return [{ name, text: openPartsOf(body) }];
+  if (typeOf(headers) !== STREAM_MEDIA_TYPE) return [{ name, text: body }];
+  const end = body.indexOf('\n');
+  const [head, frames] = [body.slice(0, end), body.slice(end + 1)];
+  // What does not stand in frames is read as anything else; what does is ciphertext, or looks like it.
+  if (end < 0 || !areFrames(frames)) return [{ name, text: body }];
+  return [
+    { name, text: openPartsOf(head) },
+    { name: `${whose} frames`, text: frames, isCiphertext: true },
+  ];
+}
+
+/** Whether there is nothing but frames; the last one may be cut off. */
+function areFrames(bytes: string): boolean {
+  const reader = new FrameReader(undefined);
+  try {
+    for (const { kind, ciphertext } of reader.push(Buffer.from(bytes, 'latin1'))) {
+      if (kind !== FRAME_KIND.failed) reader.accept(kind, ciphertext.length);
+    }
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** What of a message is not ciphertext and not the protocol's own. */

@@ -1,12 +1,12 @@
 import type { E2eClient } from '../client/client.js';
 import { E2eClientError } from '../client/errors.js';
 import { parseJsonObject } from '../protocol/json.js';
-import { essence } from '../protocol/media-type.js';
-import { MESSAGE_MEDIA_TYPE, REQUEST_HEADER } from '../protocol/message.js';
+import { REQUEST_HEADER } from '../protocol/message.js';
 import { problemName } from '../protocol/problem.js';
 import { E2eExpectationError } from './expectations.js';
 import { findLeaks } from './leaks.js';
-import { publicOf, requestPlaces, responsePlaces, type Control } from './places.js';
+import { isSealedType, publicOf, requestPlaces, responsePlaces, type Control } from './places.js';
+import { readOpened, type Opened, type Reading } from './reading.js';
 import type { PreparedRequest } from './request.js';
 import { hashesOf, secretsOfBody, secretsOfForm } from './secrets.js';
 import type { Exchange, WireRecorder } from './wire.js';
@@ -18,12 +18,6 @@ export interface Line {
   readonly recorder: WireRecorder;
 }
 
-/** The opened response, and its bytes. */
-export interface Opened {
-  readonly response: Response;
-  readonly bytes: Uint8Array;
-}
-
 /** Methods that may have a body: a route that takes a plain one is looked for with one. */
 const WITH_BODY = ['POST', 'PUT', 'PATCH', 'DELETE'];
 const JSON_TYPE = 'application/json';
@@ -32,12 +26,12 @@ const PROBE = '{"probe":true}';
 const REFUSED_BY_PLATFORM = [413, 415];
 
 /** The opened response to a request whose route is sealed. @throws E2eExpectationError where it is not. */
-export async function probe(line: Line, request: PreparedRequest): Promise<Opened> {
+export async function probe(line: Line, request: PreparedRequest, reading: Reading): Promise<Opened> {
   const bare = withoutContent(request);
   const before = await refusesPlain(line, bare);
   await refusesPlain(line, request, REFUSED_BY_PLATFORM);
   if (WITH_BODY.includes(request.method)) await refusesPlainBody(line, request);
-  const { opened, exchanges } = await callSealed(line, request);
+  const { opened, exchanges } = await callSealed(line, request, reading);
   // What the application remembered of the sealed request, it may tell the next one that comes.
   const after = await refusesPlain(line, bare);
 
@@ -134,11 +128,13 @@ async function refusesPlainBody({ client }: Line, request: PreparedRequest): Pro
 async function callSealed(
   { client, recorder }: Line,
   request: PreparedRequest,
+  reading: Reading,
 ): Promise<{ opened: Opened; exchanges: readonly Exchange[] }> {
   try {
     const { result, exchanges } = await recorder.record(true, async () => {
       const response = await client.fetch(request.path, request.init as RequestInit);
-      return { response, bytes: new Uint8Array(await response.arrayBuffer()) };
+      // What is not kept cannot be looked for.
+      return readOpened(response, { ...reading, isKept: true });
     });
     return { opened: result, exchanges };
   } catch (error) {
@@ -150,12 +146,13 @@ async function callSealed(
   }
 }
 
-/** That both halves are messages, whatever is in them. */
+/** That both halves are messages, alone or followed by frames, whatever is in them. */
 function checkForm(request: PreparedRequest, { requestHeaders, requestBody, responseHeaders }: Exchange): void {
-  const isMessage = (headers: Headers) => essence(headers.get('content-type') ?? '') === MESSAGE_MEDIA_TYPE;
-  const sealed = requestBody === '' ? requestHeaders.has(REQUEST_HEADER) : isMessage(requestHeaders);
+  const sealed = requestBody === '' ? requestHeaders.has(REQUEST_HEADER) : isSealedType(requestHeaders);
   if (!sealed) throw notSealed(request, 'its request went over the wire without being a message');
-  if (!isMessage(responseHeaders)) throw notSealed(request, 'its response came over the wire without being a message');
+  if (!isSealedType(responseHeaders)) {
+    throw notSealed(request, 'its response came over the wire without being a message');
+  }
 }
 
 function notSealed(request: PreparedRequest, why: string): E2eExpectationError {

@@ -1,4 +1,4 @@
-import { Readable } from 'node:stream';
+import type { Opened } from './reading.js';
 
 /** What a response tells of the request that it answers. */
 export interface TestRequest {
@@ -36,9 +36,10 @@ export interface TestResponse {
   readonly notFound: boolean;
   readonly notAcceptable: boolean;
   readonly unprocessableEntity: boolean;
-  /** JSON and forms parsed, other types that are not text as a Buffer; else `{}`. */
+  /** What a parser made of it; else JSON and forms parsed, other types that are not text as a Buffer, or `{}`. */
   // eslint-disable-next-line @typescript-eslint/no-explicit-any -- as superagent types it: a test knows what it reads
   readonly body: any;
+  /** As far as it was read; empty where a parser read it and nothing is kept (`.pipe()`, `.buffer(false)`). */
   readonly text: string;
   readonly bytes: Uint8Array;
   /** By names in lower case; `set-cookie` is an array, which superagent's types do not say either. */
@@ -57,27 +58,20 @@ export interface TestResponse {
   get(name: 'Set-Cookie'): string[] | undefined;
 }
 
-/** Superagent's custom parsers: one reads a stream, and calls back. */
-// eslint-disable-next-line @typescript-eslint/no-explicit-any -- superagent hands over a response that is a stream
-export type Parser = (response: any, done: (error: Error | null, body: unknown) => void) => unknown;
-
 const JSON_TYPE = /[/+]json($|[^-\w.])/i;
 /** Media types whose body is bytes. */
 const BINARY_TYPE = /^(image|audio|video|font)\/|^application\/(octet-stream|pdf|zip|gzip|x-\w+|vnd\.[\w.-]+)$/;
 /** How much of a body an error shows. */
 const SHOWN = 2000;
 
-export interface Received {
-  readonly response: Response;
-  readonly bytes: Uint8Array;
+export interface Received extends Opened {
   readonly request: TestRequest;
   /** Cookies that the call's own handshake set: to a test they are the call's. */
   readonly handshakeCookies: readonly string[];
-  readonly parser?: Parser | undefined;
 }
 
-export async function readResponse(received: Received): Promise<TestResponse> {
-  const { response, bytes, request, parser } = received;
+export function readResponse(received: Received): TestResponse {
+  const { response, bytes, request, parsed } = received;
   const { status } = response;
   const text = new TextDecoder().decode(bytes);
   const contentType = response.headers.get('content-type') ?? '';
@@ -96,7 +90,7 @@ export async function readResponse(received: Received): Promise<TestResponse> {
     notFound: is(404),
     notAcceptable: is(406),
     unprocessableEntity: is(422),
-    body: parser ? await parse(parser, bytes, headers, status) : readBody(type.toLowerCase(), text, bytes),
+    body: parsed ? parsed.body : readBody(type.toLowerCase(), text, bytes),
     text,
     bytes,
     headers,
@@ -143,23 +137,6 @@ function readBody(type: string, text: string, bytes: Uint8Array): unknown {
   if (type === 'application/x-www-form-urlencoded') return Object.fromEntries(new URLSearchParams(text));
   return BINARY_TYPE.test(type) ? Buffer.from(bytes) : {};
 }
-
-function parse(
-  parser: Parser,
-  bytes: Uint8Array,
-  headers: Record<string, string>,
-  statusCode: number,
-): Promise<unknown> {
-  const stream = Object.assign(Readable.from([Buffer.from(bytes)], { objectMode: false }), { headers, statusCode });
-  return new Promise((resolve, reject) => parser(stream, (error, body) => (error ? reject(error) : resolve(body))));
-}
-
-/** The parser that gives the bytes themselves. */
-export const readBuffer: Parser = (response: Readable, done) => {
-  const chunks: Uint8Array[] = [];
-  response.on('data', (chunk: Uint8Array) => chunks.push(chunk));
-  response.on('end', () => done(null, Buffer.concat(chunks)));
-};
 
 function errorOf(status: number, text: string, { method, url }: TestRequest): TestHttpError {
   const path = url.replace(/^\w+:\/\/[^/]*/, '');

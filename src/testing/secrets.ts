@@ -1,4 +1,5 @@
 import { createHash, getHashes } from 'node:crypto';
+import { eventsOf } from './events.js';
 
 /**
  * A piece of plaintext that must not be readable on the wire. All texts here are byte strings, one character for each
@@ -18,7 +19,7 @@ export interface Secret {
   /** A body as a whole, rather than one of its members. */
   readonly isWhole?: boolean;
   /** The value as it is, where a hash of it would be a leak too. */
-  readonly value?: string;
+  readonly value?: string | Uint8Array;
 }
 
 /** Shorter values are not looked for: they occur in dates, lengths and random identifiers by chance. */
@@ -48,6 +49,7 @@ export function secretsOfBody(whose: string, mediaType: string, bytes: Uint8Arra
     return [...secretsOfForm(whose, text), structure];
   }
   if (type === 'multipart/form-data') return secretsOfMultipart(whose, mediaType, raw);
+  if (type === 'text/event-stream') return secretsOfEvents(whose, text);
   return [{ ...part, window: MIN_LENGTH }, ...latin1Of({ ...part, text: text.toLowerCase(), window: MIN_LENGTH })];
 }
 
@@ -120,10 +122,26 @@ function secretsOfMultipart(whose: string, mediaType: string, raw: string): Secr
     if (at < 0) return [];
     const [name, filename] = [/[; ]name="([^"]*)"/, /filename="([^"]*)"/].map((each) => each.exec(section)?.[1]);
     const what = `the ${whose} part "${name}"`;
+    const content = section.slice(at + 4, -2);
     return [
+      { what: `the headers of ${what}`, text: fold(section.slice(0, at).trim()) },
       ...nameSecret(`the name of ${what}`, name ?? ''),
       ...nameSecret(`the file name of ${what}`, filename ?? ''),
-      { what, text: fold(section.slice(at + 4, -2)), window: MIN_LENGTH },
+      ...(content.length < MIN_LENGTH
+        ? []
+        : [{ what, text: fold(content), window: MIN_LENGTH, value: Buffer.from(content, 'latin1') }]),
+    ];
+  });
+}
+
+function secretsOfEvents(whose: string, text: string): Secret[] {
+  return eventsOf(text).flatMap(({ type, data, lastEventId }, index) => {
+    const value = parseJson(data) ?? data;
+    const event = `${whose} event ${index + 1}`;
+    return [
+      ...secretsOfValue(event, typeof value === 'object' ? value : data),
+      ...secretsOfValue(`${event}'s id`, lastEventId),
+      ...(type === 'message' ? [] : nameSecret(`the name of the ${event}`, type)),
     ];
   });
 }
@@ -168,7 +186,8 @@ export function fold(bytes: string): string {
   return text.includes('\ufffd') ? foldAscii(bytes) : toByteString(text.toLowerCase());
 }
 
-function foldAscii(bytes: string): string {
+/** For byte strings that are no text. */
+export function foldAscii(bytes: string): string {
   return bytes.replace(/[A-Z]/g, (letter) => letter.toLowerCase());
 }
 

@@ -1,8 +1,9 @@
 import type { E2eRequestInit } from '../client/call/request.js';
 import type { Connection, OpenLine } from './connection.js';
-import { probe, type Opened } from './probe.js';
+import { probe } from './probe.js';
+import { readOpened, type Opened, type Reading } from './reading.js';
 import { prepare, type Draft, type PreparedRequest } from './request.js';
-import { readResponse, type Parser, type TestRequest, type TestResponse } from './response.js';
+import { readResponse, type TestRequest, type TestResponse } from './response.js';
 
 /** A call as it is put together: its request, and how it is sent. */
 export interface Delivery {
@@ -14,12 +15,12 @@ export interface Delivery {
   sealing?: NonNullable<E2eRequestInit['e2e']>;
   /** Milliseconds. */
   timeout?: number | undefined;
-  parser?: Parser;
+  readonly reading: Reading;
 }
 
 /** Sends the call by its connection, and reads the response. */
 export async function send(connection: Connection, delivery: Delivery, call: TestRequest): Promise<TestResponse> {
-  const { draft, abort, timeout, parser, isProbe } = delivery;
+  const { draft, abort, timeout, isProbe } = delivery;
   const timer = timeout === undefined ? undefined : AbortSignal.timeout(timeout);
   const signal = timer ? AbortSignal.any([abort.signal, timer]) : abort.signal;
   const prepared = await prepare(draft);
@@ -27,9 +28,9 @@ export async function send(connection: Connection, delivery: Delivery, call: Tes
   const line = await connection.open(request.path, draft.headers.get('cookie') ?? undefined);
   try {
     const { result, handshakeCookies } = await line.recorder.record(false, () =>
-      isProbe ? probe(line, request) : fetchWhole(line, request, delivery),
+      isProbe ? probe(line, request, delivery.reading) : fetchSealed(line, request, delivery),
     );
-    return await readResponse({ ...result, request: call, handshakeCookies, parser });
+    return readResponse({ ...result, request: call, handshakeCookies });
   } catch (error) {
     if (timer?.aborted) {
       throw named('TimeoutError', 'ECONNABORTED', `Timeout of ${timeout}ms exceeded`, error, { timeout });
@@ -41,13 +42,13 @@ export async function send(connection: Connection, delivery: Delivery, call: Tes
   }
 }
 
-async function fetchWhole(
+async function fetchSealed(
   { client }: OpenLine,
   { path, init }: PreparedRequest,
-  { sealing }: Delivery,
+  { sealing, reading }: Delivery,
 ): Promise<Opened> {
   const response = await client.fetch(path, { ...(init as RequestInit), ...(sealing && { e2e: sealing }) });
-  return { response, bytes: new Uint8Array(await response.arrayBuffer()) };
+  return readOpened(response, reading);
 }
 
 /** An error by the names that superagent's have. */

@@ -64,10 +64,6 @@ export class WireRecorder {
     const body = Buffer.from(await request.arrayBuffer());
     const { message, extra } = await send(request, url, body);
     const chunks: Buffer[] = [];
-    for await (const chunk of message) chunks.push(chunk as Buffer);
-    const bytes = Buffer.concat(chunks);
-    for (const [name, value] of pairs(message.rawTrailers)) extra.push({ where: 'trailer', name, value });
-
     const status = message.statusCode!;
     const reason = message.statusMessage ?? '';
     const headers = new Headers(pairs(message.rawHeaders));
@@ -79,11 +75,34 @@ export class WireRecorder {
       status,
       reason: reason === STATUS_CODES[status] ? '' : reason,
       responseHeaders: headers,
-      responseBody: bytes.toString('latin1'),
+      // As far as it came.
+      get responseBody() {
+        return Buffer.concat(chunks).toString('latin1');
+      },
       extra,
     });
-    return new Response([204, 205, 304].includes(status) ? null : bytes, { status, headers });
+    const hasBody = ![204, 205, 304].includes(status);
+    if (!hasBody) message.resume();
+    return new Response(hasBody ? recordBody(message, chunks, extra) : null, { status, headers });
   }
+}
+
+/** The body as it comes; of an endless one, what its reader took. */
+function recordBody(message: IncomingMessage, chunks: Buffer[], extra: Sent['extra']): ReadableStream<Uint8Array> {
+  const source = message[Symbol.asyncIterator]() as AsyncIterator<Buffer, void>;
+  return new ReadableStream<Uint8Array>({
+    async pull(controller) {
+      const { done, value } = await source.next();
+      if (done) {
+        for (const [name, its] of pairs(message.rawTrailers)) extra.push({ where: 'trailer', name, value: its });
+        controller.close();
+      } else {
+        chunks.push(value);
+        controller.enqueue(value);
+      }
+    },
+    cancel: () => void message.destroy(),
+  });
 }
 
 interface Sent {

@@ -3,6 +3,8 @@ import { row } from '../row.mjs';
 
 const SEALED = 'test/integration/testing/sealed.spec.ts';
 const LEAKING = 'test/integration/testing/leaking.spec.ts';
+const WIRE = 'test/unit/testing/wire.spec.ts';
+const STREAMS = 'test/integration/testing/streams.spec.ts';
 const LEAKS = 'test/unit/testing/leaks.spec.ts';
 
 export const kit = [
@@ -50,5 +52,25 @@ export const kit = [
     'src/testing/places.ts',
     '.filter(([name, value]) => control.headers.get(name) !== value)',
     '.filter(() => false)',
+  ]),
+  row('expectSealed reads the bytes of frames', WIRE, 'can be read', [
+    'src/testing/leaks.ts',
+    'if (isCiphertext) return findInCiphertext(secrets, name, text);',
+    'if (isCiphertext) return [];',
+  ]),
+  row('expectSealed takes for frames only what is frames', WIRE, 'in no frame|follows the last', [
+    'src/testing/places.ts',
+    'if (end < 0 || !areFrames(frames)) return [{ name, text: body }];',
+    '',
+  ]),
+  row('expectSealed finds the hash of an uploaded file', STREAMS, 'express.*its hash', [
+    'src/testing/secrets.ts',
+    ", value: Buffer.from(content, 'latin1') }]",
+    ' }]',
+  ]),
+  row('a parser takes no broken stream for the whole', STREAMS, 'express.*never takes a broken', [
+    'src/testing/reading.ts',
+    "stream.once('error', reject);",
+    "stream.once('error', () => resolve('whole'));",
   ]),
 ];

@@ -14,11 +14,14 @@ import {
   Redirect,
   Req,
   Res,
+  Sse,
+  StreamableFile,
 } from '@nestjs/common';
 import { Query, type INestApplication } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
 import { raw, type Request, type Response } from 'express';
 import session from 'express-session';
+import { from, type Observable } from 'rxjs';
 import { E2eModule } from '../../../src/index.js';
 import { suite as plain } from './support/plain.suite.js';
 import { suite as sealed } from './support/sealed.suite.js';
@@ -113,6 +116,16 @@ class AppController {
     return { fields, files };
   }
 
+  @Get('download')
+  download() {
+    return new StreamableFile(Buffer.alloc(200_000, 'file'), { disposition: 'attachment; filename="a.bin"' });
+  }
+
+  @Sse('events')
+  events(): Observable<{ id: string; data: object }> {
+    return from([1, 2, 3].map((n) => ({ id: String(n), data: { n } })));
+  }
+
   @All('echo')
   echo(
     @Req() { method }: Request,
@@ -137,7 +150,7 @@ async function start(): Promise<INestApplication> {
   const testing = await Test.createTestingModule({ imports: [AppModule] }).compile();
   const app = testing.createNestApplication();
   app.useLogger(false);
-  app.use(raw({ type: 'multipart/form-data' }));
+  app.use(raw({ type: 'multipart/form-data', limit: '1mb' }));
   app.use(session({ secret: 'cats', resave: false, saveUninitialized: false }));
   return app;
 }

@@ -244,6 +244,16 @@ export function suite(start: () => Promise<INestApplication>): void {
         ],
       });
     });
+    it('upload files that are long', async () => {
+      const { body } = await request(server())
+        .post('/files')
+        .field('title', 'long')
+        .attach('file', Buffer.alloc(300_000, 'long'), 'long.bin')
+        .expect(201);
+      expect(body.fields).toEqual({ title: 'long' });
+      expect(body.files[0].name).toBe('long.bin');
+      expect(body.files[0].hex).toBe(Buffer.alloc(300_000, 'long').toString('hex'));
+    });
     it('have plugins, and time', async () => {
       const asAda = (test: request.Test) => void test.set('x-user', 'ada');
       expect(
@@ -308,6 +318,31 @@ export function suite(start: () => Promise<INestApplication>): void {
       expect((await request(server()).get('/hello').responseType('blob')).body).toEqual(Buffer.from('Hello World!'));
       expect((await request(server()).get('/empty').expect(204)).text).toBe('');
       expect((await request(server()).get('/form')).body).toEqual({ a: '1', b: '2' });
+    });
+    it('may be files', async () => {
+      const file = Buffer.alloc(200_000, 'file');
+      const response = await request(server())
+        .get('/download')
+        .expect(200)
+        .expect('content-disposition', 'attachment; filename="a.bin"');
+      expect(response.body).toEqual(file);
+      const read = await request(server())
+        .get('/download')
+        .buffer(true)
+        .parse((stream, done) => {
+          let length = 0;
+          const source = stream as unknown as NodeJS.ReadableStream;
+          source.on('data', (chunk: Buffer) => (length += chunk.length));
+          source.on('end', () => done(null, length));
+        });
+      expect(read.body).toBe(200_000);
+    });
+    it('may be streams of events', async () => {
+      const { text } = await request(server())
+        .get('/events')
+        .set('accept', 'text/event-stream')
+        .expect('content-type', /^text\/event-stream/);
+      expect(text.match(/^data: .*$/gm)).toEqual(['data: {"n":1}', 'data: {"n":2}', 'data: {"n":3}']);
     });
     it('may be redirects', async () => {
       await request(server()).get('/moved').expect(302).expect('Location', '/cats');
