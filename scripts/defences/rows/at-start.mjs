@@ -1,6 +1,7 @@
 // What is refused before the first request.
 import { row } from '../row.mjs';
 
+const HEADERS = 'test/integration/e2e/sealed-headers.spec.ts';
 const OPTIONS = 'test/integration/module/options.spec.ts';
 const ONCE = 'test/integration/module/once.spec.ts';
 const VALIDATOR = 'test/integration/module/route-validator.spec.ts';
@@ -86,5 +87,10 @@ export const atStart = [
     'src/nest/module/e2e.module.ts',
     'if (all[0] !== ours) all.splice(0, all.length, ours, ...all.filter((each) => each !== ours));',
     'if (!all.includes(ours)) all.push(ours);',
+  ]),
+  row('no header field that a gateway sets is configured to be sealed', HEADERS, 'refused at start', [
+    'src/protocol/sealed-headers.ts',
+    'return !NEVER_INSIDE.has(name) && !NEVER_INSIDE_PREFIX.test(name);',
+    'return true;',
   ]),
 ];

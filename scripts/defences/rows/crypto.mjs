@@ -3,6 +3,7 @@ import { row } from '../row.mjs';
 
 const KEYS = 'test/unit/protocol/keys.spec.ts';
 const ENGINES = 'test/unit/crypto/engines.spec.ts';
+const MESSAGE = 'test/unit/protocol/message.spec.ts';
 const FRAMES = 'test/unit/protocol/frames.spec.ts';
 
 export const crypto = [
@@ -70,5 +71,35 @@ export const crypto = [
     'src/client/channel/plaintext.ts',
     'return frames === expected && (body.length === 0 || (frames === undefined && cty !== undefined));',
     'return true;',
+  ]),
+  row('forge’s verdict on tags is not asked for', ENGINES, 'forge', [
+    'src/crypto/forge.ts',
+    'if (!equal(toBytes(decipher.mode.tag.getBytes()), tag)) return undefined;',
+    '',
+  ]),
+  row('a media type names no parameter twice, and no charset but UTF-8', MESSAGE, '', [
+    'src/protocol/media-type.ts',
+    "if (names.has(name) || (name === 'charset' && unquote(value).toLowerCase() !== 'utf-8')) return false;",
+    '',
+  ]),
+  row(
+    'no message travels inside another one',
+    'test/integration/parity/incoming.spec.ts',
+    'express.*application/jose',
+    [
+      'src/protocol/media-type.ts',
+      'if ([MESSAGE_MEDIA_TYPE, STREAM_MEDIA_TYPE].includes(type.toLowerCase())) return false;',
+      '',
+    ],
+  ),
+  row('a JWS has three parts', 'test/unit/client/handshake.spec.ts', 'signature or form', [
+    'src/protocol/jws.ts',
+    ' || more.length > 0',
+    '',
+  ]),
+  row('padding hides lengths', 'test/unit/protocol/padding.spec.ts', '', [
+    'src/protocol/padding.ts',
+    'const length = padding ? padmeLength(json.length) : json.length;',
+    'const { length } = json;',
   ]),
 ];

@@ -9,6 +9,7 @@ const STORE = 'test/integration/e2e/store.spec.ts';
 const FAILING = 'test/security/attack/failing-answers.spec.ts';
 const OUTLETS = 'test/integration/e2e/fastify-outlets.spec.ts';
 const DEADLINE = 'test/integration/e2e/deadline.spec.ts';
+const EARLY_ANSWERS = 'test/integration/e2e/early-answers.spec.ts';
 const EARLY = 'test/integration/e2e/early-refusals.spec.ts';
 
 export const platform = [
@@ -108,5 +109,10 @@ export const platform = [
     'src/nest/request/deadline.ts',
     'if (!response.writableEnded) abort(response);',
     '',
+  ]),
+  row('what answers in the clear says no status but of an error', EARLY_ANSWERS, 'with success', [
+    'src/nest/exchange/constant-answers.ts',
+    'status >= 400 && status <= 599 ? status : 500',
+    'status',
   ]),
 ];

@@ -2,6 +2,7 @@
 import { row } from '../row.mjs';
 
 const SPLICING = 'test/security/attack/stream-splicing.spec.ts';
+const ENDS = 'test/integration/streams/ends.spec.ts';
 const REFUSALS = 'test/integration/streams/upload-refusals.spec.ts';
 
 export const streams = [
@@ -24,5 +25,15 @@ export const streams = [
     'src/nest/request/framed-body.ts',
     "if (request.httpVersionMajor === 1) socket.once('close', cutOff);",
     '',
+  ]),
+  row('a stream ends with its session, whichever server ended that', ENDS, 'express.*another one soon', [
+    'src/nest/keys/running-streams.ts',
+    'if (mayGoOn === false || (mayGoOn === undefined && stream.isDoubtful)) stream.fail();',
+    '',
+  ]),
+  row('an answer in frames is among the streams that end', ENDS, 'express.*another one soon', [
+    'src/nest/exchange/answer-supervision.ts',
+    'fail: () => stream.fail() });',
+    'fail: () => undefined });',
   ]),
 ];

@@ -35,7 +35,7 @@ function middleware(at: string): Middleware {
     if (where !== at) return next();
     if (how === 'throws') throw failure();
     if (how === 'passes an error on') return next(failure());
-    response.statusCode = 401;
+    response.statusCode = how === 'answers with success' ? 201 : 401;
     response
       .setHeader('X-Own', 'own')
       .setHeader('Location', `/${CANARY}`)
@@ -90,6 +90,7 @@ describe('On Express, middleware that answers a sealed request before its messag
     { at: 'consumer.apply', opens: ALWAYS },
   ];
   itSaysNothing(app, places, ['throws', 'passes an error on', 'answers']);
+  itSaysNothing(app, places.slice(0, 1), ['answers with success']);
 });
 
 interface Reply {
