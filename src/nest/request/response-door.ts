@@ -151,7 +151,8 @@ export class ResponseDoor {
    * whatever its client does not take in time.
    */
   fail(bytes: Uint8Array): void {
-    const timer = setTimeout(() => abort(this.#response), this.#options.timeout);
+    if (this.#state !== 'leaving') return;
+    const timer = setTimeout(() => abort(this.#response), this.#options.timeout).unref();
     this.#response.once('finish', () => clearTimeout(timer)).once('close', () => clearTimeout(timer));
     if (this.#head?.length === undefined) this.end(bytes);
     else this.push(bytes, () => abort(this.#response));
