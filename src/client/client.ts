@@ -14,6 +14,7 @@ import {
 } from './call/request.js';
 import { present } from './call/present.js';
 import { Wire } from './call/wire.js';
+import { openEventSource, type E2eEventSource, type E2eEventSourceInit } from './events/event-source.js';
 
 /** What is known of a channel. */
 export interface ChannelFacts {
@@ -34,6 +35,19 @@ export interface E2eClient {
    * @throws E2eClientError; and what `fetch` throws (no connection, an aborted signal, a wrong `init`).
    */
   readonly fetch: (input: RequestInfo | URL, init?: E2eRequestInit) => Promise<Response>;
+  /**
+   * An `EventSource` over the channel (HTML §9.2), for routes that answer `text/event-stream`: with any method, body and
+   * header fields, and also as an async iterable of events. It connects again by itself where a connection ends or fails,
+   * each time with a fresh sealed request that has the last event's id inside, after the time that the server's `retry`
+   * says (2 s unless said), doubled with each failure up to a minute. It stops where the server answers 204 or no
+   * event stream, on errors that another connection does not mend, and by `close()`.
+   *
+   * @example
+   * for await (const { data } of client.eventSource('chat', { method: 'POST', body: question })) show(data);
+   *
+   * @throws TypeError where `url` or `init` is not what `fetch` takes.
+   */
+  readonly eventSource: (url: string | URL, init?: E2eEventSourceInit) => E2eEventSource;
   /**
    * Opens the channel now rather than at the first call, where none is open, and says what is known of it. With `renew`
    * it opens a new one in any case: after a login that made a new session. After `session-changed` it goes on with the
@@ -87,7 +101,7 @@ export function createE2eClient(options: E2eClientOptions = {}): E2eClient {
     }
   }
 
-  return {
+  const client: E2eClient = {
     async fetch(input, init = {}) {
       const own = wire.fetchFor(init);
       if (own) return own(input, init);
@@ -107,6 +121,10 @@ export function createE2eClient(options: E2eClientOptions = {}): E2eClient {
         request = follow(request, response.status, location, redirects);
       }
     },
+    eventSource(url, init = {}) {
+      wire.check();
+      return openEventSource(url, init, settings, client.fetch);
+    },
     async handshake({ signal, renew = false } = {}) {
       wire.check();
       if (renew) channels.renew();
@@ -118,6 +136,7 @@ export function createE2eClient(options: E2eClientOptions = {}): E2eClient {
       wire.forget();
     },
   };
+  return client;
 }
 
 /** Whether a new channel would do what this one did not. Of a plain `message-stale` anybody may be the author. */

@@ -4,6 +4,7 @@ import * as cookies from './call/cookies.js';
 import * as calls from './call/exchange.js';
 import * as redirects from './call/redirects.js';
 import { createE2eClient as create, type E2eClient } from './client.js';
+import * as events from './events/connection.js';
 import * as opener from './handshake/opener.js';
 import * as messages from './messages.js';
 import type { E2eClientOptions } from './options.js';
@@ -17,6 +18,6 @@ export * from './types.js';
 
 /** @throws E2eClientError `invalid-option`. */
 export function createE2eClient(options: E2eClientOptions = {}): E2eClient {
-  provide({ calls, cookies, device, identity, messages, opener, padding, redirects, streams, uploads });
+  provide({ calls, cookies, device, events, identity, messages, opener, padding, redirects, streams, uploads });
   return create(options);
 }

@@ -67,6 +67,10 @@ export const MESSAGES = {
     unsealable(
       `its body is over maxBufferedUpload, ${limit} bytes, and this platform can neither stream a request (browsers need HTTP/2 for that) nor keep it in a file meanwhile. Serve HTTP/2, raise that option, or send less`,
     ),
+  eventBody: () =>
+    unsealable(
+      'an event source sends its body again with each connection, which a stream cannot be: give it bytes or a Blob',
+    ),
   long: () =>
     unsealable(
       'its path, query or sealed header fields are too long for a message, or hold a character that none may hold: send long values as the body of a POST',

@@ -6,6 +6,7 @@ export type PartName =
   | 'calls'
   | 'cookies'
   | 'device'
+  | 'events'
   | 'forge'
   | 'identity'
   | 'messages'

@@ -1,0 +1,126 @@
+import { essence } from '../../protocol/media-type.js';
+import { discard, readPieces } from '../call/bytes.js';
+import { E2eClientError, failure, type E2eClientErrorCode } from '../errors.js';
+import { isA } from '../runtime.js';
+import type { EventSourceControls } from './controls.js';
+import { EventParser } from './parser.js';
+
+const EVENT_STREAM = 'text/event-stream';
+/** After how long to connect again, in milliseconds, unless the stream's `retry` says; doubled with each failure. */
+const RECONNECTION_TIME = 2000;
+/** The longest wait, but for a longer `retry`. */
+const MAX_WAIT = 60_000;
+/** So much of a wait is by chance, so that the clients of a server that was down do not all come at once. */
+const JITTER = 0.25;
+
+/** What does not get better by another connection. Whatever else goes wrong may be the network, or a server that restarts. */
+const FINAL: ReadonlySet<E2eClientErrorCode> = new Set([
+  'invalid-option',
+  'runtime-unsupported',
+  'engine-unsupported',
+  'request-unsupported',
+  'body-failed',
+  'handshake-rejected',
+  'identity-rejected',
+  'redirect-refused',
+  'session-changed',
+  'closed',
+]);
+
+/** Connects until the event source is closed, each time by a fresh sealed request (HTML §9.2.3). */
+export async function connect(controls: EventSourceControls): Promise<void> {
+  const { closing } = controls;
+  let reconnectionTime = RECONNECTION_TIME;
+  let failures = 0;
+  const opened = () => {
+    failures = 0;
+    controls.readyState = 1;
+    controls.dispatch(new Event('open'));
+  };
+  if (isStream(controls.init.body)) controls.end(await failure('request-unsupported', 'eventBody'));
+  while (!isClosed(controls)) {
+    const error = await readOnce(controls, opened, (time) => (reconnectionTime = time)).catch(
+      (thrown: unknown) => thrown,
+    );
+    if (isClosed(controls)) return;
+    if (isFinal(error)) {
+      controls.end(error, error instanceof NoEventStream && error.isOnPurpose);
+      return;
+    }
+    controls.readyState = 0;
+    controls.dispatch(Object.assign(new Event('error'), { error }));
+    const wait = Math.min(reconnectionTime * 2 ** failures++, Math.max(reconnectionTime, MAX_WAIT));
+    await sleep(wait * (1 + JITTER * Math.random()), closing);
+  }
+}
+
+/** One connection, to its end; throws where it fails. */
+async function readOnce(
+  controls: EventSourceControls,
+  opened: () => void,
+  setReconnectionTime: (milliseconds: number) => void,
+): Promise<void> {
+  const { init, url, fetch, limit, closing } = controls;
+  const headers = new Headers(init.headers);
+  if (!headers.has('accept')) headers.set('accept', EVENT_STREAM);
+  if (controls.lastEventId) headers.set('last-event-id', controls.lastEventId);
+  else headers.delete('last-event-id');
+  const response = await fetch(url, { ...init, headers, signal: closing });
+  if (response.status !== 200 || essence(response.headers.get('content-type') ?? '') !== EVENT_STREAM) {
+    discard(response);
+    throw new NoEventStream(response);
+  }
+  opened();
+  const parser = new EventParser(controls.lastEventId, limit);
+  const { origin } = new URL(response.url);
+  const { pieces, cancel } = readPieces(response);
+  try {
+    for await (const piece of pieces) {
+      for (const { type, data, lastEventId } of parser.push(piece)) {
+        controls.lastEventId = lastEventId;
+        await controls.deliver(new MessageEvent(type, { data, lastEventId, origin }));
+        if (isClosed(controls)) return;
+      }
+      controls.lastEventId = parser.lastEventId;
+      if (parser.retry !== undefined) setReconnectionTime(parser.retry);
+    }
+  } finally {
+    cancel();
+  }
+}
+
+/** The server's answer is no event stream: by 204 it says so on purpose. */
+class NoEventStream extends Error {
+  constructor({ status, headers }: Response) {
+    super(`The server answered ${status}, ${headers.get('content-type') ?? 'no media type'}: no ${EVENT_STREAM}.`);
+    this.isOnPurpose = status === 204;
+  }
+  readonly isOnPurpose: boolean;
+}
+
+function isFinal(error: unknown): boolean {
+  if (error instanceof NoEventStream || error instanceof RangeError) return true;
+  if (!(error instanceof E2eClientError)) return false;
+  return FINAL.has(error.code) || error.problem === 'key-rejected' || error.problem === 'message-rejected';
+}
+
+function isClosed({ closing }: EventSourceControls): boolean {
+  return closing.aborted;
+}
+
+function isStream(body: unknown): boolean {
+  if (typeof body !== 'object' || body === null || isA('Blob', body)) return false;
+  return isA('ReadableStream', body) || Symbol.asyncIterator in body;
+}
+
+function sleep(milliseconds: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(wake, milliseconds);
+    function wake(): void {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', wake);
+      resolve();
+    }
+    signal.addEventListener('abort', wake);
+  });
+}
