@@ -25,6 +25,20 @@ const SIZES = [
 ];
 
 /** @type {Goal[]} */
+const STREAMS = ['express', 'fastify'].flatMap((platform) => [
+  ...['download', 'upload'].flatMap((direction) => [
+    { name: `${direction}, sealed ÷ plain, ${platform}`, figure: `stream.${platform}.${direction}.ratio`, least: 0.8 },
+    {
+      name: `${direction}, memory of the server grows by, MiB, ${platform}`,
+      figure: `stream.${platform}.${direction}.sealed.grown`,
+      most: 64,
+    },
+  ]),
+  { name: `first byte, sealed ÷ plain, ${platform}`, figure: `stream.${platform}.first.ratio`, most: 1.5 },
+  { name: `an open stream, KiB more than plain, ${platform}`, figure: `stream.${platform}.events.heap`, most: 20 },
+]);
+
+/** @type {Goal[]} */
 export const GOALS = [
   ...SIZES.map((size) => cpu(...size)),
   ...SIZES.map((size) => throughput(...size)),
@@ -43,6 +57,7 @@ export const GOALS = [
   { name: 'memory of a live channel, KiB', figure: 'memory.X25519.1000', most: 2 },
   { name: 'record in the store, RSA, bytes', figure: 'record.RSA', most: 3072 },
   { name: 'record in the store, X25519, bytes', figure: 'record.X25519', most: 800 },
+  ...STREAMS,
 ];
 
 /** @type {Goal[]} */

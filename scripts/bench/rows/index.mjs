@@ -6,6 +6,7 @@ import * as http from './http.mjs';
 import * as library from './library.mjs';
 import * as memory from './memory.mjs';
 import * as rivals from './baselines.mjs';
+import * as streams from './streams.mjs';
 
 /** All there is to measure, with what the full bench asks of it. */
 export const rows = {
@@ -17,6 +18,7 @@ export const rows = {
   6: { ...browser, defaults: { rounds: 8, calls: 100 } },
   7: { ...bundle, defaults: {} },
   8: { ...memory, defaults: { counts: { X25519: [1000, 10_000, 100_000], RSA: [1000] } } },
+  9: { ...streams, defaults: { bytes: 2 ** 30, streams: 1000, rounds: 5 } },
 };
 
 /** What a minute suffices for. */
@@ -24,4 +26,5 @@ export const SHORT = {
   1: { sizes: [1024, 65536], ways: ['RSA'], rounds: 11 },
   3: { sizes: [1024, 65536], rounds: 15 },
   7: {},
+  9: { bytes: 2 ** 26, streams: 200, rounds: 3, platforms: ['express'] },
 };

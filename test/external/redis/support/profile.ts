@@ -15,9 +15,10 @@ export class Profile {
 
   constructor(private readonly url: string) {}
 
-  tab(): E2eClient {
+  /** @param url of one server, past the balancer. */
+  tab(url = this.url): E2eClient {
     return createE2eClient({
-      baseUrl: this.url,
+      baseUrl: url,
       keyKind: 'X25519',
       cookies: false,
       fetch: (input, init) => this.#fetch(new URL(input as string), init),
