@@ -1,6 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
+import { readFileSync } from 'node:fs';
 import type { BrowserContext } from 'playwright-core';
 import { startSample } from '../conformance/server.js';
+import { holds, makeCanary } from './support/canary.js';
 import { useChromium } from './support/chromium.js';
 import { eventually } from './support/eventually.js';
 import { SamplePage } from './support/sample-page.js';
@@ -108,6 +110,51 @@ describe('the page', () => {
     await tab.get('search').fill('');
     await eventually(async () => expect(await tab.titles()).toEqual(['Shopping']));
     expect(tab.complaints).toEqual([]);
+  });
+
+  it('attaches a file to a note and downloads it, and the wire shows neither name nor content', async () => {
+    const tab = await SamplePage.open(await chromium.profile(), sample().base);
+    const [name, canary] = [makeCanary(), makeCanary()];
+    const content = Buffer.alloc(3_000_000, canary);
+    await tab.get('note-title').fill('With a file');
+    await tab.get('note-file').setInputFiles({ name: `${name}.txt`, mimeType: 'text/plain', buffer: content });
+    await tab.get('note-add').click();
+    await eventually(async () => expect(await tab.titles()).toContain('With a file'));
+    expect(await tab.get('progress').isVisible()).toBe(false);
+
+    const [download] = await Promise.all([tab.page.waitForEvent('download'), tab.get('file-download').click()]);
+    expect(download.suggestedFilename()).toBe(`${name}.txt`);
+    expect(readFileSync(await download.path()).equals(content)).toBe(true);
+
+    const [up, down] = [await tab.card('POST /files'), await tab.card('GET /files/')];
+    expect([up.summary, down.summary].every((text) => text.includes('sealed'))).toBe(true);
+    expect(up.seen).toContain(`${name}.txt, 3.0 MB`);
+    expect(down.seen).toContain(`${name}.txt, 3.0 MB, text/plain`);
+    for (const { wire } of [up, down]) {
+      expect(wire).toMatch(MESSAGE);
+      expect(wire).toMatch(/frame, 65,552 bytes: 00010010[0-9a-f]{80}…/);
+      expect([holds(wire, name), holds(wire, canary)]).toEqual([false, false]);
+    }
+    expect([tab.complaints, tab.statuses, await tab.problems()]).toEqual([[], [], []]);
+  });
+
+  it('shows live events, each beside the frame that brought it, until they are stopped', async () => {
+    const tab = await SamplePage.open(await chromium.profile(), sample().base);
+    await tab.get('events-start').click();
+    await eventually(async () => expect(await tab.get('events-seen').locator('li').count()).toBe(8));
+    expect(await tab.get('events-seen').locator('li').allInnerTexts()).toContainEqual(
+      expect.stringMatching(/^\d+: \{"n":\d+\}$/),
+    );
+    const frames = await tab.get('events-wire').locator('li').allInnerTexts();
+    for (const frame of frames) expect(frame).toMatch(/^frame, \d+ bytes: 00[0-9a-f]+…?$/);
+    // Other calls go on beside them.
+    await tab.write('Beside the events', 'a note');
+    await tab.get('events-start').click();
+    const last = await tab.text('events-seen');
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    expect(await tab.text('events-seen')).toBe(last);
+    expect(await tab.get('events-start').innerText()).toBe('Watch live events');
+    expect([tab.complaints, tab.statuses, await tab.problems()]).toEqual([[], [], []]);
   });
 
   it('shows beside the sealed call the same words in the clear', async () => {
