@@ -1,16 +1,13 @@
 #!/usr/bin/env node
+import { once } from 'node:events';
 import { run } from './main.js';
 
 const { stdin, stdout, stderr, env } = process;
 
 run(process.argv.slice(2), {
-  out: (text) => stdout.write(text),
+  out: (text) => stdout.write(text) || once(stdout, 'drain'),
   err: (text) => stderr.write(text),
-  input: async () => {
-    let text = '';
-    for await (const chunk of stdin.setEncoding('utf8')) text += String(chunk);
-    return text;
-  },
+  input: () => stdin as AsyncIterable<Uint8Array>,
   isTerminal: { out: stdout.isTTY, err: stderr.isTTY },
   colours: !env.NO_COLOR && env.TERM !== 'dumb',
   columns: (stderr.isTTY && stderr.columns) || 120,

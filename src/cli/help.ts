@@ -1,7 +1,7 @@
 export const HELP = `nestjs-e2e-encryption <command>
 
   get|post|put|patch|delete URL [name=value ...]   calls a sealed route
-  inspect [MESSAGE|-]                              shows what is to be seen of a message, without keys
+  inspect [MESSAGE|@FILE|-]                        shows what is to be seen of a message, without keys
   keygen                                           makes a secret and an identity key
   help [command]                                   says more
 
@@ -19,6 +19,10 @@ What to send
   name:=json           a member of a JSON body, any JSON: count:=3 tags:='["a","b"]'
   name==value          a member of the query
   -d, --data DATA      the whole body, as JSON unless -H says otherwise; @FILE for a file's, - for standard input's
+  --data-binary DATA   the whole body, as bytes; @FILE is read as it is sent, so is - (standard input)
+  -F, --form name=value
+                       a field of a multipart/form-data body; name=@FILE for a file, with ;type=text/plain and
+                       ;filename=a.txt after it; may be given several times
   -H, --header 'name: value'
                        a header, which travels in the clear
   --plain-request      sends the body in the clear, for @Encrypted({ request: false })
@@ -32,7 +36,12 @@ How to reach the server
   --cookie-jar FILE    keeps the session's cookies in FILE (as curl does), from run to run. Channel keys are made anew for
                        each run and never written down: a run opens its own channel on the session that it finds.
   -L, --location       follows redirects
-  --timeout SECONDS    how long it may take (default 30)
+  --timeout SECONDS    how long it may take (default 30); with -o and -N, until the answer begins
+
+What to do with the answer
+  -o, --output FILE    saves the body in FILE, which is there only once all of it is; with a progress bar on a terminal.
+                       An answer with 4xx or 5xx is printed, and not saved.
+  -N, --no-buffer      prints the body as it comes: server-sent events, for one
 
 What to see
   -v, --verbose        what went over the wire beside what was meant, on standard error
@@ -43,17 +52,20 @@ Examples
   npx nestjs-e2e-encryption post :3000/notes title=Hello stars:=5 -v
   npx nestjs-e2e-encryption post :3000/auth/login name=ada password=x --cookie-jar ada.txt
   npx nestjs-e2e-encryption get :3000/auth/me --cookie-jar ada.txt
+  npx nestjs-e2e-encryption post :3000/files -F title=Report -F file=@report.pdf
+  npx nestjs-e2e-encryption get :3000/files/7 -o report.pdf
+  npx nestjs-e2e-encryption get :3000/events -N
   npx nestjs-e2e-encryption put https://api.example.com/notes/7 -d @note.json --identity-key NzbLsXh8uDCcd-6MNw...
 
 Exit codes: 0 for an answer with 2xx or 3xx, 4 for 4xx, 5 for 5xx, 1 where the command line was not understood, 2 where
 there was no answer: no connection, no handshake, or an answer that the client refuses.
 `;
 
-const INSPECT = `nestjs-e2e-encryption inspect [MESSAGE|-] [--json]
+const INSPECT = `nestjs-e2e-encryption inspect [MESSAGE|@FILE|-] [--json]
 
 Shows what anyone sees of a message who has no keys: its protected header, and its sizes. MESSAGE is a compact JWE, as it
 stands in a body of type application/jose or in the header E2e-Request; without it, or with -, it is read from standard
-input.
+input. A body in frames (application/vnd.e2e.stream), from @FILE or standard input, is shown with its frames.
 
 Examples
   npx nestjs-e2e-encryption inspect eyJhbGciOiJkaXIi...

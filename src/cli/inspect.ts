@@ -3,7 +3,10 @@ import { nodeEngine } from '../crypto/node.js';
 import { fromUtf8, parseJsonObject, type JsonObject } from '../protocol/json.js';
 import { splitJwe } from '../protocol/jwe.js';
 import { parseRequestHeader, parseResponseHeader } from '../protocol/message.js';
-import { EXIT, harmless, painter, UsageError, type Terminal } from './terminal.js';
+import { readFileSync } from 'node:fs';
+import { readableFile } from './form.js';
+import { readStream, summarize, type InspectedFrames } from './stream.js';
+import { EXIT, harmless, painter, readInput, UsageError, type Terminal } from './terminal.js';
 
 /** What anyone sees of a message. */
 export interface Inspected {
@@ -11,6 +14,8 @@ export interface Inspected {
   readonly kind: 'request' | 'response' | 'other JWE';
   readonly header: JsonObject;
   /** In bytes: the whole as it travels, and each part decoded. */
+  /** Of a body in frames: what follows its message, which is then the stream's head. */
+  readonly stream?: InspectedFrames;
   readonly sizes: Readonly<Record<'message' | 'header' | 'encryptedKey' | 'iv' | 'ciphertext' | 'tag', number>>;
 }
 
@@ -24,26 +29,43 @@ const MEANINGS: Readonly<Record<string, string>> = {
   target: 'bound to this path and query',
   idem: 'bound to this Idempotency-Key',
   cty: 'the media type inside',
-  in: 'where the message travels',
   status: 'the true status',
-  location: 'the true Location',
+  meta: 'how many bytes of the plaintext are query and header fields',
+  frames: 'what follows: a body in frames, or a socket',
+  length: 'of the body in frames, in bytes',
+  early: 'sealed before the last frame of the request was opened',
   dev: 'the proof of a device key',
 };
 
-/** `inspect [MESSAGE|-] [--json]` */
+/** `inspect [MESSAGE|@FILE|-] [--json]` */
 export async function inspect(args: string[], terminal: Terminal): Promise<number> {
   const options = { json: { type: 'boolean', default: false } } as const;
   // A message never begins with a dash, and "-" alone is no option.
   const { values, positionals } = parseArgs({ args, options, allowPositionals: true });
   if (positionals.length > 1) throw new UsageError('inspect takes one message');
   const [given = '-'] = positionals;
-  const outcome = look((given === '-' ? await terminal.input() : given).trim());
+  const outcome = lookAt(await readGiven(given, terminal));
   if (typeof outcome === 'string') {
     terminal.err(`nestjs-e2e-encryption: ${outcome}\n`);
     return EXIT.usage;
   }
   terminal.out(values.json ? `${JSON.stringify(outcome)}\n` : explain(outcome, terminal));
   return EXIT.ok;
+}
+
+async function readGiven(given: string, terminal: Terminal): Promise<Uint8Array> {
+  if (given === '-') return readInput(terminal);
+  return given.startsWith('@') ? readFileSync(readableFile('inspect', given.slice(1))) : Buffer.from(given);
+}
+
+/** A message's outside, or a stream's, or why it is neither. */
+function lookAt(bytes: Uint8Array): Inspected | string {
+  const { head, ...stream } = readStream(bytes);
+  const outcome = look(head.trim());
+  const isHead = typeof outcome === 'object' && outcome.header.frames === 'body';
+  const isMore = Buffer.from(bytes.subarray(head.length)).toString('latin1').trim() !== '';
+  if (!isHead || !isMore) return look(Buffer.from(bytes).toString('utf8').trim());
+  return { ...outcome, stream };
 }
 
 /** A message's outside, or why it is none. */
@@ -86,7 +108,7 @@ function readText(part: string): string | undefined {
   }
 }
 
-function explain({ kind, header, sizes }: Inspected, terminal: Terminal): string {
+function explain({ kind, header, sizes, stream }: Inspected, terminal: Terminal): string {
   const paint = painter(terminal, 'out');
   const clip = (text: string) => (text.length > 80 ? `${text.slice(0, 77)}...` : text);
   const width = Math.max(...Object.keys(header).map((name) => name.length), 12);
@@ -96,7 +118,10 @@ function explain({ kind, header, sizes }: Inspected, terminal: Terminal): string
     return `  ${paint('cyan', harmless(name).padEnd(width))}  ${shown}${meaning ? paint('dim', `   ${meaning}`) : ''}`;
   });
   const parts = Object.entries(sizes).map(([name, size]) => `  ${paint('cyan', name.padEnd(width))}  ${size} bytes`);
-  const title = kind === 'other JWE' ? 'A compact JWE, but no message of this protocol' : `A sealed ${kind}`;
+  const title =
+    kind === 'other JWE'
+      ? 'A compact JWE, but no message of this protocol'
+      : `A sealed ${kind}${stream ? ', a stream' : ''}`;
   return [
     paint('bold', title),
     '',
@@ -106,6 +131,7 @@ function explain({ kind, header, sizes }: Inspected, terminal: Terminal): string
     paint('bold', 'Sizes'),
     ...parts,
     '',
+    ...(stream ? [paint('bold', 'Frames'), ...summarize(stream).map((line) => `  ${line}`), ''] : []),
     'What is in the ciphertext takes the keys of the channel, which only its two ends have.',
     '',
   ].join('\n');

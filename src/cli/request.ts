@@ -1,14 +1,20 @@
-import { readFileSync } from 'node:fs';
+import { createReadStream, readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { KEY_KINDS, type KeyKind } from '../protocol/keys.js';
-import { UsageError, type Terminal } from './terminal.js';
+import { JSON_MEDIA_TYPE, OCTETS_MEDIA_TYPE } from '../protocol/media-type.js';
+import { readableFile, readForm, type StreamedBody } from './form.js';
+import { readInput, UsageError, type Terminal } from './terminal.js';
 
 /** A call, as the command line asks for it. */
 export interface CallRequest {
   readonly method: string;
   readonly url: URL;
   readonly headers: Headers;
-  readonly body: string | undefined;
+  readonly body: string | AsyncIterable<Uint8Array> | undefined;
+  /** The file that the answer's body goes to. */
+  readonly output: string | undefined;
+  /** Whether the answer is printed as it comes. */
+  readonly unbuffered: boolean;
   readonly path: string;
   readonly keyKind: KeyKind;
   readonly identityKeys: readonly string[];
@@ -22,6 +28,10 @@ export interface CallRequest {
 
 const OPTIONS = {
   data: { type: 'string', short: 'd' },
+  'data-binary': { type: 'string' },
+  form: { type: 'string', short: 'F', multiple: true, default: [] as string[] },
+  output: { type: 'string', short: 'o' },
+  'no-buffer': { type: 'boolean', short: 'N', default: false },
   header: { type: 'string', short: 'H', multiple: true, default: [] as string[] },
   'plain-request': { type: 'boolean', default: false },
   'plain-answer': { type: 'boolean', default: false },
@@ -47,18 +57,30 @@ export async function readCall(method: string, args: string[], terminal: Termina
 
   const url = readUrl(address);
   const members = readItems(method, items, url);
-  if (members && values.data !== undefined) throw new UsageError('a body is given by -d or by name=value, not by both');
-  if (method === 'GET' && values.data !== undefined) {
+  const bodies = [members, values.data, values['data-binary'], values.form[0]].filter((each) => each !== undefined);
+  if (bodies.length > 1) {
+    throw new UsageError('a body is given by -d, by --data-binary, by -F or by name=value, not by both');
+  }
+  if (method === 'GET' && bodies.length > 0) {
     throw new UsageError('a GET has no body: use name=value for its query');
   }
+  if (values.json && (values.output !== undefined || values['no-buffer'])) {
+    throw new UsageError('--json prints the answer whole: leave out -o and -N');
+  }
   const headers = readHeaders(values.header);
-  const body = members ? JSON.stringify(members) : await readData(values.data, terminal);
-  if (body !== undefined && !headers.has('content-type')) headers.set('content-type', 'application/json');
+  const streamed = values.form.length > 0 ? readForm(values.form) : readBinary(values['data-binary'], terminal);
+  const body = members ? JSON.stringify(members) : (streamed?.bytes ?? (await readData(values.data, terminal)));
+  // A form's boundary is its own.
+  if (streamed && values.form.length > 0) headers.set('content-type', streamed.type);
+  const type = streamed?.type ?? JSON_MEDIA_TYPE;
+  if (body !== undefined && !headers.has('content-type')) headers.set('content-type', type);
   return {
     method,
     url,
     headers,
     body,
+    output: values.output,
+    unbuffered: values['no-buffer'],
     path: values.path,
     keyKind,
     identityKeys: values['identity-key'],
@@ -141,8 +163,22 @@ function readHeaders(lines: readonly string[]): Headers {
   return headers;
 }
 
+/** `--data-binary`: a file is read as it is sent. */
+function readBinary(data: string | undefined, terminal: Terminal): StreamedBody | undefined {
+  if (data === undefined) return undefined;
+  const type = OCTETS_MEDIA_TYPE;
+  if (data === '-' || data === '@-') return { type, bytes: terminal.input() };
+  if (!data.startsWith('@')) return { type, bytes: iterate(Buffer.from(data)) };
+  const path = readableFile(`--data-binary ${data}`, data.slice(1));
+  return { type, bytes: createReadStream(path) as AsyncIterable<Uint8Array> };
+}
+
+async function* iterate(...chunks: Uint8Array[]): AsyncGenerator<Uint8Array> {
+  yield* chunks;
+}
+
 async function readData(data: string | undefined, terminal: Terminal): Promise<string | undefined> {
-  if (data === '-' || data === '@-') return terminal.input();
+  if (data === '-' || data === '@-') return new TextDecoder().decode(await readInput(terminal));
   if (!data?.startsWith('@')) return data;
   try {
     return readFileSync(data.slice(1), 'utf8');

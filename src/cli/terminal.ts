@@ -1,9 +1,10 @@
 /** What a command talks to: two outputs, one input. */
 export interface Terminal {
-  readonly out: (text: string | Uint8Array) => void;
+  /** Resolves when more can be taken. */
+  readonly out: (text: string | Uint8Array) => unknown;
   readonly err: (text: string) => void;
   /** Standard input, to its end. */
-  readonly input: () => Promise<string>;
+  readonly input: () => AsyncIterable<Uint8Array>;
   /** Whether an output is a terminal: then it may be coloured and laid out, and holds no control characters. */
   readonly isTerminal: { readonly out: boolean; readonly err: boolean };
   readonly colours: boolean;
@@ -26,6 +27,13 @@ export type Paint = (colour: Colour, text: string) => string;
 export function painter(terminal: Terminal, output: 'out' | 'err'): Paint {
   if (!terminal.colours || !terminal.isTerminal[output]) return (_colour, text) => text;
   return (colour, text) => `\u001b[${CODES[colour]}m${text}\u001b[0m`;
+}
+
+/** All of standard input. */
+export async function readInput({ input }: Terminal): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of input()) chunks.push(chunk);
+  return Buffer.concat(chunks);
 }
 
 /** Text from elsewhere, unable to steer a terminal. */

@@ -1,4 +1,6 @@
+import { essence, STREAM_MEDIA_TYPE } from '../protocol/media-type.js';
 import type { CookieFile } from './cookie-file.js';
+import { readStream, summarize } from './stream.js';
 
 /** One request and its answer as they went over the wire. */
 export interface WireExchange {
@@ -12,26 +14,84 @@ export interface WireExchange {
   };
 }
 
-/** A `fetch` that notes what goes over the wire, and keeps cookies in a file where there is one. */
-export function recordingFetch(exchanges: WireExchange[], cookies: CookieFile | undefined): typeof globalThis.fetch {
+/** How much of a body in frames is kept. */
+const MAX_KEPT = 2 ** 18;
+
+/** What went by of a body. */
+class Kept {
+  readonly #isStream: boolean;
+  readonly #chunks: Uint8Array[] = [];
+  #length = 0;
+
+  constructor(headers: Headers) {
+    this.#isStream = essence(headers.get('content-type') ?? '') === STREAM_MEDIA_TYPE;
+  }
+
+  take(chunk: Uint8Array): void {
+    if (!this.#isStream || this.#length < MAX_KEPT) this.#chunks.push(chunk);
+    this.#length += chunk.length;
+  }
+
+  /** A message as it is; of a stream its head, and what its frames are, as far as they were kept. */
+  get text(): string {
+    const bytes = Buffer.concat(this.#chunks);
+    if (!this.#isStream) return bytes.toString();
+    const { head, ...stream } = readStream(bytes);
+    return `${head}\n${summarize(stream, this.#length).join('\n')}`;
+  }
+
+  tap(body: ReadableStream<Uint8Array>): ReadableStream<Uint8Array> {
+    return body.pipeThrough(
+      new TransformStream<Uint8Array, Uint8Array>({
+        transform: (chunk, controller) => {
+          this.take(chunk);
+          controller.enqueue(chunk);
+        },
+      }),
+    );
+  }
+}
+
+/**
+ * A `fetch` that keeps cookies in a file where there is one, and notes what goes over the wire.
+ *
+ * @param isShown whether bodies are noted too.
+ */
+export function recordingFetch(
+  exchanges: WireExchange[],
+  cookies: CookieFile | undefined,
+  isShown: boolean,
+): typeof globalThis.fetch {
   return async (input, init) => {
-    const request = new Request(input, init);
+    let request = new Request(input, init);
     const url = new URL(request.url);
     const cookie = cookies?.header(url);
     if (cookie) request.headers.set('cookie', [request.headers.get('cookie'), cookie].filter(Boolean).join('; '));
-    const body = await request.clone().text();
+    const sent = new Kept(request.headers);
+    if (isShown && request.body && init?.body instanceof ReadableStream) {
+      request = new Request(request, { body: sent.tap(request.body), duplex: 'half' } as RequestInit);
+    } else if (isShown) sent.take(new Uint8Array(await request.clone().arrayBuffer()));
     const response = await globalThis.fetch(request);
     cookies?.store(url, response.headers);
+    const received = new Kept(response.headers);
+    const { method, headers } = request;
     exchanges.push({
-      method: request.method,
+      method,
       url: request.url,
-      request: { headers: Object.fromEntries(request.headers), body },
+      request: {
+        headers: Object.fromEntries(headers),
+        get body() {
+          return sent.text;
+        },
+      },
       response: {
         status: response.status,
         headers: Object.fromEntries(response.headers),
-        body: await response.clone().text(),
+        get body() {
+          return received.text;
+        },
       },
     });
-    return response;
+    return isShown && response.body ? new Response(received.tap(response.body), response) : response;
   };
 }

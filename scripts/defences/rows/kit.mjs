@@ -73,4 +73,9 @@ export const kit = [
     "stream.once('error', reject);",
     "stream.once('error', () => resolve('whole'));",
   ]),
+  row('a download that is cut off never looks complete', 'test/unit/cli/streams.spec.ts', 'express.*saves a download', [
+    'src/cli/download.ts',
+    "openSync(this.#part, 'wx')",
+    "openSync((this.#part = this.#path), 'w')",
+  ]),
 ];

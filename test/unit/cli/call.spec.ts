@@ -239,7 +239,9 @@ describe('the call, as it is written', () => {
       out: (text: string | Uint8Array) =>
         (seen.out += typeof text === 'string' ? text : new TextDecoder().decode(text)),
       err: (text: string) => (seen.err += text),
-      input: () => Promise.resolve(''),
+      input: async function* () {
+        // nothing
+      },
       isTerminal: { out: isTerminal, err: isTerminal },
       colours: true,
       columns: 100,
@@ -300,6 +302,17 @@ describe('the call, as it is written', () => {
     [['get', ':3000/', '-d', '1'], /a GET has no body/],
     [['post', ':3000/', 'a=b', '-d', '1'], /not by both/],
     [['post', ':3000/', '-d', '@/no/such/file'], /no such file/],
+    [['post', ':3000/', '--data-binary', '@/no/such/file'], /no such file/],
+    [['post', ':3000/', '--data-binary', '@/tmp'], /is a directory/],
+    [['post', ':3000/', '-F', 'file=@/no/such/file'], /no such file/],
+    [['post', ':3000/', '-F', 'file'], /neither name=value nor name=@file/],
+    [['post', ':3000/', '-F', 'file=@package.json;charset=x'], /;type=MEDIA/],
+    [['post', ':3000/', '-F', 'a=b', '-d', '1'], /not by both/],
+    [['post', ':3000/', '--data-binary', '1', 'a=b'], /not by both/],
+    [['get', ':3000/', '-F', 'a=b'], /a GET has no body/],
+    [['get', ':3000/', '-o', '/no/such/folder/file'], /-o .*no such file/],
+    [['get', ':3000/', '-o', '/tmp'], /it is a directory/],
+    [['get', ':3000/', '-o', 'x', '--json'], /leave out -o and -N/],
     [['post', ':3000/', '-H', 'what'], /is no header/],
     [['post', ':3000/', '--key-kind', 'DSA'], /RSA, P-256, X25519/],
     [['post', ':3000/', '--timeout', 'soon'], /seconds/],

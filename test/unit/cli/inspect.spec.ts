@@ -1,3 +1,5 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { nodeEngine } from '../../../src/crypto/node.js';
 import { useCommandLine } from './support/command.js';
@@ -40,6 +42,31 @@ describe('inspect', () => {
       header: { ...header, typ: 'e2e-res+jwe', status: 201 },
       sizes: { message: message.length, header: expect.any(Number), encryptedKey: 0, iv: 12, ciphertext: 3, tag: 16 },
     });
+  });
+
+  const frame = (kind: number, length: number) =>
+    String.fromCharCode(kind, 0, 0, length + 16) + 'x'.repeat(length + 16);
+  const stream = `${jwe({ ...header, frames: 'body', length: 7 }, '')}\n`;
+
+  it.each([
+    ['whole', frame(0, 5) + frame(1, 2), [5, 2], /ends with its last frame/],
+    ['cut', frame(0, 5) + frame(1, 2).slice(0, 9), [5], /cut off/],
+    ['failed', frame(0, 5) + frame(2, 0), [5, 0], /gave up/],
+    ['broken', `${frame(0, 5)}zzzz`, [5], /no frame/],
+    ['broken', frame(1, 5) + frame(1, 2), [5], /follows the last/],
+  ])('shows a stream that is %s, its head and its frames', async (end, frames, lengths, words) => {
+    const file = join(cli.folder, 'stream');
+    writeFileSync(file, stream + frames);
+    const { code, out } = await cli.run(['inspect', `@${file}`]);
+    expect(code).toBe(0);
+    expect(out).toMatch(/^A sealed request, a stream\n/);
+    expect(out).toMatch(words);
+    expect(out).toContain('frame 0  ');
+    const json = JSON.parse((await cli.run(['inspect', '--json'], stream + frames)).out) as {
+      stream: { end: string; frames: { length: number }[] };
+    };
+    expect(json.stream.end).toBe(end);
+    expect(json.stream.frames.map(({ length }) => length)).toEqual(lengths);
   });
 
   it('says of another JWE that it is one, and lets no header steer the terminal', async () => {

@@ -15,7 +15,9 @@ async function command(...args: string[]): Promise<{ code: number; out: string; 
   const code = await run(args, {
     out: (text) => (out += String(text)),
     err: (text) => (err += text),
-    input: () => Promise.resolve(''),
+    input: async function* () {
+      // nothing
+    },
     isTerminal: { out: false, err: false },
     colours: false,
     columns: 120,

@@ -36,7 +36,9 @@ const commands = blocksOf('sh').flatMap(([place, { code }]) =>
 const terminal: Terminal = {
   out: () => undefined,
   err: (text) => expect(text).toBe(''),
-  input: () => Promise.resolve(''),
+  input: async function* () {
+    // nothing
+  },
   isTerminal: { out: false, err: false },
   colours: false,
   columns: 80,
@@ -68,7 +70,7 @@ function isNpm([command = '', name = '', ...rest]: string[]): boolean {
 async function isOurs([command = '', ...args]: string[]): Promise<boolean> {
   if (isCall(command)) {
     // Read, and not sent. A file of the reader's own is not here.
-    const own = args.map((arg) => (arg.startsWith('@') ? '{}' : arg));
+    const own = args.map((arg) => (arg.startsWith('@') ? '{}' : arg.replace(/=@[^;]+/, '=@package.json')));
     return (await readCall(command.toUpperCase(), own, terminal)).method === command.toUpperCase();
   }
   if (command === 'inspect') return helpOf('inspect').includes('inspect');
