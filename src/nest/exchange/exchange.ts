@@ -203,6 +203,7 @@ export class Exchange {
     await present(request, response, found, message, this.decoding, () => {
       const refuse = (problem: E2eProblem): unknown => this.refuse(request, response, problem);
       state.framed = openRequestBody(request, response, message, this.keys.options, this.keys.streams, refuse);
+      this.#limitBody(request, response, state, route);
     });
   }
 
@@ -213,7 +214,14 @@ export class Exchange {
       throw this.refuse(request, response, new E2eProblem('message-rejected', { step: 'placement' }));
     }
     if (state.isUnrouted && route.request && !route.response) state.capture?.release();
+    if (state.isUnrouted) this.#limitBody(request, response, state, route);
     state.isUnrouted = false;
+  }
+
+  /** What has come of a body in frames may be all of it. */
+  #limitBody(request: object, response: object, { framed }: ExchangeState, { maxStreamSize }: Sealing): void {
+    const problem = maxStreamSize === undefined ? undefined : framed?.limitTo(maxStreamSize);
+    if (problem) throw this.refuse(request, response, problem);
   }
 
   /** Once for each request, whoever asks first. */

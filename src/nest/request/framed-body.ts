@@ -24,6 +24,8 @@ export interface FramedBody {
   readonly over: Promise<void>;
   /** Has it end as broken. */
   readonly fail: () => void;
+  /** Sets how many bytes it may have on the wire, where its route says so. Returns the problem where it had more. */
+  readonly limitTo: (bytes: number) => E2eProblem | undefined;
 }
 
 /** How long an answer that is ready waits for the body's end. */
@@ -47,6 +49,7 @@ export function openFramedBody(
   const { socket } = request;
   const deliver = request.push.bind(request);
   let received = 0;
+  let { maxStreamSize } = limits;
   let lingering: Lingering | undefined;
   let isOver = false;
   let hasEnded = false;
@@ -84,14 +87,16 @@ export function openFramedBody(
     request._destroy = (error, callback) => callback(request.listenerCount('error') > 0 ? error : null);
     request.destroy(problem);
   };
+  const isTooLarge = (): boolean => {
+    if (received <= maxStreamSize) return false;
+    fail(tooLarge(maxStreamSize));
+    return true;
+  };
   /** Opens what came. Where a frame does not open, those before it were handed on: genuine, and a prefix. */
   const open = (chunk: Buffer, handOn: (plaintext: Buffer) => void): void => {
     idle.refresh();
     received += chunk.length;
-    if (received > limits.maxStreamSize) {
-      fail(tooLarge(limits.maxStreamSize));
-      return;
-    }
+    if (isTooLarge()) return;
     try {
       for (const plaintext of frames.push(chunk)) handOn(asBuffer(plaintext));
     } catch {
@@ -135,6 +140,10 @@ export function openFramedBody(
     },
     over,
     fail: broken,
+    limitTo: (bytes) => {
+      maxStreamSize = bytes;
+      return isTooLarge() ? tooLarge(bytes) : undefined;
+    },
     drain: async () => {
       if (isOver) return;
       request.resume();

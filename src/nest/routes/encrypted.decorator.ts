@@ -9,6 +9,8 @@ export interface Sealing {
   readonly request: boolean;
   /** Every answer is sealed. */
   readonly response: boolean;
+  /** Bytes on the wire that a request's body in frames may have, where the route says so itself. */
+  readonly maxStreamSize?: number;
 }
 
 export interface EncryptedOptions {
@@ -16,6 +18,8 @@ export interface EncryptedOptions {
   request?: boolean;
   /** `false`: the answer is plain. Default `true`. */
   response?: boolean;
+  /** Bytes that a request's body in frames may have on the wire. Default: the module's `maxStreamSize` (100 MiB). */
+  maxStreamSize?: number;
 }
 
 export const SEALING_METADATA = 'e2e:sealing';
@@ -27,10 +31,14 @@ export const PLAIN: Sealing = { request: false, response: false };
  * leaves is encrypted to the client: results, validation errors, exceptions. On a method it counts before the class's.
  * An application that does not import `E2eModule` does not start.
  */
-export function Encrypted({ request = true, response = true }: EncryptedOptions = {}): ClassDecorator &
+export function Encrypted({ request = true, response = true, maxStreamSize }: EncryptedOptions = {}): ClassDecorator &
   MethodDecorator {
   if (!request && !response) throw new TypeError('@Encrypted() with neither direction seals nothing: use @Plain().');
-  return declaring({ request, response }, (target, name) => {
+  if (maxStreamSize !== undefined && !(Number.isSafeInteger(maxStreamSize) && maxStreamSize > 0)) {
+    throw new TypeError('@Encrypted(): maxStreamSize must be a positive integer, a number of bytes.');
+  }
+  const sealing = { request, response, ...(maxStreamSize !== undefined && { maxStreamSize }) };
+  return declaring(sealing, (target, name) => {
     if (name !== undefined && typeof target === 'function') {
       throw new TypeError(
         `@Encrypted() has no effect on ${target.name}.${String(name)}(): it is static, and no route. Remove it.`,

@@ -50,11 +50,16 @@ export function seals({ request, response }: Sealing): boolean {
   return request || response;
 }
 
-/** What any of them seals. */
+/** What any of them seals, within the least of their limits. */
 export function strictest(declared: readonly (Sealing | undefined)[]): Sealing | undefined {
   const known = declared.filter((each) => each !== undefined);
   if (known.length < 2) return known[0];
-  return { request: known.some(({ request }) => request), response: known.some(({ response }) => response) };
+  const limits = known.map(({ maxStreamSize }) => maxStreamSize).filter((limit) => limit !== undefined);
+  return {
+    request: known.some(({ request }) => request),
+    response: known.some(({ response }) => response),
+    ...(limits.length > 0 && { maxStreamSize: Math.min(...limits) }),
+  };
 }
 
 function ownerOf(prototype: object, name: string): object {
