@@ -2,6 +2,9 @@
 import { row } from '../row.mjs';
 
 const SPLICING = 'test/security/attack/stream-splicing.spec.ts';
+const FLOW = 'test/integration/streams/flow.spec.ts';
+const AROUND = 'test/integration/streams/around.spec.ts';
+const LIMITS = 'test/integration/streams/upload-limits.spec.ts';
 const ENDS = 'test/integration/streams/ends.spec.ts';
 const REFUSALS = 'test/integration/streams/upload-refusals.spec.ts';
 
@@ -35,5 +38,50 @@ export const streams = [
     'src/nest/exchange/answer-supervision.ts',
     'fail: () => stream.fail() });',
     'fail: () => undefined });',
+  ]),
+  row('a handler that throws after it wrote ends nothing', FLOW, 'express.*a filter ends what', [
+    'src/nest/exchange/e2e.interceptor.ts',
+    'error: () => this.exchange.fail(response)',
+    'error: () => undefined',
+  ]),
+  row('Nest ends no answer that failed as if it were whole', FLOW, 'express.*where the handler throws', [
+    'src/nest/request/response-capture.ts',
+    'if (this.#hasFailed || this.#sources.haveFailed) this.#stream!.fail();',
+    'if (this.#sources.haveFailed) this.#stream!.fail();',
+  ]),
+  row('a piped source that failed ends nothing', FLOW, 'express.*a piped source fails', [
+    'src/nest/request/response-capture.ts',
+    'if (this.#hasFailed || this.#sources.haveFailed) this.#stream!.fail();',
+    'if (this.#hasFailed) this.#stream!.fail();',
+  ]),
+  row('an answer has as many bytes as it says', FLOW, 'express.*fewer bytes than', [
+    'src/nest/request/frame-writer.ts',
+    'if (this.#length !== undefined && this.#bytes < this.#length) throw new WrongLengthError();',
+    '',
+  ]),
+  row('an echo is held within a bound', FLOW, 'express.*more than 16 MiB', [
+    'src/nest/request/response-capture.ts',
+    'if (this.#length > MAX_HELD) this.#door.break();',
+    '',
+  ]),
+  row('no middleware doubles a frame', AROUND, 'express.*writes twice', [
+    'src/nest/request/response-door.ts',
+    'this.#inFlight = before;',
+    '',
+  ]),
+  row('no middleware changes a frame', AROUND, 'express.*changes a byte', [
+    'src/nest/request/response-door.ts',
+    'if (next !== rest && Buffer.compare(next.subarray(0, length), rest.subarray(0, length)) !== 0) return false;',
+    '',
+  ]),
+  row('a stream ends when the application closes', ENDS, 'express.*application closes', [
+    'src/nest/keys/running-streams.ts',
+    '[...streams].forEach(({ fail }) => fail())',
+    'undefined',
+  ]),
+  row('an upload is held to the limit of its route', LIMITS, 'express.*less: 1000', [
+    'src/nest/exchange/exchange.ts',
+    'if (problem) throw this.refuse(request, response, problem);',
+    'void problem;',
   ]),
 ];

@@ -159,6 +159,7 @@ onEachPlatform('An answer in pieces passes through what stands around it', (plat
     try {
       const answered = app.client().fetch('/around/pipe');
       await expect(answered.then((response) => response.text())).rejects.toThrow();
+      expect(app.log.text).toContain('The connection of a sealed request was closed');
       expect(app.tap.text).not.toContain('some text');
     } finally {
       await app.close();
