@@ -1,4 +1,5 @@
 import type { AxiosAdapter, AxiosInstance, AxiosPromise, InternalAxiosRequestConfig } from 'axios';
+import type { E2eProgress, E2eRequestInit } from '../client/call/request.js';
 import type { E2eClient } from '../client/client.js';
 
 /** What an adapter's error is known to have, whichever copy of axios made it. */
@@ -9,7 +10,7 @@ interface Rejection {
 
 /**
  * Makes an axios instance send everything through the client. Interceptors, `transformRequest`, `validateStatus` and
- * errors are as ever, and see what is plain. What the client refuses (another origin, an answer in the clear) is an
+ * errors are as ever, and see what is plain; `onUploadProgress` and `onDownloadProgress` count plain bytes. What the client refuses (another origin, an answer in the clear) is an
  * `AxiosError` whose `cause` is the `E2eClientError`. What the client takes beside `fetch`'s own options goes into
  * `fetchOptions`: `{ fetchOptions: { e2e: { request: false } } }`.
  *
@@ -36,7 +37,7 @@ export function sealAxios<Instance extends AxiosInstance>(
   const adapter: AxiosAdapter = async (config) => {
     await (checked ??= checkThat(inner, raw));
     try {
-      return Object.assign(await send({ ...config }), { config });
+      return Object.assign(await send(withProgress(config)), { config });
     } catch (error) {
       throw attribute(error, config);
     }
@@ -45,9 +46,38 @@ export function sealAxios<Instance extends AxiosInstance>(
   return instance;
 }
 
+/** Progress comes from the client, which sees plain bytes both ways, and not from axios, which sees the upload only in browsers. */
+function withProgress(config: InternalAxiosRequestConfig): object {
+  const { onUploadProgress, onDownloadProgress, fetchOptions } = config;
+  if (!onUploadProgress && !onDownloadProgress) return { ...config };
+  const start = Date.now();
+  const before = { upload: 0, download: 0 };
+  const onProgress = ({ direction, loaded, total }: E2eProgress): void => {
+    const bytes = loaded - before[direction];
+    before[direction] = loaded;
+    const rate = (loaded / Math.max(1, Date.now() - start)) * 1000;
+    const [progress, estimated] = total ? [loaded / total, (total - loaded) / rate] : [];
+    const facts = { loaded, total, progress, bytes, rate, estimated, lengthComputable: total !== undefined };
+    const tell = direction === 'upload' ? onUploadProgress : onDownloadProgress;
+    tell?.({ ...facts, [direction]: true });
+  };
+  const { e2e, ...rest } = (fetchOptions ?? {}) as { e2e?: E2eRequestInit['e2e'] };
+  return {
+    ...config,
+    onUploadProgress: undefined,
+    onDownloadProgress: undefined,
+    fetchOptions: { ...rest, e2e: { ...e2e, onProgress } },
+  };
+}
+
 /** `Request: null` above has axios hand over URL and options, so that credentials and the like are the client's own. */
 function sendBy(client: Pick<E2eClient, 'fetch'>): typeof globalThis.fetch {
-  return (input, init) => client.fetch(input, { ...init });
+  return (input, init) => {
+    const headers = new Headers(init?.headers);
+    // Outside browsers axios gives a form another type, or one without a boundary: the client gives it its own.
+    if (typeof FormData === 'function' && init?.body instanceof FormData) headers.delete('content-type');
+    return client.fetch(input, { ...init, headers });
+  };
 }
 
 /**

@@ -3,7 +3,7 @@ export { E2eClientError, type E2eClientErrorCode } from './errors.js';
 export type { DeviceKey, DeviceKeyOption } from './trust/device.js';
 export type { DeviceStorage, StoredDevice } from './trust/device-storage.js';
 export type { E2eClientOptions, ResendRequest } from './options.js';
-export type { E2eRequestInit } from './call/request.js';
+export type { E2eProgress, E2eRequestInit } from './call/request.js';
 export type {
   E2eErrorEvent,
   E2eEventSource,

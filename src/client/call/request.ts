@@ -8,6 +8,15 @@ import type { BodySource } from '../upload/source.js';
 /** Up to so many bytes a body travels in one message; what is longer, or not yet known to end, in frames (PROTOCOL §6). */
 export const MAX_MESSAGE_BODY = 32_768;
 
+/** How far a body has come, in bytes as they are in the clear. */
+export interface E2eProgress {
+  readonly direction: 'upload' | 'download';
+  /** Of an upload what is sealed so far, and handed to the network as fast as that takes it; of a download what is opened. */
+  readonly loaded: number;
+  /** `undefined` where nobody says how long the body is. */
+  readonly total: number | undefined;
+}
+
 /** What `client.fetch` takes beside `fetch`'s own `init`. */
 export interface E2eRequestInit extends RequestInit {
   readonly e2e?: {
@@ -17,6 +26,11 @@ export interface E2eRequestInit extends RequestInit {
     readonly response?: boolean;
     /** Whether this request may be sent again on a new channel; else the client's `resend` decides. */
     readonly resend?: boolean;
+    /**
+     * Called as the bodies of the request and of its answer go and come. What it throws fails the call. A request that is
+     * sent again begins anew.
+     */
+    readonly onProgress?: (progress: E2eProgress) => void;
   };
 }
 
@@ -32,6 +46,7 @@ export interface OutgoingRequest {
   readonly plainAnswer: boolean;
   /** What the call itself says about being sent again. */
   readonly resend: boolean | undefined;
+  readonly onProgress: ((progress: E2eProgress) => void) | undefined;
   readonly redirect: RequestRedirect;
   readonly signal: AbortSignal | undefined;
   /** The rest of `init`, for `fetch` to make sense of. */
@@ -78,6 +93,7 @@ export async function readRequest(
     sealed,
     plainAnswer: e2e.response === false,
     resend: e2e.resend,
+    onProgress: e2e.onProgress,
     redirect: request.redirect,
     signal: (signal === undefined ? given?.signal : signal) ?? undefined,
     init: { ...init, credentials: credentials ?? settings.credentials },

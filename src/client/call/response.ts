@@ -61,6 +61,8 @@ export async function readAnswer(
     const facts = { ...answerFacts(wire, problem), status, method, path: url.pathname, ...standing };
     return { sealed: true, problem, error: await failure('refused', 'sealedRefusal', facts) };
   }
+  const { length } = opened.plaintext;
+  if (length > 0) request.onProgress?.({ direction: 'download', loaded: length, total: length });
   return answer(wire, opened, opened.plaintext as Uint8Array<ArrayBuffer>, sealedResponseHeaders);
 }
 
@@ -73,7 +75,9 @@ async function readStream(
   { maxResponseSize: limit, sealedResponseHeaders }: Settings,
 ): Promise<Answer> {
   const { openAnswerStream, toReadable } = await need('streams', () => import('../stream/answer-stream.js'));
-  const stream = await openAnswerStream(wire, channel, seq, request.signal);
+  const stream = await openAnswerStream(wire, channel, seq, request.signal, (loaded, total) =>
+    request.onProgress?.({ direction: 'download', loaded, total }),
+  );
   if (!stream) return unopened(request);
   const { opened } = stream;
   const { status, early } = opened.header;

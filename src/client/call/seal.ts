@@ -37,7 +37,7 @@ export async function sealRequest(
   const { sealQuery, sealHeaders, sealedResponseHeaders, padding } = settings;
   const outside = [...sealHeaders, ...sealedResponseHeaders].find((name) => !mayTravelInside(name));
   if (outside !== undefined) throw await failure('invalid-option', 'outside', { name: outside });
-  const { method, mediaType, sealed, signal } = request;
+  const { method, mediaType, sealed, signal, onProgress } = request;
   const { channel, seq } = claim;
   const { bytes, source } = await shapeBody(request, settings);
   const url = new URL(request.url);
@@ -61,13 +61,14 @@ export async function sealRequest(
 
   headers.delete(REQUEST_HEADER);
   const init = { ...request.init, method, headers, body: bytes ?? null, signal: signal ?? null };
+  const progress = (loaded: number, total: number | undefined) => onProgress?.({ direction: 'upload', loaded, total });
   if (source) {
     const { Upload } = await need('uploads', () => import('../upload/uploads.js'));
     const stream = await channel.sealHead(seq, { ...binding, cty: mediaType!, length: source.length }, metaBytes);
     signal?.throwIfAborted();
     if (!stream) throw await tooLong();
     headers.set('content-type', STREAM_MEDIA_TYPE);
-    return { url, init, upload: new Upload(stream, source, settings, init) };
+    return { url, init, upload: new Upload(stream, source, settings, init, progress) };
   }
   const body = sealed ? bytes : undefined;
   const message = await channel.seal(
@@ -78,6 +79,7 @@ export async function sealRequest(
   );
   signal?.throwIfAborted();
   if (message !== undefined && body) {
+    progress(body.length, body.length);
     headers.set('content-type', MESSAGE_MEDIA_TYPE);
     return { url, init: { ...init, body: message } };
   }

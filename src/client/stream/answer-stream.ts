@@ -15,12 +15,17 @@ export interface AnswerStream {
   readonly cancel: () => void;
 }
 
-/** Opens the head of an answer in frames; `undefined` for any failure at all. */
+/**
+ * Opens the head of an answer in frames; `undefined` for any failure at all.
+ *
+ * @param onOpened called with how many bytes of the body are opened, and how many there are where the head says it.
+ */
 export async function openAnswerStream(
   wire: Response,
   channel: Channel,
   seq: number,
   signal: AbortSignal | undefined,
+  onOpened?: (loaded: number, total: number | undefined) => void,
 ): Promise<AnswerStream | undefined> {
   const source = readPieces(wire);
   const start = await readHead(source.pieces);
@@ -29,7 +34,20 @@ export async function openAnswerStream(
     source.cancel();
     return undefined;
   }
-  return { opened, body: openFrames(source, start.rest, opened, signal), cancel: source.cancel };
+  const body = openFrames(source, start.rest, opened, signal);
+  const counted = onOpened ? count(body, (loaded) => onOpened(loaded, opened.header.length)) : body;
+  return { opened, body: counted, cancel: source.cancel };
+}
+
+async function* count(
+  body: AnswerStream['body'],
+  onOpened: (loaded: number) => void,
+): AsyncGenerator<Uint8Array<ArrayBuffer>, void, undefined> {
+  let loaded = 0;
+  for await (const piece of body) {
+    onOpened((loaded += piece.length));
+    yield piece;
+  }
 }
 
 /** What stands before the first line feed, and what came with it. */

@@ -5,7 +5,9 @@ import { FileInterceptor } from '@nestjs/platform-express';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { createHash } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
-import type { E2eClientError } from '../../../src/client/index.js';
+import axios, { type AxiosProgressEvent } from 'axios';
+import { sealAxios } from '../../../src/axios/index.js';
+import type { E2eClientError, E2eProgress } from '../../../src/client/index.js';
 import { Encrypted } from '../../../src/index.js';
 import { errorOf } from '../../unit/client/support/harness.js';
 import { until } from '../../support/clock.js';
@@ -138,6 +140,39 @@ onEachPlatform('A long body of the client', (platform) => {
       expect((await call.catch((error: unknown) => error as E2eClientError)).status).toBe(413);
     }
     expect((await client.fetch('/files', { method: 'GET' })).status).toBe(404);
+  });
+
+  it('tells its progress, and that of the answer, by the client and by axios', async () => {
+    const seen: E2eProgress[] = [];
+    const onProgress = (progress: E2eProgress): number => seen.push(progress);
+    const body = new Blob([content]);
+    await app().client().fetch('/read', { method: 'PUT', body, e2e: { onProgress } });
+    await app().client().fetch('/read', { method: 'PUT', body: 'short', e2e: { onProgress } });
+    const uploads = seen.filter(({ direction }) => direction === 'upload');
+    expect(uploads.map(({ loaded }) => loaded)).toEqual([
+      ...Array.from({ length: 22 }, (_, frame) => (frame + 1) * 65_536),
+      content.length,
+      5,
+    ]);
+    expect(new Set(uploads.map(({ total }) => total))).toEqual(new Set([content.length, 5]));
+    expect(seen.at(-1)).toMatchObject({ direction: 'download', loaded: seen.at(-1)!.total });
+
+    const events: AxiosProgressEvent[] = [];
+    const http = sealAxios(axios.create({ baseURL: app().url }), app().client());
+    const form = new FormData();
+    form.append('note', 'a');
+    form.append('file', body, 'a.bin');
+    const { data } = await http.post<object>('/files', form, {
+      onUploadProgress: (event) => events.push(event),
+      onDownloadProgress: (event) => events.push(event),
+    });
+    expect(data).toMatchObject({ note: 'a', name: 'a.bin', sha256: sha256(content) });
+    expect(events.filter(({ upload }) => upload).at(-1)).toMatchObject({ progress: 1, lengthComputable: true });
+    expect(events.filter(({ download }) => download).at(-1)).toMatchObject({ progress: 1 });
+    for (const responseType of ['arraybuffer', 'blob', 'stream'] as const) {
+      const { data: raw } = await http.post<BodyInit>('/files', form, { responseType });
+      expect(await new Response(raw).json()).toEqual(data);
+    }
   });
 
   it('that its server does not read is let go, and the client sees why', async () => {
