@@ -15,7 +15,7 @@ import { FileInterceptor } from '@nestjs/platform-express';
 import type { Request, Response } from 'express';
 import { Encrypted } from 'nestjs-e2e-encryption';
 import { ownerOf } from '../session.js';
-import { FileStore, type FileInfo } from './file.store.js';
+import { FileStore, MAX_FILE_BYTES, type FileInfo } from './file.store.js';
 
 /** Uploads and downloads as in any Nest application: bytes go through as they come, and are sealed on the way. */
 @Controller('files')
@@ -25,6 +25,8 @@ export class FileController {
 
   /** The file `file` of a form; or any other body as it is, with its name in the query. */
   @Post()
+  // What the wire adds to a file: frames, and a form's own lines.
+  @Encrypted({ maxStreamSize: MAX_FILE_BYTES + 1024 * 1024 })
   @UseInterceptors(FileInterceptor('file'))
   async create(
     @Req() req: Request,
