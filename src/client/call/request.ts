@@ -5,8 +5,11 @@ import { isA } from '../runtime.js';
 import type { StreamedBody } from '../upload/body.js';
 import type { BodySource } from '../upload/source.js';
 
-/** Up to so many bytes a body travels in one message; what is longer, or not yet known to end, in frames (PROTOCOL §6). */
-export const MAX_MESSAGE_BODY = 32_768;
+/**
+ * Up to so many bytes a body travels in one message; what is longer, or not yet known to end, in frames (PROTOCOL §6). As
+ * measured (docs/performance.md), frames are cheaper from one full frame on.
+ */
+export const MAX_MESSAGE_BODY = 65_536;
 
 /** How far a body has come, in bytes as they are in the clear. */
 export interface E2eProgress {

@@ -31,10 +31,10 @@ const STREAM_HEADERS = {
 };
 
 /**
- * From this many bytes on a whole answer leaves in frames as well: no base64, and no copy of the whole. Below it, the
- * second key that a stream needs costs more than base64 does.
+ * A whole answer that is longer leaves in frames as well: no base64, and no copy of the whole. Up to one full frame the
+ * second key that a stream needs costs more than base64 does, as measured (docs/performance.md).
  */
-export const FRAMES_FROM_BYTES = 32_768;
+export const FRAMES_FROM_BYTES = MAX_FRAME_BYTES;
 
 export interface SealingOptions {
   readonly padding: boolean;
