@@ -82,7 +82,7 @@ describe.each(['HTTP/1.1', 'HTTP/2'])('a large body from a page, over %s', (vers
   });
 
   async function openPage(options?: BrowserContextOptions): Promise<Page> {
-    const page = await (await chromium.profile({ ignoreHTTPSErrors: true, ...options })).newPage();
+    const page = await (await chromium.diskProfile({ ignoreHTTPSErrors: true, ...options })).newPage();
     await page.goto(`${app().url.replace('http:', isHttp2 ? 'https:' : 'http:')}/page`);
     await page.evaluate(() => document.body.append(Object.assign(document.createElement('input'), { type: 'file' })));
     await page.setInputFiles('input', path);

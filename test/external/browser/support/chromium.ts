@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, jest } from '@jest/globals';
-import { existsSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { chromium, type Browser, type BrowserContext, type BrowserContextOptions } from 'playwright-core';
 
@@ -22,21 +23,38 @@ const ARGS = [
 jest.setTimeout(90_000);
 
 /** One browser for the tests of a file; each test's profiles are closed after it. */
-export function useChromium(): { profile(options?: BrowserContextOptions): Promise<BrowserContext> } {
+export function useChromium(): {
+  profile(options?: BrowserContextOptions): Promise<BrowserContext>;
+  diskProfile(options?: BrowserContextOptions): Promise<BrowserContext>;
+} {
   let browser: Browser | undefined;
   const open: BrowserContext[] = [];
+  const folders: string[] = [];
   beforeAll(async () => {
     browser = await chromium.launch({ executablePath, args: ARGS });
   });
   afterEach(async () => {
     await Promise.all(open.splice(0).map((context) => context.close()));
   });
-  afterAll(() => browser?.close());
+  afterAll(async () => {
+    await browser?.close();
+    // Chromium may still write to a profile that it has closed.
+    for (const folder of folders) rmSync(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
+  });
   return {
     /** A fresh profile: no cookies, no storage. */
     async profile(options) {
       // Without motion the page shows its steps as fast as they happen.
       const context = await browser!.newContext({ reducedMotion: 'reduce', ...options });
+      context.setDefaultTimeout(20_000);
+      open.push(context);
+      return context;
+    },
+    /** One whose storage is on disk, as a person's is: that of all others is private, and its files are in memory. */
+    async diskProfile(options) {
+      const folder = mkdtempSync(join(tmpdir(), 'profile-'));
+      const context = await chromium.launchPersistentContext(folder, { executablePath, args: ARGS, ...options });
+      folders.push(folder);
       context.setDefaultTimeout(20_000);
       open.push(context);
       return context;
