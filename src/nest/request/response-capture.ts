@@ -136,7 +136,7 @@ export class ResponseCapture {
     if (this.#state === 'streaming') return this.#stream!.write(bytes, callback);
     if (callback) process.nextTick(callback);
     if (this.#state === 'over' || this.#hasEnded) return true;
-    this.#keep(bytes);
+    this.#keep(Buffer.from(bytes));
     if (this.#state === 'held') return this.#holdMore();
     // What comes in one piece is whole, however long it is.
     const isTooLong = this.#length > this.#options.maxCollected && this.#pieces.length > 1;
@@ -174,6 +174,8 @@ export class ResponseCapture {
   }
 
   #finish(beneath: Beneath, more: Pick<PlainAnswer, 'isTooLong'> = {}): void {
+    const isCut = this.#isCollecting && this.#response.statusCode < 400 && this.#sources.haveFailed;
+    if (isCut) return this.#door.break();
     const body = this.#pieces.length === 1 ? this.#pieces[0]! : Buffer.concat(this.#pieces);
     this.#pieces = [];
     this.#leave(beneath, { body, ...more });
