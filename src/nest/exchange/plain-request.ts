@@ -144,10 +144,10 @@ function addHeader({ headers, rawHeaders }: IncomingMessage, name: string, value
 }
 
 /** Trailers came after the message, outside of it. */
-function dropTrailers({ trailers, rawTrailers }: IncomingMessage): void {
-  if (rawTrailers.length === 0) return;
-  rawTrailers.length = 0;
-  for (const name of Object.keys(trailers)) delete trailers[name];
+function dropTrailers(raw: IncomingMessage): void {
+  if (raw.rawTrailers.length === 0) return;
+  raw.rawTrailers.length = 0;
+  for (const name of Object.keys(raw.trailers)) delete raw.trailers[name];
 }
 
 function asBuffer(bytes: Uint8Array): Buffer {

@@ -124,7 +124,7 @@ function sealedStream(message: OpenedMessage, answer: PlainAnswer, options: Seal
 function factsOf({ status, headers }: PlainAnswer, { sealedHeaders, isEarly }: SealingOptions) {
   return {
     status,
-    headers: sealedHeaders.flatMap((name) => fieldOf(name, headers[name])),
+    headers: sealedHeaders.filter((name) => headers[name] !== undefined).map((name) => fieldOf(name, headers[name]!)),
     iat: nowInSeconds(),
     ...(isEarly && { early: true as const }),
   };
@@ -186,12 +186,14 @@ export function isShort({ headers }: PlainAnswer): boolean {
 }
 
 /** A field as it travels inside. */
-function fieldOf(name: string, value: OutgoingHttpHeader | undefined): HeaderField[] {
-  const text = headerText(value);
-  return text === undefined ? [] : [[name, text]];
+function fieldOf(name: string, value: OutgoingHttpHeader): HeaderField {
+  return [name, headerText(value)];
 }
 
 /** Several fields of one name are one value (RFC 9110 §5.3). */
+function headerText(value: OutgoingHttpHeader): string;
+function headerText(value: OutgoingHttpHeader | undefined): string | undefined;
 function headerText(value: OutgoingHttpHeader | undefined): string | undefined {
-  return value === undefined ? undefined : [value].flat().join(', ').trim();
+  if (value === undefined) return undefined;
+  return (Array.isArray(value) ? value.join(', ') : String(value)).trim();
 }

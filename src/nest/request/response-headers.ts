@@ -20,5 +20,5 @@ const BODY_HEADERS: ReadonlySet<string> = new Set([
 
 /** @param name in lower case. */
 export function describesBody(name: string): boolean {
-  return BODY_HEADERS.has(name) || /^want-(.*-)?digest$/.test(name);
+  return BODY_HEADERS.has(name) || (name.startsWith('want-') && /^want-(.*-)?digest$/.test(name));
 }

@@ -8,7 +8,8 @@ export type ResponseMethod = (typeof METHODS)[number] | 'writeHeader';
 /** Calls a method as it was before others took its place. */
 export type Beneath = (name: ResponseMethod, args: unknown[]) => unknown;
 
-type Methods = Record<ResponseMethod, (...args: unknown[]) => unknown>;
+type Method = (...args: unknown[]) => unknown;
+type Methods = Record<ResponseMethod, Method>;
 
 /** Puts methods of ours on a response. `handle` gets each call, and what the method was before. */
 export function replaceMethods(
@@ -23,15 +24,46 @@ export function replaceMethods(
     const method = own[name] ?? (Object.getPrototypeOf(response) as Methods)[name];
     return Reflect.apply(method, response, args);
   };
-  response.writeHead = (...args) => handle(beneath, 'writeHead', args);
-  response.writeHeader = response.writeHead;
-  response.write = (...args) => handle(beneath, 'write', args);
-  response.end = (...args) => handle(beneath, 'end', args);
-  response.flushHeaders = (...args) => handle(beneath, 'flushHeaders', args);
-  response.writeEarlyHints = (...args) => handle(beneath, 'writeEarlyHints', args);
-  response.addTrailers = (...args) => handle(beneath, 'addTrailers', args);
+  const writeHead: Method = (...args) => handle(beneath, 'writeHead', args);
+  const made: Methods = {
+    writeHead,
+    writeHeader: writeHead,
+    write: (...args) => handle(beneath, 'write', args),
+    end: (...args) => handle(beneath, 'end', args),
+    flushHeaders: (...args) => handle(beneath, 'flushHeaders', args),
+    writeEarlyHints: (...args) => handle(beneath, 'writeEarlyHints', args),
+    addTrailers: (...args) => handle(beneath, 'addTrailers', args),
+  };
+  if (!Object.hasOwn(response, 'addTrailers')) assignMethods(response, NO_METHODS);
+  assignMethods(response, made);
   return beneath;
 }
+
+/**
+ * A line for each, which the compiler makes one step of. Those that are new to a response are assigned twice: the engine
+ * takes what never changed for a constant, and once Express has changed the prototype, each constant that middleware or we
+ * change costs a copy of the response's hidden class (see `preallocateProperties`).
+ */
+function assignMethods(response: Methods, methods: Methods): void {
+  response.writeHead = methods.writeHead;
+  response.writeHeader = methods.writeHeader;
+  response.write = methods.write;
+  response.end = methods.end;
+  response.flushHeaders = methods.flushHeaders;
+  response.writeEarlyHints = methods.writeEarlyHints;
+  response.addTrailers = methods.addTrailers;
+}
+
+/** No functions of ours: those of middleware are of other hidden classes, and a member is to be ready for any. */
+const NO_METHODS = {
+  writeHead: null,
+  writeHeader: null,
+  write: null,
+  end: null,
+  flushHeaders: null,
+  writeEarlyHints: null,
+  addTrailers: null,
+} as unknown as Methods;
 
 /** Takes over status and headers of a `writeHead`. */
 export function keepHead(response: ServerResponse, [status, ...rest]: unknown[]): void {
