@@ -209,7 +209,7 @@ function refusalHint(problem: string | undefined, isCopy: boolean, otherwise: st
     case 'busy':
       return 'What the server needs for it, such as its store of windows, does not answer. Try again later.';
     case 'too-large':
-      return "It is over the server's limit for bodies.";
+      return "It is over the server's limit for bodies (options maxBodySize, maxStreamSize).";
     case 'stream-broken':
       return 'Its body did not arrive whole, and part of it may have been processed.';
     case undefined:
