@@ -8,6 +8,9 @@ import { asPlainAnswer, extraHeaders, withheldAnswer } from './constant-answers.
 import { afterBody } from './request-body.js';
 import { sealAnswer } from './sealed-answer.js';
 
+/** The rest of the request's body may never be read: no client may send another request after it (RFC 9112 §9.6). */
+const BODY_LEFT = { Connection: 'close' } as const;
+
 /** Seals what answers messages. Whatever goes wrong meanwhile, no plaintext leaves. */
 export class AnswerSealer {
   constructor(
@@ -25,17 +28,20 @@ export class AnswerSealer {
     const plain = settled ? asPlainAnswer(settled) : answer;
     const { method } = message.header;
     const from = performance.now();
+    const isEarly = framed !== undefined && !framed.hasEnded;
     try {
       const { wire, flaw } = sealAnswer(message, plain, {
         padding: this.options.padding,
-        isEarly: framed !== undefined && !framed.hasEnded,
+        isEarly,
         sealedHeaders: this.options.sealedHeaders.response,
       });
       if (flaw !== undefined) this.logger.error(`A sealed ${method} request was answered with an error. ${flaw}`);
       const ms = performance.now() - from;
       const bytes = plain.isPartial ? 0 : plain.body.length;
       if (wire) this.events.emit({ type: 'sealed', status: plain.status, bytes, ms });
-      return wire && refusal ? { ...wire, headers: { ...extraHeaders(refusal), ...wire.headers } } : wire;
+      if (!wire || !(refusal || isEarly)) return wire;
+      const more = { ...(refusal && extraHeaders(refusal)), ...(isEarly && BODY_LEFT) };
+      return { ...wire, headers: { ...more, ...wire.headers } };
     } catch {
       // The cause may hold plaintext.
       this.logger.error(`The answer to a sealed ${method} request could not be sealed, and was withheld.`);

@@ -239,7 +239,10 @@ export class ResponseDoor {
     }
     response.statusCode = status;
     if (!this.#isHttp2 && response.statusMessage) response.statusMessage = '';
-    for (const name in headers) response.setHeader(name, headers[name]!);
+    for (const name in headers) {
+      // HTTP/2 has no such field: Node would leave it out, and warn.
+      if (!(this.#isHttp2 && name === 'Connection')) response.setHeader(name, headers[name]!);
+    }
     if (length !== undefined) response.setHeader('Content-Length', length);
   }
 

@@ -1,5 +1,5 @@
 import { expect, it } from '@jest/globals';
-import { Body, Controller, Post } from '@nestjs/common';
+import { Body, ConflictException, Controller, Post } from '@nestjs/common';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { Encrypted } from '../../../src/index.js';
@@ -16,6 +16,10 @@ class BodyController {
   dto(@Body() body: unknown): object {
     return { body };
   }
+  @Post('unread')
+  unread(): never {
+    throw new ConflictException();
+  }
 }
 
 onEachPlatform('An upload that is refused before its end', (platform) => {
@@ -30,6 +34,20 @@ onEachPlatform('An upload that is refused before its end', (platform) => {
       expect(sealed.status).toBe(413);
     }
     await until(() => timers() <= before);
+  });
+
+  it('ends its connection, so that no other request is sent on it and lost', async () => {
+    const client = app().client();
+    for (let left = 4; left > 0; left--) {
+      const init = { method: 'POST', body: new Blob(['x'.repeat(200 * PIECE.length)]) };
+      app().tap.clear();
+      const answer = await client.fetch('/bodies/unread', init);
+      // Fastify has no parser for it, and says so as early.
+      expect(answer.status).toBe(platform === 'express' ? 409 : 415);
+      await answer.text();
+      expect(app().tap.text).toMatch(/^connection: close/im);
+      expect((await client.fetch('/bodies/dto', { method: 'POST' })).status).toBe(201);
+    }
   });
 
   it('and whose client then goes away leaves nothing behind', async () => {
