@@ -5,7 +5,9 @@ import { ResponseStream, type WireStream } from './response-stream.js';
 import {
   bytesOf,
   callbackOf,
+  hasItsLength,
   keepHead,
+  pretend,
   replaceMethods,
   withoutEffect,
   type Beneath,
@@ -174,8 +176,9 @@ export class ResponseCapture {
   }
 
   #finish(beneath: Beneath, more: Pick<PlainAnswer, 'isTooLong'> = {}): void {
-    const isCut = this.#isCollecting && this.#response.statusCode < 400 && this.#sources.haveFailed;
-    if (isCut) return this.#door.break();
+    const isWhole = more.isTooLong || (!this.#sources.haveFailed && hasItsLength(this.#response, this.#length));
+    // An error that leaves in its place is whole.
+    if (this.#isCollecting && this.#response.statusCode < 400 && !isWhole) return this.#door.break();
     const body = this.#pieces.length === 1 ? this.#pieces[0]! : Buffer.concat(this.#pieces);
     this.#pieces = [];
     this.#leave(beneath, { body, ...more });
@@ -252,8 +255,4 @@ export class ResponseCapture {
     if (this.#hasFailed || this.#sources.haveFailed) this.#stream!.fail();
     this.#stream!.end(bytes, callback);
   }
-}
-
-function pretend(response: ServerResponse, name: 'headersSent' | 'writableEnded'): void {
-  Object.defineProperty(response, name, { value: true, configurable: true });
 }

@@ -108,3 +108,14 @@ export function withoutEffect(response: ServerResponse, name: ResponseMethod, ar
   if (callback) process.nextTick(callback);
   return name === 'write' ? true : response;
 }
+
+/** Whether the application wrote as many bytes as it said, where it said so. */
+export function hasItsLength(response: ServerResponse, length: number): boolean {
+  const said = response.getHeader('content-length');
+  return said === undefined || Number(said) === length;
+}
+
+/** Has the response say that its answer is on its way, so that whoever asks runs no further handler. */
+export function pretend(response: ServerResponse, name: 'headersSent' | 'writableEnded'): void {
+  Object.defineProperty(response, name, { value: true, configurable: true });
+}

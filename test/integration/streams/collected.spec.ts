@@ -48,3 +48,25 @@ it('keeps what was written, though its buffer is used again', async () => {
   });
   expect(answer).toBe('first second');
 });
+
+it.each([
+  ['more', 6, 'first'],
+  ['fewer', 4, 'first'],
+])('cuts a collected answer off that said to have %s bytes', async (_, length, text) => {
+  const answer = await answerOf((response) => {
+    response.setHeader('Content-Length', length);
+    response.write(text);
+    response.end();
+  });
+  expect(answer).toBeUndefined();
+});
+
+it('leaves a collected error as it is, whatever length the answer said that it stands for', async () => {
+  const answer = await answerOf((response) => {
+    response.setHeader('Content-Length', 100);
+    response.write('');
+    response.statusCode = 500;
+    response.end('error');
+  });
+  expect(answer).toBe('error');
+});
