@@ -10,6 +10,7 @@ import {
 } from '@nestjs/common';
 import { ApplicationConfig, DiscoveryModule, HttpAdapterHost, ModulesContainer } from '@nestjs/core';
 import type { Server } from 'node:http';
+import { tooLarge } from '../../channel/channels.js';
 import { E2eEvents } from '../../channel/events.js';
 import { RequestTracker } from '../request/request-tracker.js';
 import { BodyReader } from '../request/body-reader.js';
@@ -145,6 +146,7 @@ export class E2eModule extends ConfigurableModuleClass implements NestModule, On
       watch: (request) => this.keys.watch(request),
       enter: (request, response) => this.exchange.enterUnrouted(request, response),
       check: (request) => rejectUnsafeBody(request, maxBodyDepth),
+      refuseLarge: (request, response) => void this.exchange.refuse(request, response, tooLarge(maxBodySize)),
       maxBodySize,
     });
     this.exchange.decoding = {

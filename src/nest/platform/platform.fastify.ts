@@ -26,6 +26,10 @@ interface FastifyInstance {
     name: 'preParsing' | 'preValidation',
     hook: (request: FastifyRequest, reply: FastifyReply) => Promise<unknown>,
   ): unknown;
+  addHook(
+    name: 'onError',
+    hook: (request: FastifyRequest, reply: FastifyReply, error: { readonly code?: string }, done: () => void) => void,
+  ): unknown;
   addContentTypeParser(type: string, parser: (request: FastifyRequest) => Promise<unknown>): unknown;
 }
 interface FastifyRequest {
@@ -34,6 +38,9 @@ interface FastifyRequest {
 interface FastifyReply {
   readonly raw: ServerResponse;
 }
+
+/** What Fastify says of a body over the limit. */
+const TOO_LARGE = 'FST_ERR_CTP_BODY_TOO_LARGE';
 
 const NO_SESSION =
   'E2eModule: with session: false the application brings its session, and this one has none. Register @fastify/cookie and ' +
@@ -93,6 +100,11 @@ export class FastifyPlatform implements Platform {
     instance.addHook('preValidation', async (request) => {
       if (openedMessageOf(request)) hooks.check(request);
       return Promise.resolve();
+    });
+    // The limit is ours, and so is what is answered, whatever the application makes of Fastify's error.
+    instance.addHook('onError', (request, reply, { code }, done) => {
+      if (code === TOO_LARGE && openedMessageOf(request)) hooks.refuseLarge(request, reply);
+      done();
     });
   }
 

@@ -10,6 +10,8 @@ export interface RequestHooks {
   readonly enter: (request: object, response: object) => Promise<void>;
   /** Likewise: looks at the body of a sealed request that the platform has parsed. */
   readonly check: (request: object) => void;
+  /** Likewise: the platform has read more of a sealed request's body than the limit allows. */
+  readonly refuseLarge: (request: object, response: object) => void;
   /** The limit of bodies, in bytes. */
   readonly maxBodySize: number;
 }
