@@ -7,6 +7,8 @@ const AROUND = 'test/integration/streams/around.spec.ts';
 const LIMITS = 'test/integration/streams/upload-limits.spec.ts';
 const ENDS = 'test/integration/streams/ends.spec.ts';
 const REFUSALS = 'test/integration/streams/upload-refusals.spec.ts';
+const COLLECTED = 'test/integration/streams/collected.spec.ts';
+const DIFFERENCES = 'test/integration/parity/request-differences.spec.ts';
 
 export const streams = [
   row('a frame has one of three kinds', SPLICING, 'upload.*X25519.*odd kind', [
@@ -27,6 +29,26 @@ export const streams = [
   row('an upload is let go with its connection', REFUSALS, 'express.*goes away', [
     'src/nest/request/framed-body.ts',
     "if (request.httpVersionMajor === 1) socket.once('close', cutOff);",
+    '',
+  ]),
+  row('an early answer closes its connection', REFUSALS, 'express.*ends its connection', [
+    'src/nest/exchange/answer-sealer.ts',
+    "const BODY_LEFT = { Connection: 'close' } as const;",
+    'const BODY_LEFT = {} as const;',
+  ]),
+  row('a collected answer is as long as it said', COLLECTED, 'cuts a collected answer', [
+    'src/nest/request/response-methods.ts',
+    'return said === undefined || Number(said) === length;',
+    'return true;',
+  ]),
+  row('a collected answer is not whole where its source failed', COLLECTED, 'whose source failed', [
+    'src/nest/request/response-capture.ts',
+    '(!this.#sources.haveFailed && hasItsLength(',
+    '(hasItsLength(',
+  ]),
+  row('on Fastify a body over the limit is refused by the module', DIFFERENCES, 'fastify.*The limit', [
+    'src/nest/platform/platform.fastify.ts',
+    'if (code === TOO_LARGE && openedMessageOf(request)) hooks.refuseLarge(request, reply);',
     '',
   ]),
   row('a stream ends with its session, whichever server ended that', ENDS, 'express.*another one soon', [
