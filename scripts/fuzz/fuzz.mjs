@@ -26,6 +26,7 @@ const TARGETS = [
   'request-head',
   'answer-stream',
   'meta',
+  'events',
 ];
 const HANG_MS = 10_000;
 /** Until the first input: on a busy machine, loading the target takes a while. */

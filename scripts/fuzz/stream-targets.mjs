@@ -4,6 +4,7 @@ import { IncomingMessage } from 'node:http';
 import { Socket } from 'node:net';
 import { FrameOpener, FrameSealer, streamKey } from '../../dist/esm/channel/frames.js';
 import { FrameOpener as ClientFrameOpener } from '../../dist/esm/client/channel/frames.js';
+import { EventParser } from '../../dist/esm/client/events/parser.js';
 import { E2eClientError } from '../../dist/esm/client/index.js';
 import { shakeHands } from '../../dist/esm/client/handshake/handshake.js';
 import { openAnswerStream } from '../../dist/esm/client/stream/answer-stream.js';
@@ -69,7 +70,50 @@ const BODY = [
 const PLAINTEXT = BODY.map(([, text]) => text).join('');
 const seal = (sealer) => Buffer.concat(BODY.map(([kind, text]) => sealer.seal(kind, utf8(text))));
 
+/** The events of a stream by the text of HTML §9.2.6, read from all of it at once. */
+function eventsOf(bytes) {
+  const events = [];
+  let [type, lastEventId, id] = ['', '', ''];
+  let data = [];
+  // What no end of a line follows is dropped.
+  for (const line of new TextDecoder()
+    .decode(bytes)
+    .split(/\r\n|\r|\n/)
+    .slice(0, -1)) {
+    if (line === '') {
+      lastEventId = id;
+      if (data.length > 0) events.push({ type: type || 'message', data: data.join('\n'), lastEventId });
+      [type, data] = ['', []];
+      continue;
+    }
+    const [, name = line, value = ''] = /^([^:]*): ?([^]*)$/.exec(line) ?? [];
+    if (name === 'event') type = value;
+    if (name === 'data') data.push(value);
+    if (name === 'id' && !value.includes('\0')) id = value;
+  }
+  return { events, lastEventId };
+}
+
 export const STREAM_TARGETS = {
+  /** The client's reader of server-sent events: in pieces of any size, what a reader of the whole makes of them. */
+  async events() {
+    return {
+      seeds: [
+        'data: a\n\nid: 1\r\nevent: b\r\ndata\r\ndata:c\r\n\r\n',
+        '\u00ef\u00bb\u00bf: comment\rretry: 10\rdata:  d\r\rid\0: 2\nid: 3\n\ndata: incomplete\n',
+        'id: 4\0\ndata: \u00c3\u00bc\n\n\n\nevent:x\ndata:y\n\n',
+      ],
+      run(text) {
+        const bytes = bytesOf(text);
+        const parser = new EventParser();
+        const events = [...piecesOf(bytes)].flatMap((piece) => [...parser.push(piece)]);
+        const { lastEventId } = parser;
+        assert.deepEqual({ events, lastEventId }, eventsOf(bytes));
+        return events.length > 0;
+      },
+    };
+  },
+
   /** The frame reader, without keys: a length or none, a line feed, and bytes in pieces of any size. */
   async frames() {
     const frame = (kind, text) => textOf([kind, 0, 0, 16 + text.length]) + text + '0123456789abcdef';

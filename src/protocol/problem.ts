@@ -9,7 +9,7 @@ export { PROBLEM_TYPE_PREFIX, problemName, type ProblemName } from './problem-na
  */
 export const PROBLEMS = {
   'handshake-required': { status: 428, title: 'No such channel here: shake hands again.' },
-  'message-required': { status: 415, title: 'This route takes sealed requests only.' },
+  'message-required': { status: 415, title: 'This route takes sealed requests only: call it through the client.' },
   'message-rejected': { status: 400, title: 'The message was rejected.' },
   'message-stale': { status: 400, title: 'The message is too old, or from the future.' },
   'message-replayed': { status: 409, title: 'The message was seen before.' },
