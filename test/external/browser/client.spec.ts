@@ -126,6 +126,7 @@ describe('the client in a page', () => {
       facts: ['kid', 'kind', 'session', 'expiresAt'],
       members: [
         ['fetch', 'function'],
+        ['eventSource', 'function'],
         ['handshake', 'function'],
         ['close', 'function'],
       ],
