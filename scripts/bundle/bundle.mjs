@@ -33,7 +33,7 @@ const ON_DEMAND = {
   'client/call/cookies.js': ['platforms without cookies, no browser', false],
   'client/stream/answer-stream.js': ['answers in frames', false],
   'client/events/connection.js': ['eventSource', false],
-  'client/upload/uploads.js': ['bodies in frames: over 32 KiB, files, forms, streams', false],
+  'client/upload/uploads.js': ['bodies in frames: over 64 KiB, files, forms, streams', false],
   'protocol/padding.js': ['padding', false],
   'crypto/forge.js': ['no WebCrypto (plain HTTP): what makes an engine of node-forge', false],
 };

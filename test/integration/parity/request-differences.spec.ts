@@ -33,9 +33,11 @@ const post = (body: string | Uint8Array<ArrayBuffer>, headers: Record<string, st
 const statusOf = (outcome: Outcome | string): number | undefined => (outcome as Partial<Outcome>).status;
 const seenIn = (outcome: Outcome | string): Record<string, unknown> =>
   JSON.parse((outcome as Outcome).body) as Record<string, unknown>;
-async function expectStatuses(pair: Pair, path: string, init: RequestInit, plain: number, sealed: number) {
+/** @param plain the status of the plain request; several where it depends on Nest's release */
+async function expectStatuses(pair: Pair, path: string, init: RequestInit, plain: number | number[], sealed: number) {
   const both = await pair.both(path, init);
-  expect([path, statusOf(both.plain), statusOf(both.sealed)]).toEqual([path, plain, sealed]);
+  expect([path, statusOf(both.sealed)]).toEqual([path, sealed]);
+  expect([plain].flat()).toContain(statusOf(both.plain));
 }
 
 interface Pairs {
@@ -56,8 +58,8 @@ const DIFFERENCES: Readonly<Record<string, Difference>> = {
     expect(await errorOf(usual.sealed('/see/member', large))).toMatchObject({ problem: 'too-large' });
   },
   'A body or query with `__proto__` or `constructor.prototype`': async ({ usual }, platform) => {
-    // Express' own form parser drops the name.
-    const onFastify = platform === 'express' ? 201 : 400;
+    // Express' own form parser drops the name. Fastify refuses it, but for JSON on Nest 11, which parses that by itself.
+    const onFastify = platform === 'express' ? 201 : [201, 400];
     await expectStatuses(usual, '/see', post('{"__proto__":{"a":1}}'), onFastify, 400);
     await expectStatuses(usual, '/see', post('{"constructor":{"prototype":{"a":1}}}'), onFastify, 400);
     await expectStatuses(
