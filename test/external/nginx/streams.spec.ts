@@ -121,12 +121,14 @@ describe.each<[name: string, configuration: string]>([
         }
       });
 
-      // Where nginx buffers requests, its upstream hears of an upload only when that is whole.
-      (configuration.includes(BUFFERS_REQUESTS) ? it : it.skip)('an upload arrives as it is sent', async () => {
+      const isBuffered = !configuration.includes(BUFFERS_REQUESTS);
+      it(`an upload arrives ${isBuffered ? 'once it is whole' : 'as it is sent'}`, async () => {
         seen.bytes = 0;
         async function* pieces(): AsyncGenerator<Uint8Array> {
           for (let sent = 0; sent < 3; sent++) {
             yield MEGABYTE;
+            // Where nginx buffers requests, its upstream hears of an upload only when that is whole.
+            if (isBuffered) continue;
             while (seen.bytes < (sent + 1) * MEGABYTE.length) await new Promise((resolve) => setTimeout(resolve, 5));
           }
         }
