@@ -1,5 +1,7 @@
 import { expect, it } from '@jest/globals';
-import { MemoryStore, type SessionData } from 'express-session';
+import session, { MemoryStore, type SessionData } from 'express-session';
+import type { NestExpressApplication } from '@nestjs/platform-express';
+import type { NextFunction, Request, Response } from 'express';
 import { MemoryReplayGuard, type E2eOptions } from '../../../src/index.js';
 import { json } from '../../external/conformance/channel.js';
 import { KINDS } from '../../external/conformance/peer.js';
@@ -193,6 +195,23 @@ onEachPlatform('Records in the session store', (platform) => {
     }
   });
 
+  it('with windows whose guard throws: busy, and nothing is let through', async () => {
+    const replayGuard = new MemoryReplayGuard();
+    const app = await serve(platform, new FickleStore(), { replayGuard });
+    try {
+      const channel = await app.visitor().handshake('X25519');
+      replayGuard.claim = () => {
+        throw new Error('the windows are down');
+      };
+      const message = channel.message('POST', '/session/notes', json({ note: 'lost' }));
+      expect(channel.open(await channel.post(message), message)).toMatchObject({ status: 503 });
+      replayGuard.claim = (...args) => MemoryReplayGuard.prototype.claim.apply(replayGuard, args);
+      expect(JSON.parse((await channel.request('GET', '/session/notes')).text)).toEqual([]);
+    } finally {
+      await app.close();
+    }
+  });
+
   it.each([
     ['cut in half', (record: string) => record.slice(0, record.length / 2)],
     ['of another make', () => JSON.stringify({ cookie: {}, e2e: 'bm90IG91cnM' })],
@@ -219,4 +238,30 @@ onEachPlatform('Records in the session store', (platform) => {
       await app.close();
     }
   });
+});
+
+it('A session of the application’s own whose store is gone is not replaced: busy, and no cookie', async () => {
+  const store = new MemoryStore();
+  const app = await TestApp.start('express', {
+    controllers: [SessionController],
+    e2e: { secret: SECRET, replayGuard: new MemoryReplayGuard() },
+    configure: (nest) => {
+      const own = session({ store, secret: COOKIE_SECRET, resave: false, saveUninitialized: false });
+      // By a function of the application's, so that it is seen with the first request only.
+      (nest as NestExpressApplication).use((request: Request, response: Response, next: NextFunction) =>
+        own(request, response, next),
+      );
+    },
+  });
+  try {
+    const channel = await app.visitor().handshake('X25519');
+    store.emit('disconnect');
+    const reply = await channel.post(channel.message('GET', '/session/notes'));
+    expectPlainProblem(reply, 'busy');
+    expect(reply.headers['set-cookie']).toBeUndefined();
+    store.emit('connect');
+    expect((await channel.request('GET', '/session/notes')).status).toBe(200);
+  } finally {
+    await app.close();
+  }
 });
