@@ -10,9 +10,9 @@ interface Rejection {
 
 /**
  * Makes an axios instance send everything through the client. Interceptors, `transformRequest`, `validateStatus` and
- * errors are as ever, and see what is plain; `onUploadProgress` and `onDownloadProgress` count plain bytes. What the client refuses (another origin, an answer in the clear) is an
- * `AxiosError` whose `cause` is the `E2eClientError`. What the client takes beside `fetch`'s own options goes into
- * `fetchOptions`: `{ fetchOptions: { e2e: { request: false } } }`.
+ * errors work unchanged, on plain data. `onUploadProgress` and `onDownloadProgress` count plain bytes. What the client
+ * refuses (another origin, an answer in the clear) is an `AxiosError` whose `cause` is the `E2eClientError`. The client's
+ * own options go into `fetchOptions`: `{ fetchOptions: { e2e: { request: false } } }`.
  *
  * Needs axios 1.12 or later, whose fetch adapter takes a `fetch`; with an earlier one every request fails, and nothing
  * is sent. A request that names an `adapter` of its own is not sealed.

@@ -23,7 +23,7 @@ export const kit = [
     'if (leaks.length > 0) throw',
     'if (leaks.length > 99) throw',
   ]),
-  row('expectSealed finds what the next request is told', LEAKING, 'express.*whoever comes next', [
+  row('expectSealed finds data that the next response leaks', LEAKING, 'express.*whoever comes next', [
     'src/testing/probe.ts',
     '...findLeaks([...told, ...answered], later, knownOfResponse),',
     '',

@@ -36,7 +36,7 @@ export class Handoff<Value> implements AsyncIterableIterator<Value, undefined> {
     if (!this.#isOver) return new Promise((resolve, reject) => this.#takers.push({ resolve, reject }));
     const error = this.#error;
     this.#error = undefined;
-    // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- whatever it was
+    // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- the reason of an AbortSignal may be any value
     return error === undefined ? Promise.resolve({ done: true, value: undefined }) : Promise.reject(error);
   }
 

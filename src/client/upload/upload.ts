@@ -65,7 +65,7 @@ export class Upload {
       return await Promise.race([answered, this.#failed, left]);
     } catch (error) {
       this.stop();
-      // A server that is told that its sender gave up answers that: it tells the caller nothing.
+      // The server answers the frame that gives up. That answer is of no use to the caller.
       answered.then(discard, () => undefined);
       throw error;
     } finally {

@@ -12,7 +12,7 @@ export function superviseAnswer(raw: IncomingMessage, stream: ResponseStream, st
   const noteOver = streams.add('response', { request, channel: message.channel, fail: () => stream.fail() });
   stream.onClose((hasEnded) => {
     noteOver(hasEnded, stream.progress);
-    // A server that is told to end waits for its connections: one that is kept alive would keep the server, too.
+    // A closing server waits for its connections, and a kept-alive one would never end.
     if (streams.isClosing && httpVersionMajor === 1) socket.destroySoon();
   });
 }

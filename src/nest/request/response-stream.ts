@@ -120,7 +120,7 @@ export class ResponseStream {
     Reflect.deleteProperty(this.#response, 'writableEnded');
   }
 
-  /** Of middleware that threw the door is broken, and the application is told. */
+  /** The stream fails. An error that middleware threw goes on to the application. */
   #giveUp(error: unknown): void {
     this.fail();
     if (!(error instanceof WrongLengthError)) throw error;

@@ -74,7 +74,7 @@ class FileController {
 
 const isFastify = (reply: object): boolean => 'view' in reply;
 
-/** A view engine as any other: it fills a template in, or fails. */
+/** A view engine that fills a template in, or fails. */
 function fillIn(template: string, data: Record<string, unknown>): string {
   return template.replace(/\{(\w+)\}/g, (_, name: string) => {
     if (!(name in data)) throw new Error(`there is no ${name}`);

@@ -45,7 +45,7 @@ async function tamper(
   report.push(`${what}, ${wire.length} bytes: ${count} tampered streams, none complete`);
 }
 
-/** What refuses a request whose head differs: as any message, but that a line feed in it ends it. */
+/** The refusal of a changed head. A line feed inside ends the head early; without one there is no head. */
 function headRefusal(kid: string): (tampered: string) => string {
   return (tampered) => {
     const end = tampered.indexOf('\n');

@@ -226,7 +226,7 @@ export const downloadRows: readonly Row[] = [
   },
   {
     attack: 'buffers an answer in frames, delays it, cuts it into other pieces, or compresses it as HTTP allows',
-    outcome: '**succeeds**, as any proxy can: the answer is whole and right',
+    outcome: '**succeeds**: any proxy can do that, and the answer arrives whole and unchanged',
     run: async (lab) => {
       for (const delivery of DELIVERIES) expect(await download(lab, (answer) => ({ ...answer, delivery }))).toBe(WHOLE);
       const zipped = ({ headers, body, ...answer }: Answer): Answer => ({
@@ -371,7 +371,7 @@ export const uploadRows: readonly Row[] = [
   },
   {
     attack: 'buffers an upload, delays it, or cuts it into other pieces',
-    outcome: '**succeeds**, as any proxy can: it runs once, whole and right',
+    outcome: '**succeeds**: any proxy can do that, and the handler runs once, on the whole body',
     run: async (lab) => {
       for (const delivery of DELIVERIES) {
         lab.calls.length = 0;

@@ -20,7 +20,7 @@ const ROUTE = { method: 'POST', target: '/files' };
 const NO_BYTES = new Uint8Array(0);
 const UNBOUNDED = { maxStreamSize: Infinity, idleTimeout: 100_000, deadline: Date.now() + 100_000_000 };
 
-/** A stream as it stands on the wire, and the key of its frames. */
+/** The parts of a stream on the wire, and the key of its frames. */
 export interface Stream {
   /** The compact JWE, without the line feed. */
   readonly head: string;
