@@ -67,6 +67,8 @@ export const MESSAGES = {
     unsealable(
       `its body is over maxBufferedUpload, ${limit} bytes, and this platform can neither stream a request (browsers need HTTP/2 for that) nor keep it in a file meanwhile. Serve HTTP/2, raise that option, or send less`,
     ),
+  eventId: () =>
+    'An event source reconnects with the id of its last event, which must not travel in the clear: keep "last-event-id" in the option sealHeaders.',
   eventBody: () =>
     unsealable(
       'an event source sends its body again with each connection, which a stream cannot be: give it bytes or a Blob',

@@ -9,6 +9,16 @@ const FETCH = 'test/unit/client/fetch.spec.ts';
 const HANDSHAKE = 'test/unit/client/handshake.spec.ts';
 
 export const client = [
+  row(
+    'an event source sends the id of its last event sealed, or not at all',
+    'test/integration/streams/event-source.spec.ts',
+    'express.*no id in the clear',
+    [
+      'src/client/events/connection.ts',
+      "if (!controls.sealsEventId) controls.end(await failure('invalid-option', 'eventId'));",
+      '',
+    ],
+  ),
   row('an answer that ends without kind 1 is no end', STREAMS, 'no last frame|no frame at all', [
     'src/client/stream/answer-stream.ts',
     '    opener.end();\n',

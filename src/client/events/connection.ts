@@ -37,6 +37,7 @@ export async function connect(controls: EventSourceControls): Promise<void> {
     controls.readyState = 1;
     controls.dispatch(new Event('open'));
   };
+  if (!controls.sealsEventId) controls.end(await failure('invalid-option', 'eventId'));
   if (isStream(controls.init.body)) controls.end(await failure('request-unsupported', 'eventBody'));
   while (!isClosed(controls)) {
     const error = await readOnce(controls, opened, (time) => (reconnectionTime = time)).catch(

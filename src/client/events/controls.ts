@@ -5,6 +5,8 @@ export interface EventSourceControls {
   readonly init: E2eRequestInit;
   readonly url: URL;
   readonly fetch: (input: URL, init: E2eRequestInit) => Promise<Response>;
+  /** Whether the id of the last event travels inside its message. */
+  readonly sealsEventId: boolean;
   /** How many characters an event may have. */
   readonly limit: number;
   readonly closing: AbortSignal;

@@ -64,7 +64,7 @@ export interface E2eEventSource extends EventTarget, AsyncIterable<MessageEvent<
 export function openEventSource(
   url: string | URL,
   { signal, ...init }: E2eEventSourceInit,
-  { base, maxResponseSize: limit }: Settings,
+  { base, sealHeaders, maxResponseSize: limit }: Settings,
   fetch: EventSourceControls['fetch'],
 ): E2eEventSource {
   const target = new URL(url, base);
@@ -77,6 +77,7 @@ export function openEventSource(
     init: init,
     url: target,
     fetch,
+    sealsEventId: sealHeaders.includes('last-event-id'),
     limit,
     closing: closing.signal,
     lastEventId: new Headers(init.headers).get('last-event-id') ?? '',

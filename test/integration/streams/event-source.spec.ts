@@ -183,6 +183,11 @@ onEachPlatform('client.eventSource', (platform) => {
     expect(source.readyState).toBe(2);
   });
 
+  it('sends no id in the clear: it is refused where the client does not seal that header', async () => {
+    const source = app().client({ sealHeaders: [] }).eventSource('events');
+    await expect(collect(source)).rejects.toMatchObject({ code: 'invalid-option' });
+  });
+
   it('refuses at once what fetch refuses, and a stream as its body', async () => {
     expect(() => open('http://[')).toThrow(/Invalid URL/);
     expect(() => open('events', { body: 'x' })).toThrow(/GET/);
