@@ -31,6 +31,11 @@ export const streams = [
     "if (request.httpVersionMajor === 1) socket.once('close', cutOff);",
     '',
   ]),
+  row('JSON in frames is UTF-8', DIFFERENCES, 'express.*not UTF-8', [
+    'src/nest/exchange/plain-request.ts',
+    '!(framed ? framed.isUtf8 : isUtf8(plaintext))',
+    '!(framed ?? isUtf8(plaintext))',
+  ]),
   row('an early answer closes its connection', REFUSALS, 'express.*ends its connection', [
     'src/nest/exchange/answer-sealer.ts',
     "const BODY_LEFT = { Connection: 'close' } as const;",

@@ -3,7 +3,7 @@ import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage } from 'node:http';
 import type { OpenedMessage } from '../../channel/message.js';
 import { essence, FORM_MEDIA_TYPE, isJson, JSON_MEDIA_TYPE } from '../../protocol/media-type.js';
-import { openedMessageOf, rawRequest } from '../request/exchange-state.js';
+import { openedMessageOf, rawRequest, stateOf } from '../request/exchange-state.js';
 import { BODY_DESCRIPTIONS } from '../../protocol/sealed-headers.js';
 import { rejectUnsafeShape } from './body-shape.js';
 import type { FoundMessage } from './incoming.js';
@@ -115,7 +115,8 @@ export function rejectUnsafeBody(request: object, maxDepth: number): void {
   if (!isJson(type) && essence(type) !== FORM_MEDIA_TYPE) return;
   // The protocol's text is UTF-8. Parsers put another character in place of what is not.
   const plaintext = openedMessageOf(request)?.plaintext;
-  if (essence(type) === JSON_MEDIA_TYPE && plaintext && !isUtf8(plaintext)) {
+  const { framed } = stateOf(rawRequest(request));
+  if (essence(type) === JSON_MEDIA_TYPE && plaintext && !(framed ? framed.isUtf8 : isUtf8(plaintext))) {
     throw new BadRequestException('The sealed request was rejected: its body is not UTF-8.');
   }
   rejectUnsafeShape(body, maxDepth);

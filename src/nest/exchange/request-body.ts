@@ -1,4 +1,5 @@
 import type { OpenedMessage } from '../../channel/message.js';
+import { essence, JSON_MEDIA_TYPE } from '../../protocol/media-type.js';
 import type { E2eProblem } from '../../protocol/problem.js';
 import { rawRequest, rawResponse, type ExchangeState } from '../request/exchange-state.js';
 import { openFramedBody, type FramedBody } from '../request/framed-body.js';
@@ -37,7 +38,8 @@ export function openRequestBody(
     if (!raw.readableEnded && !raw.destroyed) linger(raw);
   });
   const frames = message.openFrames();
-  const framed = openFramedBody(raw, frames, limits, (problem) => {
+  const mustBeUtf8 = essence(message.header.cty ?? '') === JSON_MEDIA_TYPE;
+  const framed = openFramedBody(raw, frames, limits, mustBeUtf8, (problem) => {
     node.shouldKeepAlive = false;
     if (node.headersSent) return;
     refuse(problem);

@@ -18,6 +18,8 @@ export interface StreamLimits {
 export interface FramedBody {
   /** Whether the last frame was opened and nothing followed. */
   readonly hasEnded: boolean;
+  /** Whether what was opened so far is UTF-8, where it has to be. */
+  readonly isUtf8: boolean;
   /** Reads on and discards what nobody read, until the body is over, for 10 s at most. */
   readonly drain: () => Promise<void>;
   /** Settles when nothing more is opened of it. */
@@ -38,12 +40,14 @@ const DRAIN_MS = 10_000;
  *
  * A body that ends wrongly is an error to its reader, never an end. The connection stays open for the answer.
  *
+ * @param mustBeUtf8 whether the plaintext is text by its media type.
  * @param onBroken called once, where the body ends wrongly; before its reader gets the error.
  */
 export function openFramedBody(
   request: IncomingMessage,
   frames: FrameOpener,
   limits: StreamLimits,
+  mustBeUtf8: boolean,
   onBroken: (problem: E2eProblem) => void,
 ): FramedBody {
   const { socket } = request;
@@ -53,6 +57,7 @@ export function openFramedBody(
   let lingering: Lingering | undefined;
   let isOver = false;
   let hasEnded = false;
+  const text = mustBeUtf8 ? new Utf8Check() : undefined;
 
   const broken = (): void => fail(new E2eProblem('stream-broken'));
   const idle = setTimeout(() => (isAwaited(request) ? broken() : idle.refresh()), limits.idleTimeout);
@@ -74,6 +79,7 @@ export function openFramedBody(
       return false;
     }
     isOver = hasEnded = true;
+    text?.end();
     close();
     return true;
   };
@@ -98,7 +104,10 @@ export function openFramedBody(
     received += chunk.length;
     if (isTooLarge()) return;
     try {
-      for (const plaintext of frames.push(chunk)) handOn(asBuffer(plaintext));
+      for (const plaintext of frames.push(chunk)) {
+        text?.push(plaintext);
+        handOn(asBuffer(plaintext));
+      }
     } catch {
       broken();
     }
@@ -138,6 +147,9 @@ export function openFramedBody(
     get hasEnded() {
       return hasEnded;
     },
+    get isUtf8() {
+      return text?.isValid ?? true;
+    },
     over,
     fail: broken,
     limitTo: (bytes) => {
@@ -158,6 +170,29 @@ export function openFramedBody(
 function isAwaited(request: IncomingMessage): boolean {
   const isRead = request.readableFlowing === true || request.listenerCount('readable') > 0;
   return isRead && request.readableLength === 0;
+}
+
+/** Whether bytes that come in pieces are UTF-8: a character may lie in two of them. */
+class Utf8Check {
+  readonly #decoder = new TextDecoder('utf-8', { fatal: true });
+  isValid = true;
+
+  push(bytes: Uint8Array): void {
+    this.#decode(() => this.#decoder.decode(bytes, { stream: true }));
+  }
+
+  end(): void {
+    this.#decode(() => this.#decoder.decode());
+  }
+
+  #decode(decode: () => unknown): void {
+    if (!this.isValid) return;
+    try {
+      decode();
+    } catch {
+      this.isValid = false;
+    }
+  }
 }
 
 /** Node has no public name for it: `readableEnded` says that the reader has seen the end. */

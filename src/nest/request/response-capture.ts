@@ -176,7 +176,7 @@ export class ResponseCapture {
   }
 
   #finish(beneath: Beneath, more: Pick<PlainAnswer, 'isTooLong'> = {}): void {
-    const isWhole = more.isTooLong || (!this.#sources.haveFailed && hasItsLength(this.#response, this.#length));
+    const isWhole = more.isTooLong ?? (!this.#sources.haveFailed && hasItsLength(this.#response, this.#length));
     // An error that leaves in its place is whole.
     if (this.#isCollecting && this.#response.statusCode < 400 && !isWhole) return this.#door.break();
     const body = this.#pieces.length === 1 ? this.#pieces[0]! : Buffer.concat(this.#pieces);

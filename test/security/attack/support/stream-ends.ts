@@ -124,7 +124,7 @@ export class StreamEnds {
       const head = await collectHead(request);
       if (!head) throw new E2eProblem('message-rejected');
       const opened = await this.#open(head.toString('latin1'), 'stream');
-      openFramedBody(request, opened.openFrames(), UNBOUNDED, () => undefined);
+      openFramedBody(request, opened.openFrames(), UNBOUNDED, false, () => undefined);
       if (late.length > 0) {
         request.push(late);
         request.push(null);
