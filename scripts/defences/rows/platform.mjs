@@ -75,7 +75,7 @@ export const platform = [
     '    } catch {\n      broken();\n    }\n  };',
     '    } catch {\n      finish();\n    }\n  };',
   ]),
-  row('a request’s body in frames ends with its last frame alone', UPLOADS, 'express.*cut at every byte', [
+  row('a request’s body in frames ends with its last frame alone', UPLOADS, 'express.*cut at the end of every frame', [
     'src/nest/request/framed-body.ts',
     '      frames.end();\n    } catch {\n      broken();\n      return false;\n    }',
     '      frames.end();\n    } catch {\n      void 0;\n    }',
