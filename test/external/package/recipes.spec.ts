@@ -1,31 +1,10 @@
-import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
-import { BadRequestException, Body, Controller, Get, Post, Query } from '@nestjs/common';
-import ts from 'typescript';
-import { Encrypted } from '../../../src/index.js';
 import { useApp } from '../../integration/e2e/support/apps.js';
-import { codeBlocks } from '../../support/markdown.js';
-import { FIXTURE, install, makeFolder, MINUTES, pack, ROOT, run } from './application.js';
-
-@Controller('notes')
-@Encrypted()
-class NoteController {
-  readonly #notes: { id: number; title: string }[] = [];
-
-  @Post()
-  create(@Body() { title }: { title?: string }) {
-    if (!title) throw new BadRequestException('no title');
-    const note = { id: this.#notes.length + 1, title };
-    this.#notes.push(note);
-    return note;
-  }
-
-  @Get()
-  find(@Query('search') search: string) {
-    return this.#notes.filter(({ title }) => title === search);
-  }
-}
+import { RECIPES } from '../../integration/recipes/support/application.js';
+import { recipe } from '../../support/recipe.js';
+import { FIXTURE, install, makeFolder, MINUTES, pack, run } from './application.js';
 
 const PACKAGES = ['@angular/common', '@angular/core', '@angular/compiler'].map((name) => `${name}@20`);
 const OTHERS = ['rxjs@7', '@tanstack/react-query@5', 'react@19', 'react-test-renderer@19'];
@@ -40,20 +19,7 @@ beforeAll(async () => {
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-/** The block of the page under that heading, as JavaScript. */
-function recipe(heading: string, url: string): string {
-  const { code } = codeBlocks(readFileSync(join(ROOT, 'docs/recipes.md'), 'utf8')).find(
-    (block) => block.heading === heading,
-  )!;
-  const compilerOptions = {
-    module: ts.ModuleKind.ESNext,
-    target: ts.ScriptTarget.ES2022,
-    experimentalDecorators: true,
-  };
-  return ts.transpileModule(code.replaceAll('https://api.example.com', url), { compilerOptions }).outputText;
-}
-
-const app = useApp('express', { controllers: [NoteController] });
+const app = useApp('express', RECIPES.express);
 
 it(
   'the recipes for Angular and React Query make sealed calls, with the real packages',
@@ -67,8 +33,15 @@ it(
         found: [{ id: 1, title: 'Ada' }],
         refused: { name: 'HttpErrorResponse', status: 400, error: 'no title' },
         elsewhere: { name: 'HttpErrorResponse', status: 0, error: 'request-unsupported' },
+        uploaded: { last: 1, id: '1' },
+        downloaded: { last: 1, size: 1_000_000, type: 'text/x-ada' },
       },
-      reactQuery: { written: { id: 2, title: 'Grace' }, found: [{ id: 2, title: 'Grace' }] },
+      reactQuery: {
+        written: { id: 2, title: 'Grace' },
+        found: [{ id: 2, title: 'Grace' }],
+        uploaded: { last: 1, id: '2' },
+        downloaded: { size: 1_000_000, type: 'text/x-grace' },
+      },
     });
   },
   MINUTES,
