@@ -6,6 +6,7 @@ const ANSWERS = 'test/unit/client/answers.spec.ts';
 const RESEND = 'test/unit/client/resend.spec.ts';
 const COOKIES = 'test/unit/client/cookies.spec.ts';
 const FETCH = 'test/unit/client/fetch.spec.ts';
+const UPLOADS = 'test/unit/client/uploads.spec.ts';
 const HANDSHAKE = 'test/unit/client/handshake.spec.ts';
 
 export const client = [
@@ -19,6 +20,21 @@ export const client = [
       '',
     ],
   ),
+  row('a failure of the network turns no streams off', UPLOADS, 'goes on with streams', [
+    'src/client/upload/upload.ts',
+    'if (mayStream && !takeStreams.has(settings)) takeStreams.set(settings, false);',
+    'takeStreams.set(settings, false);',
+  ]),
+  row('a stream of which anything was read is sent in no other way', UPLOADS, 'fails after it was read', [
+    'src/client/upload/upload.ts',
+    'if (seen.hasBegun || ',
+    'if (',
+  ]),
+  row('a fetch that makes a text of a stream sends none', UPLOADS, 'gets the same bytes from memory', [
+    'src/client/upload/upload.ts',
+    'send(Object.assign(stream, { toString }), {',
+    'send(stream, {',
+  ]),
   row('an answer that ends without kind 1 is no end', STREAMS, 'no last frame|no frame at all', [
     'src/client/stream/answer-stream.ts',
     '    opener.end();\n',

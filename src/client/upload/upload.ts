@@ -19,11 +19,9 @@ export type OnProgress = (loaded: number, total: number | undefined) => void;
 
 /** Up to so many bytes on the wire, a body is sent whole: every platform does that, and says its length. */
 const WHOLE_BYTES = 2 ** 20;
-/** How many pieces are kept until it is known that the connection takes a stream. */
-const KEPT_PIECES = 16;
 
-/** The clients whose server, or whose `fetch`, was found to take no stream: in browsers, HTTP/1.1 does not. */
-const withoutStreams = new WeakSet<Settings>();
+/** Whether a client's `fetch` and server take a stream, where that was found: in browsers, HTTP/1.1 takes none. */
+const takeStreams = new WeakMap<Settings, boolean>();
 
 /** A body on its way in frames (PROTOCOL §6), by the best that this platform has for it. */
 export class Upload {
@@ -33,8 +31,6 @@ export class Upload {
   readonly #init: RequestInit;
   readonly #onProgress: OnProgress | undefined;
   readonly #wire: AsyncGenerator<Bytes, void, undefined>;
-  /** What was asked of `#wire`, by number: where one way of sending took nothing, the next begins at the start. */
-  readonly #asked = new Map<number, Promise<IteratorResult<Bytes, void>>>();
   /** Rejects where the body cannot be read. */
   readonly #failed: Promise<never>;
   #fail: (error: E2eClientError) => void = () => undefined;
@@ -83,32 +79,43 @@ export class Upload {
     const { length: plain } = this.#source;
     const length = plain === undefined ? undefined : this.#stream.head.length + 1 + framesLength(plain);
     if (length !== undefined && length <= WHOLE_BYTES) return send(join((await this.#collect(length))!));
-    return (await this.#sendStream(send)) ?? (await this.#sendFile(send)) ?? this.#sendWhole(send, length);
+    const settings = this.#settings;
+    // A request that may outlive its page is no stream on any platform.
+    const mayStream = !this.#init.keepalive && takeStreams.get(settings) !== false && knowsStreams(settings.base);
+    const streamed = mayStream ? await this.#sendStream(send) : undefined;
+    if (streamed) return streamed;
+    const response = (await this.#sendFile(send)) ?? (await this.#sendWhole(send, length));
+    // So the network works, and takes no stream; unless it took one before, and only failed this one.
+    if (mayStream && !takeStreams.has(settings)) takeStreams.set(settings, false);
+    return response;
   }
 
   /** As a stream; `undefined` where the connection takes none, and has taken nothing of this one. */
   async #sendStream(send: Send): Promise<Response | undefined> {
     const settings = this.#settings;
-    const { signal, keepalive } = this.#init;
-    // A request that may outlive its page is no stream on any platform.
-    if (keepalive || withoutStreams.has(settings) || !takesStreams(settings.base)) return undefined;
-    let next = 0;
+    const seen = { hasBegun: false, isText: false };
     const pull = async (controller: ReadableStreamDefaultController<Bytes>) => {
-      const { done, value } = await this.#piece(next++);
+      seen.hasBegun = true;
+      const { done, value } = await this.#wire.next();
       if (done) controller.close();
       else controller.enqueue(value);
     };
+    const stream = new ReadableStream({ pull }, { highWaterMark: 0 });
+    // A `fetch` that knows no streams makes a text of one, and would send that.
+    const toString = (): never => {
+      seen.isText = true;
+      throw new TypeError('This fetch takes no ReadableStream.');
+    };
     try {
-      const response = await send(new ReadableStream({ pull }, { highWaterMark: 0 }), { duplex: 'half' });
-      if (next > 0) return response;
-      discard(response);
+      const response = await send(Object.assign(stream, { toString }), { duplex: 'half' });
+      if (seen.hasBegun) takeStreams.set(settings, true);
+      return response;
     } catch (error) {
-      // A browser does not say why it failed. Elsewhere streams are taken, and the network failed.
-      const isOver = next > KEPT_PIECES || this.#isFailed || signal?.aborted;
-      if (isOver || leavesCookiesToUs(settings.base)) throw error;
+      // Of a stream that it has taken nothing of, a browser does not say whether it refused it or the network failed.
+      const mayBeRefused = seen.isText || !leavesCookiesToUs(settings.base);
+      if (seen.hasBegun || this.#init.signal?.aborted || !mayBeRefused) throw error;
+      return undefined;
     }
-    withoutStreams.add(settings);
-    return undefined;
   }
 
   /** As a file of the browser's private file system, read as it is sent; `undefined` where there is none. */
@@ -146,20 +153,11 @@ export class Upload {
 
   /** From the start, for a way of sending that has not begun when the body ends: so it must have ended well. */
   async *#pieces(): AsyncGenerator<Bytes, void, undefined> {
-    for (let number = 0; ; number++) {
-      const { done, value } = await this.#piece(number);
+    for await (const piece of this.#wire) {
       if (this.#isFailed) await this.#failed;
       this.#checkGoing();
-      if (done) return;
-      yield value;
+      yield piece;
     }
-  }
-
-  #piece(number: number): Promise<IteratorResult<Bytes, void>> {
-    const piece = this.#asked.get(number) ?? this.#wire.next();
-    this.#asked.set(number, piece);
-    this.#asked.delete(number - KEPT_PIECES);
-    return piece;
   }
 
   async *#seal(): AsyncGenerator<Bytes, void, undefined> {
@@ -197,7 +195,7 @@ export class Upload {
 }
 
 /** Whether `fetch` here knows streams as bodies at all, which no browser does over plain HTTP. */
-function takesStreams(base: URL): boolean {
+function knowsStreams(base: URL): boolean {
   if (base.protocol === 'http:' && !leavesCookiesToUs(base)) return false;
   let isAsked = false;
   try {

@@ -1,4 +1,4 @@
-import { describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { createE2eClient, type E2eClientOptions } from '../../../src/client/index.js';
@@ -379,8 +379,11 @@ describe('a fetch that takes no stream', () => {
     (bodies: unknown[]): typeof fetch =>
     (input, init) => {
       bodies.push(init?.body);
-      // As older browsers and node-fetch do.
-      return fetch(input, init?.body instanceof ReadableStream ? { ...init, body: '[object ReadableStream]' } : init);
+      // As node-fetch does, and whatever does not know streams as bodies.
+      return fetch(
+        input,
+        init?.body instanceof ReadableStream ? { ...init, body: String(init.body as unknown) } : init,
+      );
     };
 
   it('gets the same bytes from memory, and is not asked a second time', async () => {
@@ -418,6 +421,91 @@ describe('a fetch that takes no stream', () => {
 
   it.each([0, -1, Number.NaN])('maxBufferedUpload is no %d', (maxBufferedUpload) => {
     expect(() => setup.client({ maxBufferedUpload })).toThrow(/maxBufferedUpload/);
+  });
+});
+
+it('an answer that comes before anything of a stream was read is that answer', async () => {
+  const bodies: unknown[] = [];
+  const client = setup.client({
+    fetch: (input, init) => {
+      bodies.push(init?.body);
+      // As a gateway over HTTP/2, which has the head of the request and needs no more.
+      const isStream = init?.body instanceof ReadableStream;
+      return isStream ? Promise.resolve(new Response('Too many', { status: 429 })) : fetch(input, init);
+    },
+  });
+  await client.handshake();
+  bodies.length = 0;
+  const error = await errorOf(client.fetch('/x', post(streamOf(LONG))));
+  expect(error).toMatchObject({ code: 'plain-answer', status: 429 });
+  expect((await errorOf(client.fetch('/x', post(streamOf(LONG))))).status).toBe(429);
+  expect(bodies.map((body) => body instanceof ReadableStream)).toEqual([true, true]);
+  expect(setup.server.arrivals).toHaveLength(0);
+});
+
+describe('in a browser, which does not say why a stream was not sent, a client', () => {
+  const getSetCookie = Object.getOwnPropertyDescriptor(Headers.prototype, 'getSetCookie')!;
+  // No browser shows a page the cookies of an answer.
+  beforeEach(() => void Reflect.deleteProperty(Headers.prototype, 'getSetCookie'));
+  afterEach(() => void Object.defineProperty(Headers.prototype, 'getSetCookie', getSetCookie));
+
+  let failing: 'nothing' | 'streams' | 'everything' | 'later';
+  let send: () => Promise<string[]>;
+  beforeEach(async () => {
+    failing = 'nothing';
+    let cookie = '';
+    const by: string[] = [];
+    const client = setup.client({
+      baseUrl: setup.server.url.replace('http:', 'https:'),
+      fetch: async (input, init) => {
+        const way = init?.body instanceof ReadableStream ? 'stream' : 'whole';
+        by.push(way);
+        const isFailing = failing === 'everything' || (failing === 'streams' && way === 'stream');
+        if (isFailing) throw new TypeError('Failed to fetch');
+        if (failing === 'later' && way === 'stream') {
+          await (init!.body as ReadableStream).getReader().read();
+          throw new TypeError('Failed to fetch');
+        }
+        const headers = new Headers(init?.headers);
+        headers.set('cookie', cookie);
+        const response = await fetch((input as string).replace('https:', 'http:'), { ...init, headers });
+        cookie = response.headers.get('set-cookie')?.split(';')[0] ?? cookie;
+        return response;
+      },
+    });
+    await client.handshake();
+    by.length = 0;
+    send = async () => {
+      const isAnswered = await client.fetch('/x', post(streamOf(LONG))).then(
+        () => true,
+        () => false,
+      );
+      return [...by.splice(0), ...(isAnswered ? [] : ['failed'])];
+    };
+  });
+
+  it('sends it whole, and no stream any more, where that arrives', async () => {
+    failing = 'streams';
+    expect(await send()).toEqual(['stream', 'whole']);
+    expect(await send()).toEqual(['whole']);
+    expect(setup.server.arrivals.map(({ plaintext }) => brief(plaintext))).toEqual([brief(LONG), brief(LONG)]);
+  });
+
+  it('sends nothing again of a stream that fails after it was read', async () => {
+    failing = 'later';
+    expect(await send()).toEqual(['stream', 'failed']);
+    expect(await send()).toEqual(['stream', 'failed']);
+  });
+
+  it('goes on with streams where the network failed, before the first of them or later', async () => {
+    failing = 'everything';
+    expect(await send()).toEqual(['stream', 'whole', 'failed']);
+    failing = 'nothing';
+    expect(await send()).toEqual(['stream']);
+    failing = 'streams';
+    expect(await send()).toEqual(['stream', 'whole']);
+    failing = 'nothing';
+    expect(await send()).toEqual(['stream']);
   });
 });
 
