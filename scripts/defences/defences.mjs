@@ -5,6 +5,7 @@ import { kit } from './rows/kit.mjs';
 import { platform } from './rows/platform.mjs';
 import { revised } from './rows/revised.mjs';
 import { row } from './row.mjs';
+import { sockets } from './rows/sockets.mjs';
 import { streams } from './rows/streams.mjs';
 import { state } from './rows/state.mjs';
 import { swagger } from './rows/swagger.mjs';
@@ -428,6 +429,7 @@ export const defences = [
   ...client,
   ...kit,
   ...crypto,
+  ...sockets,
   ...streams,
   ...atStart,
   ...swagger,

@@ -25,6 +25,8 @@ const TARGETS = [
   'stream',
   'request-head',
   'answer-stream',
+  'socket-messages',
+  'socket',
   'meta',
   'events',
 ];

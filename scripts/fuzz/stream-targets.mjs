@@ -3,7 +3,9 @@ import assert from 'node:assert/strict';
 import { IncomingMessage } from 'node:http';
 import { Socket } from 'node:net';
 import { FrameOpener, FrameSealer, streamKey } from '../../dist/esm/channel/frames.js';
+import { SocketOpener, SocketSealer } from '../../dist/esm/channel/sockets.js';
 import { FrameOpener as ClientFrameOpener } from '../../dist/esm/client/channel/frames.js';
+import { SocketOpener as ClientSocketOpener } from '../../dist/esm/client/channel/sockets.js';
 import { EventParser } from '../../dist/esm/client/events/parser.js';
 import { E2eClientError } from '../../dist/esm/client/index.js';
 import { shakeHands } from '../../dist/esm/client/handshake/handshake.js';
@@ -20,6 +22,7 @@ import {
 import { parseJsonObject, utf8 } from '../../dist/esm/protocol/json.js';
 import { parsePublicKey } from '../../dist/esm/protocol/keys.js';
 import { parseRequestMeta, parseResponseMeta, renderMeta } from '../../dist/esm/protocol/meta.js';
+import { isSocketEndCode, SocketReader } from '../../dist/esm/protocol/socket.js';
 import { makeChannels, SESSION } from '../support/loopback.mjs';
 
 const { more: MORE, last: LAST } = FRAME_KIND;
@@ -156,7 +159,7 @@ export const STREAM_TARGETS = {
     const honest = textOf(seal(new FrameSealer(nodeEngine, key)));
     const openers = [
       (length) => new FrameOpener(nodeEngine, key, length),
-      (length) => new ClientFrameOpener(nodeEngine, key, length),
+      (length) => new ClientFrameOpener({ engine: nodeEngine, key }, length),
     ];
     return {
       seeds: [honest],
@@ -180,6 +183,77 @@ export const STREAM_TARGETS = {
           }
         }
         return isHonest;
+      },
+    };
+  },
+
+  /** The reader of sockets' messages, without keys: lines, each a message in hexadecimal whose ciphertext is its plaintext. */
+  async 'socket-messages'() {
+    const message = (kind, text) =>
+      Buffer.from(`${String.fromCharCode(kind)}${text}0123456789abcdef`, 'latin1').toString('hex');
+    return {
+      seeds: [
+        [message(3, 'text'), message(0, '\u00ff'), message(1, '\u0003\u00e8bye')].join('\n'),
+        [message(0, ''), message(1, '')].join('\n'),
+        message(2, ''),
+      ],
+      run(text) {
+        const reader = new SocketReader(100);
+        let isWhole = false;
+        for (const line of text.split('\n')) {
+          const bytes = Buffer.from(line, 'hex');
+          const read = unlessBroken(() => {
+            const { kind, header, ciphertext, tag } = reader.read(bytes);
+            assert.equal(textOf(header) + textOf(ciphertext) + textOf(tag), textOf(bytes));
+            const opened = reader.accept(kind, ciphertext);
+            assert(!isWhole && ciphertext.length <= 100);
+            assert.equal(opened.kind, bytes[0]);
+            if (opened.kind === 3) assert.deepEqual(Buffer.from(opened.text), Buffer.from(ciphertext));
+            if (opened.kind !== 1) return;
+            isWhole = true;
+            assert(opened.code === undefined ? ciphertext.length === 0 : isSocketEndCode(opened.code));
+            assert.deepEqual(Buffer.from(opened.reason), Buffer.from(ciphertext.subarray(2)));
+          });
+          if (!read) return false;
+        }
+        return isWhole;
+      },
+    };
+  },
+
+  /** The openers of sockets at both ends: what they read is what was sealed, or a prefix of it that ends in an error. */
+  async socket() {
+    const key = streamKey(nodeEngine, nodeEngine.randomBytes(32), 'a head');
+    const sealer = new SocketSealer(nodeEngine, key);
+    const sealed = [
+      sealer.seal(3, utf8('first')),
+      sealer.seal(0, utf8('second')),
+      sealer.end({ code: 1000, reason: 'x' }),
+    ];
+    const honest = sealed.map((message) => message.toString('hex'));
+    const openers = [
+      () => new SocketOpener(nodeEngine, key, 100),
+      () => new ClientSocketOpener({ engine: nodeEngine, key }, 100),
+    ];
+    return {
+      seeds: [honest.join('\n')],
+      async run(text) {
+        const messages = text.split('\n').map((line) => Buffer.from(line, 'hex'));
+        for (const open of openers) {
+          const opener = open();
+          let read = 0;
+          try {
+            for (const message of messages) {
+              await opener.open(message);
+              assert.equal(message.toString('hex'), honest[read++]);
+            }
+          } catch (error) {
+            if (!(error instanceof StreamError)) throw error;
+          }
+        }
+        return (
+          messages.length === honest.length && messages.every((message, at) => message.toString('hex') === honest[at])
+        );
       },
     };
   },

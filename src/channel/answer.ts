@@ -3,6 +3,7 @@ import type { CompactJwe } from '../protocol/jwe.js';
 import type { RequestHeader, ResponseHeader } from '../protocol/message.js';
 import type { HeaderField, Meta } from '../protocol/meta.js';
 import type { FrameOpener, FrameSealer } from './frames.js';
+import type { SocketOpener, SocketSealer } from './sockets.js';
 
 /** A compact JWE as text, and its parts as bytes, all but the header: that is authenticated as it stands. */
 export type DecodedJwe = { readonly text: string } & Pick<CompactJwe, 'protected'> &
@@ -31,6 +32,8 @@ export interface Opened {
   readonly sealHead: (head: AnswerHead) => SealedHead;
   /** What opens the frames of a request whose header says `frames: "body"`. */
   readonly openFrames: () => FrameOpener;
+  /** Seals the head of a socket's other direction (PROTOCOL §7), where the header says `frames: "socket"`. */
+  readonly acceptSocket: (answer: SocketAnswer) => AcceptedSocket;
 }
 
 /** What an answer says of itself, beside what follows from the request. */
@@ -38,6 +41,8 @@ interface AnswerFacts extends Pick<ResponseHeader, 'status' | 'early'> {
   readonly cty?: string | undefined;
   /** Header fields that travel inside, with names in lower case. */
   readonly headers?: readonly HeaderField[] | undefined;
+  /** The application's subprotocol that was selected for a socket. */
+  readonly protocol?: string | undefined;
   /** Seconds since 1970. */
   readonly iat: number;
 }
@@ -61,4 +66,18 @@ export interface SealedHead {
   /** The compact JWE; on the wire a line feed follows, and then the frames. */
   readonly head: string;
   readonly frames: FrameSealer;
+}
+
+/** What the head of a socket says to the client, and how long a message of the client's may be. */
+export interface SocketAnswer extends Pick<AnswerFacts, 'protocol' | 'iat'> {
+  /** Bytes of plaintext. */
+  readonly limit: number;
+}
+
+/** A socket that both heads were sealed for. */
+export interface AcceptedSocket {
+  /** The compact JWE: the first message to the client. */
+  readonly head: string;
+  readonly opener: SocketOpener;
+  readonly sealer: SocketSealer;
 }

@@ -1,9 +1,7 @@
 import type { NodeEngine } from '../crypto/node.js';
 import type { Bytes, ContentKey, PrivateKey } from '../protocol/crypto.js';
-import { fromUtf8 } from '../protocol/json.js';
 import { keyKind, type KeyKind, type PublicJwk, type SigningJwk } from '../protocol/keys.js';
 import type { RequestHeader } from '../protocol/message.js';
-import { parseRequestMeta, type Meta } from '../protocol/meta.js';
 import { pad } from '../protocol/padding.js';
 import {
   AGAIN_KEY_INFO,
@@ -18,8 +16,10 @@ import { isAgainTag } from './again.js';
 import { ascii } from './ascii.js';
 import { provesDevice } from './device.js';
 import { FrameOpener, FrameSealer, streamKey } from './frames.js';
-import type { Answer, AnswerHead, DecodedJwe, Opened, SealedHead } from './answer.js';
+import type { AcceptedSocket, Answer, AnswerHead, DecodedJwe, Opened, SealedHead, SocketAnswer } from './answer.js';
+import { splitMeta } from './plaintext.js';
 import { sealResponse, type WayBack } from './sealing.js';
+import { SocketOpener, SocketSealer } from './sockets.js';
 
 /** What makes a channel, all of it: this is what the record in the store holds. */
 export interface ChannelState {
@@ -55,7 +55,6 @@ interface ChannelKeys {
 const MAX_ANSWERS = 2 ** 28;
 
 const NO_BYTES = new Uint8Array(0);
-const NO_META: Meta = {};
 
 /**
  * A channel on the server's side: opens the client's messages and seals the answers (PROTOCOL §3, §4). Its secrets are
@@ -125,8 +124,6 @@ export class Channel {
     this.#keys = keys;
     const parts = splitMeta(plaintext, header.meta);
     if (!parts) return undefined;
-    const { th } = this.#state;
-    const engine = this.#engine;
     return {
       header,
       ...parts,
@@ -134,9 +131,10 @@ export class Channel {
       seal: (answer) => this.#seal(header, answer, { key: keys.response, encryptedKey: '' }),
       sealHead: (head) => this.#sealHead(header, head, keys),
       openFrames: () => {
-        const base = engine.hkdf(keys.ikm, th, REQUEST_FRAMES_INFO);
-        return new FrameOpener(engine, streamKey(engine, base, jwe.text), header.length);
+        const key = this.#streamKey(keys, REQUEST_FRAMES_INFO, jwe.text);
+        return new FrameOpener(this.#engine, key, header.length);
       },
+      acceptSocket: (answer) => this.#acceptSocket(header, jwe.text, answer, keys),
     };
   }
 
@@ -153,6 +151,7 @@ export class Channel {
       seal: (answer) => this.#seal(header, answer, this.#ownContentKey()),
       sealHead: refuseFrames,
       openFrames: refuseFrames,
+      acceptSocket: refuseFrames,
     };
   }
 
@@ -220,25 +219,30 @@ export class Channel {
     );
   }
 
-  #sealHead(request: RequestHeader, head: AnswerHead, { ikm, response: key }: ChannelKeys): SealedHead {
+  #sealHead(request: RequestHeader, head: AnswerHead, keys: ChannelKeys): SealedHead {
     this.#answers++;
     const engine = this.#engine;
     const frames = { frames: 'body', length: head.length } as const;
-    const text = sealResponse(engine, this.kid, request, head, frames, NO_BYTES, { key, encryptedKey: '' });
-    const base = engine.hkdf(ikm, this.#state.th, RESPONSE_FRAMES_INFO);
-    return { head: text, frames: new FrameSealer(engine, streamKey(engine, base, text)) };
+    const wayBack = { key: keys.response, encryptedKey: '' };
+    const text = sealResponse(engine, this.kid, request, head, frames, NO_BYTES, wayBack);
+    return { head: text, frames: new FrameSealer(engine, this.#streamKey(keys, RESPONSE_FRAMES_INFO, text)) };
   }
-}
 
-/** The two parts of a plaintext, or `undefined` where the first is not a meta object of that length. */
-function splitMeta(plaintext: Bytes, length: number | undefined): { meta: Meta; plaintext: Bytes } | undefined {
-  if (length === undefined) return { meta: NO_META, plaintext };
-  if (length > plaintext.length) return undefined;
-  try {
-    const meta = parseRequestMeta(fromUtf8(plaintext.subarray(0, length)));
-    return meta && { meta, plaintext: plaintext.subarray(length) };
-  } catch {
-    return undefined; // not UTF-8
+  #acceptSocket(request: RequestHeader, from: string, answer: SocketAnswer, keys: ChannelKeys): AcceptedSocket {
+    this.#answers++;
+    const engine = this.#engine;
+    const facts = { ...answer, status: 101 };
+    const wayBack = { key: keys.response, encryptedKey: '' };
+    const head = sealResponse(engine, this.kid, request, facts, { frames: 'socket' }, NO_BYTES, wayBack);
+    return {
+      head,
+      opener: new SocketOpener(engine, this.#streamKey(keys, REQUEST_FRAMES_INFO, from), answer.limit),
+      sealer: new SocketSealer(engine, this.#streamKey(keys, RESPONSE_FRAMES_INFO, head)),
+    };
+  }
+
+  #streamKey({ ikm }: ChannelKeys, info: Bytes, head: string): ContentKey {
+    return streamKey(this.#engine, this.#engine.hkdf(ikm, this.#state.th, info), head);
   }
 }
 

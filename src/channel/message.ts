@@ -1,7 +1,7 @@
 import type { Opened } from './answer.js';
 import type { Channel } from './channel.js';
 
-export type { Answer, AnswerHead, SealedHead } from './answer.js';
+export type { AcceptedSocket, Answer, AnswerHead, SealedHead } from './answer.js';
 
 /** A request's message, opened: the channel it came on, what it says, and the way back. */
 export interface OpenedMessage extends Opened {

@@ -3,7 +3,7 @@ import type { Bytes, ContentKey } from '../protocol/crypto.js';
 import { IV_BYTES, joinJwe, MAX_HEADER_BYTES } from '../protocol/jwe.js';
 import { utf8 } from '../protocol/json.js';
 import { ENC, RESPONSE_TYP, type RequestHeader, type ResponseHeader } from '../protocol/message.js';
-import { META_BYTES, renderMeta, type HeaderField } from '../protocol/meta.js';
+import { META_BYTES, renderMeta, type Meta } from '../protocol/meta.js';
 import { padJson } from '../protocol/padding.js';
 import { ascii } from './ascii.js';
 import type { Answer, AnswerHead } from './answer.js';
@@ -25,12 +25,12 @@ export function sealResponse(
   engine: NodeEngine,
   kid: string,
   { alg, seq }: Pick<RequestHeader, 'alg' | 'seq'>,
-  { iat, status, cty, headers = [], early, padding = false }: Omit<Answer, 'plaintext'>,
+  { iat, status, cty, headers, protocol, early, padding = false }: Omit<Answer, 'plaintext'>,
   frames: Pick<AnswerHead, 'length'> & Pick<ResponseHeader, 'frames'>,
   body: Bytes,
   { key, encryptedKey }: WayBack,
 ): string {
-  const meta = headers.length > 0 ? metaBytes(headers, padding) : NO_BYTES;
+  const meta = metaBytes({ headers, protocol }, padding);
   const json = JSON.stringify({
     alg,
     enc: ENC,
@@ -58,8 +58,9 @@ export function sealResponse(
   });
 }
 
-function metaBytes(headers: readonly HeaderField[], padding: boolean): Bytes {
-  const json = renderMeta({ headers }, 'server');
+function metaBytes(meta: Meta, padding: boolean): Bytes {
+  const json = renderMeta(meta, 'server');
+  if (json === '') return NO_BYTES;
   const bytes = json === undefined ? undefined : padJson(utf8(json), padding);
   if (!bytes || bytes.length > META_BYTES.max) throw new RangeError('the sealed header fields do not fit');
   return bytes;

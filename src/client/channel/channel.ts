@@ -26,7 +26,7 @@ import {
   SECRET_BYTES,
 } from '../../protocol/schedule.js';
 import { decodeJwe } from './encoding.js';
-import { FrameOpener, FrameSealer, type SealedHead } from './frames.js';
+import type { SealedHead, StreamKey } from './stream-key.js';
 import { hasRightBody, join, splitMeta } from './plaintext.js';
 
 /** What is known of a channel, none of it secret. */
@@ -67,8 +67,8 @@ export interface OpenedAnswer {
   readonly meta: Meta;
   /** The body; of a head, which has none, empty. */
   readonly plaintext: Bytes;
-  /** What opens the frames that follow, where the header says `frames: "body"`. */
-  readonly openFrames: () => Promise<FrameOpener>;
+  /** What the frames that follow open under, where the header says that some do. */
+  readonly streamKey: () => Promise<StreamKey>;
 }
 
 /** The channel's keys. Those that few requests need are derived when one does. */
@@ -173,15 +173,15 @@ export class Channel {
     return this.#seal(seq, binding, undefined, meta, body);
   }
 
-  /** A request whose body follows in frames (PROTOCOL §6); `undefined` likewise. */
+  /** A request that frames follow, those of its body (PROTOCOL §6) or of a socket (§7); `undefined` likewise. */
   async sealHead(
     seq: number,
-    binding: MessageBinding & { readonly cty: string },
+    binding: MessageBinding,
     meta: Bytes,
+    frames: Frames = 'body',
   ): Promise<SealedHead | undefined> {
-    const head = await this.#seal(seq, binding, 'body', meta, new Uint8Array(0));
-    if (head === undefined) return undefined;
-    return { head, frames: new FrameSealer(this.#engine, await this.#streamKey(REQUEST_FRAMES_INFO, head)) };
+    const head = await this.#seal(seq, binding, frames, meta, new Uint8Array(0));
+    return head === undefined ? undefined : { head, streamKey: await this.#streamKey(REQUEST_FRAMES_INFO, head) };
   }
 
   /** The proof that a message on another channel is a copy of the one that had this number here (PROTOCOL §4, `again`). */
@@ -194,9 +194,9 @@ export class Channel {
   /**
    * The answer to the message with this number, or `undefined` for any failure at all.
    *
-   * @param frames what follows it, as its media type says.
+   * @param frames what follows it, as its media type says, or its place on a socket.
    */
-  async open(seq: number, message: string, frames?: 'body'): Promise<OpenedAnswer | undefined> {
+  async open(seq: number, message: string, frames?: Frames): Promise<OpenedAnswer | undefined> {
     const jwe = decodeJwe(this.#engine, message);
     if (!jwe || jwe.encryptedKey.length > 0) return undefined;
     const header = parseResponseHeader(jwe.header);
@@ -206,9 +206,7 @@ export class Channel {
     if (!parts || !hasRightBody(header, parts.plaintext, frames)) return undefined;
     this.#dev = undefined;
     this.#isProven = true;
-    const openFrames = async () =>
-      new FrameOpener(this.#engine, await this.#streamKey(RESPONSE_FRAMES_INFO, message), header.length);
-    return { header, ...parts, openFrames };
+    return { header, ...parts, streamKey: () => this.#streamKey(RESPONSE_FRAMES_INFO, message) };
   }
 
   async #seal(
@@ -245,10 +243,11 @@ export class Channel {
     return `${protectedHeader}..${encodedIv}.${encodedCiphertext}.${encodedTag}`;
   }
 
-  async #streamKey(info: Bytes, head: string): Promise<ContentKey> {
+  async #streamKey(info: Bytes, head: string): Promise<StreamKey> {
     const engine = this.#engine;
     const base = await this.#keys.derive(info);
-    return engine.importContentKey(await engine.hkdf(base, await engine.sha256(utf8(head)), FRAMES_INFO));
+    const key = await engine.hkdf(base, await engine.sha256(utf8(head)), FRAMES_INFO);
+    return { engine, key: await engine.importContentKey(key) };
   }
 
   /** The server's time, from the wall clock at this very moment. */

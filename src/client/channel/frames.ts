@@ -1,4 +1,4 @@
-import type { Bytes, ContentKey, CryptoEngine } from '../../protocol/crypto.js';
+import type { Bytes } from '../../protocol/crypto.js';
 import {
   frameHeader,
   frameNonce,
@@ -7,16 +7,15 @@ import {
   StreamError,
   type FrameKind,
 } from '../../protocol/frames.js';
+import type { StreamKey } from './stream-key.js';
 
 /** Seals the frames of one stream (PROTOCOL §6). Frames are sealed one after another: await each. */
 export class FrameSealer {
-  readonly #engine: CryptoEngine;
-  readonly #key: ContentKey;
+  readonly #streamKey: StreamKey;
   #count = 0;
 
-  constructor(engine: CryptoEngine, key: ContentKey) {
-    this.#engine = engine;
-    this.#key = key;
+  constructor(streamKey: StreamKey) {
+    this.#streamKey = streamKey;
   }
 
   /**
@@ -28,7 +27,8 @@ export class FrameSealer {
   async seal(kind: FrameKind, plaintext: Bytes): Promise<Uint8Array<ArrayBuffer>> {
     if (this.#count >= MAX_FRAMES) throw new RangeError('a stream has at most 2^24 frames');
     const header = frameHeader(kind, plaintext.length);
-    const { ciphertext, tag } = await this.#engine.seal(this.#key, frameNonce(this.#count++), header, plaintext);
+    const { engine, key } = this.#streamKey;
+    const { ciphertext, tag } = await engine.seal(key, frameNonce(this.#count++), header, plaintext);
     const frame = new Uint8Array(header.length + ciphertext.length + tag.length);
     frame.set(header);
     frame.set(ciphertext, header.length);
@@ -39,13 +39,11 @@ export class FrameSealer {
 
 /** Opens the frames of one stream. Nothing of a frame is handed over before it opened. */
 export class FrameOpener {
-  readonly #engine: CryptoEngine;
-  readonly #key: ContentKey;
+  readonly #streamKey: StreamKey;
   readonly #reader: FrameReader;
 
-  constructor(engine: CryptoEngine, key: ContentKey, length: number | undefined) {
-    this.#engine = engine;
-    this.#key = key;
+  constructor(streamKey: StreamKey, length: number | undefined) {
+    this.#streamKey = streamKey;
     this.#reader = new FrameReader(length);
   }
 
@@ -60,8 +58,9 @@ export class FrameOpener {
    * @throws StreamError `stream-failed` where the sender gave up, `stream-broken` for whatever else is wrong.
    */
   async *push(chunk: Bytes): AsyncGenerator<Bytes> {
+    const { engine, key } = this.#streamKey;
     for (const { number, kind, header, ciphertext, tag } of this.#reader.push(chunk)) {
-      const plaintext = await this.#engine.open(this.#key, frameNonce(number), header, ciphertext, tag);
+      const plaintext = await engine.open(key, frameNonce(number), header, ciphertext, tag);
       if (!plaintext) throw new StreamError('stream-broken');
       this.#reader.accept(kind, plaintext.length);
       if (plaintext.length > 0) yield plaintext;
@@ -76,10 +75,4 @@ export class FrameOpener {
   end(): void {
     this.#reader.end();
   }
-}
-
-/** What begins a request in frames, and what seals these. */
-export interface SealedHead {
-  readonly head: string;
-  readonly frames: FrameSealer;
 }

@@ -1,6 +1,7 @@
 import { fromAscii } from '../../protocol/json.js';
 import { MAX_HEAD_BYTES, StreamError } from '../../protocol/frames.js';
 import type { Channel, OpenedAnswer } from '../channel/channel.js';
+import { FrameOpener } from '../channel/frames.js';
 import { E2eClientError } from '../errors.js';
 import { readPieces, type Pieces } from '../call/bytes.js';
 
@@ -70,11 +71,11 @@ async function readHead(
 async function* openFrames(
   { pieces, cancel }: Pieces,
   rest: Uint8Array,
-  { openFrames: open }: OpenedAnswer,
+  { header, streamKey }: OpenedAnswer,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<Uint8Array<ArrayBuffer>, void, undefined> {
   try {
-    const opener = await open();
+    const opener = new FrameOpener(await streamKey(), header.length);
     yield* opener.push(rest) as AsyncGenerator<Uint8Array<ArrayBuffer>>;
     for await (const piece of pieces) yield* opener.push(piece) as AsyncGenerator<Uint8Array<ArrayBuffer>>;
     opener.end();

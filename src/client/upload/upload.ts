@@ -1,7 +1,8 @@
 import { FRAME_KIND, framesLength } from '../../protocol/frames.js';
 import { utf8 } from '../../protocol/json.js';
 import { discard, join, type Pieces } from '../call/bytes.js';
-import type { SealedHead } from '../channel/frames.js';
+import { FrameSealer } from '../channel/frames.js';
+import type { SealedHead } from '../channel/stream-key.js';
 import { failure, type E2eClientError } from '../errors.js';
 import type { Settings } from '../options.js';
 import { leavesCookiesToUs } from '../runtime.js';
@@ -161,7 +162,8 @@ export class Upload {
   }
 
   async *#seal(): AsyncGenerator<Bytes, void, undefined> {
-    const { head, frames } = this.#stream;
+    const { head, streamKey } = this.#stream;
+    const frames = new FrameSealer(streamKey);
     const { length } = this.#source;
     yield utf8(`${head}\n`);
     const body = (this.#body = this.#source.read());

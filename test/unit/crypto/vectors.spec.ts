@@ -15,7 +15,9 @@ import {
 import { parseRequestHeader, parseResponseHeader } from '../../../src/protocol/message.js';
 import { parseRequestMeta, parseResponseMeta, renderMeta } from '../../../src/protocol/meta.js';
 import type { FrameKind } from '../../../src/protocol/frames.js';
+import { encodeSocketEnd, SOCKET_KIND, type SocketKind } from '../../../src/protocol/socket.js';
 import { FrameOpener, FrameSealer } from '../../../src/client/channel/frames.js';
+import { SocketOpener, SocketSealer } from '../../../src/client/channel/sockets.js';
 import {
   AGAIN_KEY_INFO,
   againInput,
@@ -47,6 +49,11 @@ interface Stream extends Message {
   readonly frames: readonly { readonly kind: FrameKind; readonly body: string; readonly bytes: string }[];
   readonly wire: string;
 }
+interface Direction {
+  readonly head: Message;
+  readonly frameKey: string;
+  readonly messages: readonly { readonly kind: SocketKind; readonly body: string; readonly bytes: string }[];
+}
 interface Channel {
   readonly kind: KeyKind;
   readonly clientKey: PrivateJwk;
@@ -67,6 +74,7 @@ interface Channel {
   readonly requests: readonly Message[];
   readonly responses: readonly Message[];
   readonly streams: readonly Stream[];
+  readonly socket: Readonly<Record<'client' | 'server', Direction>>;
   readonly stock?: { request: string; response: string; plaintext: string };
 }
 
@@ -238,7 +246,7 @@ function describeChannel(engine: CryptoEngine, channel: Channel): void {
     });
 
     it('the frames come out byte for byte when they are sealed again', async () => {
-      const sealer = new FrameSealer(engine, await engine.importContentKey(await key()));
+      const sealer = new FrameSealer({ engine, key: await engine.importContentKey(await key()) });
       const sealed: string[] = [];
       for (const { kind, body } of stream.frames) sealed.push(text(await sealer.seal(kind, utf8(body)))!);
       expect(sealed).toEqual(stream.frames.map((frame) => frame.bytes));
@@ -251,7 +259,7 @@ function describeChannel(engine: CryptoEngine, channel: Channel): void {
       const { length } = stream.header as { length?: number };
       const hasFailed = stream.frames.at(-1)!.kind === 2;
       for (let size = 1; size <= frames.length; size++) {
-        const opener = new FrameOpener(engine, await engine.importContentKey(await key()), length);
+        const opener = new FrameOpener({ engine, key: await engine.importContentKey(await key()) }, length);
         let body = '';
         const read = async () => {
           for (let at = 0; at < frames.length; at += size) {
@@ -271,6 +279,53 @@ function describeChannel(engine: CryptoEngine, channel: Channel): void {
       }
     });
   });
+
+  describe.each(['client', 'server'] as const)('on the socket, from the %s', (from) => {
+    const { head, frameKey, messages } = channel.socket[from];
+    const isClient = from === 'client';
+    const streamKey = async () => {
+      const base = bytes(isClient ? channel.requestFrames : channel.responseFrames);
+      const key = await engine.hkdf(base, await engine.sha256(utf8(head.jwe)), FRAMES_INFO);
+      expect(text(key)).toBe(frameKey);
+      return { engine, key: await engine.importContentKey(key) };
+    };
+
+    it('the head is read, with its meta object, and gives the key of the messages', async () => {
+      expect((isClient ? parseRequestHeader : parseResponseHeader)(headerText(head.jwe))).toEqual(head.header);
+      const meta = head.meta as { protocols?: string[]; protocol?: string };
+      expect(renderMeta(meta, from)).toBe(fromUtf8(bytes(head.plaintext)));
+      expect((isClient ? parseRequestMeta : parseResponseMeta)(JSON.stringify(meta))).toMatchObject(meta);
+      await streamKey();
+    });
+
+    it('the messages come out byte for byte when they are sealed again', async () => {
+      const sealer = new SocketSealer(await streamKey());
+      const sealed: string[] = [];
+      for (const { kind, body } of messages) {
+        const plaintext = bytes(body);
+        const isData = kind === SOCKET_KIND.binary || kind === SOCKET_KIND.text;
+        sealed.push(text(await (isData ? sealer.seal(kind, plaintext) : sealer.end(endOf(plaintext))))!);
+      }
+      expect(sealed).toEqual(messages.map((message) => message.bytes));
+    });
+
+    it('the messages open', async () => {
+      const opener = new SocketOpener(await streamKey());
+      const opened: unknown[] = [];
+      for (const message of messages) {
+        const { kind, ...what } = await opener.open(bytes(message.bytes));
+        opened.push([kind, text('data' in what ? what.data : encodeSocketEnd(what))]);
+      }
+      expect(opened).toEqual(messages.map(({ kind, body }) => [kind, body]));
+      expect(opener.ended).toBe(true);
+    });
+  });
+
+  /** An end as it is said, from its plaintext. */
+  function endOf(plaintext: Bytes): { code?: number; reason: string } {
+    if (plaintext.length === 0) return { reason: '' };
+    return { code: (plaintext[0]! << 8) | plaintext[1]!, reason: fromUtf8(plaintext.subarray(2)) };
+  }
 
   function contentKey(key: string): ContentKey | Promise<ContentKey> {
     return engine.importContentKey(bytes(key));

@@ -4,6 +4,7 @@ import type { Channels, Place } from '../../../../src/channel/channels.js';
 import type { OpenedMessage } from '../../../../src/channel/message.js';
 import type { Channel } from '../../../../src/client/channel/channel.js';
 import { E2eClientError } from '../../../../src/client/errors.js';
+import { FrameSealer } from '../../../../src/client/channel/frames.js';
 import { shakeHands } from '../../../../src/client/handshake/handshake.js';
 import { openAnswerStream, toReadable } from '../../../../src/client/stream/answer-stream.js';
 import { collectHead } from '../../../../src/nest/request/body-collector.js';
@@ -86,7 +87,8 @@ export class StreamEnds {
   /** The client's honest upload. */
   async upload({ pieces, length, end = FRAME_KIND.last }: Body): Promise<Stream> {
     const sealed = await this.client.sealHead(this.client.claim()!, { ...ROUTE, cty: 'text/plain', length }, NO_BYTES);
-    const { head, frames: sealer } = sealed!;
+    const { head, streamKey } = sealed!;
+    const sealer = new FrameSealer(streamKey);
     const key = this.#keys.at(-1)!;
     const frames: Buffer[] = [];
     for (const [index, piece] of pieces.entries()) {
@@ -110,7 +112,7 @@ export class StreamEnds {
     const frames = pieces.map((piece, index) =>
       sealer.seal(index === pieces.length - 1 ? end : FRAME_KIND.more, utf8(piece)),
     );
-    await (await this.client.open(seq, head, 'body'))!.openFrames();
+    await (await this.client.open(seq, head, 'body'))!.streamKey();
     return { head, frames, key: this.#keys.at(-1)! };
   }
 

@@ -1,0 +1,179 @@
+import type { Bytes } from './crypto.js';
+import { MAX_FRAMES, StreamError } from './frames.js';
+import { fromUtf8, utf8 } from './json.js';
+import { TAG_BYTES } from './jwe.js';
+
+/**
+ * A WebSocket in frames (PROTOCOL §7), without its cryptography: how messages stand on the wire, and which may follow
+ * which. Each direction is a stream of its own.
+ */
+export const SOCKET_KIND = { binary: 0, end: 1, failed: 2, text: 3 } as const;
+export type SocketKind = (typeof SOCKET_KIND)[keyof typeof SOCKET_KIND];
+
+/** The subprotocol of every sealed socket. The application's own ones travel inside the heads. */
+export const SOCKET_SUBPROTOCOL = 'e2e.1';
+/** How long the first message, and the answer to an end, may take. */
+export const SOCKET_PATIENCE_MS = 10_000;
+/** What a message has on the wire beside its plaintext: the kind and the tag. */
+export const SOCKET_OVERHEAD_BYTES = 1 + TAG_BYTES;
+/** How many bytes of plaintext go one way on a socket; and at most `MAX_FRAMES` messages, the end among them. */
+export const MAX_SOCKET_BYTES = 2 ** 40;
+/** The code of an end because the session ended. A client does not reconnect by itself after it. */
+export const SESSION_ENDED_CODE = 4401;
+export const NO_STATUS_CODE = 1005;
+/** What an application is told of a socket that did not end by an end. */
+export const ABNORMAL_CODE = 1006;
+
+const MAX_REASON_BYTES = 123;
+const NO_BYTES = new Uint8Array(0);
+
+/** Why a socket ends, as one side says it; without a code there is no reason either. */
+export interface SocketEnd {
+  readonly code?: number | undefined;
+  readonly reason: string;
+}
+
+/** A message that opened: what was sent, or the end. */
+export type SocketMessage =
+  | { readonly kind: typeof SOCKET_KIND.binary; readonly data: Bytes }
+  | { readonly kind: typeof SOCKET_KIND.text; readonly data: Bytes; readonly text: string }
+  | ({ readonly kind: typeof SOCKET_KIND.end } & SocketEnd);
+
+/** A message as it stands on the wire, not yet opened. */
+export interface SealedSocketMessage {
+  readonly number: number;
+  readonly kind: SocketKind;
+  /** The kind, which is the additional authenticated data. */
+  readonly header: Bytes;
+  readonly ciphertext: Bytes;
+  readonly tag: Bytes;
+}
+
+/** The first byte of a message. */
+export function socketHeader(kind: SocketKind): Bytes {
+  return Uint8Array.of(kind);
+}
+
+/** Whether a code may stand in an end: what a browser lets an application say, and what servers say to each other. */
+export function isSocketEndCode(code: number): boolean {
+  if (!Number.isInteger(code)) return false;
+  const isRegistered = code >= 1000 && code <= 1014 && code !== 1002 && (code < 1004 || code > 1006);
+  return isRegistered || (code >= 3000 && code <= 4999);
+}
+
+/**
+ * The plaintext of an end.
+ *
+ * @throws RangeError for a code that none may have, a reason without a code, and a reason that is too long.
+ */
+export function encodeSocketEnd({ code, reason }: SocketEnd): Bytes {
+  if (code === undefined && reason === '') return NO_BYTES;
+  if (code === undefined || !isSocketEndCode(code)) {
+    throw new RangeError('a sealed socket ends with 1000, 1001, 1003, 1007 to 1014, or 3000 to 4999');
+  }
+  const text = utf8(reason);
+  if (text.length > MAX_REASON_BYTES) throw new RangeError(`a reason has at most ${MAX_REASON_BYTES} bytes of UTF-8`);
+  const bytes = new Uint8Array(2 + text.length);
+  bytes.set([code >> 8, code & 0xff]);
+  bytes.set(text, 2);
+  return bytes;
+}
+
+/** Counts what one side sends, so that it ends in time: the last number is kept for the end. */
+export class SocketMeter {
+  #messages = 0;
+  #bytes = 0;
+
+  get messages(): number {
+    return this.#messages;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Whether a message of this length may still go, and the end after it. */
+  hasRoomFor(length: number): boolean {
+    return this.#messages < MAX_FRAMES - 1 && this.#bytes + length <= MAX_SOCKET_BYTES;
+  }
+
+  note(length: number): void {
+    this.#messages++;
+    this.#bytes += length;
+  }
+}
+
+/**
+ * Reads the messages of one direction. It keeps the rules that need no key: kinds, lengths, numbers, nothing after the
+ * end. Whoever opens them hands the plaintext of each to `accept`.
+ */
+export class SocketReader {
+  readonly #limit: number;
+  readonly #meter = new SocketMeter();
+  #ended = false;
+
+  /** @param limit bytes of plaintext that a message may have. */
+  constructor(limit = Infinity) {
+    this.#limit = limit;
+  }
+
+  get progress(): { readonly frames: number; readonly bytes: number; readonly ended: boolean } {
+    return { frames: this.#meter.messages, bytes: this.#meter.bytes, ended: this.#ended };
+  }
+
+  /** @throws StreamError `stream-broken`. */
+  read(message: Bytes): SealedSocketMessage {
+    const length = message.length - SOCKET_OVERHEAD_BYTES;
+    const kind = message[0] as SocketKind;
+    const number = this.#meter.messages;
+    const isData = kind === SOCKET_KIND.binary || kind === SOCKET_KIND.text;
+    const fits = isData ? this.#meter.hasRoomFor(length) : number < MAX_FRAMES;
+    if (this.#ended || length < 0 || length > this.#limit || kind > SOCKET_KIND.text || !fits) {
+      throw new StreamError('stream-broken');
+    }
+    return {
+      number,
+      kind,
+      header: message.subarray(0, 1),
+      ciphertext: message.subarray(1, -TAG_BYTES),
+      tag: message.subarray(-TAG_BYTES),
+    };
+  }
+
+  /**
+   * What a message that opened says.
+   *
+   * @throws StreamError `stream-failed` where the sender gave up, `stream-broken` for what none may say.
+   */
+  accept(kind: SocketKind, plaintext: Bytes): SocketMessage {
+    this.#meter.note(plaintext.length);
+    switch (kind) {
+      case SOCKET_KIND.binary:
+        return { kind, data: plaintext };
+      case SOCKET_KIND.text:
+        return { kind, data: plaintext, text: textOf(plaintext) };
+      case SOCKET_KIND.end:
+        this.#ended = true;
+        return { kind, ...decodeEnd(plaintext) };
+      case SOCKET_KIND.failed:
+        throw new StreamError(plaintext.length === 0 ? 'stream-failed' : 'stream-broken');
+    }
+  }
+}
+
+function decodeEnd(plaintext: Bytes): SocketEnd {
+  if (plaintext.length === 0) return { reason: '' };
+  const [high = 0, low = 0] = plaintext;
+  const code = (high << 8) | low;
+  const isTooLong = plaintext.length > 2 + MAX_REASON_BYTES;
+  if (plaintext.length < 2 || isTooLong || !isSocketEndCode(code)) throw new StreamError('stream-broken');
+  return { code, reason: textOf(plaintext.subarray(2)) };
+}
+
+function textOf(bytes: Bytes): string {
+  try {
+    return fromUtf8(bytes);
+  } catch {
+    throw new StreamError('stream-broken');
+  }
+}
