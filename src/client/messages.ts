@@ -67,6 +67,10 @@ export const MESSAGES = {
     unsealable(
       `its body is over maxBufferedUpload, ${limit} bytes, and this platform can neither stream a request (browsers need HTTP/2 for that) nor keep it in a file meanwhile. Serve HTTP/2, raise that option, or send less`,
     ),
+  storage: () =>
+    unsealable(
+      "this platform cannot stream a request (browsers need HTTP/2 for that), and the browser's storage has no room to keep the body in a file meanwhile. Serve HTTP/2, free some of the origin's storage, or send less",
+    ),
   eventId: () =>
     'An event source reconnects with the id of its last event, which must not travel in the clear: keep "last-event-id" in the option sealHeaders.',
   eventBody: () =>

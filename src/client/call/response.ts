@@ -74,7 +74,10 @@ async function readStream(
   request: OutgoingRequest,
   { maxResponseSize: limit, sealedResponseHeaders }: Settings,
 ): Promise<Answer> {
-  const { openAnswerStream, toReadable } = await need('streams', () => import('../stream/answer-stream.js'));
+  const { nameFailure, openAnswerStream, toReadable } = await need(
+    'streams',
+    () => import('../stream/answer-stream.js'),
+  );
   const stream = await openAnswerStream(wire, channel, seq, request.signal, (loaded, total) =>
     request.onProgress?.({ direction: 'download', loaded, total }),
   );
@@ -86,11 +89,14 @@ async function readStream(
     return { sealed: true, error: await failure('stream-broken', 'early') };
   }
   const isReadable = typeof (globalThis as { ReadableStream?: unknown }).ReadableStream === 'function';
-  const body = isReadable ? toReadable(stream) : await collect(stream.body, limit);
+  const streamed = isReadable ? toReadable(stream) : undefined;
+  const body = streamed?.readable ?? (await collect(stream.body, limit));
   if (!body) return { error: await failure('answer-too-large', 'large', { limit }) };
   const { length } = opened.header;
   const answered = answer(wire, opened, body, sealedResponseHeaders);
-  if (length !== undefined) answered.response?.headers.set('content-length', String(length));
+  const { response } = answered;
+  if (length !== undefined) response?.headers.set('content-length', String(length));
+  if (response && streamed) nameFailure(response, streamed.failure);
   return answered;
 }
 

@@ -97,17 +97,45 @@ function streamError(error: unknown): E2eClientError {
   return Object.assign(new E2eClientError(code, message), { cause: error });
 }
 
-/** The body as a web stream that takes from the network what is read, and no more. */
-export function toReadable({ body, cancel }: AnswerStream): ReadableStream<Uint8Array<ArrayBuffer>> {
-  return new ReadableStream<Uint8Array<ArrayBuffer>>(
+/** The body as a web stream that takes from the network what is read, and no more; and what it has failed with, if it has. */
+export function toReadable({ body, cancel }: AnswerStream): {
+  readable: ReadableStream<Uint8Array<ArrayBuffer>>;
+  failure: () => unknown;
+} {
+  let failure: unknown;
+  const readable = new ReadableStream<Uint8Array<ArrayBuffer>>(
     {
       async pull(controller) {
-        const { done, value } = await body.next();
-        if (done) controller.close();
-        else controller.enqueue(value);
+        try {
+          const { done, value } = await body.next();
+          if (done) controller.close();
+          else controller.enqueue(value);
+        } catch (error) {
+          failure = error;
+          throw error;
+        }
       },
       cancel,
     },
     { highWaterMark: 0 },
   );
+  return { readable, failure: () => failure };
+}
+
+/** What reads a body whole. */
+const READERS = ['arrayBuffer', 'blob', 'bytes', 'formData', 'json', 'text'] as const;
+
+/** Has a response's readers reject with what its body failed with: Chromium's own say "Failed to fetch" of any stream. */
+export function nameFailure(response: Response, failure: () => unknown): Response {
+  const read = (name: (typeof READERS)[number]) => async () => {
+    try {
+      return await (Response.prototype[name].call(response) as Promise<unknown>);
+    } catch (error) {
+      throw failure() ?? error;
+    }
+  };
+  const clone = () => nameFailure(Response.prototype.clone.call(response), failure);
+  Object.defineProperty(response, 'clone', { value: clone, configurable: true });
+  for (const name of READERS) if (name in response) Object.defineProperty(response, name, { value: read(name) });
+  return response;
 }

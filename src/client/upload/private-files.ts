@@ -1,3 +1,5 @@
+import { join } from '../call/bytes.js';
+
 /** A file that nobody but this origin sees: what is written to it is read from disk as it is sent. */
 export interface PrivateFile {
   readonly write: (bytes: Uint8Array<ArrayBuffer>) => Promise<void>;
@@ -7,37 +9,69 @@ export interface PrivateFile {
 }
 
 const FOLDER = 'e2e-uploads';
-/** What is older was left behind by a page that was closed in the middle, in milliseconds. */
-const LEFT_BEHIND = 24 * 3_600_000;
+/** The name of a file, without what the browser adds while it is written (Chromium: `.crswap`). */
+const NAME = /^[^.]*/;
+/** So much is written at a time: each write goes through another process, so many short ones take several times as long. */
+const WRITE_BYTES = 2 ** 20;
 
 /** In the origin's private file system; `undefined` where there is none: Node, private windows, sandboxed frames. */
 export async function createPrivateFile(): Promise<PrivateFile | undefined> {
+  const name = globalThis.crypto.randomUUID();
+  let release: () => void = () => undefined;
   try {
     const root = await globalThis.navigator.storage.getDirectory();
     const folder = await root.getDirectoryHandle(FOLDER, { create: true });
-    await clear(folder);
-    const name = globalThis.crypto.randomUUID();
+    await removeOrphans(folder);
+    release = await hold(name);
     const file = await folder.getFileHandle(name, { create: true });
     const writer = await file.createWritable();
+    const waiting: Uint8Array[] = [];
+    let length = 0;
+    const flush = async () => {
+      length = 0;
+      await writer.write(join(waiting.splice(0)));
+    };
     return {
-      write: (bytes) => writer.write(bytes),
+      write: async (bytes) => {
+        waiting.push(bytes);
+        length += bytes.length;
+        if (length >= WRITE_BYTES) await flush();
+      },
       close: async () => {
+        await flush();
         await writer.close();
         return file.getFile();
       },
       remove: async () => {
         await writer.abort().catch(() => undefined);
         await folder.removeEntry(name).catch(() => undefined);
+        release();
       },
     };
   } catch {
+    release();
     return undefined;
   }
 }
 
-async function clear(folder: FileSystemDirectoryHandle): Promise<void> {
-  for await (const [name, entry] of folder.entries()) {
-    const { lastModified } = await (entry as FileSystemFileHandle).getFile();
-    if (lastModified < Date.now() - LEFT_BEHIND) await folder.removeEntry(name);
+/** Removes what pages left behind that were closed in the middle: the files whose lock nobody holds any more. */
+async function removeOrphans(folder: FileSystemDirectoryHandle): Promise<void> {
+  for await (const entry of folder.keys()) {
+    await globalThis.navigator.locks.request(lockOf(entry), { ifAvailable: true }, async (lock) => {
+      // Another tab may be removing it as well.
+      if (lock) await folder.removeEntry(entry).catch(() => undefined);
+    });
   }
+}
+
+/** Holds the lock of that file as long as the page lives; gives what releases it. */
+function hold(name: string): Promise<() => void> {
+  return new Promise((resolve, reject) => {
+    const held = () => new Promise<void>((release) => resolve(release));
+    globalThis.navigator.locks.request(lockOf(name), held).catch(reject);
+  });
+}
+
+function lockOf(entry: string): string {
+  return `${FOLDER}/${NAME.exec(entry)![0]}`;
 }

@@ -7,7 +7,7 @@ import { failure, type E2eClientError } from '../errors.js';
 import type { Settings } from '../options.js';
 import { leavesCookiesToUs } from '../runtime.js';
 import { sealFrames } from './frames.js';
-import { createPrivateFile } from './private-files.js';
+import { createPrivateFile, type PrivateFile } from './private-files.js';
 import { bodyFailed, type BodySource } from './source.js';
 
 type Bytes = Uint8Array<ArrayBuffer>;
@@ -124,10 +124,19 @@ export class Upload {
     const file = await createPrivateFile();
     if (!file) return undefined;
     try {
-      for await (const piece of this.#pieces()) await file.write(piece);
-      return await send(await file.close());
+      return await send(await this.#write(file));
     } finally {
       await file.remove();
+    }
+  }
+
+  async #write(file: PrivateFile): Promise<Blob> {
+    try {
+      for await (const piece of this.#pieces()) await file.write(piece);
+      return await file.close();
+    } catch (cause) {
+      if ((cause as Error).name !== 'QuotaExceededError') throw cause;
+      throw Object.assign(await failure('request-unsupported', 'storage'), { cause });
     }
   }
 

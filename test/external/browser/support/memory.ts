@@ -27,7 +27,8 @@ function residentMemory(): number {
     try {
       const status = readFileSync(`/proc/${name}/status`, 'utf8');
       parents.set(Number(name), Number(/^PPid:\s+(\d+)/m.exec(status)?.[1]));
-      sizes.set(Number(name), Number(/^RssAnon:\s+(\d+)/m.exec(status)?.[1] ?? 0) * 1024);
+      const of = (line: string) => Number(new RegExp(`^${line}:\\s+(\\d+)`, 'm').exec(status)?.[1] ?? 0) * 1024;
+      sizes.set(Number(name), of('RssAnon') + of('RssShmem'));
     } catch {
       // It has ended meanwhile.
     }

@@ -144,7 +144,7 @@ export class StreamEnds {
     const stream = await openAnswerStream(new Response(wire), this.client, seq, undefined);
     if (!stream) return ['', 'answer-rejected'];
     let text = '';
-    const reader = toReadable(stream).getReader();
+    const reader = toReadable(stream).readable.getReader();
     try {
       for (let read = await reader.read(); !read.done; read = await reader.read()) {
         text += Buffer.from(read.value).toString();
