@@ -40,7 +40,9 @@ export const MESSAGES = {
     (problem
       ? problem === 'key-rejected'
         ? KEY_REJECTED
-        : '.'
+        : problem === 'busy'
+          ? `. ${BUSY}`
+          : '.'
       : `: ${redirect === undefined ? statusHint(status) : redirectHint(redirect, url)}`),
 
   // engine-unsupported
@@ -188,9 +190,15 @@ function plainHint({
     }
     return problem === 'handshake-required' ? `${NEW_SESSION} ${notResent(isRepeatable)}` : notResent(isRepeatable);
   }
+  if (problem === 'busy') return BUSY;
   if (problem !== 'message-rejected') return '';
   return 'It did not arrive as it was sealed: does a proxy change its method, path, query or body? With e2e: { request: false }: is the route @Encrypted({ request: false })?';
 }
+
+/** A server without a session for the request is busy, too: it lets nothing through. */
+const BUSY =
+  'The server has no key pair, session store or replay window at hand. Try again later. If it stays so, its log says why: ' +
+  'the Path of the session cookie ("e2e.sid", where the module makes the session) may leave this URL out.';
 
 const NEW_SESSION =
   'The server has ended the channel. A login or logout may have made a new session: call client.handshake({ renew: true }) after it, or ' +

@@ -62,7 +62,9 @@ export class Entrance {
 export function withoutSession(log: RateLimitedLogger): E2eProblem {
   log.say(
     'error',
-    'A request has no session: its store does not answer, or the Path of the session cookie leaves this route out, or with `session: false` the application has no session middleware before this route.',
+    'A request has no session, and was refused as busy. Likely causes: the store of the sessions does not answer; the Path ' +
+      'of the session cookie ("e2e.sid", unless the option "session" names another) leaves out this route or the ' +
+      'handshake; with `session: false` the application has no session middleware before this route.',
   );
   return new E2eProblem('busy');
 }

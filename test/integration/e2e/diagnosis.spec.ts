@@ -47,15 +47,16 @@ onEachPlatform('Whoever looks for the cause', (platform) => {
     }
   });
 
-  it('reads that the cookie’s path leaves the route out', async () => {
-    const app = await TestApp.start(platform, { controllers, e2e: { session: { cookie: { path: '/e2e' } } } });
+  it.each(['/e2e', '/find'])('reads that the path of the session cookie leaves something out: %s', async (path) => {
+    const app = await TestApp.start(platform, { controllers, e2e: { session: { cookie: { path } } } });
     try {
       const error = await app
         .client()
         .fetch('/find')
-        .catch((reason: unknown) => reason);
+        .catch((reason: unknown) => reason as Error);
       expect(error).toMatchObject({ problem: 'busy' });
-      expect(app.log.text).toMatch(/has no session.*Path/);
+      expect((error as Error).message).toMatch(/Path of the session cookie \("e2e\.sid"/);
+      expect(app.log.text).toMatch(/has no session.*Path of the session cookie \("e2e\.sid"/);
     } finally {
       await app.close();
     }

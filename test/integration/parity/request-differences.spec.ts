@@ -106,6 +106,30 @@ const DIFFERENCES: Readonly<Record<string, Difference>> = {
     await expectStatuses(usual, '/see', compressed, platform === 'express' ? 400 : 201, 201);
     expect(seenIn(await usual.sealed('/see', compressed))).toMatchObject({ body: { a: 1 } });
   },
+  'Header fields about the form of the answer': async ({ usual }) => {
+    const headers = {
+      'accept-encoding': 'gzip',
+      'if-none-match': '"a"',
+      'if-modified-since': new Date(0).toUTCString(),
+      'if-match': '*',
+    };
+    const { plain, sealed } = await usual.both('/see/headers', { headers: { ...headers, accept: 'text/html' } });
+    expect(seenIn(plain)).toMatchObject({ ...headers, accept: 'text/html' });
+    expect(seenIn(sealed)).toMatchObject({ accept: 'text/html', 'e2e-request': expect.stringContaining('..') });
+    for (const name of Object.keys(headers)) expect(seenIn(sealed)).not.toHaveProperty(name);
+    const range = { headers: { range: 'bytes=0-1' } };
+    expect(seenIn(await usual.plain('/see/headers', range))).toMatchObject(range.headers);
+    expect(seenIn(await usual.sealed('/see/headers', range))).not.toHaveProperty('range');
+  },
+  'A body without a media type': async ({ usual }, platform) => {
+    for (const body of [new Blob(['a']), Uint8Array.of(97)]) {
+      const { plain, sealed } = await usual.both('/see', { method: 'POST', body });
+      if (platform === 'express') {
+        expect(seenIn(plain)).not.toMatchObject({ headers: { 'content-type': expect.anything() } });
+        expect(seenIn(sealed)).toMatchObject({ headers: { 'content-type': 'application/octet-stream' } });
+      } else expect([statusOf(plain), statusOf(sealed)]).toEqual([415, 415]);
+    }
+  },
   'The URL': async ({ usual }, platform) => {
     const { plain, sealed } = await usual.both('/nowhere?a=1');
     expect(seenIn(plain)).toMatchObject({ message: 'Cannot GET /nowhere?a=1' });

@@ -307,6 +307,14 @@ class OwnController {
       .writeHead(200, { 'Set-Cookie': ['a=1', 'b=2'], 'Content-Type': 'text/plain' })
       .end('two');
   }
+  @Get('content-range')
+  contentRange(@Res() reply: Reply): void {
+    own(reply).writeHead(206, { 'Content-Range': 'bytes 0-4/9', 'Content-Type': 'text/plain' }).end('Hello');
+  }
+  @Get('untyped')
+  untyped(@Res() reply: Reply): void {
+    own(reply).end('Hello');
+  }
   @Get('destroyed')
   destroyed(@Res() reply: Reply): void {
     own(reply).destroy();
@@ -392,6 +400,16 @@ const DIFFERENCES: readonly Difference[] = [
     on: 'express',
     sealed: { status: 200, body: 'Hello' },
   },
+  {
+    what: 'a `Content-Range` that the application sets',
+    request: 'GET /own/content-range',
+    sealed: {
+      status: 206,
+      body: 'Hello',
+      headers: expect.not.objectContaining({ 'content-range': 'bytes 0-4/9' }) as never,
+    },
+  },
+  { what: 'without a media type', request: 'GET /own/untyped', sealed: { mediaType: 'application/octet-stream' } },
   {
     what: '`Set-Cookie` several times in a list given to `writeHead`',
     request: 'GET /own/cookies',

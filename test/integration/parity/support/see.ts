@@ -1,4 +1,17 @@
-import { Body, Controller, Get, Options, Param, Post, Put, Query, RawBody, Req, Version } from '@nestjs/common';
+import {
+  Body,
+  Controller,
+  Get,
+  Headers,
+  Options,
+  Param,
+  Post,
+  Put,
+  Query,
+  RawBody,
+  Req,
+  Version,
+} from '@nestjs/common';
 import { IsString } from 'class-validator';
 import type { IncomingMessage } from 'node:http';
 
@@ -50,6 +63,10 @@ export class SeeController {
   @Get()
   see(@Req() request: AnyRequest): object {
     return seen(request);
+  }
+  @Get('headers')
+  headers(@Headers() headers: object): object {
+    return headers;
   }
   @Put()
   put(@Req() request: AnyRequest): object {
