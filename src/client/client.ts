@@ -108,14 +108,14 @@ export function createE2eClient(options: E2eClientOptions = {}): E2eClient {
       wire.check();
       let request = await readRequest(input, init, settings);
       for (let redirects = 0; ; redirects++) {
-        const { response, error, location } = await exchange(request).catch((thrown: unknown) => {
+        const { response, error, location, type } = await exchange(request).catch((thrown: unknown) => {
           letGo(request);
           throw thrown;
         });
         if (error) throw error;
         if (location === undefined || request.redirect === 'manual') {
           request.url.hash = '';
-          return present(response, request.url.href, redirects > 0);
+          return present(response, { url: request.url.href, redirected: redirects > 0, type: type ?? response.type });
         }
         const { follow } = await need('redirects', () => import('./call/redirects.js'));
         request = follow(request, response.status, location, redirects);

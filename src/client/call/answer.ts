@@ -10,6 +10,8 @@ export type Answer = (
   readonly sealed?: boolean;
   /** The protocol's problem that it is, sealed or plain. */
   readonly problem?: ProblemName | undefined;
+  /** How it came, where that is not what `response` says. */
+  readonly type?: ResponseType;
   /** Where a sealed answer redirects to. */
   readonly location?: string | undefined;
 };

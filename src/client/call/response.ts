@@ -12,6 +12,7 @@ import type { Settings } from '../options.js';
 import { failure, need } from '../errors.js';
 import { collect, readBytes } from './bytes.js';
 import { answerFacts, readPlainAnswer, readProblem, type Standing } from './plain.js';
+import { hasStreams, nameFailure, toReadable, type Readable } from './readable.js';
 import type { OutgoingRequest } from './request.js';
 
 const REDIRECTS = [301, 302, 303, 307, 308];
@@ -63,7 +64,8 @@ export async function readAnswer(
   }
   const { length } = opened.plaintext;
   if (length > 0) request.onProgress?.({ direction: 'download', loaded: length, total: length });
-  return answer(wire, opened, opened.plaintext as Uint8Array<ArrayBuffer>, sealedResponseHeaders);
+  const body = untilAborted(opened.plaintext as Uint8Array<ArrayBuffer>, request.signal);
+  return answer(wire, opened, body, length, sealedResponseHeaders);
 }
 
 /** An answer in frames: handed over with its head, and read as its caller reads it. */
@@ -74,10 +76,7 @@ async function readStream(
   request: OutgoingRequest,
   { maxResponseSize: limit, sealedResponseHeaders }: Settings,
 ): Promise<Answer> {
-  const { nameFailure, openAnswerStream, toReadable } = await need(
-    'streams',
-    () => import('../stream/answer-stream.js'),
-  );
+  const { openAnswerStream } = await need('streams', () => import('../stream/answer-stream.js'));
   const stream = await openAnswerStream(wire, channel, seq, request.signal, (loaded, total) =>
     request.onProgress?.({ direction: 'download', loaded, total }),
   );
@@ -88,32 +87,47 @@ async function readStream(
     stream.cancel();
     return { sealed: true, error: await failure('stream-broken', 'early') };
   }
-  const isReadable = typeof (globalThis as { ReadableStream?: unknown }).ReadableStream === 'function';
-  const streamed = isReadable ? toReadable(stream) : undefined;
-  const body = streamed?.readable ?? (await collect(stream.body, limit));
+  const body = hasStreams()
+    ? toReadable(async () => (await stream.body.next()).value ?? undefined, stream.cancel)
+    : await collect(stream.body, limit);
   if (!body) return { error: await failure('answer-too-large', 'large', { limit }) };
-  const { length } = opened.header;
-  const answered = answer(wire, opened, body, sealedResponseHeaders);
-  const { response } = answered;
-  if (length !== undefined) response?.headers.set('content-length', String(length));
-  if (response && streamed) nameFailure(response, streamed.failure);
-  return answered;
+  return answer(wire, opened, body, opened.header.length, sealedResponseHeaders);
+}
+
+/** A body that is there, and that cannot be read once its call was aborted, as one of `fetch`. */
+function untilAborted(
+  bytes: Uint8Array<ArrayBuffer>,
+  signal: AbortSignal | undefined,
+): Uint8Array<ArrayBuffer> | Readable {
+  if (!signal || bytes.length === 0 || !hasStreams()) return bytes;
+  let rest: Uint8Array<ArrayBuffer> | undefined = bytes;
+  return toReadable(() => {
+    signal.throwIfAborted();
+    const piece = rest;
+    rest = undefined;
+    return Promise.resolve(piece);
+  });
 }
 
 function answer(
   wire: Response,
   opened: OpenedAnswer,
-  body: Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array<ArrayBuffer>>,
+  body: Uint8Array<ArrayBuffer> | Readable,
+  length: number | undefined,
   sealedResponseHeaders: readonly string[],
 ): Answer {
   const { status } = opened.header;
   const headers = readHeaders(wire, opened, sealedResponseHeaders);
+  const isBodiless = BODILESS.includes(status);
+  if (length !== undefined && !isBodiless) headers.set('content-length', String(length));
+  const response = new Response(isBodiless ? null : 'stream' in body ? body.stream : body, {
+    status,
+    statusText: wire.status === status ? wire.statusText : '',
+    headers,
+  });
   return {
-    response: new Response(BODILESS.includes(status) ? null : body, {
-      status,
-      statusText: wire.status === status ? wire.statusText : '',
-      headers,
-    }),
+    response: 'stream' in body ? nameFailure(response, body.failure) : response,
+    type: wire.type,
     sealed: true,
     location: REDIRECTS.includes(status) ? (headers.get(LOCATION) ?? undefined) : undefined,
   };

@@ -18,7 +18,7 @@ export interface Outcome {
 export const CUT = 'the connection ended before the answer did';
 
 /** What carries or caches an answer, or describes the body on the wire: it may differ between plain and sealed. */
-const TRANSPORT = [
+export const TRANSPORT = [
   'accept-ranges',
   'cache-control',
   'connection',
@@ -38,7 +38,13 @@ const TRANSPORT = [
 ];
 
 /** The cookie of the session that the module brings: the plain application has none. */
-const SESSION_COOKIE = /^(connect\.sid|sessionId)=/;
+export const SESSION_COOKIE = /^(connect\.sid|sessionId)=/;
+
+/** For paths, and for whole Requests to `base`. */
+export interface Fetch {
+  (input: string | Request, init?: E2eRequestInit): Promise<Response>;
+  readonly base: string;
+}
 
 export interface PairSetup extends Omit<Setup, 'e2e'> {
   /** Options of the sealed application, beside `encryptByDefault`. */
@@ -66,6 +72,20 @@ export class Pair {
       await plainApp.close();
       throw error;
     }
+  }
+
+  /** `fetch` for the plain application, and the client's for the sealed one, each with its base URL. */
+  get fetches(): Readonly<Record<'plain' | 'sealed', Fetch>> {
+    const { plainApp, sealedApp, client } = this;
+    return {
+      plain: Object.assign(
+        (input: string | Request, init?: RequestInit) => {
+          return fetch(typeof input === 'string' ? plainApp.url + input : input, init);
+        },
+        { base: plainApp.url },
+      ),
+      sealed: Object.assign(client.fetch, { base: sealedApp.url }),
+    };
   }
 
   /** What the application answers without the package. */

@@ -6,7 +6,8 @@ import type { Channel } from '../../../../src/client/channel/channel.js';
 import { E2eClientError } from '../../../../src/client/errors.js';
 import { FrameSealer } from '../../../../src/client/channel/frames.js';
 import { shakeHands } from '../../../../src/client/handshake/handshake.js';
-import { openAnswerStream, toReadable } from '../../../../src/client/stream/answer-stream.js';
+import { toReadable } from '../../../../src/client/call/readable.js';
+import { openAnswerStream } from '../../../../src/client/stream/answer-stream.js';
 import { collectHead } from '../../../../src/nest/request/body-collector.js';
 import { openFramedBody } from '../../../../src/nest/request/framed-body.js';
 import type { Bytes, ContentKey, CryptoEngine } from '../../../../src/protocol/crypto.js';
@@ -144,7 +145,8 @@ export class StreamEnds {
     const stream = await openAnswerStream(new Response(wire), this.client, seq, undefined);
     if (!stream) return ['', 'answer-rejected'];
     let text = '';
-    const reader = toReadable(stream).readable.getReader();
+    const { body, cancel } = stream;
+    const reader = toReadable(async () => (await body.next()).value ?? undefined, cancel).stream.getReader();
     try {
       for (let read = await reader.read(); !read.done; read = await reader.read()) {
         text += Buffer.from(read.value).toString();
