@@ -12,6 +12,8 @@ export interface Sample {
   /** All it has printed, both streams; empty where it is not ours. */
   output(): string;
   stop(): Promise<void>;
+  /** As when the machine loses power. */
+  kill(): Promise<void>;
 }
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));
@@ -29,8 +31,9 @@ const freePort = (): Promise<number> =>
 /** Starts the sample with these environment variables alone and waits until it has printed its URL. */
 export async function startSample(env: Record<string, string> = {}, wanted?: number): Promise<Sample> {
   if (target) {
+    const notOurs = () => Promise.resolve();
     const base = target.replace(/\/+$/, '');
-    return { base, port: Number(new URL(base).port), output: () => '', stop: () => Promise.resolve() };
+    return { base, port: Number(new URL(base).port), output: () => '', stop: notOurs, kill: notOurs };
   }
   if (!existsSync(entry)) throw new Error('the sample is not built: npm run test:conformance builds it');
   const port = wanted ?? (await freePort());
@@ -63,6 +66,10 @@ export async function startSample(env: Record<string, string> = {}, wanted?: num
       child.kill('SIGTERM');
       await gone;
       clearTimeout(late);
+    },
+    async kill() {
+      child.kill('SIGKILL');
+      await gone;
     },
   };
 }
