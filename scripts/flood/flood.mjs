@@ -8,6 +8,7 @@ import { generateKeyPairSync } from 'node:crypto';
 import { cpus } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
+import { ml_kem768 } from '@noble/post-quantum/ml-kem.js';
 import { createE2eClient } from '../../dist/esm/client/index.js';
 
 const [seconds = 10, connections = 64] = process.argv.slice(2).map(Number);
@@ -23,13 +24,19 @@ try {
     `${cpus().length} cores, ${connections} connections, ${seconds} s each; milliseconds of a sealed request of 1 KiB\n`,
   );
   console.log('                   requests    p50    p99    max   the flood got');
-  const { publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
-  const handshake = {
-    path: '/e2e/handshake',
-    body: JSON.stringify({ publicKey: publicKey.export({ format: 'jwk' }) }),
-  };
+  const handshakeOf = (publicKey) => ({ path: '/e2e/handshake', body: JSON.stringify({ publicKey }) });
+  const jwkOf = ({ publicKey }) => publicKey.export({ format: 'jwk' });
+  const rsa = jwkOf(generateKeyPairSync('rsa', { modulusLength: 2048 }));
+  const x25519 = jwkOf(generateKeyPairSync('x25519'));
+  const pub = Buffer.concat([ml_kem768.keygen().publicKey, Buffer.from(x25519.x, 'base64url')]).toString('base64url');
   /** @type {[string, object?][]} */
-  const floods = [['quiet'], ['plain requests', { path: '/health' }], ['RSA handshakes', handshake]];
+  const floods = [
+    ['quiet'],
+    ['plain requests', { path: '/health' }],
+    ['RSA handshakes', handshakeOf(rsa)],
+    ['X25519 handshakes', handshakeOf(x25519)],
+    ['hybrid handshakes', handshakeOf({ kty: 'AKP', alg: 'MLKEM768-X25519', pub })],
+  ];
   for (const [name, request] of floods) {
     const flood =
       request &&

@@ -1,6 +1,6 @@
 import type { NodeEngine } from '../crypto/node.js';
 import type { Bytes, ContentKey, PrivateKey } from '../protocol/crypto.js';
-import { keyKind, type KeyKind, type PublicJwk, type SigningJwk } from '../protocol/keys.js';
+import type { KeyKind, PublicJwk, SigningJwk } from '../protocol/keys.js';
 import type { RequestHeader } from '../protocol/message.js';
 import { pad } from '../protocol/padding.js';
 import {
@@ -9,7 +9,7 @@ import {
   REQUEST_KEY_INFO,
   RESPONSE_FRAMES_INFO,
   RESPONSE_KEY_INFO,
-  rsaKeyMaterial,
+  joinSecrets,
   SECRET_BYTES,
 } from '../protocol/schedule.js';
 import { isAgainTag } from './again.js';
@@ -25,13 +25,15 @@ import { SocketOpener, SocketSealer } from './sockets.js';
 export interface ChannelState {
   /** Thumbprint of the server's key, and the channel's name. */
   readonly kid: string;
+  readonly kind: KeyKind;
   /** Seconds since 1970. */
   readonly issuedAt: number;
   readonly expiresAt: number;
+  /** The client's key; of a hybrid one the X25519 half, since the other has no more use. */
   readonly clientKey: PublicJwk;
   /** The transcript hash, 32 bytes. */
   readonly th: Bytes;
-  /** RSA channels: the server's half of the secret, 32 bytes. */
+  /** RSA and hybrid channels: what `secret` carried, 32 bytes. */
   readonly ss: Bytes | undefined;
   readonly privateKey: PrivateKey;
   /** The device key that the session is bound to. */
@@ -73,7 +75,7 @@ export class Channel {
 
   constructor(engine: NodeEngine, state: ChannelState, maxAnswers = MAX_ANSWERS) {
     this.kid = state.kid;
-    this.kind = keyKind(state.clientKey);
+    this.kind = state.kind;
     this.issuedAt = state.issuedAt;
     this.expiresAt = state.expiresAt;
     this.#engine = engine;
@@ -105,7 +107,7 @@ export class Channel {
   /** `a_req` (PROTOCOL §3): of an RSA channel from `ss` alone, so that it is there before any message is. */
   againKey(): Bytes | undefined {
     const { ss, th } = this.#state;
-    const ikm = ss ?? this.#keyMaterial(undefined);
+    const ikm = this.kind === 'RSA' ? ss : this.#keyMaterial(undefined);
     return ikm && this.#engine.hkdf(ikm, th, AGAIN_KEY_INFO);
   }
 
@@ -183,11 +185,14 @@ export class Channel {
 
   #keyMaterial(ek: string | undefined): Bytes | undefined {
     const { ss, clientKey, privateKey } = this.#state;
-    // An `ek` on an ECDH channel, or none on an RSA one, is a message for another kind of channel.
-    if ((ek === undefined) !== (ss === undefined)) return undefined;
-    if (ek === undefined || !ss) return this.#engine.agree(privateKey, this.#engine.importPublicKey(clientKey));
-    const encrypted = this.#engine.decodeBase64url(ek);
-    return encrypted && rsaKeyMaterial(ss, this.#decryptKey(encrypted));
+    // An `ek` on an ECDH or hybrid channel, or none on an RSA one, is a message for another kind of channel.
+    if ((ek !== undefined) !== (this.kind === 'RSA')) return undefined;
+    const encrypted = ek === undefined ? undefined : this.#engine.decodeBase64url(ek);
+    const other =
+      this.kind === 'RSA'
+        ? encrypted && this.#decryptKey(encrypted)
+        : this.#engine.agree(privateKey, this.#engine.importPublicKey(clientKey));
+    return other && ss ? joinSecrets(ss, other) : other;
   }
 
   /** The 32 bytes under the server's RSA key, or random ones, so that a wrong key shows only when the tag does not match. */

@@ -2,7 +2,7 @@ import type { NodeEngine } from '../crypto/node.js';
 import { base64urlByteLength } from '../protocol/base64url.js';
 import { MAX_HEADER_BYTES, splitJwe } from '../protocol/jwe.js';
 import { fromUtf8 } from '../protocol/json.js';
-import { keyKind, type KeyKind, type PublicJwk } from '../protocol/keys.js';
+import { keyKind, serverKeyKind, type KeyKind, type PublicJwk } from '../protocol/keys.js';
 import {
   MAX_AGE_SECONDS,
   MAX_AHEAD_SECONDS,
@@ -20,6 +20,7 @@ import type { OpenedMessage } from './message.js';
 import { Clock } from './clock.js';
 import { shakeHands, type HandshakeAnswer } from './handshake.js';
 import type { IdentityKeys } from './identity.js';
+import type { Encapsulator } from './encapsulator.js';
 import type { KeyPool } from './key-pool.js';
 import type { ReplayGuard } from './replay.js';
 
@@ -68,6 +69,7 @@ export class Channels {
     private readonly engine: NodeEngine,
     private readonly store: ChannelStore,
     private readonly pool: KeyPool,
+    private readonly encapsulator: Encapsulator,
     private readonly identity: IdentityKeys,
     private readonly replay: ReplayGuard,
     private readonly options: ChannelsOptions,
@@ -92,7 +94,8 @@ export class Channels {
         detail: `this server takes keys of kind ${this.options.keyKinds.join(', ')}`,
       });
     }
-    const keyPair = kind === 'RSA' ? await this.pool.take(gone) : this.engine.generateKeyPair(kind);
+    const encapsulation = clientKey.kty === 'AKP' ? await this.encapsulator.encapsulate(clientKey) : undefined;
+    const keyPair = kind === 'RSA' ? await this.pool.take(gone) : this.engine.generateKeyPair(serverKeyKind(kind));
     const { session, record, mayRace } = await enter().catch((error: unknown) => {
       if (kind === 'RSA') this.pool.giveBack(keyPair);
       throw error;
@@ -103,6 +106,7 @@ export class Channels {
     const { channel, answer } = shakeHands(this.engine, this.identity, {
       clientKey,
       keyPair,
+      encapsulation,
       session: record.session,
       device: record.device,
       issuedAt,

@@ -2,7 +2,9 @@ import type { NodeEngine } from '../crypto/node.js';
 import type { KeyPair } from '../protocol/crypto.js';
 import { IV_BYTES, joinJwe } from '../protocol/jwe.js';
 import { utf8 } from '../protocol/json.js';
+import { splitHybridKey } from '../protocol/hybrid-key.js';
 import { keyKind, type PublicJwk, type SigningJwk } from '../protocol/keys.js';
+import type { Encapsulation } from '../protocol/ml-kem.js';
 import { E2eProblem } from '../protocol/problem.js';
 import { SECRET_BYTES, transcriptInput, type Transcript } from '../protocol/schedule.js';
 import { Channel } from './channel.js';
@@ -23,8 +25,10 @@ export interface HandshakeAnswer {
 
 export interface HandshakeTerms {
   readonly clientKey: PublicJwk;
-  /** The server's pair, of the same kind, made for this channel alone. */
+  /** The server's pair, of the kind that answers the client's, made for this channel alone. */
   readonly keyPair: KeyPair;
+  /** Hybrid channels: what was encapsulated to the client's key. */
+  readonly encapsulation?: Encapsulation | undefined;
   /** The public name of the session. */
   readonly session: string;
   /** The device key that the session is bound to. */
@@ -37,22 +41,27 @@ export interface HandshakeTerms {
 /**
  * The server's side of a handshake, without the session: a channel, and the answer that tells the client of it.
  *
- * @throws E2eProblem `key-rejected` where the client's ECDH key leads to an all-zero secret (RFC 7748 §6.1).
+ * @throws E2eProblem `key-rejected` where the client's key leads to an all-zero secret (RFC 7748 §6.1).
  */
 export function shakeHands(
   engine: NodeEngine,
   identity: IdentityKeys,
   terms: HandshakeTerms,
 ): { channel: Channel; answer: HandshakeAnswer } {
-  const { clientKey, keyPair, session, issuedAt, expiresAt } = terms;
+  const { clientKey, keyPair, encapsulation, session, issuedAt, expiresAt } = terms;
   const device = terms.device && thumbprint(engine, terms.device);
   const kid = thumbprint(engine, keyPair.publicKey);
-  const isRsa = keyKind(clientKey) === 'RSA';
-  if (!isRsa && !engine.agree(keyPair.privateKey, engine.importPublicKey(clientKey))) {
+  const kind = keyKind(clientKey);
+  // Of a hybrid key the ML-KEM half is of no more use: what it encapsulates is `ss`.
+  const channelKey = clientKey.kty === 'AKP' ? splitHybridKey(clientKey).x25519 : clientKey;
+  if (kind !== 'RSA' && !engine.agree(keyPair.privateKey, engine.importPublicKey(channelKey))) {
     throw new E2eProblem('key-rejected', { detail: 'the shared secret would be all zeros' });
   }
-  const ss = isRsa ? engine.randomBytes(SECRET_BYTES) : undefined;
-  const secret = ss && sealSecret(engine, clientKey, ss);
+  const ss = kind === 'RSA' ? engine.randomBytes(SECRET_BYTES) : encapsulation?.secret;
+  const secret =
+    kind === 'RSA'
+      ? sealSecret(engine, clientKey, ss!)
+      : encapsulation && engine.encodeBase64url(encapsulation.ciphertext);
   const transcript: Transcript = {
     jkt: thumbprint(engine, clientKey),
     kid,
@@ -68,9 +77,10 @@ export function shakeHands(
   return {
     channel: new Channel(engine, {
       kid,
+      kind,
       issuedAt,
       expiresAt,
-      clientKey,
+      clientKey: channelKey,
       th,
       ss,
       privateKey: keyPair.privateKey,

@@ -30,7 +30,8 @@ What to send
 
 How to reach the server
   --path PATH          the module's path, with the global prefix if there is one (default e2e)
-  --key-kind KIND      RSA (default), P-256 or X25519
+  --kind KIND          RSA (default), P-256, X25519 or MLKEM768-X25519; or several
+                       by preference, separated by commas
   --identity-key THUMBPRINT
                        the server's identity key that is trusted; may be given several times
   --cookie-jar FILE    keeps the session's cookies in FILE (as curl does), from run to run. Channel keys are made anew for

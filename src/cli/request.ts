@@ -16,7 +16,7 @@ export interface CallRequest {
   /** Whether the answer is printed as it comes. */
   readonly unbuffered: boolean;
   readonly path: string;
-  readonly keyKind: KeyKind;
+  readonly keyKind: readonly KeyKind[];
   readonly identityKeys: readonly string[];
   readonly cookieJar: string | undefined;
   readonly follow: boolean;
@@ -36,7 +36,7 @@ const OPTIONS = {
   'plain-request': { type: 'boolean', default: false },
   'plain-answer': { type: 'boolean', default: false },
   path: { type: 'string', default: 'e2e' },
-  'key-kind': { type: 'string', default: 'RSA' },
+  kind: { type: 'string', default: 'RSA' },
   'identity-key': { type: 'string', multiple: true, default: [] as string[] },
   'cookie-jar': { type: 'string' },
   location: { type: 'boolean', short: 'L', default: false },
@@ -50,8 +50,7 @@ export async function readCall(method: string, args: string[], terminal: Termina
   const { values, positionals } = parseArgs({ args: withValues(args), options: OPTIONS, allowPositionals: true });
   const [address, ...items] = positionals;
   if (address === undefined) throw new UsageError(`${method.toLowerCase()} takes a URL`);
-  const keyKind = KEY_KINDS.find((kind) => kind.toLowerCase() === values['key-kind'].toLowerCase());
-  if (!keyKind) throw new UsageError(`--key-kind takes ${KEY_KINDS.join(', ')}`);
+  const keyKind = readKinds(values.kind);
   const timeout = Number(values.timeout);
   if (!(timeout > 0 && timeout <= 86_400)) throw new UsageError('--timeout takes a number of seconds');
 
@@ -185,4 +184,13 @@ async function readData(data: string | undefined, terminal: Terminal): Promise<s
   } catch (error) {
     throw new UsageError(`-d ${data}: ${(error as Error).message}`);
   }
+}
+
+/** The kinds of key, by preference. */
+function readKinds(text: string): KeyKind[] {
+  return text.split(',').map((name) => {
+    const found = KEY_KINDS.find((kind) => kind.toLowerCase() === name.trim().toLowerCase());
+    if (!found) throw new UsageError(`--kind takes one or more of ${KEY_KINDS.join(', ')}, separated by commas`);
+    return found;
+  });
 }

@@ -1,4 +1,5 @@
 // The client whole, for service workers (no import() there), servers, React Native, and whoever bundles.
+import * as hybrid from '../crypto/hybrid.js';
 import * as padding from '../protocol/padding.js';
 import * as cookies from './call/cookies.js';
 import * as calls from './call/exchange.js';
@@ -18,6 +19,6 @@ export * from './types.js';
 
 /** @throws E2eClientError `invalid-option`. */
 export function createE2eClient(options: E2eClientOptions = {}): E2eClient {
-  provide({ calls, cookies, device, events, identity, messages, opener, padding, redirects, streams, uploads });
+  provide({ calls, cookies, device, events, hybrid, identity, messages, opener, padding, redirects, streams, uploads });
   return create(options);
 }

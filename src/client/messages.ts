@@ -19,7 +19,7 @@ interface PlainRequest {
 export const MESSAGES = {
   // handshake-rejected
   ended: () => 'The channels that the server gives end before they can be used.',
-  kind: () => refusedAnswer("the server's key is of another kind"),
+  kind: () => refusedAnswer("the server's key is not of the kind that answers the client's"),
   rule: () => refusedAnswer("the server's key breaks a rule of PROTOCOL §1"),
   kid: () => refusedAnswer('"kid" is not the thumbprint of the key'),
   seen: () => refusedAnswer("the server's key was used before"),
@@ -29,7 +29,7 @@ export const MESSAGES = {
   proof: () => refusedAnswer('"proof" names no key'),
   unbound: () =>
     refusedAnswer('the session is not bound to this device key (has the server deviceBinding: "required"?)'),
-  secret: () => refusedAnswer('"secret" belongs to RSA channels, and only there'),
+  secret: () => refusedAnswer('"secret" belongs to RSA and MLKEM768-X25519 channels, and only there'),
   unreadable: () => refusedAnswer('"secret" does not open'),
   zeros: () => refusedAnswer('the shared secret would be all zeros'),
   json: ({ method, url }: { method: string; url: string }) => `${method} ${url} was not answered with a JSON object.`,

@@ -20,8 +20,12 @@ export interface E2eClientOptions {
   readonly baseUrl?: string | URL;
   /** The server's `path` option, resolved against `baseUrl`; `'e2e'` unless said. */
   readonly path?: string;
-  /** The kind of key pair and so of channel; `'RSA'` unless said. */
-  readonly keyKind?: KeyKind;
+  /**
+   * The kind of key pair and so of channel; `'RSA'` unless said. Or a list by preference: where the server refuses a kind, or
+   * this runtime does not have it, the next one is tried. Whoever can change the traffic can forge a refusal: list only what
+   * may be used. `'MLKEM768-X25519'` alone is what a quantum computer does not read later.
+   */
+  readonly keyKind?: KeyKind | readonly KeyKind[];
   /** Bits of the client's RSA keys: 2048 (unless said), 3072 or 4096. */
   readonly rsaModulusLength?: number;
   /**
@@ -80,8 +84,10 @@ type Unset = 'baseUrl' | 'identityKeys' | 'resend' | 'credentials' | 'fetch';
 type Complete = Required<Omit<E2eClientOptions, Unset>> & { readonly [Name in Unset]: E2eClientOptions[Name] };
 
 /** The options with their defaults, checked. */
-export interface Settings extends Omit<Complete, 'baseUrl' | 'path' | 'credentials'> {
+export interface Settings extends Omit<Complete, 'baseUrl' | 'path' | 'credentials' | 'keyKind'> {
   readonly base: URL;
+  /** By preference. */
+  readonly keyKinds: readonly KeyKind[];
   /** Where the handshake (`handshake`) and the identity keys (`identity`) are. */
   readonly at: (name: string) => string;
   readonly credentials: RequestCredentials;
@@ -122,7 +128,10 @@ export function resolveOptions(options: E2eClientOptions): Settings {
     else if (PROTECTIVE.has(name)) throw invalid(name, `is ${value as null}: give it a value, or leave the option out`);
   }
   const { baseUrl, path, keyKind, rsaModulusLength, identityKeys, deviceKey, credentials } = given;
-  if (!KEY_KINDS.includes(keyKind)) throw invalid('keyKind', `is one of ${KEY_KINDS.join(', ')}`);
+  const keyKinds = [keyKind].flat();
+  if (!keyKinds[0] || !keyKinds.every((kind) => KEY_KINDS.includes(kind))) {
+    throw invalid('keyKind', `is one of ${KEY_KINDS.join(', ')}, or a list of them`);
+  }
   if (![2048, 3072, 4096].includes(rsaModulusLength)) throw invalid('rsaModulusLength', 'is 2048, 3072 or 4096 (bits)');
   for (const name of ['maxResponseSize', 'maxBufferedUpload'] as const) {
     if (!(given[name] > 0)) throw invalid(name, 'is a positive number of bytes');
@@ -152,6 +161,7 @@ export function resolveOptions(options: E2eClientOptions): Settings {
     sealHeaders: lower(given.sealHeaders),
     sealedResponseHeaders: lower(given.sealedResponseHeaders),
     base,
+    keyKinds,
     identityKeys: identityKeys && [...identityKeys],
     at: (name) => new URL(`${path.replace(/^\/+|\/+$/g, '')}/${name}`, base).href,
     credentials: credentials ?? (base.origin === ownOrigin ? 'same-origin' : 'include'),

@@ -8,8 +8,10 @@ export type PartName =
   | 'device'
   | 'events'
   | 'forge'
+  | 'hybrid'
   | 'identity'
   | 'messages'
+  | 'noble'
   | 'opener'
   | 'padding'
   | 'redirects'
@@ -19,7 +21,7 @@ export type PartName =
 const provided = new Map<string, unknown>();
 
 /** Has the client use these modules instead of loading them. */
-export function provide(parts: Readonly<Record<Exclude<PartName, 'forge'>, unknown>>): void {
+export function provide(parts: Readonly<Record<Exclude<PartName, 'forge' | 'noble'>, unknown>>): void {
   for (const [name, module] of Object.entries(parts)) provided.set(name, module);
 }
 

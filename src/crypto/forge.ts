@@ -12,7 +12,7 @@ import {
   type Sealed,
 } from '../protocol/crypto.js';
 import { IV_BYTES, TAG_BYTES } from '../protocol/jwe.js';
-import { keyKind, type KeyKind, type PublicJwk, type SigningJwk } from '../protocol/jwk.js';
+import { keyKind, type KeyKind, type PrivateJwk, type PublicJwk, type SigningJwk } from '../protocol/jwk.js';
 import { equal } from './bytes.js';
 import { Opaque } from './opaque.js';
 
@@ -90,7 +90,7 @@ export class ForgeEngine implements CryptoEngine {
     return new ForgePublicKey(forge.pki.rsa.setPublicKey(integer(n), integer(e)));
   }
 
-  importPrivateKey(jwk: PublicJwk & { d: string }): PrivateKey {
+  importPrivateKey(jwk: PrivateJwk): PrivateKey {
     const { n, e, d, p, q, dp, dq, qi } = rsaMembers(jwk);
     const parts = [n, e, d, p, q, dp, dq, qi].map(integer) as Parameters<typeof forge.pki.rsa.setPrivateKey>;
     return new ForgePrivateKey(forge.pki.rsa.setPrivateKey(...parts));

@@ -1,5 +1,5 @@
 import { constants, createPrivateKey, generateKeyPairSync, type JsonWebKey, type KeyObject } from 'node:crypto';
-import type { KeyKind, PublicJwk, SignatureAlgorithm, SigningJwk } from '../protocol/keys.js';
+import type { ClassicKeyKind, PublicJwk, SignatureAlgorithm, SigningJwk } from '../protocol/keys.js';
 
 type JwkPair = Readonly<Record<'publicKey' | 'privateKey', JsonWebKey>>;
 
@@ -13,7 +13,7 @@ function makePair(type: string, options?: object): JwkPair {
   return make(type, { ...options, publicKeyEncoding: { format: 'jwk' }, privateKeyEncoding: { format: 'jwk' } });
 }
 
-function makeChannelPair(kind: KeyKind, modulusLength: number): JwkPair {
+function makeChannelPair(kind: ClassicKeyKind, modulusLength: number): JwkPair {
   switch (kind) {
     case 'RSA':
       return makePair('rsa', { modulusLength, publicExponent: 65537 });
@@ -25,12 +25,15 @@ function makeChannelPair(kind: KeyKind, modulusLength: number): JwkPair {
 }
 
 /** Between node:crypto's keys and the protocol's: which kind a KeyObject is, and its JWK. */
-export function generateKeys(kind: KeyKind, modulusLength: number): { publicKey: PublicJwk; privateKey: KeyObject } {
+export function generateKeys(
+  kind: ClassicKeyKind,
+  modulusLength: number,
+): { publicKey: PublicJwk; privateKey: KeyObject } {
   const { publicKey, privateKey } = makeChannelPair(kind, modulusLength);
   return { publicKey: publicJwk(kind, publicKey), privateKey: createPrivateKey({ key: privateKey, format: 'jwk' }) };
 }
 
-export function kindOf(key: KeyObject): KeyKind {
+export function kindOf(key: KeyObject): ClassicKeyKind {
   if (key.asymmetricKeyType === 'rsa') return 'RSA';
   if (key.asymmetricKeyType === 'x25519') return 'X25519';
   if (isP256(key)) return 'P-256';
@@ -45,7 +48,7 @@ export function channelJwk(publicKey: KeyObject): PublicJwk {
   return publicJwk(kindOf(publicKey), publicKey.export({ format: 'jwk' }));
 }
 
-function publicJwk(kind: KeyKind, { n = '', e = '', x = '', y = '' }: JsonWebKey): PublicJwk {
+function publicJwk(kind: ClassicKeyKind, { n = '', e = '', x = '', y = '' }: JsonWebKey): PublicJwk {
   switch (kind) {
     case 'RSA':
       return { kty: 'RSA', n, e };
@@ -57,12 +60,12 @@ function publicJwk(kind: KeyKind, { n = '', e = '', x = '', y = '' }: JsonWebKey
 }
 
 /** What a private key's JWK consists of (RFC 7518 §6, RFC 8037 §2), in the order in which its bytes are kept. */
-const PARTS: Readonly<Record<KeyKind, readonly (keyof JsonWebKey)[]>> = {
+const PARTS: Readonly<Record<ClassicKeyKind, readonly (keyof JsonWebKey)[]>> = {
   RSA: ['n', 'e', 'd', 'p', 'q', 'dp', 'dq', 'qi'],
   'P-256': ['x', 'y', 'd'],
   X25519: ['x', 'd'],
 };
-const TYPES: Readonly<Record<KeyKind, JsonWebKey>> = {
+const TYPES: Readonly<Record<ClassicKeyKind, JsonWebKey>> = {
   RSA: { kty: 'RSA' },
   'P-256': { kty: 'EC', crv: 'P-256' },
   X25519: { kty: 'OKP', crv: 'X25519' },
@@ -83,7 +86,7 @@ export function packPrivateKey(key: KeyObject): Uint8Array {
 }
 
 /** The reverse; a TypeError where these are not the parts of such a key. */
-export function unpackPrivateKey(kind: KeyKind, bytes: Uint8Array): KeyObject {
+export function unpackPrivateKey(kind: ClassicKeyKind, bytes: Uint8Array): KeyObject {
   const key = { ...TYPES[kind] };
   let end = 0;
   for (const name of PARTS[kind]) {

@@ -31,12 +31,15 @@ import type {
 import { IV_BYTES, TAG_BYTES } from '../protocol/jwe.js';
 import {
   signatureAlgorithm,
+  type ClassicKeyKind,
   type KeyKind,
+  type PrivateJwk,
   type PublicJwk,
   type SignatureAlgorithm,
   type SigningJwk,
 } from '../protocol/keys.js';
 import { isZero } from './bytes.js';
+import { classic, classicKind } from './classic.js';
 import {
   channelJwk,
   digestOf,
@@ -59,22 +62,16 @@ const GCM = { authTagLength: TAG_BYTES };
 const CONTENT_KEY_BYTES = 32;
 const SIGNATURE_BYTES = 64;
 
-class NodePrivateKey extends Opaque<KeyObject> implements PrivateKey {
+class NodeChannelKey extends Opaque<KeyObject> implements PrivateKey, PublicKey {
   constructor(
-    readonly kind: KeyKind,
+    readonly kind: ClassicKeyKind,
     key: KeyObject,
   ) {
     super(key);
   }
 }
-class NodePublicKey extends Opaque<KeyObject> implements PublicKey {
-  constructor(
-    readonly kind: KeyKind,
-    key: KeyObject,
-  ) {
-    super(key);
-  }
-}
+class NodePrivateKey extends NodeChannelKey {}
+class NodePublicKey extends NodeChannelKey {}
 class NodeSigningKey extends Opaque<KeyObject> implements SigningKey {
   constructor(
     readonly alg: SignatureAlgorithm,
@@ -89,11 +86,12 @@ class NodeContentKey extends Opaque<KeyObject> implements ContentKey {
 
 /**
  * The engine of the server: node:crypto, synchronous throughout, so that opening a message costs no turn of the event
- * loop. Beyond the interface it keeps private keys at rest and signs with identity keys.
+ * loop. Beyond the interface it keeps private keys at rest and signs with identity keys. On hybrid channels the server's key
+ * is an X25519 key; what it encapsulates stands in channel/encapsulator.ts.
  */
 export class NodeEngine implements CryptoEngine {
   readonly name = 'node';
-  readonly kinds = ['RSA', 'P-256', 'X25519'] as const;
+  readonly kinds: readonly KeyKind[] = ['RSA', 'P-256', 'X25519'];
   readonly signatures = ['Ed25519', 'ES256'] as const;
   readonly #ivs = new IvSupply();
 
@@ -134,8 +132,9 @@ export class NodeEngine implements CryptoEngine {
 
   /** RSA takes a fifth of a second of the event loop: a server takes its pairs from the pool instead. */
   generateKeyPair(kind: KeyKind, modulusLength = 2048): KeyPair {
-    const { publicKey, privateKey } = generateKeys(kind, modulusLength);
-    return { publicKey, privateKey: new NodePrivateKey(kind, privateKey) };
+    const own = classic(kind);
+    const { publicKey, privateKey } = generateKeys(own, modulusLength);
+    return { publicKey, privateKey: new NodePrivateKey(own, privateKey) };
   }
 
   /** A key pair that node:crypto made elsewhere, off the event loop. A TypeError for a kind that is none of ours. */
@@ -145,11 +144,13 @@ export class NodeEngine implements CryptoEngine {
   }
 
   importPublicKey(jwk: PublicJwk): PublicKey {
+    classicKind(jwk);
     const key = createPublicKey({ key: { ...jwk }, format: 'jwk' });
     return new NodePublicKey(kindOf(key), key);
   }
 
-  importPrivateKey(jwk: PublicJwk & { d: string }): PrivateKey {
+  importPrivateKey(jwk: PrivateJwk): PrivateKey {
+    classicKind(jwk);
     const key = createPrivateKey({ key: { ...jwk }, format: 'jwk' });
     return new NodePrivateKey(kindOf(key), key);
   }
@@ -160,7 +161,7 @@ export class NodeEngine implements CryptoEngine {
   }
 
   /** The reverse; a TypeError where the key is not of that kind. */
-  unpackPrivateKey(kind: KeyKind, bytes: Bytes): PrivateKey {
+  unpackPrivateKey(kind: ClassicKeyKind, bytes: Bytes): PrivateKey {
     return new NodePrivateKey(kind, unpackPrivateKey(kind, bytes));
   }
 

@@ -11,15 +11,17 @@ import {
 } from '../protocol/crypto.js';
 import { IV_BYTES, TAG_BYTES } from '../protocol/jwe.js';
 import {
-  keyKind,
   publicMembers,
   signatureAlgorithm,
+  type ClassicKeyKind,
   type KeyKind,
+  type PrivateJwk,
   type PublicJwk,
   type SignatureAlgorithm,
   type SigningJwk,
 } from '../protocol/jwk.js';
 import { isZero } from './bytes.js';
+import { classic, classicKind } from './classic.js';
 import { Opaque } from './opaque.js';
 import { verifySignature } from './web-signer.js';
 
@@ -46,11 +48,12 @@ class WebContentKey extends Opaque<CryptoKey> implements ContentKey {
  * WebCrypto: browsers, workers, Deno, Bun, Node. Private and content keys cannot be read out, by script neither.
  *
  * `kinds` and `signatures` say what WebCrypto knows. X25519 and Ed25519 came to runtimes late, and no runtime tells
- * without being tried: where one is missing, the first use of it throws `UnsupportedByEngine`.
+ * without being tried: where one is missing, the first use of it throws `UnsupportedByEngine`. The hybrid kind stands in
+ * hybrid.ts.
  */
 export class WebEngine implements CryptoEngine {
   readonly name = 'web';
-  readonly kinds = ['RSA', 'P-256', 'X25519'] as const;
+  readonly kinds: readonly KeyKind[] = ['RSA', 'P-256', 'X25519'];
   readonly signatures = ['Ed25519', 'ES256'] as const;
 
   readonly encodeBase64url = encodeBase64url;
@@ -82,8 +85,9 @@ export class WebEngine implements CryptoEngine {
   }
 
   async generateKeyPair(kind: KeyKind, modulusLength = 2048): Promise<KeyPair> {
+    const own = classic(kind);
     const algorithm =
-      kind === 'RSA' ? { ...RSA, modulusLength, publicExponent: new Uint8Array([1, 0, 1]) } : AGREEMENT[kind];
+      own === 'RSA' ? { ...RSA, modulusLength, publicExponent: new Uint8Array([1, 0, 1]) } : AGREEMENT[own];
     const usages = [...usagesOf(kind, 'private'), ...usagesOf(kind, 'public')];
     // Not extractable: of a pair, that is said of the private half alone.
     const pair = (await supported(kind, subtle().generateKey(algorithm, false, usages))) as CryptoKeyPair;
@@ -92,12 +96,12 @@ export class WebEngine implements CryptoEngine {
   }
 
   async importPublicKey(jwk: PublicJwk): Promise<PublicKey> {
-    const kind = keyKind(jwk);
+    const kind = classicKind(jwk);
     return new WebPublicKey(kind, await importChannelKey(kind, jwk, 'public'));
   }
 
-  async importPrivateKey(jwk: PublicJwk & { d: string }): Promise<PrivateKey> {
-    const kind = keyKind(jwk);
+  async importPrivateKey(jwk: PrivateJwk): Promise<PrivateKey> {
+    const kind = classicKind(jwk);
     return new WebPrivateKey(kind, await importChannelKey(kind, jwk, 'private'));
   }
 
@@ -119,13 +123,12 @@ export class WebEngine implements CryptoEngine {
   async agree(privateKey: PrivateKey, publicKey: PublicKey): Promise<Bytes | undefined> {
     const own = WebPrivateKey.reveal(privateKey);
     const other = WebPublicKey.reveal(publicKey);
-    if (privateKey.kind !== publicKey.kind || privateKey.kind === 'RSA') {
-      throw new TypeError('two ECDH keys of one kind');
-    }
-    const algorithm = { name: AGREEMENT[privateKey.kind].name, public: other };
+    const kind = classic(privateKey.kind);
+    if (kind !== publicKey.kind || kind === 'RSA') throw new TypeError('two ECDH keys of one kind');
+    const algorithm = { name: AGREEMENT[kind].name, public: other };
     try {
       const secret = new Uint8Array(await subtle().deriveBits(algorithm, own, 256));
-      return privateKey.kind === 'X25519' && isZero(secret) ? undefined : secret;
+      return kind === 'X25519' && isZero(secret) ? undefined : secret;
     } catch {
       return undefined; // newer runtimes refuse an all-zero X25519 secret themselves (RFC 7748 §6.1), older ones do not
     }
@@ -175,7 +178,7 @@ function gcm(iv: Bytes, aad: Bytes): AesGcmParams {
   return { name: 'AES-GCM', iv: own(iv), additionalData: own(aad), tagLength: TAG_BYTES * 8 };
 }
 
-function importChannelKey(kind: KeyKind, jwk: PublicJwk, half: 'public' | 'private'): Promise<CryptoKey> {
+function importChannelKey(kind: ClassicKeyKind, jwk: PublicJwk, half: 'public' | 'private'): Promise<CryptoKey> {
   const algorithm = kind === 'RSA' ? RSA : AGREEMENT[kind];
   return supported(kind, subtle().importKey('jwk', { ...jwk }, algorithm, half === 'public', usagesOf(kind, half)));
 }

@@ -1,4 +1,4 @@
-import type { KeyKind, PublicJwk, RsaPublicJwk, SignatureAlgorithm, SigningJwk } from './jwk.js';
+import type { KeyKind, PrivateJwk, PublicJwk, RsaPublicJwk, SignatureAlgorithm, SigningJwk } from './jwk.js';
 
 /** A value now, or later: node:crypto answers at once, WebCrypto does not. */
 export type Awaitable<T> = T | Promise<T>;
@@ -66,14 +66,26 @@ export interface CryptoEngine {
   /** A fresh key pair; `modulusLength` (bits, 2048 unless said) counts for RSA only. */
   generateKeyPair(kind: KeyKind, modulusLength?: number): Awaitable<KeyPair>;
   importPublicKey(jwk: PublicJwk): Awaitable<PublicKey>;
-  /** A private key from its JWK (the public members and `d`; for RSA also `p`, `q`, `dp`, `dq`, `qi`). */
-  importPrivateKey(jwk: PublicJwk & { d: string }): Awaitable<PrivateKey>;
+  /**
+   * A private key from its JWK (the public members and `d`; for RSA also `p`, `q`, `dp`, `dq`, `qi`). A hybrid key has
+   * `priv` instead: the ML-KEM-768 decapsulation key (2,400 bytes) ‖ the X25519 private key.
+   */
+  importPrivateKey(jwk: PrivateJwk): Awaitable<PrivateKey>;
 
   /** RSA-OAEP with SHA-256 and MGF1 with SHA-256, empty label (RFC 7518 §4.3). */
   rsaEncrypt(key: PublicKey, plaintext: Bytes): Awaitable<Bytes>;
   rsaDecrypt(key: PrivateKey, ciphertext: Bytes): Awaitable<Bytes | undefined>;
-  /** ECDH (P-256: the x coordinate; X25519: RFC 7748 §6.1), 32 bytes; X25519: `undefined` for an all-zero secret. */
+  /**
+   * ECDH (P-256: the x coordinate; X25519: RFC 7748 §6.1), 32 bytes; X25519: `undefined` for an all-zero secret. Of a hybrid
+   * private key the X25519 half agrees, with an X25519 key.
+   */
   agree(privateKey: PrivateKey, publicKey: PublicKey): Awaitable<Bytes | undefined>;
+
+  /**
+   * ML-KEM-768 decapsulation (FIPS 203 §7.3) with a hybrid private key: 32 bytes, or `undefined` for a ciphertext of another
+   * length. Only engines that have this kind of key need it.
+   */
+  decapsulate?(privateKey: PrivateKey, ciphertext: Bytes): Awaitable<Bytes | undefined>;
 
   /** An AES-256-GCM key from 32 bytes. */
   importContentKey(bytes: Bytes): Awaitable<ContentKey>;

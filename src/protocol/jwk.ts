@@ -2,7 +2,7 @@ import { base64urlByteLength, decodeBase64url } from './base64url.js';
 import { utf8, type JsonObject } from './json.js';
 import type { KeyKind } from './key-kind.js';
 
-export type { KeyKind } from './key-kind.js';
+export type { ClassicKeyKind, KeyKind } from './key-kind.js';
 
 export interface RsaPublicJwk {
   readonly kty: 'RSA';
@@ -20,22 +20,32 @@ export interface X25519PublicJwk {
   readonly crv: 'X25519';
   readonly x: string;
 }
+/** ML-KEM-768 and X25519, one after the other in `pub`. */
+export interface AkpPublicJwk {
+  readonly kty: 'AKP';
+  readonly alg: 'MLKEM768-X25519';
+  readonly pub: string;
+}
 export interface Ed25519PublicJwk {
   readonly kty: 'OKP';
   readonly crv: 'Ed25519';
   readonly x: string;
 }
 /** A public key that makes a channel, with exactly the members that RFC 7638 hashes. */
-export type PublicJwk = RsaPublicJwk | EcPublicJwk | X25519PublicJwk;
+export type PublicJwk = RsaPublicJwk | EcPublicJwk | X25519PublicJwk | AkpPublicJwk;
+/** A channel's private key as a JWK: the public members and `d`, or of an AKP key `priv`. */
+export type PrivateJwk = PublicJwk & { readonly d?: string; readonly priv?: string };
 /** A public key that verifies signatures: an identity key or a device key. */
 export type SigningJwk = EcPublicJwk | Ed25519PublicJwk;
 export type SignatureAlgorithm = 'Ed25519' | 'ES256';
 
 export const RSA_MODULUS_BITS = { min: 2048, max: 4096 } as const;
 
-/** Every member that a thumbprint hashes, of whatever kind of key, in the order in which it does (RFC 7638 §3.3). */
-const THUMBPRINT_MEMBERS = ['crv', 'e', 'kty', 'n', 'x', 'y'];
-const PRIVATE_MEMBERS = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k'];
+/** The members that make a key, of whatever kind, in the order in which its thumbprint hashes them (RFC 7638 §3.3). */
+const KEY_MEMBERS = ['crv', 'e', 'kty', 'n', 'pub', 'x', 'y'];
+/** Of an AKP key `alg` is hashed too; of every other it says nothing (PROTOCOL §1). */
+const AKP_MEMBERS = ['alg', 'kty', 'pub'];
+const PRIVATE_MEMBERS = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k', 'priv'];
 
 /**
  * Which rule of PROTOCOL §1 a key breaks, in short: the server has a sentence for each (keys.ts), while the client, whose
@@ -54,6 +64,10 @@ export type KeyFlaw =
   | 'roca'
   | 'top bit'
   | 'off the curve'
+  | 'alg'
+  | 'pub'
+  | 'modulus'
+  | 'pub top bit'
   | 'ec crv'
   | 'signing kind'
   | 'n'
@@ -61,7 +75,8 @@ export type KeyFlaw =
   | 'y';
 
 export function keyKind(jwk: PublicJwk): KeyKind {
-  return jwk.kty === 'RSA' ? 'RSA' : jwk.crv;
+  if (jwk.kty === 'RSA') return 'RSA';
+  return jwk.kty === 'AKP' ? jwk.alg : jwk.crv;
 }
 
 export function signatureAlgorithm(jwk: SigningJwk): SignatureAlgorithm {
@@ -70,19 +85,23 @@ export function signatureAlgorithm(jwk: SigningJwk): SignatureAlgorithm {
 
 /** The bytes whose SHA-256 is the key's thumbprint (RFC 7638 §3): its required members, in order, without spaces. */
 export function thumbprintInput(jwk: PublicJwk | SigningJwk): Uint8Array<ArrayBuffer> {
-  return utf8(JSON.stringify(jwk, THUMBPRINT_MEMBERS));
+  return utf8(JSON.stringify(jwk, membersOf(jwk)));
 }
 
 /** A key that was checked, with the members of its thumbprint alone: `alg`, `use` and the like are not the protocol's. */
 export function publicMembers(jwk: object): unknown {
-  return JSON.parse(JSON.stringify(jwk, THUMBPRINT_MEMBERS));
+  return JSON.parse(JSON.stringify(jwk, membersOf(jwk)));
+}
+
+function membersOf({ kty }: { readonly kty?: unknown }): string[] {
+  return kty === 'AKP' ? AKP_MEMBERS : KEY_MEMBERS;
 }
 
 /** A key that carries a private member, or a member of another kind, is not what its sender thinks it is. */
 export function memberFlaw(jwk: JsonObject, expected: readonly string[]): KeyFlaw | undefined {
   if (PRIVATE_MEMBERS.some((member) => Object.hasOwn(jwk, member))) return 'private';
   const isForeign = (member: string) => member !== 'kty' && !expected.includes(member) && Object.hasOwn(jwk, member);
-  return THUMBPRINT_MEMBERS.some(isForeign) ? 'members' : undefined;
+  return KEY_MEMBERS.some(isForeign) ? 'members' : undefined;
 }
 
 /** A member of that many bytes, or `undefined`. The length is looked at first, so that a huge key costs nothing. */

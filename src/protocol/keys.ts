@@ -3,17 +3,18 @@ import { channelKeyFlaw, signingKeyFlaw } from './curve-keys.js';
 import { isJsonObject, type JsonObject } from './json.js';
 import { publicMembers, type KeyFlaw, type PublicJwk, type SigningJwk } from './jwk.js';
 import { E2eProblem } from './problem.js';
+import { hybridKeyFlaw } from './hybrid-key.js';
 import { rsaKeyFlaw } from './rsa-key.js';
 import { readSpki } from './spki.js';
 
 // What server and client both need of keys stands in jwk.ts; this file is the server's.
-export { KEY_KINDS } from './key-kind.js';
+export { hasSecret, HYBRID, KEY_KINDS, serverKeyKind } from './key-kind.js';
 export { keyKind, RSA_MODULUS_BITS, signatureAlgorithm, thumbprintInput } from './jwk.js';
 export type * from './jwk.js';
 
 /** What the other end is told of its key. */
 const DETAILS: Record<Exclude<KeyFlaw, 'n' | 'x' | 'y'>, string> = {
-  kind: '"kty" is one of "RSA", "EC" and "OKP"',
+  kind: '"kty" is one of "RSA", "EC", "OKP" and "AKP"',
   private: 'the key carries a private member',
   members: "the key carries another kind's members",
   exponent: '"e" is "AQAB", the exponent 65537',
@@ -25,6 +26,10 @@ const DETAILS: Record<Exclude<KeyFlaw, 'n' | 'x' | 'y'>, string> = {
   roca: 'the RSA modulus has the ROCA fingerprint',
   'top bit': 'the top bit of "x" is set',
   'off the curve': '"x" and "y" are not a point on P-256',
+  alg: 'an AKP key has "alg": "MLKEM768-X25519"',
+  pub: '"pub" is not 1216 bytes in base64url without padding',
+  modulus: 'the ML-KEM-768 key in "pub" has a coefficient that is not reduced (FIPS 203 §7.2)',
+  'pub top bit': 'the top bit of the X25519 key in "pub" is set',
   'ec crv': 'an EC key has "crv": "P-256"',
   'signing kind': 'a signing key is P-256 or Ed25519',
 };
@@ -39,7 +44,7 @@ export function parsePublicKey(value: unknown): PublicJwk {
   const jwk = typeof value === 'string' ? readSpki(value, rejected) : value;
   if (!isJsonObject(jwk)) throw rejected('a public key is a JWK object or a PEM string');
   if (jwk.kty === 'OKP' && jwk.crv !== 'X25519') throw rejected('an OKP key has "crv": "X25519"');
-  return checked(jwk, jwk.kty === 'RSA' ? rsaKeyFlaw(jwk) : channelKeyFlaw(jwk)) as PublicJwk;
+  return checked(jwk, flawOf(jwk)) as PublicJwk;
 }
 
 /**
@@ -50,6 +55,11 @@ export function parsePublicKey(value: unknown): PublicJwk {
 export function parseSigningKey(value: unknown): SigningJwk {
   if (!isJsonObject(value)) throw rejected('a signing key is a JWK object');
   return checked(value, signingKeyFlaw(value)) as SigningJwk;
+}
+
+function flawOf(jwk: JsonObject): KeyFlaw | undefined {
+  if (jwk.kty === 'RSA') return rsaKeyFlaw(jwk);
+  return jwk.kty === 'AKP' ? hybridKeyFlaw(jwk) : channelKeyFlaw(jwk);
 }
 
 function checked(jwk: JsonObject, flaw: KeyFlaw | undefined): unknown {

@@ -6,7 +6,7 @@ export interface Transcript {
   readonly jkt: string;
   /** Thumbprint of the server's key, and so the channel's name. */
   readonly kid: string;
-  /** RSA channels: the compact JWE to the client's key. */
+  /** As the answer carries it: RSA channels and hybrid ones have one. */
   readonly secret?: string | undefined;
   /** Seconds since 1970. */
   readonly issuedAt: number;
@@ -35,14 +35,14 @@ export const AGAIN_KEY_INFO = utf8('e2e/1 again');
 /** The `info` for one stream's key (PROTOCOL §6); the salt is the SHA-256 of its head. */
 export const FRAMES_INFO = utf8('e2e/1 frames');
 
-/** `ss` and `cs`, the two halves of an RSA channel's secret, are each this long. */
+/** `ss`, which `secret` carries, and `cs`, the client's half of an RSA channel's secret, are each this long. */
 export const SECRET_BYTES = 32;
 
-/** IKM of an RSA channel: `ss` ‖ `cs`. */
-export function rsaKeyMaterial(ss: Uint8Array, cs: Uint8Array): Uint8Array<ArrayBuffer> {
+/** IKM of a channel with `secret`: `ss` ‖ `cs` on an RSA channel, `ss` ‖ the X25519 shared secret on a hybrid one. */
+export function joinSecrets(ss: Uint8Array, other: Uint8Array): Uint8Array<ArrayBuffer> {
   const ikm = new Uint8Array(2 * SECRET_BYTES);
   ikm.set(ss, 0);
-  ikm.set(cs, SECRET_BYTES);
+  ikm.set(other, SECRET_BYTES);
   return ikm;
 }
 

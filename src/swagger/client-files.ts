@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { HERE } from './here.js';
+import { HERE } from '../nest/options/here.js';
 
 /** Where the plug-in's files are served: in folders of the built package, and in folders of these. */
 export const CLIENT_ROUTES = [':folder/:file', ':folder/:inner/:file'];

@@ -13,8 +13,14 @@ const PLATFORM = [/^@nestjs\/[\w-]+$/, /^@?fastify/, /^express/, /^rxjs/, /^refl
 /** Imports go one way: protocol ← crypto ← channel ← nest, and the client takes protocol and crypto alone. */
 const ROOMS: Readonly<Record<string, Room>> = {
   protocol: { rooms: ['protocol'], packages: [] },
-  crypto: { rooms: ['protocol', 'crypto'], packages: [/^node-forge$/, /^node:crypto$/] },
-  channel: { rooms: ['protocol', 'crypto', 'channel'], packages: [/^lru-cache$/, /^node:crypto$/] },
+  crypto: {
+    rooms: ['protocol', 'crypto'],
+    packages: [/^node-forge$/, /^@noble\/post-quantum\/ml-kem\.js$/, /^node:crypto$/],
+  },
+  channel: {
+    rooms: ['protocol', 'crypto', 'channel'],
+    packages: [/^lru-cache$/, /^node:(crypto|url|worker_threads)$/],
+  },
   nest: { rooms: ['protocol', 'crypto', 'channel', 'nest'], packages: PLATFORM },
   client: { rooms: ['protocol', 'crypto', 'client'], packages: [] },
   cli: { rooms: ['protocol', 'crypto', 'client', 'cli'], packages: [/^node:/] },
@@ -37,6 +43,7 @@ const CONFINED: readonly { readonly use: RegExp; readonly to: readonly string[] 
     to: [
       'crypto/node.ts',
       'crypto/node-keys.ts',
+      'crypto/node-ml-kem.ts',
       'crypto/iv-supply.ts',
       'channel/key-pool.ts',
       'redis/replay-guard.ts',
@@ -46,7 +53,9 @@ const CONFINED: readonly { readonly use: RegExp; readonly to: readonly string[] 
     ],
   },
   { use: /^node-forge$/, to: ['crypto/forge.ts', 'crypto/node-forge.d.ts'] },
-  { use: /^subtle$/, to: ['crypto/web.ts', 'crypto/web-signer.ts'] },
+  { use: /^@noble\//, to: ['crypto/noble-ml-kem.ts'] },
+  { use: /^node:worker_threads$/, to: ['channel/encapsulator.ts'] },
+  { use: /^subtle$/, to: ['crypto/web.ts', 'crypto/web-ml-kem.ts', 'crypto/web-signer.ts'] },
   { use: /^fetch$/, to: ['client/', 'testing/', 'axios/', 'cli/', 'swagger-ui/'] },
   { use: /^(HttpStatus|HttpException|IncomingMessage|ServerResponse|statusCode)$/, to: ['nest/', 'testing/'] },
 ];

@@ -24,7 +24,7 @@ export const crypto = [
   ]),
   row("a key carries no other kind's members", KEYS, '', [
     'src/protocol/jwk.ts',
-    "return THUMBPRINT_MEMBERS.some(isForeign) ? 'members' : undefined;",
+    "return KEY_MEMBERS.some(isForeign) ? 'members' : undefined;",
     'return undefined;',
   ]),
   row('RSA moduli have no small factor', KEYS, '', [

@@ -1,21 +1,28 @@
 import type { NodeEngine } from '../../crypto/node.js';
 import type { Bytes } from '../../protocol/crypto.js';
 import { fromUtf8, utf8 } from '../../protocol/json.js';
-import { keyKind } from '../../protocol/keys.js';
+import { hasSecret, keyKind, serverKeyKind } from '../../protocol/keys.js';
 import { SECRET_BYTES } from '../../protocol/schedule.js';
 import { Channel, type ChannelState } from '../channel.js';
 import { concat } from './vault.js';
 
-type Head = Pick<ChannelState, 'issuedAt' | 'expiresAt' | 'clientKey' | 'device' | 'isDeviceProven'>;
+/** `kind` only where the client's key does not tell it. */
+type Head = Pick<ChannelState, 'issuedAt' | 'expiresAt' | 'clientKey' | 'device' | 'isDeviceProven'> &
+  Partial<Pick<ChannelState, 'kind'>>;
 
 /**
- * A channel as bytes: two bytes of length, that much JSON (times, the client's keys), the transcript hash, on RSA
- * channels the server's half of the secret, and the private key. Bytes rather than JSON, since base64url
+ * A channel as bytes: two bytes of length, that much JSON (times, the client's keys), the transcript hash, on RSA and
+ * hybrid channels `ss`, and the server's private key. Bytes rather than JSON, since base64url
  * inside base64url would make the record a third larger.
  */
 export function encodeChannel(engine: NodeEngine, channel: Channel): Bytes {
   const { issuedAt, expiresAt, clientKey, device, isDeviceProven, th, ss, privateKey } = Channel.stateOf(channel);
-  const head = utf8(JSON.stringify({ issuedAt, expiresAt, clientKey, device, isDeviceProven } satisfies Head));
+  const kind = channel.kind === keyKind(clientKey) ? undefined : channel.kind;
+  const head = utf8(
+    JSON.stringify({ kind, issuedAt, expiresAt, clientKey, device, isDeviceProven } satisfies {
+      [Name in keyof Head]: Head[Name] | undefined;
+    }),
+  );
   const length = Uint8Array.of(head.length >> 8, head.length & 0xff);
   return concat(length, head, th, ss ?? new Uint8Array(0), engine.packPrivateKey(privateKey));
 }
@@ -34,14 +41,15 @@ export function contextOf(session: string | undefined, epoch: string, kid: strin
 export function decodeChannel(engine: NodeEngine, kid: string, bytes: Bytes): Channel {
   const headEnd = 2 + bytes[0]! * 256 + bytes[1]!;
   const head = JSON.parse(fromUtf8(bytes.subarray(2, headEnd))) as Head;
-  const kind = keyKind(head.clientKey);
+  const kind = head.kind ?? keyKind(head.clientKey);
   const thEnd = headEnd + 32;
-  const ssEnd = thEnd + (kind === 'RSA' ? SECRET_BYTES : 0);
+  const ssEnd = thEnd + (hasSecret(kind) ? SECRET_BYTES : 0);
   return new Channel(engine, {
     kid,
     ...head,
+    kind,
     th: bytes.slice(headEnd, thEnd),
-    ss: kind === 'RSA' ? bytes.slice(thEnd, ssEnd) : undefined,
-    privateKey: engine.unpackPrivateKey(kind, bytes.subarray(ssEnd)),
+    ss: hasSecret(kind) ? bytes.slice(thEnd, ssEnd) : undefined,
+    privateKey: engine.unpackPrivateKey(serverKeyKind(kind), bytes.subarray(ssEnd)),
   });
 }

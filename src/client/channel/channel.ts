@@ -22,7 +22,7 @@ import {
   REQUEST_KEY_INFO,
   RESPONSE_FRAMES_INFO,
   RESPONSE_KEY_INFO,
-  rsaKeyMaterial,
+  joinSecrets,
   SECRET_BYTES,
 } from '../../protocol/schedule.js';
 import { decodeJwe } from './encoding.js';
@@ -118,23 +118,24 @@ export class Channel {
     secrets: ChannelSecrets,
   ): Promise<Channel | undefined> {
     const { th, ss, privateKey, serverKey, dev } = secrets;
+    const isRsa = terms.kind === 'RSA';
     let ek: string | undefined;
-    let ikm: Bytes | undefined;
-    if (ss) {
-      const cs = engine.randomBytes(SECRET_BYTES);
-      ek = engine.encodeBase64url(await engine.rsaEncrypt(serverKey, cs));
-      ikm = rsaKeyMaterial(ss, cs);
+    let other: Bytes | undefined;
+    if (isRsa) {
+      other = engine.randomBytes(SECRET_BYTES);
+      ek = engine.encodeBase64url(await engine.rsaEncrypt(serverKey, other));
     } else {
-      ikm = await engine.agree(privateKey, serverKey);
+      other = await engine.agree(privateKey, serverKey);
     }
-    if (!ikm) return undefined;
+    if (!other) return undefined;
+    const ikm = ss ? joinSecrets(ss, other) : other;
     const derive = (info: Bytes) => engine.hkdf(ikm, th, info);
     const keys: ChannelKeys = {
       ek,
       request: await engine.importContentKey(await derive(REQUEST_KEY_INFO)),
       response: await engine.importContentKey(await derive(RESPONSE_KEY_INFO)),
       derive,
-      deriveAgain: () => engine.hkdf(ss ?? ikm, th, AGAIN_KEY_INFO),
+      deriveAgain: () => engine.hkdf(isRsa ? ss! : ikm, th, AGAIN_KEY_INFO),
     };
     return new Channel(engine, terms, keys, dev);
   }

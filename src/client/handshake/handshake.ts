@@ -1,7 +1,8 @@
 import { channelKeyFlaw } from '../../protocol/curve-keys.js';
 import type { Bytes, CryptoEngine, PrivateKey } from '../../protocol/crypto.js';
 import { isJsonObject, parseJsonObject, type JsonObject } from '../../protocol/json.js';
-import { publicMembers, type KeyKind, type PublicJwk } from '../../protocol/jwk.js';
+import { publicMembers, type PublicJwk } from '../../protocol/jwk.js';
+import { hasSecret, serverKeyKind, type ClassicKeyKind, type KeyKind } from '../../protocol/key-kind.js';
 import { ENC } from '../../protocol/message.js';
 import { rsaKeyFlaw } from '../../protocol/rsa-key.js';
 import { SECRET_BYTES, transcriptInput } from '../../protocol/schedule.js';
@@ -11,10 +12,15 @@ import { splitJws } from '../../protocol/jws.js';
 import { decodeJwe, decodeText, thumbprint } from '../channel/encoding.js';
 import { failure, type E2eClientError } from '../errors.js';
 import type { PinnedIdentity } from '../trust/identity.js';
-import type { Settings } from '../options.js';
 
 const SESSION_BYTES = 16;
 const THUMBPRINT_BYTES = 32;
+
+export interface HandshakeSettings {
+  readonly keyKind: KeyKind;
+  /** Of the client's RSA key. */
+  readonly rsaModulusLength: number;
+}
 
 /** Posts the handshake's request and gives the answer's JSON, which names no member twice. */
 export type PostHandshake = (body: string) => Promise<JsonObject>;
@@ -27,18 +33,18 @@ export type PostHandshake = (body: string) => Promise<JsonObject>;
  */
 export async function shakeHands(
   engine: CryptoEngine,
-  settings: Pick<Settings, 'keyKind' | 'rsaModulusLength'>,
+  { keyKind: kind, rsaModulusLength }: HandshakeSettings,
   identity: Pick<PinnedIdentity, 'verify'> | undefined,
   seen: Set<string>,
   device: Device | undefined,
   post: PostHandshake,
   isExplicit: boolean,
 ): Promise<Channel> {
-  const { publicKey, privateKey } = await engine.generateKeyPair(settings.keyKind, settings.rsaModulusLength);
+  const { publicKey, privateKey } = await engine.generateKeyPair(kind, rsaModulusLength);
   const answer = await post(JSON.stringify({ publicKey, device: device?.publicKey }));
   const receivedAt = Date.now() / 1000;
 
-  const serverKey = await readServerKey(answer.publicKey, settings.keyKind);
+  const serverKey = await readServerKey(answer.publicKey, serverKeyKind(kind));
   const kid = await thumbprint(engine, serverKey);
   if (kid !== answer.kid) throw await rejected('kid');
   if (seen.has(kid)) throw await rejected('seen');
@@ -51,10 +57,7 @@ export async function shakeHands(
   if (device && bound !== (await thumbprint(engine, device.publicKey))) {
     throw await rejected('unbound');
   }
-  if (
-    (typeof secret === 'string') !== (settings.keyKind === 'RSA') ||
-    (secret !== undefined && typeof secret !== 'string')
-  ) {
+  if ((typeof secret === 'string') !== hasSecret(kind) || (secret !== undefined && typeof secret !== 'string')) {
     throw await rejected('secret');
   }
 
@@ -71,7 +74,7 @@ export async function shakeHands(
   if (device) await device.bindTo(session, isExplicit);
   const channel = await Channel.derive(
     engine,
-    { kid, kind: settings.keyKind, session, issuedAt, expiresAt, clockOffset: issuedAt - receivedAt },
+    { kid, kind, session, issuedAt, expiresAt, clockOffset: issuedAt - receivedAt },
     { th, ss, privateKey, serverKey: await engine.importPublicKey(serverKey), dev: await device?.prove(th) },
   );
   if (!channel) throw await rejected('zeros');
@@ -85,8 +88,8 @@ function readSigner(engine: CryptoEngine, proof: unknown): string {
   return isEncoded(engine, kid, THUMBPRINT_BYTES) ? kid : '';
 }
 
-/** The server's key, which is of the client's own kind, and follows that kind's rules (PROTOCOL §1). */
-async function readServerKey(jwk: unknown, kind: KeyKind): Promise<PublicJwk> {
+/** The server's key, which is of the kind that answers the client's, and follows that kind's rules (PROTOCOL §1). */
+async function readServerKey(jwk: unknown, kind: ClassicKeyKind): Promise<PublicJwk> {
   if (!isJsonObject(jwk)) throw await rejected('rule');
   if ((jwk.kty === 'RSA' ? 'RSA' : jwk.crv) !== kind) throw await rejected('kind');
   const flaw = kind === 'RSA' ? rsaKeyFlaw(jwk) : channelKeyFlaw(jwk);
@@ -94,8 +97,12 @@ async function readServerKey(jwk: unknown, kind: KeyKind): Promise<PublicJwk> {
   return publicMembers(jwk) as PublicJwk;
 }
 
-/** `ss` from its compact JWE to the client's key, or `undefined`. */
+/** `ss` from what was encapsulated to the client's key, or from its compact JWE to an RSA key; `undefined` where it fails. */
 async function openSecret(engine: CryptoEngine, privateKey: PrivateKey, secret: string): Promise<Bytes | undefined> {
+  if (privateKey.kind !== 'RSA') {
+    const ciphertext = engine.decodeBase64url(secret);
+    return ciphertext && engine.decapsulate?.(privateKey, ciphertext);
+  }
   const jwe = decodeJwe(engine, secret);
   const { alg, enc, ...more } = (jwe && parseJsonObject(jwe.header)) ?? {};
   // Exactly these two members: with a "typ" it could be a message of another channel.

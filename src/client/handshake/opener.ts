@@ -1,9 +1,10 @@
 import { UnsupportedByEngine, type CryptoEngine } from '../../protocol/crypto.js';
+import type { KeyKind } from '../../protocol/key-kind.js';
 import { parseJsonObject, type JsonObject } from '../../protocol/json.js';
 import type { Channel } from '../channel/channel.js';
 import type { Device } from '../trust/device.js';
 import { loadEngine } from './engine.js';
-import { failure, need } from '../errors.js';
+import { E2eClientError, failure, need } from '../errors.js';
 import { shakeHands } from './handshake.js';
 import type { PinnedIdentity } from '../trust/identity.js';
 import type { Settings } from '../options.js';
@@ -21,7 +22,7 @@ export class Opener {
   readonly #seen: Set<string>;
   /** Of the latest handshake; aborted when the client is closed. */
   #signal: AbortSignal | null = null;
-  #engine: Promise<CryptoEngine> | undefined;
+  readonly #engines = new Map<KeyKind, Promise<CryptoEngine>>();
   #identity: PinnedIdentity | undefined;
   #device: Device | undefined;
 
@@ -31,20 +32,49 @@ export class Opener {
     this.#seen = seen;
   }
 
-  /** @param isExplicit whether the caller asked for a handshake (PROTOCOL §2, `session-changed`). */
+  /**
+   * A channel of the first of the listed kinds that this runtime has and the server takes. Each handshake begins with the
+   * first: a forged refusal costs one channel its kind, not the client.
+   *
+   * @param isExplicit whether the caller asked for a handshake (PROTOCOL §2, `session-changed`).
+   */
   async open(signal: AbortSignal, isExplicit: boolean): Promise<Channel> {
     this.#signal = signal;
+    const kinds = [...this.#settings.keyKinds];
+    for (let kind = kinds.shift()!; ; kind = kinds.shift()!) {
+      try {
+        return await this.#open(kind, signal, isExplicit);
+      } catch (error) {
+        if (kinds.length === 0 || !isRefusalOfKind(error)) throw error;
+      }
+    }
+  }
+
+  async #open(keyKind: KeyKind, signal: AbortSignal, isExplicit: boolean): Promise<Channel> {
+    const { rsaModulusLength } = this.#settings;
     const post = (body: string) => this.#ask('handshake', { method: 'POST', body, signal }, 201);
     try {
-      const engine = await (this.#engine ??= loadEngine(this.#settings));
+      const engine = await this.#engineFor(keyKind);
       const [identity, device] = [await this.#loadIdentity(), await this.#loadDevice()];
       if (isExplicit) device?.acceptChange();
       await device?.refuseChanged();
-      return await shakeHands(engine, this.#settings, identity, this.#seen, device, post, isExplicit);
+      const settings = { keyKind, rsaModulusLength };
+      return await shakeHands(engine, settings, identity, this.#seen, device, post, isExplicit);
     } catch (error) {
       if (!(error instanceof UnsupportedByEngine)) throw error;
       throw await failure('engine-unsupported', 'unsupported', { reason: error.message });
     }
+  }
+
+  /** One engine for a kind, which stays: forge's loading, and the looking for ML-KEM, are done once. */
+  #engineFor(kind: KeyKind): Promise<CryptoEngine> {
+    const known = this.#engines.get(kind);
+    if (known) return known;
+    const engine = loadEngine(this.#settings, kind);
+    this.#engines.set(kind, engine);
+    // A file that could not be loaded may be there next time.
+    engine.catch(() => this.#engines.delete(kind));
+    return engine;
   }
 
   /** The JSON object that answers a plain request with that status. */
@@ -78,4 +108,10 @@ export class Opener {
     const { Device } = await need('device', () => import('../trust/device.js'));
     return (this.#device ??= await Device.load(deviceKey, at('handshake')));
   }
+}
+
+/** Whether another kind may be what the server takes, or what this runtime has. Anybody on the way can forge the former. */
+function isRefusalOfKind(error: unknown): boolean {
+  if (!(error instanceof E2eClientError)) return false;
+  return error.problem === 'key-rejected' || /^(engine|runtime)-unsupported$/.test(error.code);
 }

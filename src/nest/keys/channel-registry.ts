@@ -5,6 +5,7 @@ import type { Ended } from '../../channel/store/options.js';
 import { Clock } from '../../channel/clock.js';
 import { Channels } from '../../channel/channels.js';
 import type { IdentityKeys } from '../../channel/identity.js';
+import type { Encapsulator } from '../../channel/encapsulator.js';
 import type { KeyPool } from '../../channel/key-pool.js';
 import { MemoryRecords, SessionStoreRecords, type Records, type SessionStore } from '../../channel/store/records.js';
 import type { ReplayGuard } from '../../channel/replay.js';
@@ -27,6 +28,7 @@ export interface ChannelParts {
   readonly vault: Vault;
   readonly replay: ReplayGuard;
   readonly pool: KeyPool;
+  readonly encapsulator: Encapsulator;
   readonly identity: IdentityKeys;
   readonly logger: Logger;
   /** Called around each replacement of a session by a new one. */
@@ -60,7 +62,7 @@ export class ChannelRegistry {
   of(store: SessionStore): StoreChannels {
     const known = this.#known.get(store);
     if (known) return known;
-    const { options, vault, replay, pool, identity } = this.parts;
+    const { options, vault, replay, pool, encapsulator, identity } = this.parts;
     const channelStore = new ChannelStore(nodeEngine, this.#recordsOf(store), vault, replay, {
       channelsPerSession: options.channelsPerSession,
       cached: CACHED_CHANNELS,
@@ -71,7 +73,7 @@ export class ChannelRegistry {
     });
     const made = {
       store: channelStore,
-      channels: new Channels(nodeEngine, channelStore, pool, identity, replay, options, this.#clock),
+      channels: new Channels(nodeEngine, channelStore, pool, encapsulator, identity, replay, options, this.#clock),
       sessionCookie: new SessionCookie(this.parts.defaultSession.cookieNameFor(store)),
     };
     watchStore(store, channelStore, options.storeTimeout, this.parts.regenerating);

@@ -1,6 +1,7 @@
 import { Inject, Injectable, Logger, type BeforeApplicationShutdown, type OnApplicationShutdown } from '@nestjs/common';
 import { nowInSeconds, type Binding, type Channels, type Entered } from '../../channel/channels.js';
 import type { Answer, OpenedMessage } from '../../channel/message.js';
+import type { Encapsulator } from '../../channel/encapsulator.js';
 import type { E2eEvents } from '../../channel/events.js';
 import type { HandshakeAnswer } from '../../channel/handshake.js';
 import type { IdentityKeys, PublishedIdentityKey } from '../../channel/identity.js';
@@ -18,6 +19,7 @@ import { ChannelRegistry } from './channel-registry.js';
 import { Entrance, withoutSession } from './entrance.js';
 import { E2E_EVENTS, E2E_OPTIONS, resolveOptions, type E2eOptions, type ShownOptions } from '../options/e2e.options.js';
 import { whileConnected } from '../request/connection.js';
+import { createEncapsulator } from './ml-kem.js';
 import { DefaultSession } from './default-session.js';
 import { openedMessageOf } from '../request/exchange-state.js';
 import { readIdentityKeys } from '../options/option-check.js';
@@ -45,6 +47,7 @@ export class KeyService implements BeforeApplicationShutdown, OnApplicationShutd
   readonly #replay: ReplayGuard;
   readonly #identity: IdentityKeys;
   readonly #pool: KeyPool;
+  readonly #encapsulator: Encapsulator;
   readonly #vault: Vault;
   readonly #registry: ChannelRegistry;
   readonly #carrier: Carrier;
@@ -63,6 +66,7 @@ export class KeyService implements BeforeApplicationShutdown, OnApplicationShutd
     this.#pool = new KeyPool(nodeEngine, this.options.rsaModulusLength, this.options.keyPool, (state) =>
       events.emit({ type: 'key-pool', ...state }),
     );
+    this.#encapsulator = createEncapsulator(this.#log);
     this.#replay = observed(replayGuard ?? new MemoryReplayGuard(), events);
     this.#registry = new ChannelRegistry({
       options: this.options,
@@ -70,6 +74,7 @@ export class KeyService implements BeforeApplicationShutdown, OnApplicationShutd
       vault: this.#vault,
       replay: this.#replay,
       pool: this.#pool,
+      encapsulator: this.#encapsulator,
       identity: this.#identity,
       logger: this.#logger,
       regenerating: (request, makeNew) => this.#carrier.regenerating(request, makeNew),
@@ -105,6 +110,7 @@ export class KeyService implements BeforeApplicationShutdown, OnApplicationShutd
   /** Not before the last request was answered: a handshake under way still gets its pair. */
   onApplicationShutdown(): void {
     this.#pool.stop();
+    this.#encapsulator.stop();
   }
 
   /**

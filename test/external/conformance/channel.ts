@@ -2,6 +2,8 @@
 import assert from 'node:assert/strict';
 import { randomBytes, type KeyObject } from 'node:crypto';
 import {
+  HYBRID,
+  answerKind,
   type Answer,
   type Json,
   type KeyKind,
@@ -20,6 +22,7 @@ import {
   sharedSecret,
   thumbprint,
   transcriptHash,
+  unb64u,
 } from './peer.js';
 import { openFrames, splitStream, wholeBody } from './stream.js';
 import { type Outgoing, type Reply, Jar, send } from './wire.js';
@@ -114,7 +117,7 @@ export class Channel {
   readonly th: Buffer;
   readonly jkt: string;
   readonly serverKey: KeyObject;
-  /** RSA channels: the half of the secret that the server chose. */
+  /** RSA and hybrid channels: the half of the secret that `secret` carries. */
   readonly ss: Buffer | undefined;
   ek: string | undefined;
   keys!: ReturnType<typeof channelKeys>;
@@ -126,15 +129,21 @@ export class Channel {
     readonly answer: Answer,
   ) {
     this.kind = kindOf(pair.jwk);
-    assert.equal(kindOf(answer.publicKey), this.kind, 'a key of the same kind');
+    assert.equal(kindOf(answer.publicKey), answerKind(this.kind), 'a key of the kind that answers it');
     this.kid = thumbprint(answer.publicKey);
     assert.equal(answer.kid, this.kid, 'the sent kid is the thumbprint');
     this.jkt = thumbprint(pair.jwk);
     this.th = transcriptHash(this.jkt, answer);
     this.serverKey = publicKeyOf(answer.publicKey);
-    assert.equal('secret' in answer, this.kind === 'RSA', 'secret on RSA channels only');
+    assert.equal(
+      'secret' in answer,
+      this.kind === 'RSA' || this.kind === HYBRID,
+      'secret on RSA and hybrid channels only',
+    );
     if (answer.secret) {
-      this.ss = openCompact(answer.secret, plainWay(pair.privateKey)).plaintext;
+      this.ss = pair.decapsulate
+        ? Buffer.from(pair.decapsulate(unb64u(answer.secret)))
+        : openCompact(answer.secret, plainWay(pair.privateKey)).plaintext;
       assert.equal(this.ss.length, 32);
     }
     this.rekey();
@@ -143,11 +152,11 @@ export class Channel {
   /** Computes the channel keys; on RSA channels by a new `cs`, or by this one. */
   rekey(cs: Buffer = randomBytes(32)): void {
     let ikm: Buffer;
-    if (this.ss) {
+    if (this.kind === 'RSA' && this.ss) {
       this.ek = b64u(rsaEncrypt(this.serverKey, cs));
       ikm = Buffer.concat([this.ss, cs]);
-    } else ikm = sharedSecret(this.pair.privateKey, this.serverKey);
-    this.keys = channelKeys(ikm, this.th, this.ss);
+    } else ikm = Buffer.concat([this.ss ?? Buffer.alloc(0), sharedSecret(this.pair.privateKey, this.serverKey)]);
+    this.keys = channelKeys(ikm, this.th, this.kind === 'RSA' ? this.ss : ikm);
   }
 
   /** A sequence number not used before. */

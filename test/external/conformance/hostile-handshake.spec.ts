@@ -1,7 +1,7 @@
 import { ECDH, generateKeyPairSync, generatePrimeSync, randomBytes } from 'node:crypto';
 import { describe, expect, it } from '@jest/globals';
 import { json } from './channel.js';
-import { type Answer, b64u, type Jwk, keyPair, KINDS, type KeyKind } from './peer.js';
+import { type Answer, b64u, HYBRID, type Jwk, keyPair, KINDS, type KeyKind } from './peer.js';
 import { expectProblem, expectStatus, testbed } from './testbed.js';
 import type { Reply } from './wire.js';
 
@@ -212,6 +212,62 @@ describe('X25519 keys that are refused', () => {
     ['X448', () => generateKeyPairSync('x448').publicKey.export({ format: 'jwk' })],
   ])('%s', async (_, key) => {
     await refused(key());
+  });
+});
+
+describe('hybrid keys that are refused', () => {
+  const good = jwks[HYBRID].jwk;
+  const bytes = Buffer.from(good.pub ?? '', 'base64url');
+  const withPub = (pub: Uint8Array): Jwk => ({ ...good, pub: b64u(pub) });
+  /** The key with its coefficient of that number, 12 bits in little-endian order, set to a value. */
+  function withCoefficient(number: number, value: number): Jwk {
+    const pub = Buffer.from(bytes);
+    const at = (number >> 1) * 3;
+    if (number % 2 === 0) {
+      pub[at] = value & 255;
+      pub[at + 1] = (pub[at + 1]! & 0xf0) | (value >> 8);
+    } else {
+      pub[at + 1] = (pub[at + 1]! & 0x0f) | ((value & 15) << 4);
+      pub[at + 2] = value >> 4;
+    }
+    return withPub(pub);
+  }
+  const x25519 = (last: Uint8Array): Jwk => withPub(Buffer.concat([bytes.subarray(0, 1184), last]));
+
+  it.each<[string, () => unknown]>([
+    ...[0, 1, 2, 255, 256, 511, 766, 767].flatMap((number): [string, () => unknown][] =>
+      [3329, 3330, 4095].map((value) => [`coefficient ${number} is ${value}`, () => withCoefficient(number, value)]),
+    ),
+    ['the X25519 half is zero', () => x25519(Buffer.alloc(32))],
+    ['the X25519 half is of low order', () => x25519(Buffer.from([1, ...new Uint8Array(31)]))],
+    ['the top bit of the X25519 half is set', () => x25519(Buffer.from([...new Uint8Array(31).fill(9), 0x89]))],
+    ['the ML-KEM half alone', () => withPub(bytes.subarray(0, 1184))],
+    ['the X25519 half alone', () => withPub(bytes.subarray(1184))],
+    ['the halves in the other order', () => withPub(Buffer.concat([bytes.subarray(1184), bytes.subarray(0, 1184)]))],
+    ['a byte less', () => withPub(bytes.subarray(0, 1215))],
+    ['a byte more', () => withPub(Buffer.concat([bytes, Buffer.alloc(1)]))],
+    ['10 kB', () => withPub(Buffer.alloc(10_000))],
+    ['nothing', () => withPub(Buffer.alloc(0))],
+    ['no pub', () => ({ kty: 'AKP', alg: HYBRID })],
+    ['pub a number', () => ({ ...good, pub: 1 })],
+    ['pub with padding', () => ({ ...good, pub: `${good.pub}=` })],
+    ['pub in the other alphabet', () => ({ ...good, pub: `+${(good.pub ?? '').slice(1)}` })],
+    ['no alg', () => ({ kty: 'AKP', pub: good.pub })],
+    ['alg ML-KEM-768', () => ({ ...good, alg: 'ML-KEM-768' })],
+    ['alg in lower case', () => ({ ...good, alg: HYBRID.toLowerCase() })],
+    ['alg as an array', () => ({ ...good, alg: [HYBRID] })],
+    ['a private member', () => ({ ...good, priv: b64u(randomBytes(64)) })],
+    ['a d', () => ({ ...good, d: b64u(randomBytes(32)) })],
+    ["an OKP key's members", () => ({ ...good, ...jwks.X25519.jwk, kty: 'AKP' })],
+    ['kty OKP', () => ({ ...good, kty: 'OKP', crv: 'X25519' })],
+    ['pub on an X25519 key', () => ({ ...jwks.X25519.jwk, pub: good.pub })],
+    ['pub on an RSA key', () => ({ ...jwks.RSA.jwk, pub: good.pub })],
+  ])('%s', async (_, key) => {
+    await refused(key());
+  });
+
+  it.each([0, 1, 767])('but coefficient %i may be 3328, the greatest below q', async (number) => {
+    expect((await bed.visitor().ask({ publicKey: withCoefficient(number, 3328) })).status).toBe(201);
   });
 });
 

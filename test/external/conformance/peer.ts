@@ -1,6 +1,7 @@
 /**
  * The cryptography of `e2e/1`, written a second time from the protocol's text alone, on node:crypto and nothing else:
- * it shares no line with the sources, so that the two can only agree by both being right.
+ * it shares no line with the sources, so that the two can only agree by both being right. (ML-KEM-768, which Node 20 does
+ * not have, is @noble/post-quantum's in both; the vectors and Wycheproof's files hold it to FIPS 203.)
  */
 import {
   constants,
@@ -19,9 +20,11 @@ import {
   type KeyObject,
 } from 'node:crypto';
 import { promisify } from 'node:util';
+import { ml_kem768 } from '@noble/post-quantum/ml-kem.js';
 
-export type KeyKind = 'RSA' | 'P-256' | 'X25519';
-export const KINDS: readonly KeyKind[] = ['RSA', 'P-256', 'X25519'];
+export const HYBRID = 'MLKEM768-X25519';
+export type KeyKind = 'RSA' | 'P-256' | 'X25519' | typeof HYBRID;
+export const KINDS: readonly KeyKind[] = ['RSA', 'P-256', 'X25519', HYBRID];
 
 export type Json = null | boolean | number | string | Json[] | { [name: string]: Json };
 export type Members = Record<string, unknown>;
@@ -50,11 +53,20 @@ export function unb64u(text: string): Buffer {
 
 const sha256 = (data: string | Uint8Array): Buffer => createHash('sha256').update(data).digest();
 
-export const kindOf = (jwk: Jwk): KeyKind => (jwk.kty === 'RSA' ? 'RSA' : (jwk.crv as KeyKind));
+export const kindOf = (jwk: Jwk): KeyKind =>
+  jwk.kty === 'RSA' ? 'RSA' : ((jwk.kty === 'AKP' ? jwk.alg : jwk.crv) as KeyKind);
+
+/** §1: the kind of the server's key. */
+export const answerKind = (kind: KeyKind): KeyKind => (kind === HYBRID ? 'X25519' : kind);
 
 /** RFC 7638: the required members in lexicographic order, no spaces, SHA-256. */
 export function thumbprint(jwk: Jwk): string {
-  const required = { RSA: ['e', 'kty', 'n'], EC: ['crv', 'kty', 'x', 'y'], OKP: ['crv', 'kty', 'x'] }[jwk.kty ?? ''];
+  const required = {
+    RSA: ['e', 'kty', 'n'],
+    EC: ['crv', 'kty', 'x', 'y'],
+    OKP: ['crv', 'kty', 'x'],
+    AKP: ['alg', 'kty', 'pub'],
+  }[jwk.kty ?? ''];
   if (!required) throw new Error('unknown kty');
   return b64u(sha256(JSON.stringify(Object.fromEntries(required.map((name) => [name, jwk[name]])))));
 }
@@ -63,11 +75,14 @@ export interface KeyPair {
   publicKey: KeyObject;
   privateKey: KeyObject;
   jwk: Jwk;
+  /** Hybrid pairs, whose other two keys are the X25519 half: ML-KEM-768 decapsulation. */
+  decapsulate?: (ciphertext: Uint8Array) => Uint8Array;
 }
 
 const generate = promisify(generateKeyPair) as unknown as (type: string, options: object) => Promise<KeyPair>;
 
 export async function keyPair(kind: KeyKind, modulusLength = 2048): Promise<KeyPair> {
+  if (kind === HYBRID) return hybridPair(await keyPair('X25519'));
   const { publicKey, privateKey } =
     kind === 'RSA'
       ? await generate('rsa', { modulusLength })
@@ -75,6 +90,16 @@ export async function keyPair(kind: KeyKind, modulusLength = 2048): Promise<KeyP
         ? await generate('ec', { namedCurve: 'P-256' })
         : await generate('x25519', {});
   return { publicKey, privateKey, jwk: publicKey.export({ format: 'jwk' }) as Jwk };
+}
+
+function hybridPair(x25519: KeyPair): KeyPair {
+  const { publicKey, secretKey } = ml_kem768.keygen();
+  const pub = b64u(Buffer.concat([publicKey, unb64u(x25519.jwk.x ?? '')]));
+  return {
+    ...x25519,
+    jwk: { kty: 'AKP', alg: HYBRID, pub },
+    decapsulate: (ciphertext) => ml_kem768.decapsulate(ciphertext, secretKey),
+  };
 }
 
 export const publicKeyOf = (jwk: Jwk): KeyObject => createPublicKey({ key: jwk, format: 'jwk' });

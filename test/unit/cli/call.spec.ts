@@ -115,7 +115,7 @@ onEachPlatform('get, post, put, patch and delete', (platform) => {
     },
   });
   const call = (method: string, path: string, ...args: string[]) =>
-    cli.run([method, app().url + path, '--path', 'sealed', '--key-kind', 'x25519', ...args]);
+    cli.run([method, app().url + path, '--path', 'sealed', '--kind', 'x25519', ...args]);
   const answer = async (method: string, path: string, ...args: string[]): Promise<unknown> => {
     const { code, out, err } = await call(method, path, ...args);
     expect({ code, err }).toEqual({ code: 0, err: '' });
@@ -145,7 +145,7 @@ onEachPlatform('get, post, put, patch and delete', (platform) => {
     const file = join(cli.folder, 'note.json');
     writeFileSync(file, '{"from":"file"}');
     expect(await answer('put', '/notes', '-d', `@${file}`)).toEqual({ replaced: { from: 'file' } });
-    const args = ['put', `${app().url}/notes`, '-d', '-', '--path', 'sealed', '--key-kind', 'P-256'];
+    const args = ['put', `${app().url}/notes`, '-d', '-', '--path', 'sealed', '--kind', 'P-256'];
     expect(JSON.parse((await cli.run(args, '{"from":"input"}')).out)).toEqual({ replaced: { from: 'input' } });
   });
 
@@ -251,7 +251,7 @@ describe('the call, as it is written', () => {
   const app = useApp('express', { controllers: [NoteController] });
 
   it('is coloured, laid out and made harmless on a terminal alone', async () => {
-    const args = ['get', `${app().url}/notes/bell`, '--key-kind', 'X25519', '-v'];
+    const args = ['get', `${app().url}/notes/bell`, '--kind', 'X25519', '-v'];
     const [shown, piped] = [terminal(true), terminal(false)];
     expect(await run(args, shown.io)).toBe(0);
     expect(await run(args, piped.io)).toBe(0);
@@ -266,10 +266,10 @@ describe('the call, as it is written', () => {
   });
 
   it.each([
-    ['-v', 'get', 'URL', '--key-kind', 'X25519'],
-    ['--key-kind', 'X25519', '-v', 'get', 'URL'],
-    ['-H', 'x-a: get', '--timeout', '20', '--key-kind', 'X25519', 'get', '-v', 'URL'],
-    ['--json', '--key-kind=X25519', '-v', 'get', 'URL', '-L'],
+    ['-v', 'get', 'URL', '--kind', 'X25519'],
+    ['--kind', 'X25519', '-v', 'get', 'URL'],
+    ['-H', 'x-a: get', '--timeout', '20', '--kind', 'X25519', 'get', '-v', 'URL'],
+    ['--json', '--kind=X25519', '-v', 'get', 'URL', '-L'],
   ])('takes options before the command and after it: %s %s %s %s', async (...given) => {
     const { seen, io } = terminal(false);
     const url = `${app().url}/notes`;
@@ -314,7 +314,7 @@ describe('the call, as it is written', () => {
     [['get', ':3000/', '-o', '/tmp'], /it is a directory/],
     [['get', ':3000/', '-o', 'x', '--json'], /leave out -o and -N/],
     [['post', ':3000/', '-H', 'what'], /is no header/],
-    [['post', ':3000/', '--key-kind', 'DSA'], /RSA, P-256, X25519/],
+    [['post', ':3000/', '--kind', 'DSA'], /RSA, P-256, X25519/],
     [['post', ':3000/', '--timeout', 'soon'], /seconds/],
     [['post', ':3000/', '--identity-keys', 'x'], /identity-keys/],
   ])('is refused with 1 where it is %j', async (args, message) => {

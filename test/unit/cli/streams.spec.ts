@@ -73,7 +73,7 @@ onEachPlatform('the command line, on streams', (platform) => {
     },
   });
   const call = (method: string, path: string, ...args: string[]) =>
-    cli.run([method, app().url + path, '--key-kind', 'x25519', ...args]);
+    cli.run([method, app().url + path, '--kind', 'x25519', ...args]);
   const left = () => readdirSync(cli.folder).filter((name) => name.endsWith('.part'));
 
   it('uploads files and fields, in frames', async () => {
@@ -100,7 +100,7 @@ onEachPlatform('the command line, on streams', (platform) => {
     });
     const whole = await call('post', '/files', '--data-binary', `@${file}`);
     expect(JSON.parse(whole.out)).toEqual({ type: 'application/octet-stream', same: true, size: FILE.length });
-    const args = ['post', `${app().url}/files`, '--key-kind', 'X25519', '--data-binary', '@-'];
+    const args = ['post', `${app().url}/files`, '--kind', 'X25519', '--data-binary', '@-'];
     expect(JSON.parse((await cli.run(args, 'from input')).out)).toMatchObject({ size: 10 });
     expect(app().tap.text).toContain('application/vnd.e2e.stream');
     expect(app().tap.text).not.toMatch(/canary-7f3a91|report-zulu|form-data|from input/);
@@ -141,7 +141,7 @@ onEachPlatform('the command line, on streams', (platform) => {
       colours: false,
       columns: 100,
     };
-    const on = ['--key-kind', 'X25519'];
+    const on = ['--kind', 'X25519'];
     expect(await run(['get', `${app().url}/files/events`, '-N', ...on], io)).toBe(0);
     expect(seen.length).toBeGreaterThan(1);
     // A download has a bar on a terminal, and in a pipe none.

@@ -3,7 +3,16 @@ import fc from 'fast-check';
 import { inspect } from 'node:util';
 import { UnsupportedByEngine, type CryptoEngine } from '../../../src/protocol/crypto.js';
 import { utf8 } from '../../../src/protocol/json.js';
-import { parsePublicKey, type EcPublicJwk, type KeyKind } from '../../../src/protocol/keys.js';
+import {
+  HYBRID,
+  KEY_KINDS,
+  parsePublicKey,
+  serverKeyKind,
+  type EcPublicJwk,
+  type KeyKind,
+  type PublicJwk,
+} from '../../../src/protocol/keys.js';
+import { splitHybridKey } from '../../../src/protocol/hybrid-key.js';
 import { engines, has, hex } from './engines.js';
 
 const named = engines.map((engine) => [engine.name, engine] as const);
@@ -82,12 +91,16 @@ describe.each(pairs)('what the %s engine makes, the %s engine', (_, __, one, oth
     );
   });
 
-  for (const kind of ['P-256', 'X25519'] as const) {
-    if (!has(one, kind) || !has(other, kind)) continue;
+  for (const kind of ['P-256', 'X25519', HYBRID] as const) {
+    const answer = serverKeyKind(kind);
+    if (!has(one, kind) || !has(other, answer)) continue;
     it(`agrees with on ${kind}`, async () => {
-      const [mine, theirs] = await Promise.all([one.generateKeyPair(kind), other.generateKeyPair(kind)]);
+      const [mine, theirs] = await Promise.all([one.generateKeyPair(kind), other.generateKeyPair(answer)]);
       const here = await one.agree(mine.privateKey, await one.importPublicKey(parsePublicKey(theirs.publicKey)));
-      const there = await other.agree(theirs.privateKey, await other.importPublicKey(parsePublicKey(mine.publicKey)));
+      const there = await other.agree(
+        theirs.privateKey,
+        await other.importPublicKey(agreementHalf(parsePublicKey(mine.publicKey))),
+      );
       expect(here).toHaveLength(32);
       expect(equal(here, there!)).toBe(true);
     });
@@ -223,24 +236,30 @@ describe.each(named)('the %s engine', (_, engine) => {
   });
 
   it('says of each kind that it lacks that it lacks it', async () => {
-    const lacking = (['RSA', 'P-256', 'X25519'] as const).filter((kind) => !has(engine, kind));
-    expect(lacking).toEqual(engine.name === 'forge' ? ['P-256', 'X25519'] : []);
+    const lacking = KEY_KINDS.filter((kind) => !has(engine, kind));
+    const expected = { forge: ['P-256', 'X25519', HYBRID], node: [HYBRID], web: [] };
+    expect(lacking).toEqual(expected[engine.name]);
     for (const kind of lacking) {
-      const { publicKey, privateKey } = await keyPair(engines[0]!, kind);
-      const foreign = await engines[0]!.importPublicKey(publicKey);
+      const { publicKey, privateKey } = await keyPair(engines[1]!, kind);
+      const foreign = await engines[1]!.importPublicKey(publicKey);
       for (const operation of [
         () => engine.generateKeyPair(kind),
         () => engine.importPublicKey(publicKey),
         () => engine.importPrivateKey({ ...publicKey, d: 'AQ' }),
-        () => engine.agree(privateKey, foreign),
+        ...(engine.name === 'forge' ? [() => engine.agree(privateKey, foreign)] : []),
       ]) {
         const error = await failure(operation);
         expect(error).toBeInstanceOf(UnsupportedByEngine);
-        expect((error as Error).message).toMatch(/node-forge has no/);
+        expect((error as Error).message).toMatch(/(node-forge|this engine) has no/);
       }
     }
   });
 });
+
+/** What a server agrees with: of a hybrid key the X25519 half. */
+function agreementHalf(jwk: PublicJwk): PublicJwk {
+  return jwk.kty === 'AKP' ? splitHybridKey(jwk).x25519 : jwk;
+}
 
 function equal(a: Uint8Array | undefined, b: Uint8Array): boolean {
   return a !== undefined && Buffer.compare(a, b) === 0;

@@ -1,20 +1,24 @@
 import { ForgeEngine } from '../../../src/crypto/forge.js';
 import { NodeEngine } from '../../../src/crypto/node.js';
-import { WebEngine } from '../../../src/crypto/web.js';
+import { HybridEngine } from '../../../src/crypto/hybrid.js';
 import type { CryptoEngine } from '../../../src/protocol/crypto.js';
-import { keyKind, type KeyKind, type PublicJwk } from '../../../src/protocol/keys.js';
+import { keyKind, type KeyKind, type PrivateJwk, type PublicJwk } from '../../../src/protocol/keys.js';
 
-export const engines: readonly CryptoEngine[] = [new NodeEngine(), new WebEngine(), new ForgeEngine()];
+export const engines: readonly CryptoEngine[] = [
+  new NodeEngine(),
+  new HybridEngine(() => import('../../../src/crypto/noble-ml-kem.js')),
+  new ForgeEngine(),
+];
 
 export function has(engine: CryptoEngine, kind: KeyKind): boolean {
   return engine.kinds.includes(kind);
 }
 
-export type PrivateJwk = PublicJwk & { d: string };
+export type { PrivateJwk };
 
 /** The public half of a private JWK, as it would travel. */
 export function publicHalf(jwk: PrivateJwk): PublicJwk {
-  const { n, e, x, y } = jwk as unknown as Record<'n' | 'e' | 'x' | 'y', string>;
+  const { n, e, x, y, pub } = jwk as unknown as Record<'n' | 'e' | 'x' | 'y' | 'pub', string>;
   switch (keyKind(jwk)) {
     case 'RSA':
       return { kty: 'RSA', n, e };
@@ -22,6 +26,8 @@ export function publicHalf(jwk: PrivateJwk): PublicJwk {
       return { kty: 'EC', crv: 'P-256', x, y };
     case 'X25519':
       return { kty: 'OKP', crv: 'X25519', x };
+    case 'MLKEM768-X25519':
+      return { kty: 'AKP', alg: 'MLKEM768-X25519', pub };
   }
 }
 

@@ -3,6 +3,7 @@ import type { Bytes, ContentKey, CryptoEngine } from '../../../src/protocol/cryp
 import { fromUtf8, parseJsonObject, utf8 } from '../../../src/protocol/json.js';
 import { joinJwe, splitJwe } from '../../../src/protocol/jwe.js';
 import {
+  HYBRID,
   KEY_KINDS,
   parsePublicKey,
   parseSigningKey,
@@ -26,7 +27,7 @@ import {
   REQUEST_KEY_INFO,
   RESPONSE_FRAMES_INFO,
   RESPONSE_KEY_INFO,
-  rsaKeyMaterial,
+  joinSecrets,
   transcriptInput,
   type Transcript,
 } from '../../../src/protocol/schedule.js';
@@ -118,7 +119,8 @@ function describeChannel(engine: CryptoEngine, channel: Channel): void {
     expect(await derived(channel.ikm, RESPONSE_KEY_INFO)).toBe(channel.responseKey);
     expect(await derived(channel.ikm, REQUEST_FRAMES_INFO)).toBe(channel.requestFrames);
     expect(await derived(channel.ikm, RESPONSE_FRAMES_INFO)).toBe(channel.responseFrames);
-    expect(await derived(channel.ss ?? channel.ikm, AGAIN_KEY_INFO)).toBe(channel.againKey);
+    const again = channel.kind === 'RSA' ? channel.ss! : channel.ikm;
+    expect(await derived(again, AGAIN_KEY_INFO)).toBe(channel.againKey);
   });
 
   it('has a copy of its first request whose tag its own client made', async () => {
@@ -134,7 +136,7 @@ function describeChannel(engine: CryptoEngine, channel: Channel): void {
       const serverKey = await engine.importPrivateKey(channel.serverKey);
       const cs = await engine.rsaDecrypt(serverKey, bytes(channel.ek));
       expect([text(ss), text(cs)]).toEqual([channel.ss, channel.cs]);
-      expect(text(rsaKeyMaterial(ss!, cs!))).toBe(channel.ikm);
+      expect(text(joinSecrets(ss!, cs!))).toBe(channel.ikm);
     });
 
     it('opens the messages that stock JOSE made for either end', async () => {
@@ -159,7 +161,33 @@ function describeChannel(engine: CryptoEngine, channel: Channel): void {
     });
   }
 
-  if (has(engine, channel.kind) && channel.kind !== 'RSA') {
+  if (has(engine, channel.kind) && channel.kind === HYBRID) {
+    it('gets ss from the secret, which makes up its key material with what the X25519 halves agree on', async () => {
+      const { clientKey, serverKey, handshake } = channel;
+      const own = await engine.importPrivateKey(clientKey);
+      const ss = await engine.decapsulate!(own, bytes(handshake.secret));
+      const shared = await engine.agree(own, await engine.importPublicKey(publicHalf(serverKey)));
+      expect(text(ss)).toBe(channel.ss);
+      expect(text(joinSecrets(ss!, shared!))).toBe(channel.ikm);
+      const server = await engine.importPrivateKey(serverKey);
+      expect(await engine.agree(server, await engine.importPublicKey(publicHalf(clientKey)))).toEqual(shared);
+    });
+
+    it('gets nothing from a secret of another length, and another secret from a changed one', async () => {
+      const own = await engine.importPrivateKey(channel.clientKey);
+      const secret = bytes(channel.handshake.secret);
+      for (const wrong of [secret.subarray(1), Uint8Array.from([...secret, 0]), new Uint8Array(0)]) {
+        expect(await engine.decapsulate!(own, wrong)).toBeUndefined();
+      }
+      const changed = Uint8Array.from(secret);
+      changed[500]! ^= 1;
+      const other = await engine.decapsulate!(own, changed);
+      expect(other).toHaveLength(32);
+      expect(text(other)).not.toBe(channel.ss);
+    });
+  }
+
+  if (has(engine, channel.kind) && channel.kind !== 'RSA' && channel.kind !== HYBRID) {
     it.each([
       ['client', channel.clientKey, channel.serverKey],
       ['server', channel.serverKey, channel.clientKey],

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { fromUtf8 } from '../../../src/protocol/json.js';
-import { rsaKeyMaterial, transcriptInput } from '../../../src/protocol/schedule.js';
+import { joinSecrets, transcriptInput } from '../../../src/protocol/schedule.js';
 
 const transcript = { jkt: 'J', kid: 'K', issuedAt: 1795392000, expiresAt: 1795395600, session: 'S' };
 
@@ -20,7 +20,7 @@ describe('the transcript', () => {
 
 describe('the key material of an RSA channel', () => {
   it("is the server's half and then the client's", () => {
-    const ikm = rsaKeyMaterial(new Uint8Array(32).fill(1), new Uint8Array(32).fill(2));
+    const ikm = joinSecrets(new Uint8Array(32).fill(1), new Uint8Array(32).fill(2));
     expect([...ikm]).toEqual([...Array<number>(32).fill(1), ...Array<number>(32).fill(2)]);
   });
 });

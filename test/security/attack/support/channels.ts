@@ -1,6 +1,7 @@
 import { ChannelStore } from '../../../../src/channel/store/channel-store.js';
 import { Channels } from '../../../../src/channel/channels.js';
 import { IdentityKeys } from '../../../../src/channel/identity.js';
+import { Encapsulator } from '../../../../src/channel/encapsulator.js';
 import { KeyPool } from '../../../../src/channel/key-pool.js';
 import { MemoryRecords, type Records } from '../../../../src/channel/store/records.js';
 import { MemoryReplayGuard, type ReplayGuard } from '../../../../src/channel/replay.js';
@@ -42,7 +43,15 @@ export function makeChannels({
   );
   const pool = new KeyPool(nodeEngine, 2048, { size: 1 });
   const options = { keyKinds: KEY_KINDS, channelTtl: 3600, allowPlainJwe, maxUploadTime: 3600, maxBodySize: 1 << 20 };
-  const channels = new Channels(nodeEngine, store, pool, new IdentityKeys(nodeEngine, []), replay, options);
+  const channels = new Channels(
+    nodeEngine,
+    store,
+    pool,
+    new Encapsulator(),
+    new IdentityKeys(nodeEngine, []),
+    replay,
+    options,
+  );
   return { channels, store };
 }
 

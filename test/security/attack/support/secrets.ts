@@ -1,23 +1,55 @@
+import { ml_kem768 } from '@noble/post-quantum/ml-kem.js';
 import type { MemoryStore } from 'express-session';
 import { decodeChannel } from '../../../../src/channel/store/channel-record.js';
 import { Channel } from '../../../../src/channel/channel.js';
 import { Vault } from '../../../../src/channel/store/vault.js';
 import { NodeEngine, nodeEngine } from '../../../../src/crypto/node.js';
-import type { Bytes, ContentKey, KeyPair } from '../../../../src/protocol/crypto.js';
-import type { KeyKind } from '../../../../src/protocol/keys.js';
+import type { Bytes, ContentKey, KeyPair, PrivateKey, PublicKey } from '../../../../src/protocol/crypto.js';
+import { joinHybridKey } from '../../../../src/protocol/hybrid-key.js';
+import { HYBRID, KEY_KINDS, type KeyKind, type X25519PublicJwk } from '../../../../src/protocol/keys.js';
 import { createPrivateKey } from 'node:crypto';
 
 /** Secrets by what they are. */
 export type Secrets = Map<string, Uint8Array>;
 
+class HybridPrivateKey implements PrivateKey {
+  readonly kind: KeyKind = HYBRID;
+  constructor(
+    readonly x25519: PrivateKey,
+    readonly mlKem: Bytes,
+  ) {}
+}
+
 /** An engine that the real client takes as its own, and that tells on it: every secret of its channels is kept. */
 export class TellTaleEngine extends NodeEngine {
   readonly secrets: Secrets = new Map();
 
+  override readonly kinds: readonly KeyKind[] = KEY_KINDS;
+
   override generateKeyPair(kind: KeyKind, modulusLength?: number): KeyPair {
+    if (kind === HYBRID) return this.#generateHybridPair();
     const pair = super.generateKeyPair(kind, modulusLength);
     this.#keep(`client's ${kind}`, packedParts(this.packPrivateKey(pair.privateKey)));
     return pair;
+  }
+
+  override agree(privateKey: PrivateKey, publicKey: PublicKey): Bytes | undefined {
+    return super.agree(privateKey instanceof HybridPrivateKey ? privateKey.x25519 : privateKey, publicKey);
+  }
+
+  decapsulate(privateKey: PrivateKey, ciphertext: Bytes): Bytes | undefined {
+    return privateKey instanceof HybridPrivateKey ? ml_kem768.decapsulate(ciphertext, privateKey.mlKem) : undefined;
+  }
+
+  #generateHybridPair(): KeyPair {
+    const { publicKey: x25519, privateKey } = this.generateKeyPair('X25519');
+    const { publicKey: encapsulationKey, secretKey } = ml_kem768.keygen();
+    // The secret polynomials, and the seed of implicit rejection; what stands between is public.
+    this.#keep("client's ML-KEM-768", [secretKey.subarray(0, 1152), secretKey.subarray(-32)]);
+    return {
+      publicKey: joinHybridKey({ encapsulationKey, x25519: x25519 as X25519PublicJwk }),
+      privateKey: new HybridPrivateKey(privateKey, secretKey),
+    };
   }
 
   override hkdf(ikm: Bytes, salt: Bytes, info: Bytes): Bytes {

@@ -2,11 +2,15 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { generateKeyPairSync, randomBytes, type KeyObject } from 'node:crypto';
 import { nodeEngine as engine } from '../../../../src/crypto/node.js';
+import { nobleMlKem } from '../../../../src/crypto/noble-ml-kem.js';
+import { splitHybridKey } from '../../../../src/protocol/hybrid-key.js';
 import type { StreamError } from '../../../../src/protocol/frames.js';
 import {
   keyKind,
   parsePublicKey,
   thumbprintInput,
+  serverKeyKind,
+  type ClassicKeyKind,
   type KeyKind,
   type PublicJwk,
   type SigningJwk,
@@ -18,7 +22,7 @@ import {
   REQUEST_KEY_INFO,
   RESPONSE_FRAMES_INFO,
   RESPONSE_KEY_INFO,
-  rsaKeyMaterial,
+  joinSecrets,
   transcriptInput,
 } from '../../../../src/protocol/schedule.js';
 
@@ -99,7 +103,7 @@ export class Counterpart {
   /** Answers the handshake by itself, where it answers `true`. */
   refuse: (response: ServerResponse) => boolean = () => false;
   cookie: string[] | undefined;
-  serverKey: ((kind: 'RSA' | 'P-256' | 'X25519') => ReturnType<typeof engine.generateKeyPair>) | undefined;
+  serverKey: ((kind: ClassicKeyKind) => ReturnType<typeof engine.generateKeyPair>) | undefined;
 
   readonly #server: Server;
   #hasSharedPair = false;
@@ -168,10 +172,13 @@ export class Counterpart {
     const { publicKey } = JSON.parse(body) as { publicKey: unknown };
     const clientKey = parsePublicKey(publicKey);
     const kind = keyKind(clientKey);
-    const pair = this.serverKey?.(kind) ?? this.#makeKeyPair(kind);
+    const answering = serverKeyKind(kind);
+    const hybrid = clientKey.kty === 'AKP' ? splitHybridKey(clientKey) : undefined;
+    const pair = this.serverKey?.(answering) ?? this.#makeKeyPair(answering);
     const kid = thumbprint(pair.publicKey);
-    const ss = kind === 'RSA' ? engine.randomBytes(32) : undefined;
-    const secret = ss && sealSecret(clientKey, ss);
+    const encapsulated = hybrid && nobleMlKem.encapsulate(hybrid.encapsulationKey);
+    const ss = kind === 'RSA' ? engine.randomBytes(32) : encapsulated?.secret;
+    const secret = encapsulated ? engine.encodeBase64url(encapsulated.ciphertext) : ss && sealSecret(clientKey, ss);
     const issuedAt = this.now();
     const expiresAt = issuedAt + this.ttl;
     const session = randomBytes(16).toString('base64url');
@@ -195,9 +202,11 @@ export class Counterpart {
       session: cookie,
       seen: new Set(),
       keysFor: (ek) => {
-        const ikm = ss
-          ? rsaKeyMaterial(ss, engine.rsaDecrypt(pair.privateKey, engine.decodeBase64url(ek!)!)!)
-          : engine.agree(pair.privateKey, engine.importPublicKey(clientKey))!;
+        const other =
+          kind === 'RSA'
+            ? engine.rsaDecrypt(pair.privateKey, engine.decodeBase64url(ek!)!)!
+            : engine.agree(pair.privateKey, engine.importPublicKey(hybrid?.x25519 ?? clientKey))!;
+        const ikm = ss ? joinSecrets(ss, other) : other;
         const key = (info: Uint8Array) => engine.importContentKey(engine.hkdf(ikm, th, info));
         const frames = (info: Uint8Array, head: string) => streamKey(engine, engine.hkdf(ikm, th, info), head);
         return { request: key(REQUEST_KEY_INFO), response: key(RESPONSE_KEY_INFO), frames };

@@ -1,0 +1,18 @@
+import { UnsupportedByEngine } from '../protocol/crypto.js';
+import { keyKind, type PublicJwk } from '../protocol/jwk.js';
+import { HYBRID, type ClassicKeyKind, type KeyKind } from '../protocol/key-kind.js';
+
+/**
+ * The kind, where an engine has it without ML-KEM.
+ *
+ * @throws UnsupportedByEngine for the hybrid kind.
+ */
+export function classic(kind: KeyKind): ClassicKeyKind {
+  if (kind === HYBRID) throw new UnsupportedByEngine(`this engine has no ${HYBRID} keys`);
+  return kind;
+}
+
+/** The same of a key. */
+export function classicKind(jwk: PublicJwk): ClassicKeyKind {
+  return classic(keyKind(jwk));
+}
