@@ -59,7 +59,7 @@ export const MESSAGES = {
   head: () => unsealable('a sealed route answers no HEAD, which has no body to seal: use GET'),
   mediaType: ({ mediaType }: { mediaType: string }) =>
     unsealable(
-      `its Content-Type is "${mediaType}", and must be a media type without a parameter twice, and with no charset but utf-8`,
+      `its Content-Type is "${mediaType}", ${OURS.test(mediaType) ? GENERATED : 'and must be a media type without a parameter twice, and with no charset but utf-8'}`,
     ),
   twice: () =>
     unsealable(
@@ -158,6 +158,10 @@ function statusHint(status: number): string {
   return status >= 500 ? "the server's log says why." : 'are baseUrl and path right?';
 }
 
+const OURS = /^\s*application\/(jose|vnd\.e2e\.stream)\b/i;
+const GENERATED =
+  'which a sealed body has on the wire: give that of the plain body. Generate clients from the plain OpenAPI document (api-plain-json), not from the marked one';
+
 const TOO_LARGE_ON_THE_WAY =
   'a proxy has a limit for bodies. A sealed body is a third longer than its plaintext, and then some: raise that limit (nginx: client_max_body_size).';
 
@@ -171,14 +175,8 @@ function redirectHint(redirect: string, from: string): string {
   return `it is redirected${where} before it reached the application: by a proxy that wants a login, or to another address. Log in there first, or give baseUrl the final address.`;
 }
 
-function plainHint({
-  problem,
-  status,
-  redirect,
-  url,
-  isCopy,
-  isRepeatable,
-}: PlainRequest & PlainAnswer & Resending): string {
+function plainHint(facts: PlainRequest & PlainAnswer & Resending): string {
+  const { problem, status, redirect, url, isCopy, isRepeatable } = facts;
   if (!problem) {
     if (redirect !== undefined) return `Not the server's answer: ${redirectHint(redirect, url)}`;
     if (status === 413) return `Not the server's answer: ${TOO_LARGE_ON_THE_WAY}`;

@@ -13,6 +13,12 @@ export function markOf(server: object): Mark | undefined {
   return (server as { [MARK]?: Mark })[MARK];
 }
 
+/** What a target lacks that has neither the mark nor an answer at any of the likely paths. */
+export const NO_MODULE =
+  'The application under test does not import E2eModule, so it has no handshake and seals nothing. A testing module that ' +
+  'imports feature modules alone needs it too: Test.createTestingModule({ imports: [E2eModule.forRoot(), …] }), with the ' +
+  'options of your AppModule.';
+
 /**
  * The module's path below the URL, for the client's option `path`: under the global prefix, without it where the
  * handshake is excluded from it, or below a part of the path that a test calls, where `RouterModule` or a parent
@@ -34,6 +40,11 @@ export async function findHandshake(url: string, mark: Mark | undefined, called:
     const response = await globalThis.fetch(new URL(`${candidate}/identity`, `${url.replace(/\/$/, '')}/`));
     await response.body?.cancel();
     if (response.status !== 404) return candidate;
+  }
+  if (!mark) {
+    throw new Error(
+      `There is no handshake at ${url}, at ${[...candidates].join(' or ')}. ${NO_MODULE} Where it is somewhere else, give the option path.`,
+    );
   }
   return join(prefix, path);
 }

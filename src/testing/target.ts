@@ -1,4 +1,4 @@
-import { markOf } from './handshake-path.js';
+import { markOf, NO_MODULE } from './handshake-path.js';
 
 /** What is asked of an HTTP or HTTPS server: Node's own are. */
 export interface ServerLike {
@@ -49,10 +49,6 @@ export async function reach(target: TestTarget): Promise<Reached> {
   return { url: urlOf(target), mark: markOf(target), close: end };
 }
 
-const NO_MODULE =
-  'The application under test does not import E2eModule, so it has no handshake and seals nothing. A testing module that ' +
-  'imports feature modules alone needs it too: Test.createTestingModule({ imports: [E2eModule.forRoot(), …] }), with the ' +
-  'options of your AppModule.';
 const NO_TARGET =
   'The target must be a Nest application, an http.Server (app.getHttpServer()), or the URL of a server that runs.';
 

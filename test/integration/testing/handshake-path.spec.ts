@@ -104,6 +104,10 @@ onEachPlatform('the handshake is found', (platform) => {
     opened.push(() => app.close());
     await expect(e2eAgent(app)).rejects.toThrow(/does not import E2eModule.*createTestingModule/s);
     await expect(request(app).get('/plain')).rejects.toThrow(/does not import E2eModule/);
+    // As a supertest suite that was moved over has it.
+    const server = app.getHttpServer() as Server;
+    await expect(request(server).get('/plain')).rejects.toThrow(/no handshake at .* e2e\. .*does not import E2eModule/);
+    await expect(request(await app.getUrl()).get('/plain')).rejects.toThrow(/does not import E2eModule/);
   });
 });
 
