@@ -102,7 +102,8 @@ export function createE2eClient(options: E2eClientOptions = {}): E2eClient {
   }
 
   const client: E2eClient = {
-    async fetch(input, init = {}) {
+    async fetch(input, given?: E2eRequestInit | null) {
+      const init = given ?? {};
       const own = wire.fetchFor(init);
       if (own) return own(input, init);
       wire.check();

@@ -61,6 +61,10 @@ export const MESSAGES = {
     unsealable(
       `its Content-Type is "${mediaType}", ${OURS.test(mediaType) ? GENERATED : 'and must be a media type without a parameter twice, and with no charset but utf-8'}`,
     ),
+  boundary: () =>
+    unsealable(
+      'its Content-Type is multipart/form-data without a boundary, so no server can read it. Leave Content-Type out, and give the client the FormData itself',
+    ),
   twice: () =>
     unsealable(
       'it is the handshake itself. Where the client stands in the place of the global fetch, behind a wrapper, give createE2eClient the option fetch',

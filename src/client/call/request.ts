@@ -1,4 +1,4 @@
-import { isMediaType, OCTETS_MEDIA_TYPE } from '../../protocol/media-type.js';
+import { essence, isMediaType, OCTETS_MEDIA_TYPE } from '../../protocol/media-type.js';
 import { failure, need, type E2eClientError } from '../errors.js';
 import type { Settings } from '../options.js';
 import { isA } from '../runtime.js';
@@ -56,14 +56,17 @@ export interface OutgoingRequest {
   readonly init: RequestInit;
 }
 
+const FORM_MEDIA_TYPE = 'multipart/form-data';
+const BOUNDARY = /;\s*boundary=/i;
 const RESENDABLE_METHODS = ['GET', 'PUT', 'DELETE', 'OPTIONS'];
 
 /** @throws E2eClientError `request-unsupported`, and what `new Request` throws. */
 export async function readRequest(
   input: RequestInfo | URL,
-  { e2e = {}, signal, ...init }: E2eRequestInit,
+  { e2e = {}, signal, ...own }: E2eRequestInit,
   settings: Settings,
 ): Promise<OutgoingRequest> {
+  const init = withoutFormType(own);
   const sealed = e2e.request !== false;
   const given = typeof input === 'string' || input instanceof URL ? undefined : input;
   const streamed = sealed && isStreamed(init.body) ? init.body : undefined;
@@ -86,6 +89,7 @@ export async function readRequest(
   if (body && sealed && !isMediaType(mediaType!)) {
     throw await failure('request-unsupported', 'mediaType', { mediaType: mediaType! });
   }
+  if (body && isFormType(mediaType) && !BOUNDARY.test(mediaType!)) throw await unsupported('boundary');
   const credentials = init.credentials ?? (given?.credentials === 'same-origin' ? undefined : given?.credentials);
   return {
     url,
@@ -118,6 +122,19 @@ async function readRequestBody(
   return bytes.length > 0 ? bytes : undefined;
 }
 
+/** A form is written with a boundary of the client's, so a type that the caller gives it can only be wrong. */
+function withoutFormType(init: RequestInit): RequestInit {
+  if (!isA('FormData', init.body) || !init.headers) return init;
+  const headers = new Headers(init.headers);
+  if (!isFormType(headers.get('content-type'))) return init;
+  headers.delete('content-type');
+  return { ...init, headers };
+}
+
+function isFormType(mediaType: string | null | undefined): boolean {
+  return essence(mediaType ?? '') === FORM_MEDIA_TYPE;
+}
+
 /** Whether a body is read as it is sent, and not before. */
 function isStreamed(body: unknown): body is StreamedBody {
   if (isA('Blob', body)) return (body as Blob).size > MAX_MESSAGE_BODY;
@@ -144,6 +161,6 @@ export function isResendable({ method, url, headers, resend }: OutgoingRequest, 
   return answer ?? (RESENDABLE_METHODS.includes(method) || headers.has('idempotency-key'));
 }
 
-function unsupported(reason: 'twice' | 'head'): Promise<E2eClientError> {
+function unsupported(reason: 'twice' | 'head' | 'boundary'): Promise<E2eClientError> {
   return failure('request-unsupported', reason);
 }
