@@ -52,7 +52,8 @@ async function handshake(isNewest) {
   const card = { kind: 'handshake', method: 'POST', target: '/e2e/handshake', status: 201 };
   card.request = 'client.handshake()\n\nPrivate keys, and the keys derived from them, never leave their side.';
   try {
-    const { kid, kind, expiresAt } = await client.handshake();
+    const { kid, kind, expiresAt, session: current } = await client.handshake();
+    session = current;
     card.answer = JSON.stringify({ kid, kind, expiresAt });
     showChannel();
     say(`${kind} channel open until ${new Date(expiresAt).toLocaleTimeString()}.`);
@@ -70,8 +71,12 @@ async function handshake(isNewest) {
 }
 
 /** A call through the client, as with `fetch`. A response that is not 2xx is thrown as what the person should read. */
-const sealed = (method, target, body, show) =>
-  call('sealed', client.fetch, wire, { method, target, ...jsonRequest(method, target, body) }, readJson, show);
+async function sealed(method, target, body, show) {
+  const request = { method, target, ...jsonRequest(method, target, body) };
+  const value = await call('sealed', client.fetch, wire, request, readJson, show);
+  void showSession().catch(() => undefined);
+  return value;
+}
 const plain = (method, target, body, show) =>
   call('plain', bare.fetch, bare, { method, target, ...jsonRequest(method, target, body) }, readJson, show);
 
@@ -126,6 +131,17 @@ async function readMe() {
   showMe(session?.username);
 }
 
+/** The public name of the session that the page shows. */
+let session;
+
+/** After a logout in another tab, or a restart of the server, the client has gone on with a new session. */
+async function showSession() {
+  const { session: current } = await client.handshake();
+  const hasChanged = session !== undefined && current !== session;
+  session = current;
+  if (hasChanged) await Promise.all([readMe(), readNotes()]);
+}
+
 async function readNotes() {
   const search = byId('search').value;
   const target = search ? `/notes?search=${encodeURIComponent(search)}` : '/notes';
@@ -163,10 +179,15 @@ function noteItem({ id, title, body, file }) {
   return h('li', { 'data-testid': 'note' }, open, remove, text, attached);
 }
 
-function onSubmit(form, work) {
-  byId(form).addEventListener('submit', (event) => {
+/** What is submitted once more before it is done would be done twice. */
+function onSubmit(id, work) {
+  const form = byId(id);
+  form.addEventListener('submit', async (event) => {
     event.preventDefault();
-    void work();
+    if (form.ariaBusy === 'true') return;
+    form.ariaBusy = 'true';
+    await work();
+    form.ariaBusy = null;
   });
 }
 
@@ -174,7 +195,9 @@ onSubmit('login-form', async () => {
   const body = { username: byId('username').value, password: byId('password').value };
   const me = await attempt('login-error', () => sealed('POST', '/auth/login', body));
   if (!me) return;
+  const hadFocus = byId('login-form').contains(document.activeElement);
   showMe(me.username);
+  if (hadFocus) byId('logout').focus();
   await readNotes();
 });
 
@@ -229,24 +252,37 @@ byId('raw').addEventListener('click', () => attempt('contrast-error', () => seal
 const sizeOf = (bytes) =>
   bytes < 1_000_000 ? `${Math.ceil(bytes / 1_000).toLocaleString('en')} kB` : `${(bytes / 1_000_000).toFixed(1)} MB`;
 
-function showProgress({ loaded, total }) {
+/** What the server takes. It refuses more, too, but only once so much has been sent. */
+const MAX_FILE_BYTES = 100 * 2 ** 20;
+
+/** A call whose progress is shown, and that the person can cancel. */
+async function transfer(direction, request, read) {
+  const leaving = new AbortController();
   const bar = byId('progress');
-  bar.hidden = false;
-  if (total) bar.value = loaded / total;
-  else bar.removeAttribute('value');
+  const onProgress = ({ direction: way, loaded, total }) => {
+    if (way !== direction) return;
+    byId('transfer').hidden = false;
+    if (total) bar.value = loaded / total;
+    else bar.removeAttribute('value');
+  };
+  byId('transfer-cancel').onclick = () => leaving.abort(new Error('Cancelled.'));
+  const init = { ...request.init, signal: leaving.signal, e2e: { onProgress } };
+  try {
+    return await call('sealed', client.fetch, wire, { ...request, init }, read);
+  } finally {
+    const hadFocus = byId('transfer').contains(document.activeElement);
+    byId('transfer').hidden = true;
+    if (hadFocus) byId('note-add').focus();
+  }
 }
 
 /** A file is sealed as it is read: neither end holds it whole. */
-async function upload(file) {
+function upload(file) {
+  if (file.size > MAX_FILE_BYTES) throw new Error(`A file has at most 100 MiB. This one has ${sizeOf(file.size)}.`);
   const body = new FormData();
   body.append('file', file);
   const seen = `POST /files\n\nfile: ${file.name}, ${sizeOf(file.size)}`;
-  const init = { body, e2e: { onProgress: (step) => step.direction === 'upload' && showProgress(step) } };
-  try {
-    return await call('sealed', client.fetch, wire, { method: 'POST', target: '/files', seen, init }, readJson);
-  } finally {
-    byId('progress').hidden = true;
-  }
+  return transfer('upload', { method: 'POST', target: '/files', seen, init: { body } }, readJson);
 }
 
 function downloadButton({ id, name, size }) {
@@ -258,20 +294,14 @@ function downloadButton({ id, name, size }) {
 
 async function download(id, name) {
   const target = `/files/${id}`;
-  const init = { e2e: { onProgress: (step) => step.direction === 'download' && showProgress(step) } };
   const read = async (response) => {
     const content = await response.blob();
     return { answer: `${name}, ${sizeOf(content.size)}, ${content.type}`, value: content };
   };
-  const request = { method: 'GET', target, seen: `GET ${target}`, init };
-  try {
-    const content = await call('sealed', client.fetch, wire, request, read);
-    const url = URL.createObjectURL(content);
-    h('a', { href: url, download: name }).click();
-    setTimeout(() => URL.revokeObjectURL(url), 60_000);
-  } finally {
-    byId('progress').hidden = true;
-  }
+  const content = await transfer('download', { method: 'GET', target, seen: `GET ${target}` }, read);
+  const url = URL.createObjectURL(content);
+  h('a', { href: url, download: name }).click();
+  setTimeout(() => URL.revokeObjectURL(url), 60_000);
 }
 
 /** The newest events, each beside the frame that brought it. */
@@ -291,6 +321,7 @@ function showFrame(line) {
 function stopEvents() {
   events?.close();
   events = undefined;
+  byId('events-error').textContent = '';
   byId('events-start').textContent = 'Watch live events';
 }
 
@@ -305,10 +336,10 @@ byId('events-start').addEventListener('click', () => {
   events = client.eventSource('/events?count=200');
   byId('events-start').textContent = 'Stop';
   events.onmessage = ({ data, lastEventId }) => addLine('events-seen', `${lastEventId}: ${data}`);
-  events.onerror = () => {
-    // After the last event the server answers 204: the source stops.
+  events.onerror = ({ error }) => {
+    // After the last event the answer ends, and the next one is 204: the source stops.
     if (events?.readyState === 2) stopEvents();
-    else byId('events-error').textContent = 'The connection was lost; connecting again…';
+    else if (error) byId('events-error').textContent = 'The connection was lost; connecting again…';
   };
   events.onopen = () => (byId('events-error').textContent = '');
 });

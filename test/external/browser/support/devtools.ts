@@ -1,4 +1,5 @@
 import type { CDPSession, Page } from 'playwright-core';
+import { STREAM_MEDIA_TYPE } from '../../../../src/protocol/media-type.js';
 
 /** One thing that the network view of the devtools can show. */
 export interface Shown {
@@ -59,9 +60,14 @@ export class Devtools {
     session.on('Network.requestWillBeSentExtraInfo', ({ requestId, headers }) =>
       this.#show('request headers', `extra info of ${this.#of(requestId)}`, Object.entries(headers).flat().join('\n')),
     );
-    session.on('Network.responseReceived', ({ requestId, response }) =>
-      this.#show('response headers', this.#of(requestId), JSON.stringify(response.headers)),
-    );
+    session.on('Network.responseReceived', ({ requestId, response }) => {
+      this.#show('response headers', this.#of(requestId), JSON.stringify(response.headers));
+      // What a script reads as a stream has no body afterwards: the devtools show it as it comes.
+      if (response.mimeType === STREAM_MEDIA_TYPE) this.#read(this.#streamed(requestId));
+    });
+    session.on('Network.dataReceived', ({ requestId, data }) => {
+      if (data !== undefined) this.#showBody(requestId, data, true);
+    });
     session.on('Network.responseReceivedExtraInfo', ({ requestId, headers, headersText = '' }) =>
       this.#show('response headers', this.#of(requestId), JSON.stringify(headers) + headersText),
     );
@@ -93,7 +99,15 @@ export class Devtools {
 
   async #responseBody(requestId: string): Promise<void> {
     const { body, base64Encoded } = await this.session.send('Network.getResponseBody', { requestId });
-    const text = base64Encoded ? Buffer.from(body, 'base64').toString('latin1') : body;
-    this.#show('response body', this.#of(requestId), text);
+    this.#showBody(requestId, body, base64Encoded);
+  }
+
+  async #streamed(requestId: string): Promise<void> {
+    const { bufferedData } = await this.session.send('Network.streamResourceContent', { requestId });
+    this.#showBody(requestId, bufferedData, true);
+  }
+
+  #showBody(requestId: string, body: string, isBase64: boolean): void {
+    this.#show('response body', this.#of(requestId), isBase64 ? Buffer.from(body, 'base64').toString('latin1') : body);
   }
 }

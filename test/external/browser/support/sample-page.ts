@@ -72,6 +72,10 @@ export class SamplePage {
     await eventually(async () => expect(await this.titles()).toContain(title));
   }
 
+  attach(file: string | { name: string; mimeType: string; buffer: Buffer }): Promise<void> {
+    return this.get('note-file').setInputFiles(file);
+  }
+
   async titles(): Promise<string[]> {
     return this.get('note-open').allInnerTexts();
   }
