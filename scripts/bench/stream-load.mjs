@@ -39,6 +39,11 @@ async function drain({ body }, began, bytes) {
 }
 
 answerParent({
+  /** Microseconds of CPU, as in server.mjs. */
+  cpu: () => {
+    const { user, system } = process.cpuUsage();
+    return user + system;
+  },
   async download(way, bytes) {
     const began = performance.now();
     return drain(await ways[way](`/${way}/download/${bytes}`), began, bytes);

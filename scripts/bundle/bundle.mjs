@@ -35,6 +35,7 @@ const ON_DEMAND = {
   'client/events/connection.js': ['eventSource', false],
   'client/upload/uploads.js': ['bodies in frames: over 64 KiB, files, forms, streams', false],
   'protocol/padding.js': ['padding', false],
+  'crypto/native.js': ['Node, no browser: hashes and AES without a thread', false],
   'crypto/forge.js': ['no WebCrypto (plain HTTP): what makes an engine of node-forge', false],
 };
 
@@ -98,7 +99,7 @@ async function wholeSize() {
     ...SETTINGS,
     entryPoints: [WHOLE],
     outdir: 'whole',
-    external: [FORGE, '*/forge.js'],
+    external: [FORGE, '*/forge.js', '*/native.js'],
   });
   const [{ contents }] = outputFiles;
   return { raw: contents.length, brotli: brotli(contents), files: 1 };

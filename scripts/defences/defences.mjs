@@ -61,16 +61,16 @@ export const defences = [
     'arrivedAt - header.iat',
   ]),
   row('the AEAD tag is checked', TAMPERING, 'request.*X25519', [
-    'src/crypto/node.ts',
-    '    } catch {\n      return undefined;\n    }\n    return plaintext;',
-    '    } catch {\n      return plaintext;\n    }\n    return plaintext;',
+    'src/crypto/aes-gcm.ts',
+    '  } catch {\n    return undefined;\n  }\n  return plaintext;',
+    '  } catch {\n    return plaintext;\n  }\n  return plaintext;',
   ]),
   row(
     'tags have 16 bytes',
     FIELD,
     'GCM tag',
-    ['src/crypto/node.ts', 'iv.length !== IV_BYTES || tag.length !== TAG_BYTES', 'iv.length !== IV_BYTES'],
-    ['src/crypto/node.ts', 'createDecipheriv(CIPHER, contentKey, iv, GCM)', 'createDecipheriv(CIPHER, contentKey, iv)'],
+    ['src/crypto/aes-gcm.ts', 'iv.length !== IV_BYTES || tag.length !== TAG_BYTES', 'iv.length !== IV_BYTES'],
+    ['src/crypto/aes-gcm.ts', 'createDecipheriv(CIPHER, key, iv, GCM)', 'createDecipheriv(CIPHER, key, iv)'],
     ['src/protocol/jwe.ts', ' || jwe.length - fourth - 1 !== TAG_CHARACTERS', ''],
   ),
   row('base64url is canonical', FIELD, 'Two spellings', [

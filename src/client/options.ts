@@ -34,8 +34,8 @@ export interface E2eClientOptions {
    */
   readonly identityKeys?: readonly (SigningJwk | string)[];
   /**
-   * `'auto'` (unless said): WebCrypto where there is one, else node-forge, loaded on demand. Or one of the two by name,
-   * or an engine of one's own.
+   * `'auto'` (unless said): WebCrypto where there is one (in Node, AES and hashes by node:crypto), else node-forge, loaded
+   * on demand. Or one of the two by name, or an engine of one's own.
    */
   readonly engine?: 'auto' | 'web' | 'forge' | CryptoEngine;
   /** Whether a request's query travels inside its message instead of in the URL; `true` unless said. */

@@ -11,6 +11,7 @@ export type PartName =
   | 'hybrid'
   | 'identity'
   | 'messages'
+  | 'native'
   | 'noble'
   | 'opener'
   | 'padding'
@@ -21,7 +22,7 @@ export type PartName =
 const provided = new Map<string, unknown>();
 
 /** Has the client use these modules instead of loading them. */
-export function provide(parts: Readonly<Record<Exclude<PartName, 'forge' | 'noble'>, unknown>>): void {
+export function provide(parts: Readonly<Record<Exclude<PartName, 'forge' | 'native' | 'noble'>, unknown>>): void {
   for (const [name, module] of Object.entries(parts)) provided.set(name, module);
 }
 

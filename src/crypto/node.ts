@@ -15,7 +15,6 @@ import {
   sign,
   timingSafeEqual,
   verify,
-  type CipherGCMTypes,
 } from 'node:crypto';
 import { base64urlByteLength, hasZeroTail } from '../protocol/base64url.js';
 import type {
@@ -28,7 +27,7 @@ import type {
   Sealed,
   SigningKey,
 } from '../protocol/crypto.js';
-import { IV_BYTES, TAG_BYTES } from '../protocol/jwe.js';
+import { IV_BYTES } from '../protocol/jwe.js';
 import {
   signatureAlgorithm,
   type ClassicKeyKind,
@@ -38,6 +37,7 @@ import {
   type SignatureAlgorithm,
   type SigningJwk,
 } from '../protocol/keys.js';
+import { open, seal, type NodeCiphers } from './aes-gcm.js';
 import { isZero } from './bytes.js';
 import { classic, classicKind } from './classic.js';
 import {
@@ -56,9 +56,7 @@ import {
 import { IvSupply } from './iv-supply.js';
 import { Opaque } from './opaque.js';
 
-const CIPHER: CipherGCMTypes = 'aes-256-gcm';
-// Node 20 takes a tag of 4 bytes where this is not said.
-const GCM = { authTagLength: TAG_BYTES };
+const CIPHERS: NodeCiphers<KeyObject> = { createCipheriv, createDecipheriv };
 const CONTENT_KEY_BYTES = 32;
 const SIGNATURE_BYTES = 64;
 
@@ -197,28 +195,11 @@ export class NodeEngine implements CryptoEngine {
   }
 
   seal(key: ContentKey, iv: Bytes, aad: Bytes, plaintext: Bytes): Sealed {
-    if (iv.length !== IV_BYTES) throw new TypeError('an IV has 12 bytes');
-    const cipher = createCipheriv(CIPHER, NodeContentKey.reveal(key), iv, GCM);
-    cipher.setAAD(aad);
-    // GCM is a stream: update() gives all of it, final() only ends the tag.
-    const ciphertext = cipher.update(plaintext);
-    cipher.final();
-    return { ciphertext, tag: cipher.getAuthTag() };
+    return seal(CIPHERS, NodeContentKey.reveal(key), iv, aad, plaintext);
   }
 
   open(key: ContentKey, iv: Bytes, aad: Bytes, ciphertext: Bytes, tag: Bytes): Bytes | undefined {
-    const contentKey = NodeContentKey.reveal(key);
-    if (iv.length !== IV_BYTES || tag.length !== TAG_BYTES) return undefined;
-    const decipher = createDecipheriv(CIPHER, contentKey, iv, GCM);
-    decipher.setAAD(aad);
-    decipher.setAuthTag(tag);
-    const plaintext = decipher.update(ciphertext);
-    try {
-      decipher.final();
-    } catch {
-      return undefined;
-    }
-    return plaintext;
+    return open(CIPHERS, NodeContentKey.reveal(key), iv, aad, ciphertext, tag);
   }
 
   /**

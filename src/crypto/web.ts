@@ -148,11 +148,8 @@ export class WebEngine implements CryptoEngine {
   async open(key: ContentKey, iv: Bytes, aad: Bytes, ciphertext: Bytes, tag: Bytes): Promise<Bytes | undefined> {
     const contentKey = WebContentKey.reveal(key);
     if (iv.length !== IV_BYTES || tag.length !== TAG_BYTES) return undefined;
-    const input = new Uint8Array(ciphertext.length + TAG_BYTES);
-    input.set(ciphertext);
-    input.set(tag, ciphertext.length);
     return subtle()
-      .decrypt(gcm(iv, aad), contentKey, input)
+      .decrypt(gcm(iv, aad), contentKey, join(ciphertext, tag))
       .then(
         (plaintext) => new Uint8Array(plaintext),
         () => undefined,
@@ -172,6 +169,19 @@ function subtle(): SubtleCrypto {
 /** WebCrypto takes no memory that another thread may change under it; nothing here hands it any. */
 function own(bytes: Bytes): Uint8Array<ArrayBuffer> {
   return bytes as Uint8Array<ArrayBuffer>;
+}
+
+/** One after the other; of a frame, which they already are in memory, without a copy. */
+function join(ciphertext: Bytes, tag: Bytes): Uint8Array<ArrayBuffer> {
+  const { buffer, byteOffset } = ciphertext as Uint8Array<ArrayBuffer>;
+  const length = ciphertext.length + tag.length;
+  if (tag.buffer === buffer && tag.byteOffset === byteOffset + ciphertext.length) {
+    return new Uint8Array(buffer, byteOffset, length);
+  }
+  const joined = new Uint8Array(length);
+  joined.set(ciphertext);
+  joined.set(tag, ciphertext.length);
+  return joined;
 }
 
 function gcm(iv: Bytes, aad: Bytes): AesGcmParams {

@@ -113,7 +113,7 @@ export class FrameReader {
       rest = rest.subarray(taken.length);
       if (this.#filled >= FRAME_HEADER_BYTES && this.#missing() === 0) {
         const whole = this.#pending.subarray(0, this.#filled);
-        this.#pending = NO_BYTES;
+        // The next frame that comes in parts is put together in the same place: by then this one is opened.
         this.#filled = 0;
         yield this.#frame(whole);
       }

@@ -5,7 +5,7 @@ interface OtherBody<Piece> extends AsyncIterable<Piece> {
 
 /** A body's pieces as they come, and how to let the rest go, and its connection with it, even while one is awaited. */
 export interface Pieces<Piece = Uint8Array> {
-  readonly pieces: AsyncGenerator<Piece, void, undefined>;
+  readonly pieces: AsyncIterableIterator<Piece, void, undefined>;
   readonly cancel: () => void;
 }
 
@@ -29,15 +29,18 @@ export function piecesOf<Piece>(body: ReadableStream<Piece> | OtherBody<Piece>):
   return { pieces: fromIterator(iterator, cancel), cancel };
 }
 
-async function* fromReader<Piece>(
-  reader: ReadableStreamDefaultReader<Piece>,
-  cancel: () => void,
-): AsyncGenerator<Piece, void, undefined> {
-  try {
-    for (let read = await reader.read(); !read.done; read = await reader.read()) yield read.value;
-  } finally {
-    cancel();
-  }
+/** No generator: each would cost every piece several turns of promises. */
+function fromReader<Piece>(reader: ReadableStreamDefaultReader<Piece>, cancel: () => void): Pieces<Piece>['pieces'] {
+  return {
+    next: () => reader.read() as Promise<IteratorResult<Piece, void>>,
+    return: () => {
+      cancel();
+      return Promise.resolve({ done: true, value: undefined });
+    },
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+  };
 }
 
 async function* fromIterator<Piece>(

@@ -1,4 +1,5 @@
 import { WebEngine } from '../../crypto/web.js';
+import type { NodeCrypto } from '../../crypto/native.js';
 import type { CryptoEngine } from '../../protocol/crypto.js';
 import { HYBRID, type KeyKind } from '../../protocol/key-kind.js';
 import { failure, need } from '../errors.js';
@@ -22,13 +23,31 @@ export async function loadEngine(
 }
 
 async function loadByName(name: 'auto' | 'web' | 'forge', keyKind: KeyKind): Promise<CryptoEngine> {
-  if (name !== 'forge' && WebEngine.isAvailable()) return keyKind === HYBRID ? loadHybrid() : new WebEngine();
+  if (name !== 'forge' && WebEngine.isAvailable()) {
+    const engine = keyKind === HYBRID ? await loadHybrid() : new WebEngine();
+    const crypto = name === 'auto' && nodeCrypto();
+    if (!crypto) return engine;
+    const { withNative } = await need('native', () => import('../../crypto/native.js'));
+    return withNative(engine, crypto);
+  }
   if (name === 'web') throw await failure('engine-unsupported', 'noWebCrypto');
   const { ForgeEngine } = await need('forge', () => import('../../crypto/forge.js'));
   return new ForgeEngine();
 }
 
-async function loadHybrid(): Promise<CryptoEngine> {
+async function loadHybrid(): Promise<WebEngine> {
   const { HybridEngine } = await need('hybrid', () => import('../../crypto/hybrid.js'));
   return new HybridEngine(() => need('noble', () => import('../../crypto/noble-ml-kem.js')));
+}
+
+interface Runtime {
+  readonly navigator?: { readonly userAgent?: string };
+  readonly process?: { getBuiltinModule?: (name: string) => unknown };
+}
+
+/** `undefined` where this is not Node. Others have the function too, and not all that is behind it. */
+function nodeCrypto(): NodeCrypto | undefined {
+  const { navigator, process } = globalThis as Runtime;
+  const isNode = (navigator?.userAgent ?? 'Node.js').startsWith('Node.js');
+  return isNode ? (process?.getBuiltinModule?.('node:crypto') as NodeCrypto | undefined) : undefined;
 }

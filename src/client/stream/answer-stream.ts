@@ -35,26 +35,11 @@ export async function openAnswerStream(
     source.cancel();
     return undefined;
   }
-  const body = openFrames(source, start.rest, opened, signal);
-  const counted = onOpened ? count(body, (loaded) => onOpened(loaded, opened.header.length)) : body;
-  return { opened, body: counted, cancel: source.cancel };
-}
-
-async function* count(
-  body: AnswerStream['body'],
-  onOpened: (loaded: number) => void,
-): AsyncGenerator<Uint8Array<ArrayBuffer>, void, undefined> {
-  let loaded = 0;
-  for await (const piece of body) {
-    onOpened((loaded += piece.length));
-    yield piece;
-  }
+  return { opened, body: openFrames(source, start.rest, opened, signal, onOpened), cancel: source.cancel };
 }
 
 /** What stands before the first line feed, and what came with it. */
-async function readHead(
-  pieces: AsyncGenerator<Uint8Array, void, undefined>,
-): Promise<{ head: Uint8Array; rest: Uint8Array } | undefined> {
+async function readHead(pieces: Pieces['pieces']): Promise<{ head: Uint8Array; rest: Uint8Array } | undefined> {
   let seen = new Uint8Array(0);
   for (let next = await pieces.next(); !next.done; next = await pieces.next()) {
     const longer = new Uint8Array(seen.length + next.value.length);
@@ -71,13 +56,19 @@ async function readHead(
 async function* openFrames(
   { pieces, cancel }: Pieces,
   rest: Uint8Array,
-  { header, streamKey }: OpenedAnswer,
+  { header: { length }, streamKey }: OpenedAnswer,
   signal: AbortSignal | undefined,
+  onOpened?: (loaded: number, total: number | undefined) => void,
 ): AsyncGenerator<Uint8Array<ArrayBuffer>, void, undefined> {
+  let loaded = 0;
   try {
-    const opener = new FrameOpener(await streamKey(), header.length);
-    yield* opener.push(rest) as AsyncGenerator<Uint8Array<ArrayBuffer>>;
-    for await (const piece of pieces) yield* opener.push(piece) as AsyncGenerator<Uint8Array<ArrayBuffer>>;
+    const opener = new FrameOpener(await streamKey(), length);
+    for (let chunk: Uint8Array | undefined = rest; chunk; chunk = (await pieces.next()).value ?? undefined) {
+      for await (const plaintext of opener.push(chunk)) {
+        onOpened?.((loaded += plaintext.length), length);
+        yield plaintext as Uint8Array<ArrayBuffer>;
+      }
+    }
     opener.end();
   } catch (error) {
     signal?.throwIfAborted();

@@ -3,6 +3,8 @@ import type { FrameSealer } from '../channel/frames.js';
 import { join } from '../call/bytes.js';
 
 const NO_BYTES = new Uint8Array(0);
+/** Milliseconds in which nothing else may get a turn of the event loop. */
+const TURN_MS = 10;
 
 /**
  * The frames of a body, up to its last (PROTOCOL §6).
@@ -19,15 +21,25 @@ export async function* sealFrames(
   onSealed: (loaded: number) => void,
 ): AsyncGenerator<Uint8Array<ArrayBuffer>, void, undefined> {
   let loaded = 0;
+  let turn = Date.now();
   for await (const piece of length === undefined ? cut(pieces) : fill(pieces)) {
     loaded += piece.length;
     if (length !== undefined && loaded > length) break;
     const frame = await sealer.seal(loaded === length ? FRAME_KIND.last : FRAME_KIND.more, piece);
     onSealed(loaded);
     yield frame;
+    if (Date.now() - turn < TURN_MS) continue;
+    await takeTurn();
+    turn = Date.now();
   }
   if (length !== undefined && loaded !== length) throw new TypeError(`The body is not of its length, ${length} bytes.`);
   if (length === undefined || length === 0) yield await sealer.seal(FRAME_KIND.last, NO_BYTES);
+}
+
+/** Where frames are sealed at once (Node), a source that always has more would leave no time for anything else. */
+function takeTurn(): Promise<void> {
+  const { setImmediate: later } = globalThis as { setImmediate?: (resolve: () => void) => void };
+  return new Promise((resolve) => (later ? later(resolve) : resolve()));
 }
 
 /** Each piece at once, in as many frames as it needs. */

@@ -1,12 +1,17 @@
+import * as crypto from 'node:crypto';
 import { ForgeEngine } from '../../../src/crypto/forge.js';
+import { withNative, type NodeCrypto } from '../../../src/crypto/native.js';
 import { NodeEngine } from '../../../src/crypto/node.js';
 import { HybridEngine } from '../../../src/crypto/hybrid.js';
 import type { CryptoEngine } from '../../../src/protocol/crypto.js';
 import { keyKind, type KeyKind, type PrivateJwk, type PublicJwk } from '../../../src/protocol/keys.js';
 
+const hybrid = () => new HybridEngine(() => import('../../../src/crypto/noble-ml-kem.js'));
+
 export const engines: readonly CryptoEngine[] = [
   new NodeEngine(),
-  new HybridEngine(() => import('../../../src/crypto/noble-ml-kem.js')),
+  hybrid(),
+  withNative(hybrid(), crypto as unknown as NodeCrypto),
   new ForgeEngine(),
 ];
 

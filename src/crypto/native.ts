@@ -1,0 +1,36 @@
+import type { Bytes, ContentKey, CryptoEngine } from '../protocol/crypto.js';
+import { open, seal, type NodeCiphers } from './aes-gcm.js';
+import { Opaque } from './opaque.js';
+import type { WebEngine } from './web.js';
+
+const KEY_BYTES = 32;
+
+/** What is used of node:crypto, which the client must not import: bundlers for browsers would ask for it. */
+export interface NodeCrypto extends NodeCiphers<object> {
+  createSecretKey(bytes: Bytes): object;
+  hkdfSync(digest: 'sha256', ikm: Bytes, salt: Bytes, info: Bytes, length: number): ArrayBuffer;
+  createHash(digest: 'sha256'): { update(data: Bytes): { digest(): Bytes } };
+  createHmac(digest: 'sha256', key: Bytes): { update(data: Bytes): { digest(): Bytes } };
+}
+
+class NativeContentKey extends Opaque<object> implements ContentKey {
+  readonly enc = 'A256GCM';
+}
+
+/**
+ * The client's engine in Node: key pairs and signatures by WebCrypto, the rest by node:crypto, which answers at once.
+ * WebCrypto hands each hash and each frame to another thread and back, which takes several times as long as the work.
+ */
+export function withNative(engine: WebEngine, crypto: NodeCrypto): CryptoEngine {
+  return Object.assign<WebEngine, Partial<CryptoEngine>>(engine, {
+    sha256: (data) => crypto.createHash('sha256').update(data).digest(),
+    hkdf: (ikm, salt, info) => new Uint8Array(crypto.hkdfSync('sha256', ikm, salt, info, KEY_BYTES)),
+    hmac: (key, data) => crypto.createHmac('sha256', key).update(data).digest(),
+    importContentKey: (bytes) => {
+      if (bytes.length !== KEY_BYTES) throw new TypeError('an A256GCM key has 32 bytes');
+      return new NativeContentKey(crypto.createSecretKey(bytes));
+    },
+    seal: (key, iv, aad, plaintext) => seal(crypto, NativeContentKey.reveal(key), iv, aad, plaintext),
+    open: (key, iv, aad, ciphertext, tag) => open(crypto, NativeContentKey.reveal(key), iv, aad, ciphertext, tag),
+  });
+}
