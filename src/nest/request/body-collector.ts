@@ -3,6 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import { tooLarge } from '../../channel/channels.js';
 import { MAX_HEAD_BYTES } from '../../protocol/frames.js';
 import { E2eProblem } from '../../protocol/problem.js';
+import { E2eException } from './e2e.exception.js';
 
 const EMPTY = Buffer.alloc(0);
 
@@ -67,7 +68,11 @@ export function collectBody(request: IncomingMessage, limit: number, peek?: Peek
     // Of the client's making: nothing for an application's log of what it did wrong itself.
     const onError = (error?: Error): void =>
       settle(() =>
-        reject(error instanceof E2eProblem ? error : new BadRequestException('The request ended before its body did.')),
+        reject(
+          error instanceof E2eException
+            ? error.problem
+            : new BadRequestException('The request ended before its body did.'),
+        ),
       );
     request.on('readable', onReadable).on('error', onError).on('close', onError);
   });

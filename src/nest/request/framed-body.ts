@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { FrameOpener } from '../../channel/frames.js';
 import { tooLarge } from '../../channel/channels.js';
 import { E2eProblem } from '../../protocol/problem.js';
+import { E2eException } from './e2e.exception.js';
 import { holdConnection, type Lingering } from './linger.js';
 
 /** What bounds a body in frames. */
@@ -91,7 +92,8 @@ export function openFramedBody(
     onBroken(problem);
     // Without it, an error destroys the socket, and no answer can leave; and without a listener, it ends the process.
     request._destroy = (error, callback) => callback(request.listenerCount('error') > 0 ? error : null);
-    request.destroy(problem);
+    // As an exception of HTTP to whoever hands it on: Nest logs every other error as one of the server, with its stack.
+    request.destroy(new E2eException(problem));
   };
   const isTooLarge = (): boolean => {
     if (received <= maxStreamSize) return false;
