@@ -18,7 +18,9 @@ import { load, type PartName } from './parts.js';
  * - `stream-broken`: an answer that came in pieces was cut off or changed on the way, and what was read before is
  *   genuine; or the server answered as if it had a body that it has not read to its end;
  * - `stream-failed`: the server gave up in the middle of a body;
- * - `answer-too-large`: an answer over `maxResponseSize`;
+ * - `no-event-stream`: an event source was answered with something else than 200 and `text/event-stream`; `status` says
+ *   with what;
+ * - `answer-too-large`: an answer, or one event, over `maxResponseSize`;
  * - `redirect-refused`: a redirect to another origin, the 21st in a row, or any where the call refuses them;
  * - `session-changed`: with a device key, the server put the client on another session. Nothing is sealed on it before
  *   the caller goes on by `client.handshake()`;
@@ -38,6 +40,7 @@ export type E2eClientErrorCode =
   | 'answer-rejected'
   | 'stream-broken'
   | 'stream-failed'
+  | 'no-event-stream'
   | 'answer-too-large'
   | 'redirect-refused'
   | 'session-changed'

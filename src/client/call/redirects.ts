@@ -15,7 +15,11 @@ export function follow(from: OutgoingRequest, status: number, location: string, 
   if (next?.origin !== from.url.origin) throw refused('it leads to another origin');
   if (before >= MAX_REDIRECTS) throw refused(`it is the ${MAX_REDIRECTS + 1}st in a row`);
   const request = redirectRequest(from, status, next);
-  if (!isRepeatable(request)) throw refused('the body is a stream, which cannot be read again from its start');
+  if (!isRepeatable(request)) {
+    throw refused(
+      'the body is a stream, which cannot be read again from its start. Give the client a Blob, a File or bytes, or call the target itself',
+    );
+  }
   return request;
 }
 

@@ -22,6 +22,8 @@ const FINAL: ReadonlySet<E2eClientErrorCode> = new Set([
   'body-failed',
   'handshake-rejected',
   'identity-rejected',
+  'no-event-stream',
+  'answer-too-large',
   'redirect-refused',
   'session-changed',
   'closed',
@@ -45,7 +47,8 @@ export async function connect(controls: EventSourceControls): Promise<void> {
     );
     if (isClosed(controls)) return;
     if (isFinal(error)) {
-      controls.end(error, error instanceof NoEventStream && error.isOnPurpose);
+      const isOnPurpose = error instanceof E2eClientError && error.code === 'no-event-stream' && error.status === 204;
+      controls.end(error, isOnPurpose);
       return;
     }
     controls.readyState = 0;
@@ -67,9 +70,11 @@ async function readOnce(
   if (controls.lastEventId) headers.set('last-event-id', controls.lastEventId);
   else headers.delete('last-event-id');
   const response = await fetch(url, { ...init, headers, signal: closing });
-  if (response.status !== 200 || essence(response.headers.get('content-type') ?? '') !== EVENT_STREAM) {
+  const { status } = response;
+  const type = response.headers.get('content-type') ?? '';
+  if (status !== 200 || essence(type) !== EVENT_STREAM) {
     discard(response);
-    throw new NoEventStream(response);
+    throw await failure('no-event-stream', 'noEvents', { method: init.method ?? 'GET', url: url.href, status, type });
   }
   opened();
   const parser = new EventParser(controls.lastEventId, limit);
@@ -85,22 +90,14 @@ async function readOnce(
       controls.lastEventId = parser.lastEventId;
       if (parser.retry !== undefined) setReconnectionTime(parser.retry);
     }
+  } catch (error) {
+    throw error instanceof RangeError ? await failure('answer-too-large', 'longEvent', { limit }) : error;
   } finally {
     cancel();
   }
 }
 
-/** The server's answer is no event stream: by 204 it says so on purpose. */
-class NoEventStream extends Error {
-  constructor({ status, headers }: Response) {
-    super(`The server answered ${status}, ${headers.get('content-type') ?? 'no media type'}: no ${EVENT_STREAM}.`);
-    this.isOnPurpose = status === 204;
-  }
-  readonly isOnPurpose: boolean;
-}
-
 function isFinal(error: unknown): boolean {
-  if (error instanceof NoEventStream || error instanceof RangeError) return true;
   if (!(error instanceof E2eClientError)) return false;
   return FINAL.has(error.code) || error.problem === 'key-rejected' || error.problem === 'message-rejected';
 }

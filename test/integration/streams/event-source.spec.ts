@@ -149,8 +149,10 @@ onEachPlatform('client.eventSource', (platform) => {
       const source = open(path);
       const [events, error] = [collect(source), closed(source)];
       if (path === 'none') expect(await events).toEqual([]);
-      else await expect(events).rejects.toThrow(/no text\/event-stream/);
-      expect(String(await error)).toMatch(/no text\/event-stream/);
+      else await expect(events).rejects.toMatchObject({ code: 'no-event-stream' });
+      const status = { none: 204, json: 200, missing: 404 }[path];
+      expect(await error).toMatchObject({ name: 'E2eClientError', code: 'no-event-stream', status });
+      expect(String(await error)).toMatch(new RegExp(`answered with ${status} and .*client.fetch`));
       expect(source.readyState).toBe(2);
       expect(await collect(source)).toEqual([]);
     }

@@ -27,7 +27,7 @@ class BodyController {
   @Post('pipeline')
   async pipeline(@Req() request: AnyRequest): Promise<object> {
     await pipeline(request.raw ?? request, async (source) => {
-      for await (const chunk of source) void chunk;
+      for await (const chunk of source) Buffer.from(chunk as Buffer);
     });
     return {};
   }
