@@ -86,6 +86,7 @@ export class BodyReader {
   async #readHead(request: IncomingMessage): Promise<void> {
     const state = stateOf(request);
     if (state.body) return;
+    if (request.readableEnded) this.#log.say('error', BODY_TAKEN);
     const head = request.readableEnded ? undefined : await collectHead(request);
     state.body = head ?? new E2eProblem('message-rejected', { step: 'format' });
     if (state.body instanceof E2eProblem && !request.readableEnded) linger(request);
@@ -93,8 +94,10 @@ export class BodyReader {
 
   /** A parent application, or a serverless platform, that reads bodies itself mostly keeps the bytes under this name. */
   #alreadyRead(request: IncomingMessage, limit: number): Buffer | E2eProblem | undefined {
-    const { rawBody } = request as { rawBody?: unknown };
-    if (Buffer.isBuffer(rawBody)) return rawBody.length > limit ? tooLarge(limit) : rawBody;
+    const { rawBody, body } = request as { rawBody?: unknown; body?: unknown };
+    // A parser of bytes that takes every type (`express.raw({ type: '*/*' })`) has them as the body.
+    const bytes = [rawBody, body].find((each) => Buffer.isBuffer(each));
+    if (bytes) return bytes.length > limit ? tooLarge(limit) : bytes;
     this.#log.say('error', BODY_TAKEN);
     return undefined;
   }

@@ -154,6 +154,26 @@ describe('Behind a parser of the parent application, which has read the body', (
     const keep = (incoming: object, _: unknown, rawBody: Buffer): void => void Object.assign(incoming, { rawBody });
     await expectToWork((await mount(express.json({ verify: keep }))).agent);
     await expectToWork((await mount(express.raw({ type: '*/*', verify: keep }))).agent);
+    await expectToWork((await mount(express.raw({ type: '*/*' }))).agent);
+  });
+
+  it('it works where the parser is the application’s own, and what its handlers get is what it makes of a body', async () => {
+    const { nest } = await start();
+    nest.use(express.raw({ type: '*/*' }));
+    await nest.listen(0, '127.0.0.1');
+    const agent = await agentOf(await nest.getUrl());
+    const created = { type: 'Buffer', data: [...Buffer.from('{"a":1}')] };
+    await agent.post('/notes').send({ a: 1 }).expect(201, { created });
+  });
+
+  it('a body in frames is refused, and the log says what to do', async () => {
+    const { log, agent } = await mount(express.raw({ type: '*/*' }));
+    await agent.handshake();
+    const body = new Blob(['x'.repeat(100_000)], { type: 'application/octet-stream' });
+    expect(await errorOf(agent.client.fetch('notes', { method: 'POST', body }))).toMatchObject({
+      problem: 'message-rejected',
+    });
+    expect(log.ofModule.join()).toContain('its body had been read by another parser');
   });
 
   it('it is refused where it does not, and the log says what to do', async () => {
