@@ -3,6 +3,8 @@ import { row } from '../row.mjs';
 
 const SPLICING = 'test/security/attack/stream-splicing.spec.ts';
 const FLOW = 'test/integration/streams/flow.spec.ts';
+const HELD = 'test/integration/streams/held.spec.ts';
+const READ_ON = 'test/integration/streams/read-on.spec.ts';
 const AROUND = 'test/integration/streams/around.spec.ts';
 const LIMITS = 'test/integration/streams/upload-limits.spec.ts';
 const ENDS = 'test/integration/streams/ends.spec.ts';
@@ -23,8 +25,8 @@ export const streams = [
   ]),
   row('a refused upload is read on before its connection closes', REFUSALS, 'express.*is read on', [
     'src/nest/exchange/request-body.ts',
-    'node.prependOnceListener(',
-    'node.once(',
+    '(stream ?? node).prependOnceListener(',
+    '(stream ?? node).once(',
   ]),
   row('an upload is let go with its connection', REFUSALS, 'express.*goes away', [
     'src/nest/request/framed-body.ts',
@@ -87,9 +89,44 @@ export const streams = [
     '',
   ]),
   row('an echo is held within a bound', FLOW, 'express.*more than 16 MiB', [
-    'src/nest/request/response-capture.ts',
-    'if (this.#length > MAX_HELD) this.#door.break();',
+    'src/nest/request/held-bytes.ts',
+    'if (bytes > MAX_EACH) this.#cut(holder);',
     '',
+  ]),
+  row('all echoes together are held within a bound', HELD, 'express.*is bounded', [
+    'src/nest/request/held-bytes.ts',
+    'while (this.#total > this.max) this.#cut(this.#largest);',
+    '',
+  ]),
+  row('what is held is given back', HELD, 'express.*given back', [
+    'src/nest/request/response-capture.ts',
+    'this.#options.held.release(this.#door);',
+    '',
+  ]),
+  row('a success waits for 16 MiB of a body that nobody reads, and no more', READ_ON, 'express.*16 MiB.*a success', [
+    'src/nest/request/framed-body.ts',
+    'onDiscard = (bytes) => ((left -= bytes) < 0 ? resolve() : undefined);',
+    'void left;',
+  ]),
+  row('a success waits 10 s for its body, and no longer', READ_ON, 'express.*10 s.*a success', [
+    'src/nest/request/framed-body.ts',
+    'timer = setTimeout(resolve, LINGER_MS);',
+    'timer = setTimeout(() => undefined, LINGER_MS);',
+  ]),
+  row('the bounds hold for what comes before and after the answer together', READ_ON, 'express.*10 s.*a success', [
+    'src/nest/exchange/request-body.ts',
+    'if (framed.isGivenUp) stopReading(raw);',
+    'if (false) stopReading(raw);',
+  ]),
+  row('an HTTP/2 stream is read on after a refusal, and reset', READ_ON, 'HTTP/2.*16 MiB.*a refusal', [
+    'src/nest/exchange/request-body.ts',
+    '(stream ?? node).prependOnceListener(',
+    'node.prependOnceListener(',
+  ]),
+  row('what a broken body goes on with is read 10 s, and no longer', READ_ON, 'express.*10 s.*a broken body', [
+    'src/nest/request/linger.ts',
+    'const timer = setTimeout(giveUp, LINGER_MS).unref();',
+    'const timer = setTimeout(() => undefined, LINGER_MS).unref();',
   ]),
   row('no middleware doubles a frame', AROUND, 'express.*writes twice', [
     'src/nest/request/response-door.ts',

@@ -3,6 +3,7 @@ import type { E2eEvents } from '../../channel/events.js';
 import type { OpenedMessage } from '../../channel/message.js';
 import type { ShownOptions } from '../options/e2e.options.js';
 import type { ExchangeState } from '../request/exchange-state.js';
+import { HeldBytes } from '../request/held-bytes.js';
 import type { PlainAnswer, Sealed, Transform } from '../request/response-capture.js';
 import { asPlainAnswer, extraHeaders, withheldAnswer } from './constant-answers.js';
 import { afterBody } from './request-body.js';
@@ -13,11 +14,16 @@ const BODY_LEFT = { Connection: 'close' } as const;
 
 /** Seals what answers messages. Whatever goes wrong meanwhile, no plaintext leaves. */
 export class AnswerSealer {
+  /** What all answers together may hold until they can be sealed. */
+  readonly held: HeldBytes;
+
   constructor(
-    private readonly options: Pick<ShownOptions, 'padding' | 'sealedHeaders'>,
+    private readonly options: Pick<ShownOptions, 'padding' | 'sealedHeaders' | 'maxHeldSize'>,
     private readonly events: E2eEvents,
     private readonly logger: Logger,
-  ) {}
+  ) {
+    this.held = new HeldBytes(options.maxHeldSize);
+  }
 
   /** What seals the answer to this message; a success only after the request's body has ended. */
   for(message: OpenedMessage, state: ExchangeState): Transform {

@@ -151,6 +151,7 @@ export class Exchange {
       transform,
       timeout: this.keys.options.storeTimeout,
       maxCollected: this.keys.options.maxBodySize,
+      held: this.#sealer.held,
       mayPause: () => state.framed === undefined || state.framed.hasEnded,
       onStream: (stream) => superviseAnswer(raw, stream, this.keys.streams),
       isSealed: (name) => this.keys.options.sealedHeaders.response.includes(name),

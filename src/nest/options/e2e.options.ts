@@ -51,6 +51,11 @@ export interface E2eOptions {
   maxBodySize?: number;
   /** Bytes that a request's body in frames may have on the wire. Default 104,857,600 (100 MiB). */
   maxStreamSize?: number;
+  /**
+   * Bytes that are held, of all requests together, of answers that begin before their requests' bodies in frames have
+   * ended (`req.pipe(res)`), at most 16 MiB each. Over it the answer that holds most is cut off. Default 67,108,864 (64 MiB).
+   */
+  maxHeldSize?: number;
   /** Seconds that a request in frames may take, from when the client sealed its head. Default 3600. */
   maxUploadTime?: number;
   /** Milliseconds in which nothing of a body in frames may come. Default 60,000. */
@@ -152,6 +157,7 @@ export function resolveOptions(options: E2eOptions): ResolvedOptions {
     channelsPerSession: options.channelsPerSession ?? 32,
     maxBodySize: options.maxBodySize ?? 1_048_576,
     maxStreamSize: options.maxStreamSize ?? 104_857_600,
+    maxHeldSize: options.maxHeldSize ?? 67_108_864,
     maxUploadTime: options.maxUploadTime ?? 3600,
     streamIdleTimeout: options.streamIdleTimeout ?? 60_000,
     streamCheckInterval: options.streamCheckInterval ?? 30_000,

@@ -80,6 +80,7 @@ export const RULES: Rules<E2eOptions> = {
   channelsPerSession: whole('channels'),
   maxBodySize: whole('bytes', MAX_BODY_SIZE),
   maxStreamSize: whole('bytes'),
+  maxHeldSize: whole('bytes'),
   maxUploadTime: whole('seconds', 86_400),
   streamIdleTimeout: whole('milliseconds', MAX_MILLISECONDS),
   streamCheckInterval: whole('milliseconds', 30_000),

@@ -3,7 +3,7 @@ import type { FrameOpener } from '../../channel/frames.js';
 import { tooLarge } from '../../channel/channels.js';
 import { E2eProblem } from '../../protocol/problem.js';
 import { E2eException } from './e2e.exception.js';
-import { holdConnection, type Lingering } from './linger.js';
+import { holdConnection, LINGER_BYTES, LINGER_MS, type Lingering } from './linger.js';
 
 /** What bounds a body in frames. */
 export interface StreamLimits {
@@ -21,8 +21,10 @@ export interface FramedBody {
   readonly hasEnded: boolean;
   /** Whether what was opened so far is UTF-8, where it has to be. */
   readonly isUtf8: boolean;
-  /** Reads on and discards what nobody read, until the body is over, for 10 s at most. */
+  /** Reads on and discards what nobody read, until the body is over; for 10 s, or up to 16 MiB. */
   readonly drain: () => Promise<void>;
+  /** Whether that was not enough: what is left of it is not read. */
+  readonly isGivenUp: boolean;
   /** Settles when nothing more is opened of it. */
   readonly over: Promise<void>;
   /** Has it end as broken. */
@@ -30,9 +32,6 @@ export interface FramedBody {
   /** Sets how many bytes it may have on the wire, where its route says so. Returns the problem where it had more. */
   readonly limitTo: (bytes: number) => E2eProblem | undefined;
 }
-
-/** How long an answer that is ready waits for the body's end. */
-const DRAIN_MS = 10_000;
 
 /**
  * Puts the plaintext of a body in frames in place of what the connection delivers (PROTOCOL §6), for whoever reads the
@@ -58,6 +57,8 @@ export function openFramedBody(
   let lingering: Lingering | undefined;
   let isOver = false;
   let hasEnded = false;
+  let isGivenUp = false;
+  let onDiscard: (bytes: number) => void = () => undefined;
   const text = mustBeUtf8 ? new Utf8Check() : undefined;
 
   const broken = (): void => fail(new E2eProblem('stream-broken'));
@@ -88,7 +89,7 @@ export function openFramedBody(
     if (isOver) return;
     isOver = true;
     close();
-    if (!hasStreamEnded(request)) lingering = holdConnection(request, () => undefined);
+    if (!hasStreamEnded(request)) lingering = holdConnection(request);
     onBroken(problem);
     // Without it, an error destroys the socket, and no answer can leave; and without a listener, it ends the process.
     request._destroy = (error, callback) => callback(request.listenerCount('error') > 0 ? error : null);
@@ -105,6 +106,7 @@ export function openFramedBody(
     idle.refresh();
     received += chunk.length;
     if (isTooLarge()) return;
+    if (!hasReader(request)) onDiscard(chunk.length);
     try {
       for (const plaintext of frames.push(chunk)) {
         text?.push(plaintext);
@@ -158,12 +160,21 @@ export function openFramedBody(
       maxStreamSize = bytes;
       return isTooLarge() ? tooLarge(bytes) : undefined;
     },
+    get isGivenUp() {
+      return isGivenUp;
+    },
     drain: async () => {
       if (isOver) return;
-      request.resume();
+      let left = LINGER_BYTES;
       let timer: NodeJS.Timeout | undefined;
-      await Promise.race([over, new Promise((resolve) => (timer = setTimeout(resolve, DRAIN_MS)))]);
+      const enough = new Promise<void>((resolve) => {
+        timer = setTimeout(resolve, LINGER_MS);
+        onDiscard = (bytes) => ((left -= bytes) < 0 ? resolve() : undefined);
+      });
+      request.resume();
+      await Promise.race([over, enough]);
       clearTimeout(timer);
+      isGivenUp = !isOver;
     },
   };
 }
@@ -172,6 +183,10 @@ export function openFramedBody(
 function isAwaited(request: IncomingMessage): boolean {
   const isRead = request.readableFlowing === true || request.listenerCount('readable') > 0;
   return isRead && request.readableLength === 0;
+}
+
+function hasReader(request: IncomingMessage): boolean {
+  return request.listenerCount('data') > 0 || request.listenerCount('readable') > 0;
 }
 
 /** Whether bytes that come in pieces are UTF-8: a character may lie in two of them. */

@@ -1,8 +1,12 @@
 import type { IncomingMessage } from 'node:http';
+import type { ServerHttp2Stream } from 'node:http2';
 
-/** How long, and how much, is read on of a request that was refused before its body's end (PROTOCOL §6). */
-const LINGER_MS = 10_000;
-const LINGER_BYTES = 16 * 2 ** 20;
+/** How long, and how much, is read on of a request that was answered before its body's end (PROTOCOL §6). */
+export const LINGER_MS = 10_000;
+export const LINGER_BYTES = 16 * 2 ** 20;
+
+/** RFC 9113 §7: what was sent is whole, and the rest of the request is of no use. */
+const NO_ERROR = 0;
 
 /** A connection that stays open while what is left of a request is read and discarded. */
 export interface Lingering {
@@ -17,37 +21,39 @@ export interface Lingering {
  * still sending when the connection closes sees a reset, and never the answer (RFC 9112 §9.6).
  */
 export function linger(request: IncomingMessage): void {
-  const { discard, finish } = holdConnection(request, () => {
-    request.pause();
-    stop();
-  });
-  const stop = (): void => {
-    request.off('data', discard).off('end', end).off('close', end);
-  };
+  const { discard, finish } = holdConnection(request);
   const end = (): void => {
-    stop();
+    request.off('data', discard).off('end', end).off('close', end);
     finish();
   };
   request.on('data', discard).on('end', end).on('close', end);
+}
+
+/** Reads no further, and closes the connection once its answer has left; of an HTTP/2 connection this stream alone. */
+export function stopReading(request: IncomingMessage): void {
+  const { httpVersionMajor, socket, stream } = request as IncomingMessage & { stream: ServerHttp2Stream };
+  // A stream that is paused does not close.
+  if (httpVersionMajor > 1) return stream.close(NO_ERROR);
+  request.pause();
+  socket.destroySoon();
 }
 
 /**
  * Holds a connection open, within bounds. A response that ends its connection does so by `socket.destroySoon()`, so that
  * is what has to wait. HTTP/2 resets a stream and closes no connection.
  */
-export function holdConnection({ httpVersionMajor, socket }: IncomingMessage, onGivenUp: () => void): Lingering {
+export function holdConnection(request: IncomingMessage): Lingering {
+  const { httpVersionMajor, socket } = request;
   let left = LINGER_BYTES;
   let isCloseDue = false;
 
-  const finish = (): void => {
+  const release = (): void => {
     clearTimeout(timer);
     if (Object.hasOwn(socket, 'destroySoon')) delete (socket as Partial<typeof socket>).destroySoon;
-    if (isCloseDue) socket.destroySoon();
   };
   const giveUp = (): void => {
-    isCloseDue = true;
-    onGivenUp();
-    finish();
+    release();
+    stopReading(request);
   };
   const timer = setTimeout(giveUp, LINGER_MS).unref();
   if (httpVersionMajor === 1) {
@@ -57,9 +63,13 @@ export function holdConnection({ httpVersionMajor, socket }: IncomingMessage, on
   }
   return {
     discard: (chunk) => {
+      const wasEnough = left < 0;
       left -= chunk.length;
-      if (left < 0) giveUp();
+      if (left < 0 && !wasEnough) giveUp();
     },
-    finish,
+    finish: () => {
+      release();
+      if (isCloseDue) socket.destroySoon();
+    },
   };
 }

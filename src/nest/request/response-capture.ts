@@ -1,4 +1,5 @@
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
+import type { HeldBytes } from './held-bytes.js';
 import { PipedSources } from './piped-sources.js';
 import { ResponseDoor, type DoorOptions, type WireAnswer } from './response-door.js';
 import { ResponseStream, type WireStream } from './response-stream.js';
@@ -9,14 +10,12 @@ import {
   keepHead,
   pretend,
   replaceMethods,
+  stopPretending,
   withoutEffect,
   type Beneath,
+  type Callback,
   type ResponseMethod,
 } from './response-methods.js';
-
-type Callback = () => void;
-
-const NO_BYTES = new Uint8Array(0);
 
 /** An answer as the application means it. */
 export interface PlainAnswer {
@@ -43,12 +42,11 @@ export interface CaptureOptions extends DoorOptions {
   readonly maxCollected: number;
   /** Whether the application may be paused while `transform` takes its time. */
   readonly mayPause: () => boolean;
+  /** What may be held of an application that may not be paused, by all answers together. */
+  readonly held: HeldBytes;
   /** Told of each answer in frames, as it begins. */
   readonly onStream: (stream: ResponseStream) => void;
 }
-
-/** Bytes that are held back while an answer in pieces cannot begin, of an application that may not be paused. */
-const MAX_HELD = 16 * 2 ** 20;
 
 /**
  * Takes over a response, so that only what `transform` makes of the application's answer leaves. It makes no difference
@@ -127,7 +125,7 @@ export class ResponseCapture {
     const isHeard = this.#state === 'streaming' || (this.#state !== 'over' && this.#door.state === 'shut');
     if (!isHeard) return withoutEffect(this.#response, name, args);
     if (name === 'writeHead') keepHead(this.#response, args);
-    if (name === 'flushHeaders' && this.#state === 'hearing') this.#begin(beneath, NO_BYTES);
+    if (name === 'flushHeaders' && this.#state === 'hearing') this.#begin(beneath, new Uint8Array(0));
     if (name === 'write') return this.#write(beneath, bytesOf(args), callbackOf(args));
     if (name === 'end') this.#end(beneath, bytesOf(args), callbackOf(args));
     return this.#response;
@@ -167,7 +165,7 @@ export class ResponseCapture {
   /** Who may be paused writes on when the answer begins; of who may not, as much is held as there is room for. */
   #holdMore(): boolean {
     if (this.#options.mayPause()) return false;
-    if (this.#length > MAX_HELD) this.#door.break();
+    this.#options.held.hold(this.#door, this.#length);
     return true;
   }
 
@@ -225,10 +223,13 @@ export class ResponseCapture {
     pretend(this.#response, 'headersSent');
     if (this.#hasEnded) pretend(this.#response, 'writableEnded');
     later
-      .finally(() => ['headersSent', 'writableEnded'].forEach((name) => Reflect.deleteProperty(this.#response, name)))
+      .finally(() => {
+        this.#options.held.release(this.#door);
+        stopPretending(this.#response);
+      })
       .then((sealed) => {
-        if (this.#door.state !== 'shut') return;
-        if (!this.#leaveNow(beneath, answer, sealed)) this.#goOnCollecting(beneath);
+        if (this.#door.state !== 'shut') this.#pieces = [];
+        else if (!this.#leaveNow(beneath, answer, sealed)) this.#goOnCollecting(beneath);
         else if (answer.isPartial && this.#state === 'streaming') this.#writeHeld();
       })
       // The application hears of it by the log alone: the call that it made has returned.

@@ -8,6 +8,9 @@ export type ResponseMethod = (typeof METHODS)[number] | 'writeHeader';
 /** Calls a method as it was before others took its place. */
 export type Beneath = (name: ResponseMethod, args: unknown[]) => unknown;
 
+/** The callback of a `write` or `end`. */
+export type Callback = () => void;
+
 type Method = (...args: unknown[]) => unknown;
 type Methods = Record<ResponseMethod, Method>;
 
@@ -118,4 +121,8 @@ export function hasItsLength(response: ServerResponse, length: number): boolean 
 /** Has the response say that its answer is on its way, so that whoever asks runs no further handler. */
 export function pretend(response: ServerResponse, name: 'headersSent' | 'writableEnded'): void {
   Object.defineProperty(response, name, { value: true, configurable: true });
+}
+
+export function stopPretending(response: ServerResponse): void {
+  for (const name of ['headersSent', 'writableEnded']) Reflect.deleteProperty(response, name);
 }

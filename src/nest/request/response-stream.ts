@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import { WrongLengthError, type FrameWriter } from './frame-writer.js';
 import type { ResponseDoor, WireHead } from './response-door.js';
-import type { Beneath } from './response-methods.js';
+import type { Beneath, Callback } from './response-methods.js';
 
 /** An answer in frames as it leaves (PROTOCOL §6). */
 export interface WireStream extends WireHead {
@@ -9,8 +9,6 @@ export interface WireStream extends WireHead {
   readonly start: Uint8Array;
   readonly writer: FrameWriter;
 }
-
-type Callback = () => void;
 
 /**
  * An answer in frames while it leaves. What the application writes becomes frames at once, and Node says, as for a plain

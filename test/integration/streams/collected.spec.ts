@@ -2,6 +2,7 @@ import { expect, it } from '@jest/globals';
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { PassThrough } from 'node:stream';
+import { HeldBytes } from '../../../src/nest/request/held-bytes.js';
 import { ResponseCapture } from '../../../src/nest/request/response-capture.js';
 
 /** What a client reads of an answer that is collected before it leaves; `undefined` where its connection is cut. */
@@ -11,6 +12,7 @@ async function answerOf(handler: (response: ServerResponse) => void): Promise<st
       transform: ({ isPartial, status, body }) => (isPartial ? undefined : { status, headers: {}, body }),
       maxCollected: 1000,
       mayPause: () => true,
+      held: new HeldBytes(1000),
       onStream: () => undefined,
       timeout: 1000,
       isSealed: () => false,
