@@ -12,6 +12,7 @@ import { onEachPlatform, useApp } from '../../integration/e2e/support/apps.js';
 import { useChromium } from './support/chromium.js';
 import { MIB } from './support/content.js';
 import { eventually } from './support/eventually.js';
+import { takeOctets } from './support/octets.js';
 import { SiteController } from './support/site.js';
 
 @Encrypted()
@@ -68,16 +69,7 @@ onEachPlatform('a tab that is closed in the middle', (platform) => {
   const app = useApp(platform, {
     controllers: [SiteController, LongController],
     e2e: { onEvent: (event) => told.push(event) },
-    configure: (nest) => {
-      if (platform !== 'fastify') return;
-      const fastify = nest.getHttpAdapter().getInstance() as {
-        addContentTypeParser: (
-          type: string,
-          parse: (request: unknown, body: unknown, done: (error: null) => void) => void,
-        ) => void;
-      };
-      fastify.addContentTypeParser('application/octet-stream', (_request, _body, done) => done(null));
-    },
+    configure: takeOctets,
   });
   const of = (type: string, direction: string) =>
     told.filter((event) => event.type === type && (event as { direction?: string }).direction === direction).length;

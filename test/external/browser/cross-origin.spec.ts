@@ -1,11 +1,31 @@
 import { describe, expect, it } from '@jest/globals';
-import { Body, Controller, Delete, Get, Header, HttpCode, Param, Post, Query, Session } from '@nestjs/common';
+import {
+  Body,
+  Controller,
+  Delete,
+  Get,
+  Header,
+  Headers,
+  HttpCode,
+  Param,
+  Post,
+  Query,
+  Req,
+  Session,
+  Sse,
+  StreamableFile,
+  type MessageEvent,
+} from '@nestjs/common';
+import type { IncomingMessage } from 'node:http';
 import type { Page } from 'playwright-core';
+import { interval, map, take, type Observable } from 'rxjs';
+import type { E2eProgress } from '../../../src/client/index.js';
 import { Encrypted } from '../../../src/index.js';
 import { onEachPlatform, useApp, type TestApp } from '../../integration/e2e/support/apps.js';
 import { makeCanary } from './support/canary.js';
 import { useChromium } from './support/chromium.js';
 import { eventually } from './support/eventually.js';
+import { takeOctets } from './support/octets.js';
 import { SiteController } from './support/site.js';
 
 @Encrypted()
@@ -36,6 +56,35 @@ class NoteController {
   }
 }
 
+@Encrypted()
+@Controller()
+class StreamController {
+  #kept = Buffer.alloc(0);
+
+  @Post('files')
+  async take(@Req() request: IncomingMessage & { raw?: IncomingMessage }): Promise<object> {
+    const chunks: Buffer[] = [];
+    for await (const chunk of request.raw ?? request) chunks.push(chunk as Buffer);
+    this.#kept = Buffer.concat(chunks);
+    return { length: this.#kept.length };
+  }
+
+  @Get('files')
+  give(): StreamableFile {
+    const name = this.#kept.subarray(0, makeCanary().length).toString();
+    return new StreamableFile(this.#kept, { disposition: `attachment; filename="${name}"`, length: this.#kept.length });
+  }
+
+  /** Connections of two events each. */
+  @Sse('events')
+  events(@Headers('last-event-id') last = '0'): Observable<MessageEvent> {
+    return interval(5).pipe(
+      take(2),
+      map((n) => ({ id: String(Number(last) + n + 1), data: 'x', retry: 10 })),
+    );
+  }
+}
+
 /** The request lines that arrived since the tap was cleared; a body and what follows it share a line. */
 const arrived = ({ tap }: TestApp) =>
   [...tap.text.matchAll(/((?:GET|POST|DELETE|OPTIONS) \/\S*) HTTP\/1\.1\r\n/g)].map(([, line]) => line);
@@ -46,16 +95,18 @@ onEachPlatform('a page of another origin', (platform) => {
   const site = useApp('express', { controllers: [SiteController] });
   const closed = useApp(platform, { controllers: [NoteController, SiteController] });
   const open = useApp(platform, () => ({
-    controllers: [NoteController],
+    controllers: [NoteController, StreamController],
     // As docs/browsers.md says.
-    configure: (app) =>
+    configure: (app) => {
+      takeOctets(app, platform);
       app.enableCors({
         origin: site().url,
         credentials: true,
         methods: ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'],
         allowedHeaders: ['content-type', 'e2e-request', 'idempotency-key'],
         exposedHeaders: ['retry-after'],
-      }),
+      });
+    },
   }));
 
   async function openPage(url: string): Promise<Page> {
@@ -107,6 +158,43 @@ onEachPlatform('a page of another origin', (platform) => {
       expect(arrived(open()).filter((line) => line === 'POST /e2e/handshake')).toHaveLength(1);
       expect(open().tap.text).toMatch(/^access-control-request-headers: .*e2e-request/im);
       expect(await page.context().cookies()).toHaveLength(1);
+    });
+
+    it('uploads, downloads and watches events with nothing more allowed', async () => {
+      const page = await openPage(site().url);
+      const canary = makeCanary();
+      open().tap.clear();
+      const result = await page.evaluate(
+        async ({ baseUrl, text }) => {
+          const client = e2e.createE2eClient({ baseUrl, keyKind: 'X25519' });
+          const file = new File([text.repeat(100_000)], `${text}.txt`);
+          const steps = { upload: 0, download: 0 };
+          const onProgress = ({ direction, loaded, total }: E2eProgress) => (steps[direction] = loaded / total!);
+          const sent = await client.fetch('/files', { method: 'POST', body: file, e2e: { onProgress } });
+          const fetched = await client.fetch('/files', { e2e: { onProgress } });
+          const { headers } = fetched;
+          const events: string[] = [];
+          for await (const { lastEventId } of client.eventSource('/events')) if (events.push(lastEventId) === 5) break;
+          return {
+            sent: await sent.json(),
+            fetched: [(await fetched.text()) === text.repeat(100_000), headers.get('content-disposition')],
+            length: headers.get('content-length'),
+            events,
+            steps,
+          };
+        },
+        { baseUrl: open().url, text: canary },
+      );
+      const length = canary.length * 100_000;
+      expect(result).toEqual({
+        sent: { length },
+        fetched: [true, `attachment; filename="${canary}"`],
+        length: String(length),
+        events: ['1', '2', '3', '4', '5'],
+        steps: { upload: 1, download: 1 },
+      });
+      expect(open().tap.text.length).toBeGreaterThan(2 * length);
+      expect(open().tap.text.includes(canary)).toBe(false);
     });
 
     it('is refused all the same from an origin that is not the allowed one', async () => {

@@ -1,6 +1,8 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { describe, expect, it } from '@jest/globals';
-import { Body, Controller, Get, Post, Query, Redirect } from '@nestjs/common';
+import { Body, Controller, Get, Headers, Post, Query, Redirect, Req, Sse, type MessageEvent } from '@nestjs/common';
+import type { IncomingMessage } from 'node:http';
+import { interval, map, take, type Observable } from 'rxjs';
 import type { E2eClientOptions } from '../../../src/client/index.js';
 import { Encrypted } from '../../../src/index.js';
 import { useApp } from '../../integration/e2e/support/apps.js';
@@ -18,6 +20,27 @@ class ThingController {
   @Post()
   create(@Body() body: unknown): unknown {
     return { body };
+  }
+
+  @Post('length')
+  async measure(@Req() request: IncomingMessage): Promise<object> {
+    let length = 0;
+    for await (const chunk of request) length += (chunk as Buffer).length;
+    return { length };
+  }
+
+  /** Connections of two events each. */
+  @Sse('events')
+  events(@Headers('last-event-id') last = '0'): Observable<MessageEvent> {
+    return interval(5).pipe(
+      take(2),
+      map((n) => ({ id: String(Number(last) + n + 1), data: 'x', retry: 10 })),
+    );
+  }
+
+  @Get('long')
+  long(): string {
+    return 'long '.repeat(100_000);
   }
 
   @Get('moved')
@@ -42,7 +65,7 @@ describe('the client in a module service worker', () => {
     e2e: { deviceBinding: 'required' },
   });
 
-  async function ask(options: E2eClientOptions, url: string, init: object = {}): Promise<unknown> {
+  async function ask(options: E2eClientOptions, url: string, init: object = {}, events?: number): Promise<unknown> {
     const page = await (await chromium.profile()).newPage();
     await page.goto(`${(options.deviceKey ? bound : app)().url}/page`);
     return page.evaluate(
@@ -55,7 +78,7 @@ describe('the client in a module service worker', () => {
           registered.active!.postMessage(question);
         });
       },
-      { options, url, init },
+      { options, url, init, events },
     );
   }
 
@@ -81,6 +104,23 @@ describe('the client in a module service worker', () => {
       status: 200,
       body: '{"query":{"from":"moved"}}',
     });
+  });
+
+  it.each([
+    ['in one message', 1000],
+    ['from memory', 200_000],
+    ['from a private file', 3_000_000],
+  ])('sends a body %s', async (_how, length) => {
+    const init = { method: 'POST', body: 'x'.repeat(length), headers: { 'content-type': 'application/octet-stream' } };
+    expect(await ask({ keyKind: 'X25519' }, '/things/length', init)).toEqual({
+      status: 201,
+      body: `{"length":${length}}`,
+    });
+  });
+
+  it('reads an answer in frames, and events over connections', async () => {
+    expect(await ask({ keyKind: 'X25519' }, '/things/long')).toEqual({ status: 200, body: 'long '.repeat(100_000) });
+    expect(await ask({ keyKind: 'X25519' }, '/things/events', {}, 5)).toEqual(['1', '2', '3', '4', '5']);
   });
 
   it('says what went wrong in whole sentences', async () => {

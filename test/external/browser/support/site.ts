@@ -53,19 +53,30 @@ export class SiteController {
       };`;
   }
 
-  /** The same in a module service worker, which has no import(): what is asked with options of the client's own. */
+  /**
+   * The same in a module service worker, which has no import(): what is asked with options of the client's own. Of an
+   * event source, so many events.
+   */
   @Get('service-worker.js')
   @Header('Content-Type', JAVASCRIPT)
   serviceWorker(): string {
     return `import { createE2eClient } from '/lib/client/index.js';
       addEventListener('activate', (event) => event.waitUntil(clients.claim()));
-      addEventListener('message', async ({ data: { options, url, init }, source }) => {
+      addEventListener('message', (event) => event.waitUntil(answer(event.data).then((told) => event.source.postMessage(told))));
+      async function answer({ options, url, init, events }) {
+        const client = createE2eClient(options);
         try {
-          const response = await createE2eClient(options).fetch(url, init);
-          source.postMessage({ status: response.status, body: await response.text() });
+          if (events) return await take(client.eventSource(url), events);
+          const response = await client.fetch(url, init);
+          return { status: response.status, body: await response.text() };
         } catch (error) {
-          source.postMessage({ code: error.code, message: error.message });
+          return { code: error.code, message: error.message };
         }
-      });`;
+      }
+      async function take(source, count) {
+        const taken = [];
+        for await (const { lastEventId } of source) if (taken.push(lastEventId) === count) break;
+        return taken;
+      }`;
   }
 }
