@@ -36,13 +36,19 @@ const ON_DEMAND = {
   'client/upload/uploads.js': ['bodies in frames: over 64 KiB, files, forms, streams', false],
   'protocol/padding.js': ['padding', false],
   'crypto/native.js': ['Node, no browser: hashes and AES without a thread', false],
+  'crypto/hybrid.js': ['keyKind MLKEM768-X25519, by the WebCrypto of the page', false],
+  'crypto/noble-ml-kem.js': [
+    'the same, where WebCrypto has no ML-KEM-768: with what it takes of @noble/post-quantum',
+    false,
+  ],
   'crypto/forge.js': ['no WebCrypto (plain HTTP): what makes an engine of node-forge', false],
 };
 
 /**
  * - `initial`: everything that loads with the client's entry, dynamic imports left out;
  * - `default`: `initial`, and what the first call of a page that changes no option imports beside;
- * - `whole`: the entry for service workers and everything else that is no page: all of it but node-forge in one file;
+ * - `whole`: the entry for service workers and everything else that is no page: all of it but node-forge and
+ *   @noble/post-quantum in one file;
  * - `chunks`: what is imported on demand, each with what it is for, and what it adds to what is there by then. Where two
  *   of them share a file, both are charged for it. `default` of a chunk: whether every page loads it.
  */
@@ -99,7 +105,7 @@ async function wholeSize() {
     ...SETTINGS,
     entryPoints: [WHOLE],
     outdir: 'whole',
-    external: [FORGE, '*/forge.js', '*/native.js'],
+    external: [FORGE, '*/forge.js', '*/native.js', '*/noble-ml-kem.js'],
   });
   const [{ contents }] = outputFiles;
   return { raw: contents.length, brotli: brotli(contents), files: 1 };

@@ -63,7 +63,9 @@ const TOKENS = [
 ];
 /** Names with a meaning, somewhere. */
 const NAMES =
-  'd k crit zip alg enc typ kid n e crv x y cty ek dev idem secret device __proto__ constructor prototype'.split(' ');
+  'd k pub priv crit zip alg enc typ kid n e crv x y cty ek dev idem secret device __proto__ constructor prototype'.split(
+    ' ',
+  );
 const VALUES = [
   '',
   'dir',
@@ -74,8 +76,10 @@ const VALUES = [
   'AQAB',
   'P-256',
   'X25519',
+  'MLKEM768-X25519',
   'Ed25519',
   'OKP',
+  'AKP',
   'EC',
   'RSA',
   0,

@@ -1,5 +1,6 @@
 // What is fuzzed: for each target, valid inputs to begin with, and one execution. It answers whether the input was
 // accepted, and throws where it was accepted wrongly, or refused by anything but the package's own errors.
+import { ml_kem768 } from '@noble/post-quantum/ml-kem.js';
 import assert from 'node:assert/strict';
 import { createPublicKey, generateKeyPairSync, sign } from 'node:crypto';
 import { provesDevice } from '../../dist/esm/channel/device.js';
@@ -10,6 +11,7 @@ import { shakeHands } from '../../dist/esm/client/handshake/handshake.js';
 import { PinnedIdentity } from '../../dist/esm/client/trust/identity.js';
 import { nodeEngine } from '../../dist/esm/crypto/node.js';
 import { shapeFlaw } from '../../dist/esm/nest/exchange/body-shape.js';
+import { splitHybridKey } from '../../dist/esm/protocol/hybrid-key.js';
 import { parseJsonObject, utf8 } from '../../dist/esm/protocol/json.js';
 import { signingInput } from '../../dist/esm/protocol/jws.js';
 import { parsePublicKey, parseSigningKey } from '../../dist/esm/protocol/keys.js';
@@ -26,7 +28,17 @@ const PAIRS = {
   X25519: generateKeyPairSync('x25519'),
   Ed25519: generateKeyPairSync('ed25519'),
 };
-const jwk = (kind) => PAIRS[kind].publicKey.export({ format: 'jwk' });
+const HYBRID = 'MLKEM768-X25519';
+const MLKEM_KEY = ml_kem768.keygen().publicKey;
+/** @returns {any} */
+function jwk(kind) {
+  if (kind !== HYBRID) return PAIRS[kind].publicKey.export({ format: 'jwk' });
+  return {
+    kty: 'AKP',
+    alg: HYBRID,
+    pub: encode(Buffer.concat([MLKEM_KEY, Buffer.from(jwk('X25519').x, 'base64url')])),
+  };
+}
 const pem = (kind) => PAIRS[kind].publicKey.export({ format: 'pem', type: 'spki' });
 
 /** The value, or `undefined` where the package refused; an error of any other origin goes on. */
@@ -85,9 +97,14 @@ function parsed(text) {
 function assertSound(key, text) {
   const members = Object.keys(parsed(text) ?? {});
   assert.deepEqual(
-    members.filter((name) => ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k'].includes(name)),
+    members.filter((name) => ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k', 'priv'].includes(name)),
     [],
   );
+  if (key.kty === 'AKP') {
+    const { encapsulationKey, x25519 } = splitHybridKey(key);
+    assert.equal(ml_kem768.encapsulate(encapsulationKey).sharedSecret.length, 32);
+    return assertSound(x25519, '');
+  }
   const read = createPublicKey({ key, format: 'jwk' });
   assert.deepEqual(read.export({ format: 'jwk' }), key);
   if (key.kty !== 'RSA') return;
@@ -185,7 +202,7 @@ export const TARGETS = {
   async 'public-key'() {
     const kinds = ['RSA', 'P-256', 'X25519'];
     return {
-      seeds: [...kinds.map((kind) => JSON.stringify(jwk(kind))), ...kinds.map(pem)],
+      seeds: [...kinds, HYBRID].map((kind) => JSON.stringify(jwk(kind))).concat(kinds.map(pem)),
       async run(text) {
         const key = await unlessRefused(() => parsePublicKey(parsed(text) ?? text), 'key-rejected');
         if (key) assertSound(key, text);

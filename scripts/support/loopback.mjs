@@ -1,6 +1,7 @@
 import { ChannelStore } from '../../dist/esm/channel/store/channel-store.js';
 import { Channels } from '../../dist/esm/channel/channels.js';
 import { IdentityKeys } from '../../dist/esm/channel/identity.js';
+import { Encapsulator } from '../../dist/esm/channel/encapsulator.js';
 import { KeyPool } from '../../dist/esm/channel/key-pool.js';
 import { MemoryRecords } from '../../dist/esm/channel/store/records.js';
 import { MemoryReplayGuard } from '../../dist/esm/channel/replay.js';
@@ -32,13 +33,13 @@ export function makeChannels({
   const store = new ChannelStore(nodeEngine, records, vault, replay, options);
   /** @type {import('../../dist/esm/channel/channels.js').ChannelsOptions} */
   const limits = {
-    keyKinds: ['RSA', 'P-256', 'X25519'],
+    keyKinds: ['RSA', 'P-256', 'X25519', 'MLKEM768-X25519'],
     channelTtl: 86_400,
     allowPlainJwe: true,
     maxBodySize: 1 << 20,
     maxUploadTime: 3600,
   };
-  return new Channels(nodeEngine, store, pool, new IdentityKeys(nodeEngine, []), replay, limits);
+  return new Channels(nodeEngine, store, pool, new Encapsulator(), new IdentityKeys(nodeEngine, []), replay, limits);
 }
 
 /** The real client before the real channels, without HTTP between them. */

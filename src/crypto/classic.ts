@@ -1,6 +1,5 @@
 import { UnsupportedByEngine } from '../protocol/crypto.js';
-import { keyKind, type PublicJwk } from '../protocol/jwk.js';
-import { HYBRID, type ClassicKeyKind, type KeyKind } from '../protocol/key-kind.js';
+import { HYBRID, keyKind, type ClassicKeyKind, type KeyKind, type PublicJwk } from '../protocol/jwk.js';
 
 /**
  * The kind, where an engine has it without ML-KEM.

@@ -1,8 +1,8 @@
 import { decodeBase64url } from '../protocol/base64url.js';
 import type { Bytes, KeyPair, PrivateKey, PublicKey } from '../protocol/crypto.js';
 import { joinHybridKey, splitHybridKey } from '../protocol/hybrid-key.js';
-import type { KeyKind, PrivateJwk, PublicJwk, X25519PublicJwk } from '../protocol/jwk.js';
-import { HYBRID, KEY_KINDS } from '../protocol/key-kind.js';
+import { HYBRID, type KeyKind, type PrivateJwk, type PublicJwk, type X25519PublicJwk } from '../protocol/jwk.js';
+import { KEY_KINDS } from '../protocol/key-kind.js';
 import { CIPHERTEXT_BYTES, DECAPSULATION_KEY_BYTES, type Decapsulator, type MlKem } from '../protocol/ml-kem.js';
 import type { nobleMlKem } from './noble-ml-kem.js';
 import { Opaque } from './opaque.js';

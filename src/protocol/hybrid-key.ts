@@ -1,8 +1,7 @@
 import { decodeBase64url, encodeBase64url } from './base64url.js';
 import type { Bytes } from './crypto.js';
 import type { JsonObject } from './json.js';
-import { memberFlaw, octets, type AkpPublicJwk, type KeyFlaw, type X25519PublicJwk } from './jwk.js';
-import { HYBRID } from './key-kind.js';
+import { HYBRID, memberFlaw, octets, type AkpPublicJwk, type KeyFlaw, type X25519PublicJwk } from './jwk.js';
 import { ENCAPSULATION_KEY_BYTES, hasReducedCoefficients } from './ml-kem.js';
 
 const X25519_BYTES = 32;

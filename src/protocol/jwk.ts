@@ -2,7 +2,12 @@ import { base64urlByteLength, decodeBase64url } from './base64url.js';
 import { utf8, type JsonObject } from './json.js';
 import type { KeyKind } from './key-kind.js';
 
-export type { ClassicKeyKind, KeyKind } from './key-kind.js';
+export type { KeyKind } from './key-kind.js';
+
+/** Hybrid, post-quantum: ML-KEM-768 (FIPS 203) beside X25519. */
+export const HYBRID = 'MLKEM768-X25519';
+/** The kinds of which a server makes key pairs. */
+export type ClassicKeyKind = Exclude<KeyKind, typeof HYBRID>;
 
 export interface RsaPublicJwk {
   readonly kty: 'RSA';
@@ -73,6 +78,16 @@ export type KeyFlaw =
   | 'n'
   | 'x'
   | 'y';
+
+/** The kind of the server's key on a channel of that kind (PROTOCOL §1). */
+export function serverKeyKind(kind: KeyKind): ClassicKeyKind {
+  return kind === HYBRID ? 'X25519' : kind;
+}
+
+/** Whether the answer to a handshake of that kind carries `secret` (PROTOCOL §2). */
+export function hasSecret(kind: KeyKind): boolean {
+  return kind === 'RSA' || kind === HYBRID;
+}
 
 export function keyKind(jwk: PublicJwk): KeyKind {
   if (jwk.kty === 'RSA') return 'RSA';

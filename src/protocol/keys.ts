@@ -8,8 +8,16 @@ import { rsaKeyFlaw } from './rsa-key.js';
 import { readSpki } from './spki.js';
 
 // What server and client both need of keys stands in jwk.ts; this file is the server's.
-export { hasSecret, HYBRID, KEY_KINDS, serverKeyKind } from './key-kind.js';
-export { keyKind, RSA_MODULUS_BITS, signatureAlgorithm, thumbprintInput } from './jwk.js';
+export { KEY_KINDS } from './key-kind.js';
+export {
+  hasSecret,
+  HYBRID,
+  keyKind,
+  RSA_MODULUS_BITS,
+  serverKeyKind,
+  signatureAlgorithm,
+  thumbprintInput,
+} from './jwk.js';
 export type * from './jwk.js';
 
 /** What the other end is told of its key. */

@@ -3,6 +3,9 @@ import { row } from '../row.mjs';
 
 const KEYS = 'test/unit/protocol/keys.spec.ts';
 const ENGINES = 'test/unit/crypto/engines.spec.ts';
+const ML_KEM = 'test/unit/crypto/ml-kem.spec.ts';
+const VECTORS = 'test/unit/crypto/vectors.spec.ts';
+const KINDS = 'test/unit/client/kinds.spec.ts';
 const MESSAGE = 'test/unit/protocol/message.spec.ts';
 const FRAMES = 'test/unit/protocol/frames.spec.ts';
 
@@ -16,6 +19,46 @@ export const crypto = [
     'src/protocol/curve-keys.ts',
     "return x[31]! >> 7 === 0 ? undefined : 'top bit';",
     'return undefined;',
+  ]),
+  row('an ML-KEM-768 key has its coefficients reduced', ML_KEM, 'every invalid one refused', [
+    'src/protocol/hybrid-key.ts',
+    "if (!hasReducedCoefficients(pub.subarray(0, ENCAPSULATION_KEY_BYTES))) return 'modulus';",
+    '',
+  ]),
+  row('the X25519 half of a hybrid key has its top bit clear', KEYS, 'hybrid', [
+    'src/protocol/hybrid-key.ts',
+    "return pub[BYTES - 1]! >> 7 === 0 ? undefined : 'pub top bit';",
+    'return undefined;',
+  ]),
+  row('a hybrid channel takes ML-KEM ciphertexts of their length alone', VECTORS, 'another length', [
+    'src/crypto/hybrid.ts',
+    'return ciphertext.length === CIPHERTEXT_BYTES ? decapsulator.decapsulate(ciphertext) : undefined;',
+    'return decapsulator.decapsulate(ciphertext);',
+  ]),
+  row('a hybrid handshake has a secret', KINDS, 'no secret', [
+    'src/protocol/jwk.ts',
+    "return kind === 'RSA' || kind === HYBRID;",
+    "return kind === 'RSA';",
+  ]),
+  row('no kind follows another that was not listed', KINDS, 'never followed', [
+    'src/client/options.ts',
+    'const keyKinds = [keyKind].flat();',
+    'const keyKinds = [keyKind, ...KEY_KINDS].flat();',
+  ]),
+  row('the next kind follows a refusal of the kind alone', KINDS, 'does not go on', [
+    'src/client/handshake/opener.ts',
+    "return error.problem === 'key-rejected' || ",
+    'return true || ',
+  ]),
+  row('hybrid handshakes wait with bounds', 'test/unit/channel/encapsulator.spec.ts', '32 wait', [
+    'src/channel/encapsulator.ts',
+    'this.#stopped || this.#waiters.length >= MAX_WAITING',
+    'this.#stopped',
+  ]),
+  row('a record keeps no ML-KEM key', 'test/security/attack/at-rest.spec.ts', 'X25519 half', [
+    'src/channel/handshake.ts',
+    '      clientKey: channelKey,',
+    '      clientKey,',
   ]),
   row('a key carries no private member', KEYS, '', [
     'src/protocol/jwk.ts',

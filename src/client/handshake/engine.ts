@@ -1,7 +1,7 @@
 import { WebEngine } from '../../crypto/web.js';
 import type { NodeCrypto } from '../../crypto/native.js';
 import type { CryptoEngine } from '../../protocol/crypto.js';
-import { HYBRID, type KeyKind } from '../../protocol/key-kind.js';
+import { HYBRID, type KeyKind } from '../../protocol/jwk.js';
 import { failure, need } from '../errors.js';
 import type { Settings } from '../options.js';
 

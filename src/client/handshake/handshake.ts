@@ -1,8 +1,14 @@
 import { channelKeyFlaw } from '../../protocol/curve-keys.js';
 import type { Bytes, CryptoEngine, PrivateKey } from '../../protocol/crypto.js';
 import { isJsonObject, parseJsonObject, type JsonObject } from '../../protocol/json.js';
-import { publicMembers, type PublicJwk } from '../../protocol/jwk.js';
-import { hasSecret, serverKeyKind, type ClassicKeyKind, type KeyKind } from '../../protocol/key-kind.js';
+import {
+  hasSecret,
+  publicMembers,
+  serverKeyKind,
+  type ClassicKeyKind,
+  type KeyKind,
+  type PublicJwk,
+} from '../../protocol/jwk.js';
 import { ENC } from '../../protocol/message.js';
 import { rsaKeyFlaw } from '../../protocol/rsa-key.js';
 import { SECRET_BYTES, transcriptInput } from '../../protocol/schedule.js';

@@ -34,7 +34,7 @@ export interface E2eOptions {
    * which the first encrypts and all decrypt. Default: random for each process, with the embedded store only.
    */
   secret?: string | readonly string[];
-  /** The kinds of key that clients may use. Default: all three. */
+  /** The kinds of key that clients may use. Default: all four. */
   keyKinds?: readonly KeyKind[];
   /** Bits of the server's RSA keys: 2048, 3072 or 4096. Default 2048. */
   rsaModulusLength?: 2048 | 3072 | 4096;

@@ -8,7 +8,7 @@ import { SessionStoreRecords } from '../../../src/channel/store/records.js';
 import { Vault } from '../../../src/channel/store/vault.js';
 import { nodeEngine } from '../../../src/crypto/node.js';
 import { utf8 } from '../../../src/protocol/json.js';
-import { parsePublicKey, KEY_KINDS } from '../../../src/protocol/keys.js';
+import { HYBRID, keyKind, KEY_KINDS, parsePublicKey } from '../../../src/protocol/keys.js';
 import { keyPair } from '../../external/conformance/peer.js';
 import { formsFound } from './support/canary.js';
 import { makeChannels, session as sessionOf } from './support/channels.js';
@@ -140,6 +140,18 @@ describe('a channel at rest', () => {
     const server = store.server(own).store;
     expect(await server.find('alice', kid, now() + 3590)).toBeDefined();
     expect(await server.find('alice', kid, now() + 3601)).toBeUndefined();
+  });
+});
+
+describe('a hybrid channel at rest', () => {
+  it('keeps the X25519 half of the client’s key alone, and no decapsulation key', async () => {
+    const [store, own] = [new Store(), secret()];
+    const kid = await store.handshake('alice', [own], HYBRID);
+    const found = (await store.server(own).store.find('alice', kid, now()))!;
+    const { clientKey, privateKey } = Channel.stateOf(found);
+    expect([found.kind, keyKind(clientKey), privateKey.kind]).toEqual([HYBRID, 'X25519', 'X25519']);
+    // An ML-KEM-768 key has 1,184 bytes, and a decapsulation key 2,400.
+    expect(store.read(`channel:${kid}`).length).toBeLessThan(600);
   });
 });
 

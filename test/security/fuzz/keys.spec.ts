@@ -1,11 +1,14 @@
 import { describe, expect, it } from '@jest/globals';
+import { ml_kem768 } from '@noble/post-quantum/ml-kem.js';
 import fc from 'fast-check';
 import { createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
+import { joinHybridKey, splitHybridKey } from '../../../src/protocol/hybrid-key.js';
 import { parsePublicKey, parseSigningKey, type PublicJwk, type SigningJwk } from '../../../src/protocol/keys.js';
 import { E2eProblem } from '../../../src/protocol/problem.js';
 import { anyText, edited, jsonChange, memberValue, type Change } from './support/mutate.js';
 
-const MEMBERS = ['kty', 'crv', 'n', 'e', 'x', 'y', 'd', 'kid', 'use', 'key_ops'];
+const HYBRID = 'MLKEM768-X25519';
+const MEMBERS = ['kty', 'crv', 'n', 'e', 'x', 'y', 'd', 'kid', 'use', 'key_ops', 'alg', 'pub', 'priv'];
 
 const KEYS: Record<string, KeyObject> = {
   RSA: generateKeyPairSync('rsa', { modulusLength: 2048 }).publicKey,
@@ -13,7 +16,12 @@ const KEYS: Record<string, KeyObject> = {
   X25519: generateKeyPairSync('x25519').publicKey,
   Ed25519: generateKeyPairSync('ed25519').publicKey,
 };
-const jwkText = (kind: string) => JSON.stringify(KEYS[kind]!.export({ format: 'jwk' }));
+const pub = Buffer.concat([
+  ml_kem768.keygen().publicKey,
+  Buffer.from(KEYS.X25519!.export({ format: 'jwk' }).x!, 'base64url'),
+]);
+const hybrid = { kty: 'AKP', alg: HYBRID, pub: pub.toString('base64url') };
+const jwkText = (kind: string) => JSON.stringify(kind === HYBRID ? hybrid : KEYS[kind]!.export({ format: 'jwk' }));
 
 /** The key that was read, or `undefined`: for no other reason than the module's own. */
 function read<Jwk>(parse: (value: unknown) => Jwk, value: unknown): Jwk | undefined {
@@ -25,8 +33,14 @@ function read<Jwk>(parse: (value: unknown) => Jwk, value: unknown): Jwk | undefi
   }
 }
 
-/** OpenSSL's opinion of a key that was accepted, which is to be the same. */
+/** OpenSSL's opinion of a key that was accepted, which is to be the same; of a hybrid key noble's, of its first half. */
 function expectSound(jwk: PublicJwk | SigningJwk): void {
+  if (jwk.kty === 'AKP') {
+    const { encapsulationKey, x25519 } = splitHybridKey(jwk);
+    expect(joinHybridKey({ encapsulationKey, x25519 })).toEqual(jwk);
+    expect(ml_kem768.encapsulate(encapsulationKey).sharedSecret).toHaveLength(32);
+    return expectSound(x25519);
+  }
   const key = createPublicKey({ key: { ...jwk }, format: 'jwk' });
   expect(key.export({ format: 'jwk' })).toEqual(jwk);
   if (jwk.kty === 'RSA') {
@@ -44,7 +58,7 @@ function parsed(text: string): unknown {
   }
 }
 
-describe.each(['RSA', 'P-256', 'X25519', 'Ed25519'])('a changed %s key', (kind) => {
+describe.each(['RSA', 'P-256', 'X25519', HYBRID, 'Ed25519'])('a changed %s key', (kind) => {
   const parsers = [parsePublicKey, parseSigningKey];
   const text = jwkText(kind);
 
@@ -62,12 +76,16 @@ describe.each(['RSA', 'P-256', 'X25519', 'Ed25519'])('a changed %s key', (kind) 
 
   it('is refused as a JWK with a member of any other value', () => {
     fc.assert(
-      fc.property(fc.constantFrom('kty', 'crv', 'n', 'e', 'x', 'y', 'd', 'k'), memberValue, (name, value) => {
-        const valid = JSON.parse(text) as Record<string, unknown>;
-        for (const parse of parsers) {
-          expect(read<unknown>(parse, { ...valid, [name]: value })).toBeUndefined();
-        }
-      }),
+      fc.property(
+        fc.constantFrom('kty', 'crv', 'n', 'e', 'x', 'y', 'd', 'k', 'pub', 'priv'),
+        memberValue,
+        (name, value) => {
+          const valid = JSON.parse(text) as Record<string, unknown>;
+          for (const parse of parsers) {
+            expect(read<unknown>(parse, { ...valid, [name]: value })).toBeUndefined();
+          }
+        },
+      ),
       { numRuns: 300 },
     );
   });

@@ -17,6 +17,8 @@ const p256 = jwkOf(generateKeyPairSync('ec', { namedCurve: 'P-256' }).publicKey)
 const x25519 = jwkOf(generateKeyPairSync('x25519').publicKey);
 const ed25519 = jwkOf(generateKeyPairSync('ed25519').publicKey);
 
+const hybrid = { kty: 'AKP', alg: 'MLKEM768-X25519', pub: Buffer.alloc(1216, 9).toString('base64url') } as const;
+
 const P = 2n ** 256n - 2n ** 224n + 2n ** 192n + 2n ** 96n - 1n;
 
 describe('a public key as a JWK', () => {
@@ -24,8 +26,9 @@ describe('a public key as a JWK', () => {
     ['RSA', rsa],
     ['P-256', p256],
     ['X25519', x25519],
+    ['MLKEM768-X25519', hybrid],
   ] as const)('of kind %s is accepted, and keeps the members of its thumbprint alone', (kind, jwk) => {
-    const key = parsePublicKey({ ...jwk, kid: 'mine', use: 'enc', alg: 'RSA-OAEP-256', future: {} });
+    const key = parsePublicKey({ alg: 'RSA-OAEP-256', ...jwk, kid: 'mine', use: 'enc', future: {} });
     expect(key).toEqual(jwk);
     expect(keyKind(key)).toBe(kind);
   });
@@ -37,17 +40,21 @@ describe('a public key as a JWK', () => {
     },
   );
 
-  it.each(['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k'])('is refused with the private member "%s"', (member) => {
-    for (const jwk of [rsa, p256, x25519]) {
-      expect(refusal({ ...jwk, [member]: 'AQAB' })).toMatch(/private member/);
-      expect(refusal({ ...jwk, [member]: null })).toMatch(/private member/);
-    }
-  });
+  it.each(['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k', 'priv'])(
+    'is refused with the private member "%s"',
+    (member) => {
+      for (const jwk of [rsa, p256, x25519, hybrid]) {
+        expect(refusal({ ...jwk, [member]: 'AQAB' })).toMatch(/private member/);
+        expect(refusal({ ...jwk, [member]: null })).toMatch(/private member/);
+      }
+    },
+  );
 
   it.each([
-    ['RSA', rsa, ['crv', 'x', 'y']],
-    ['P-256', p256, ['n', 'e']],
-    ['X25519', x25519, ['n', 'e', 'y']],
+    ['RSA', rsa, ['crv', 'x', 'y', 'pub']],
+    ['P-256', p256, ['n', 'e', 'pub']],
+    ['X25519', x25519, ['n', 'e', 'y', 'pub']],
+    ['MLKEM768-X25519', hybrid, ['n', 'e', 'crv', 'x', 'y']],
   ] as const)("of kind %s is refused with another kind's members", (_, jwk, members) => {
     for (const member of members) expect(refusal({ ...jwk, [member]: 'AQAB' })).toMatch(/another kind's members/);
   });
@@ -59,6 +66,45 @@ describe('a public key as a JWK', () => {
       status: 422,
       detail: '"e" is "AQAB", the exponent 65537',
     });
+  });
+});
+
+describe('a hybrid key', () => {
+  const withPub = (pub: Uint8Array) => ({ ...hybrid, pub: Buffer.from(pub).toString('base64url') });
+
+  it('has every coefficient below q, which the rule compares one by one', () => {
+    const values = fc.oneof(fc.constantFrom(0, 3328, 3329, 4095), fc.nat(4095));
+    fc.assert(
+      fc.property(fc.nat(767), values, (number, value) => {
+        const pub = Buffer.alloc(1216, 9);
+        // FIPS 203 §4.2.1, ByteEncode12: twelve bits each, the least significant first.
+        for (let bit = 0; bit < 12; bit++) {
+          const at = number * 12 + bit;
+          pub[at >> 3]! &= ~(1 << (at & 7));
+          pub[at >> 3]! |= ((value >> bit) & 1) << (at & 7);
+        }
+        if (value < 3329) expect(parsePublicKey(withPub(pub))).toEqual(withPub(pub));
+        else expect(refusal(withPub(pub))).toMatch(/coefficient/);
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  it('has 1,216 bytes, and an X25519 half whose top bit is clear', () => {
+    for (const length of [0, 32, 1184, 1215, 1217, 1218]) {
+      expect(refusal(withPub(Buffer.alloc(length, 9)))).toMatch(/"pub" is not 1216 bytes/);
+    }
+    const pub = Buffer.alloc(1216, 9);
+    pub[1215] = 0x89;
+    expect(refusal(withPub(pub))).toMatch(/top bit/);
+  });
+
+  it('has this "alg" and no other, under a thumbprint that hashes it', () => {
+    for (const alg of [undefined, 'ML-KEM-768', 'mlkem768-x25519', ['MLKEM768-X25519'], null]) {
+      expect(refusal({ ...hybrid, alg })).toMatch(/"alg"/);
+    }
+    const input = Buffer.from(thumbprintInput(parsePublicKey(hybrid))).toString();
+    expect(input).toBe(`{"alg":"MLKEM768-X25519","kty":"AKP","pub":"${hybrid.pub}"}`);
   });
 });
 

@@ -14,6 +14,7 @@ import {
   thumbprint,
   transcriptHash,
   type Answer as HandshakeAnswer,
+  KINDS,
   type KeyKind,
 } from '../../../external/conformance/peer.js';
 import type { E2eClient } from '../../../../src/client/index.js';
@@ -125,7 +126,7 @@ export const handshakeRows: readonly Row[] = [
         const { jwk: publicKey } = await keyPair(kind);
         lab.on(HANDSHAKE, (request, forward) => forward({ ...request, body: JSON.stringify({ publicKey }) }));
       };
-      for (const keyKind of ['RSA', 'P-256', 'X25519'] as const) {
+      for (const keyKind of KINDS) {
         await swapFor(keyKind);
         const refusal = await refusalOf(lab.client({ keyKind }).fetch('/bank/transfer', post({})));
         expect(refusal).toMatchObject(
@@ -334,7 +335,7 @@ export const handshakeRows: readonly Row[] = [
       const other = b64u(JSON.stringify({ alg: 'Ed25519', typ: 'e2e-handshake+jws', kid: makeIdentity().thumbprint }));
       for (const change of [() => undefined, (proof: string) => [other, ...proof.split('.').slice(1)].join('.')]) {
         changeAnswer(lab, (answer) => withFields(answer, { proof: change(String(fields(answer).proof)) }));
-        for (const keyKind of ['RSA', 'P-256', 'X25519'] as const) {
+        for (const keyKind of KINDS) {
           const refusal = await refusalOf(lab.client({ keyKind }).fetch('/bank/transfer', post({ to: 'bob' })));
           expect(refusal).toMatchObject({ code: 'plain-answer', problem: 'message-rejected' });
         }

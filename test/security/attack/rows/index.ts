@@ -2,6 +2,7 @@ import { againRows } from './again.js';
 import { deviceRows } from './device.js';
 import { downgradeRows } from './downgrade.js';
 import { handshakeRows } from './handshake.js';
+import { hybridRows } from './hybrid.js';
 import { moveRows } from './relocation.js';
 import { replayRows } from './replay.js';
 import type { Row } from './row.js';
@@ -11,6 +12,7 @@ import { downloadRows, uploadRows } from './streams.js';
 /** All that is tried, under the headings of docs/attacks.md. */
 export const attacks: Readonly<Record<string, readonly Row[]>> = {
   'In the handshake': handshakeRows,
+  'In a hybrid handshake': hybridRows,
   'With device keys': deviceRows,
   'Repeating, delaying, swapping': replayRows,
   'Having a request sent again': againRows,

@@ -102,6 +102,8 @@ export class Counterpart {
   tamper: (answer: Json, clientKey: PublicJwk) => Json = (answer) => answer;
   /** Answers the handshake by itself, where it answers `true`. */
   refuse: (response: ServerResponse) => boolean = () => false;
+  /** Whether a client's key is `key-rejected`. */
+  refuseKey: (key: PublicJwk) => boolean = () => false;
   cookie: string[] | undefined;
   serverKey: ((kind: ClassicKeyKind) => ReturnType<typeof engine.generateKeyPair>) | undefined;
 
@@ -171,6 +173,10 @@ export class Counterpart {
     if (this.refuse(response)) return;
     const { publicKey } = JSON.parse(body) as { publicKey: unknown };
     const clientKey = parsePublicKey(publicKey);
+    if (this.refuseKey(clientKey)) {
+      problem(response, 422, 'key-rejected');
+      return;
+    }
     const kind = keyKind(clientKey);
     const answering = serverKeyKind(kind);
     const hybrid = clientKey.kty === 'AKP' ? splitHybridKey(clientKey) : undefined;
