@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { extname } from 'node:path';
+import { dirname, extname, join } from 'node:path';
 import { deviceBinding } from '../settings.js';
 
 /** A file as it is served. All files are read at start, so that no request can ask for any other. */
@@ -27,7 +27,7 @@ const TYPES: Record<string, string> = {
 const PUBLIC = new URL('../../../sample/public/', import.meta.url);
 const LIBRARY = new URL('../../esm/', import.meta.url);
 
-/** The page's own files, the client as the package has it (`/lib/`), and node-forge (`/vendor/forge.js`). */
+/** The page's own files, the client as the package has it (`/lib/`), node-forge and @noble/post-quantum (`/vendor/`). */
 export function loadPage(): Page {
   const files = new Map([
     ...readFolder(PUBLIC, '/'),
@@ -35,6 +35,7 @@ export function loadPage(): Page {
       readFolder(new URL(`${folder}/`, LIBRARY), `/lib/${folder}/`),
     ),
   ]);
+  for (const [path, file] of nobleFiles()) files.set(path, file);
   files.set('/vendor/forge.js', { type: TYPES['.js']!, body: Buffer.from(forgeModule()) });
   const html = files
     .get('/index.html')!
@@ -71,4 +72,21 @@ function forgeModule(): string {
   // Its bundler's way to the global object compiles text, which the policy above forbids.
   const bundle = readFileSync(path, 'utf8').replace('new Function("return this")()', 'globalThis');
   return `const module = { exports: {} }, exports = module.exports;\n${bundle}\nexport default module.exports;\n`;
+}
+
+/** ML-KEM-768 of @noble/post-quantum and what it imports, for browsers that have none: modules, as they are published. */
+function nobleFiles(): [string, PageFile][] {
+  const mlKem = createRequire(import.meta.url).resolve('@noble/post-quantum/ml-kem.js');
+  const { resolve } = createRequire(mlKem);
+  const packages = {
+    'post-quantum': [dirname(mlKem), 'ml-kem.js', '_crystals.js', 'utils.js'],
+    curves: [dirname(resolve('@noble/curves/utils.js')), 'abstract/fft.js', 'abstract/modular.js', 'utils.js'],
+    hashes: [dirname(resolve('@noble/hashes/sha3.js')), 'sha3.js', '_u64.js', 'utils.js'],
+  };
+  return Object.entries(packages).flatMap(([name, [folder = '', ...files]]) =>
+    files.map((file): [string, PageFile] => [
+      `/vendor/noble/${name}/${file}`,
+      { type: TYPES['.js']!, body: readFileSync(join(folder, file)) },
+    ]),
+  );
 }

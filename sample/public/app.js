@@ -353,11 +353,15 @@ function settle() {
   const forge = byId('engine').value === 'forge';
   if (forge) byId('kind').value = 'RSA';
   for (const option of byId('kind').options) option.disabled = forge && option.value !== 'RSA';
+  const isHybrid = byId('kind').value === 'MLKEM768-X25519';
+  for (const part of document.querySelectorAll('[data-hybrid]')) part.hidden = !isHybrid;
   byId('settings-hint').textContent = !hasWebCrypto
     ? 'WebCrypto is not available on plain HTTP pages. This page uses node-forge, which supports only RSA.'
     : forge
       ? 'node-forge supports only RSA and generates keys slowly.'
-      : '';
+      : isHybrid
+        ? 'Recorded traffic stays unreadable for a quantum computer too.'
+        : '';
 }
 
 if (!hasWebCrypto) {

@@ -65,6 +65,7 @@ export function showSent(exchange) {
 export function showReceived({ isHandshake, response }) {
   if (isHandshake && response.status === 201) {
     light(2, response.body);
+    showEncapsulated(JSON.parse(response.body).secret);
     isFresh = true;
   }
   // That the server opened the request is known from its sealed answer: only then both steps light up.
@@ -72,6 +73,11 @@ export function showReceived({ isHandshake, response }) {
     light(5);
     light(6, response.body);
   }
+}
+
+/** What the answer to a hybrid handshake carries beside the server's key. RSA channels have a `secret` too, a JWE. */
+function showEncapsulated(secret) {
+  if (secret && !secret.includes('.')) later(() => (byId('encapsulated').textContent = shorten(secret, 120)), 0);
 }
 
 /** The client has accepted the handshake: it says so, or sends its first sealed request. */

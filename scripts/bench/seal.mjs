@@ -1,3 +1,4 @@
+import { ml_kem768 } from '@noble/post-quantum/ml-kem.js';
 import {
   constants,
   createCipheriv,
@@ -25,6 +26,7 @@ const thumbprint = (jwk) =>
 
 /** A client's key pair; the public key as a JWK, as it travels. */
 export function keyPairOf(kind) {
+  if (kind === 'MLKEM768-X25519') return hybridPair(keyPairOf('X25519'));
   const pair =
     kind === 'RSA'
       ? generateKeyPairSync('rsa', { modulusLength: 2048 })
@@ -32,6 +34,13 @@ export function keyPairOf(kind) {
         ? generateKeyPairSync('ec', { namedCurve: 'P-256' })
         : generateKeyPairSync('x25519');
   return { kind, privateKey: pair.privateKey, jwk: pair.publicKey.export({ format: 'jwk' }) };
+}
+
+/** For handshakes alone: nothing here decapsulates. */
+function hybridPair({ privateKey, jwk: { x } }) {
+  const pub = Buffer.concat([ml_kem768.keygen().publicKey, Buffer.from(x, 'base64url')]).toString('base64url');
+  const kind = 'MLKEM768-X25519';
+  return { kind, privateKey, jwk: { kty: 'AKP', alg: kind, pub } };
 }
 
 /** What a channel is at the client's end, from the handshake's answer. */

@@ -14,6 +14,7 @@ const CONTENDERS = [
   ['RSA', 'web'],
   ['P-256', 'web'],
   ['X25519', 'web'],
+  ['MLKEM768-X25519', 'web'],
   ['RSA', 'forge'],
 ];
 const CLIENT = fileURLToPath(new URL('../../../dist/esm/client/index.js', import.meta.url));
@@ -47,6 +48,8 @@ export async function measure({ rounds, calls, log }) {
       const { handshakes, times } = await page.evaluate(callSealed, options);
       figures[`${name}.handshake`] = spread(handshakes);
       figures[`${name}.call`] = spread(times);
+      const again = () => page.evaluate(shakeAgain, { keyKind, engine });
+      figures[`${name}.handshakeWire`] = spread([await wireOf(page, again, '/e2e/handshake')]);
       figures[`${name}.wire`] = spread([await wireOf(page, () => page.evaluate(callAgain, { body }))]);
     }
   } finally {
@@ -101,9 +104,16 @@ async function callSealed({ keyKind, engine, body, calls, rounds }) {
 /** In the page. */
 const callAgain = () => globalThis.callAgain();
 
+/** In the page. */
+async function shakeAgain({ keyKind, engine }) {
+  const library = '/bench/index.js';
+  const { createE2eClient } = await import(library);
+  await createE2eClient({ keyKind, engine }).handshake();
+}
+
 /** Bytes of one call's two bodies, as they travel. */
-async function wireOf(page, work) {
-  const finished = page.waitForEvent('requestfinished', { predicate: (request) => request.url().endsWith('/echo') });
+async function wireOf(page, work, path = '/echo') {
+  const finished = page.waitForEvent('requestfinished', { predicate: (request) => request.url().endsWith(path) });
   await work();
   const { requestBodySize, responseBodySize } = await (await finished).sizes();
   return requestBodySize + responseBodySize;
@@ -140,10 +150,10 @@ function findChromium() {
 export function print(figures) {
   const names = [...new Set(Object.keys(figures).map((key) => key.split('.')[1]))];
   return table(
-    ['a POST of 1 KiB', 'handshake ms', 'call ms', 'bytes both ways'],
+    ['a POST of 1 KiB', 'handshake ms', 'its bytes both ways', 'call ms', 'bytes both ways'],
     names.map((name) => {
       const of = (figure, digits) => show(figures[`browser.${name}.${figure}`], digits);
-      return [name, of('handshake', 1), of('call', 1), of('wire', 0)];
+      return [name, of('handshake', 1), of('handshakeWire', 0), of('call', 1), of('wire', 0)];
     }),
   );
 }

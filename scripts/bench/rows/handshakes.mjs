@@ -6,7 +6,8 @@ import { alternate, ascending, quantile, spread } from '../stats.mjs';
 
 // Row 4: handshakes, with key pairs at hand and without, and what a flood of them does to everyone else.
 
-const KINDS = ['RSA', 'P-256', 'X25519'];
+const HYBRID = 'MLKEM768-X25519';
+const KINDS = ['RSA', 'P-256', 'X25519', HYBRID];
 /** More pairs than a batch of RSA handshakes takes; the pool of an application holds fewer. */
 const POOL = { size: 32 };
 const HANDSHAKES = 24;
@@ -58,18 +59,21 @@ async function measureHandshakes(rounds, log) {
 async function measureFlood(rounds, log) {
   const pair = await startPair({ load: { connections: 2 } });
   const base = `http://127.0.0.1:${pair.server.facts.port}`;
-  const body = JSON.stringify({ publicKey: keyPairOf('RSA').jwk });
-  const taken = { quiet: [], flooded: [] };
+  const bodyOf = (kind) => JSON.stringify({ publicKey: keyPairOf(kind).jwk });
+  const bodies = { flooded: bodyOf('RSA'), 'flooded, X25519': bodyOf('X25519'), 'flooded, hybrid': bodyOf(HYBRID) };
+  const taken = { quiet: [], ...Object.fromEntries(Object.keys(bodies).map((name) => [name, []])) };
   try {
     log('sealed requests while others shake hands');
     const honest = () => pair.batch('RSA', 1024, FLOOD.requests, { pauseMs: FLOOD.pauseMs });
     await honest();
     for (let round = 0; round < rounds; round++) {
       taken.quiet.push(await honest());
-      await pair.prepare('RSA', 1024, FLOOD.requests);
-      const flood = startFlood(base, body);
-      taken.flooded.push(await pair.run({ pauseMs: FLOOD.pauseMs }));
-      await flood.stop();
+      for (const [name, body] of Object.entries(bodies)) {
+        await pair.prepare('RSA', 1024, FLOOD.requests);
+        const flood = startFlood(base, body);
+        taken[name].push(await pair.run({ pauseMs: FLOOD.pauseMs }));
+        await flood.stop();
+      }
     }
   } finally {
     await pair.stop();
@@ -102,8 +106,15 @@ export function print(figures) {
     const of = (name, digits) => show(figures[`handshake.${kind}.${name}`], digits);
     return [kind, of('throughput', 0), of('ratio', 2), of('cpu', 0), of('p50', 1), of('p99', 1)];
   });
-  const floods = ['quiet', 'flooded'].map((name) => [
-    name === 'quiet' ? 'nothing else' : `RSA handshakes on ${FLOOD.connections} connections`,
+  const on = `handshakes on ${FLOOD.connections} connections`;
+  const labels = {
+    quiet: 'nothing else',
+    flooded: `RSA ${on}`,
+    'flooded, X25519': `X25519 ${on}`,
+    'flooded, hybrid': `${HYBRID} ${on}`,
+  };
+  const floods = Object.entries(labels).map(([name, label]) => [
+    label,
     show(figures[`flood.${name}.p50`], 1),
     show(figures[`flood.${name}.p99`], 1),
   ]);

@@ -191,6 +191,7 @@ describe('the page', () => {
     ['RSA', 'web'],
     ['P-256', 'web'],
     ['X25519', 'web'],
+    ['MLKEM768-X25519', 'web'],
     ['RSA', 'forge'],
   ])('talks %s by %s', async (kind, engine) => {
     const tab = await SamplePage.open(await chromium.profile(), sample().base);
@@ -202,7 +203,7 @@ describe('the page', () => {
     expect(wire).toMatch(MESSAGE);
     expect(wire).not.toContain('as ever');
     const offered = await tab.get('kind').locator('option:not([disabled])').allInnerTexts();
-    expect(offered).toEqual(engine === 'forge' ? ['RSA'] : ['RSA', 'P-256', 'X25519']);
+    expect(offered).toEqual(engine === 'forge' ? ['RSA'] : ['RSA', 'P-256', 'X25519', 'MLKEM768-X25519']);
     expect(tab.complaints).toEqual([]);
   });
 

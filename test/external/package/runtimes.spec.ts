@@ -21,7 +21,8 @@ class NoteController {
 }
 
 /** The runtimes, whose programs are in optional dependencies, one for each platform; and what a bundle of the client has. */
-const PACKAGES = ['bun@1', 'deno@2', 'miniflare@4', 'node-forge@1'];
+const NODE_24 = `node-${process.platform}-${process.arch}`;
+const PACKAGES = ['bun@1', 'deno@2', 'miniflare@4', `${NODE_24}@24`, 'node-forge@1', '@noble/post-quantum@0.7'];
 const EXPECTED = [201, { created: { text: 'canary' } }, { found: 'canary' }, 404];
 
 let folder: string;
@@ -51,8 +52,12 @@ function program(scope: string, ...path: string[]): string {
   return join(folder, 'node_modules', scope, name, ...path);
 }
 
+/** Node 24, whose WebCrypto and node:crypto have ML-KEM-768. */
+const node24 = (): string => join(folder, 'node_modules', NODE_24, 'bin/node');
+
 const RUNTIMES: Readonly<Record<string, () => Promise<string>>> = {
   Node: () => run(folder, process.execPath, 'main.mjs', app.url),
+  'Node 24': () => run(folder, node24(), 'main.mjs', app.url),
   Bun: () => run(folder, program('@oven', 'bin', 'bun'), 'run', 'main.mjs', app.url),
   Deno: () =>
     run(folder, program('@deno', 'deno'), 'run', '--allow-all', '--node-modules-dir=manual', 'main.mjs', app.url),
@@ -76,9 +81,22 @@ describe('the client', () => {
     async (_, makeCalls) => {
       app.tap.clear();
       const seen = JSON.parse(await makeCalls()) as Record<string, unknown>;
-      expect(seen).toEqual({ RSA: EXPECTED, 'P-256': EXPECTED, X25519: EXPECTED });
+      expect(seen).toEqual({ RSA: EXPECTED, 'P-256': EXPECTED, X25519: EXPECTED, 'MLKEM768-X25519': EXPECTED });
       expect(app.tap.text).toContain('application/jose');
       expect(app.tap.text).not.toContain('canary');
+    },
+    MINUTES,
+  );
+});
+
+describe('ML-KEM-768', () => {
+  it(
+    'of Node 24 (WebCrypto, node:crypto) and of @noble/post-quantum: each opens what each other encapsulates',
+    async () => {
+      const outcome = JSON.parse(await run(folder, node24(), 'ml-kem.mjs')) as Record<string, boolean>;
+      const names = ['web', 'node', 'noble'];
+      const pairs = names.flatMap((one) => names.map((other) => `${one} → ${other}`));
+      expect(outcome).toEqual(Object.fromEntries(pairs.map((pair) => [pair, true])));
     },
     MINUTES,
   );
