@@ -14,6 +14,10 @@ export type Assertion = (response: TestResponse) => unknown;
 /** Is called with an error or `null`, and the response where there is one. */
 // eslint-disable-next-line @typescript-eslint/no-explicit-any -- as superagent types it
 export type CallbackHandler = (error: any, response: TestResponse) => void;
+/** Says whether a call is sent again; `undefined` leaves that to the call. */
+// eslint-disable-next-line @typescript-eslint/no-explicit-any, @typescript-eslint/no-invalid-void-type -- as superagent types it
+type RetryDecision = (error: any, response: TestResponse) => boolean | undefined | void;
+
 /**
  * One sealed call, put together as with supertest, and sent when it is awaited. It resolves to the opened response, once
  * all expectations are met.
@@ -25,6 +29,9 @@ export class E2eCall extends RequestBuilder implements Promise<TestResponse> {
   readonly #expectations: Expectation[] = [];
   /** Where the test made the call: errors of the connection and the channel begin there. */
   readonly #place: string;
+  /** How often the call may still be sent again. */
+  #retries = 0;
+  #decide: RetryDecision | undefined;
   #sent: Promise<TestResponse> | undefined;
   #response: TestResponse | undefined;
 
@@ -126,6 +133,21 @@ export class E2eCall extends RequestBuilder implements Promise<TestResponse> {
     return this;
   }
 
+  /** Has no effect: a response of any status is one. */
+  // eslint-disable-next-line @typescript-eslint/no-unused-vars -- supertest suites give one
+  ok(isOk: (response: TestResponse) => boolean): this {
+    return this;
+  }
+
+  /**
+   * Sends the call again, at most `count` times, where it failed, or where the status is 408, 413, 429 or over 499. A
+   * function decides by itself, unless it returns `undefined`.
+   */
+  retry(count = 1, decide?: RetryDecision): this {
+    [this.#retries, this.#decide] = [count, decide];
+    return this;
+  }
+
   /** Follows redirects, which are responses like any other by default. */
   redirects(count: number): this {
     this.#delivery.redirect = count > 0 ? 'follow' : 'manual';
@@ -210,12 +232,23 @@ export class E2eCall extends RequestBuilder implements Promise<TestResponse> {
   }
 
   async #run(): Promise<TestResponse> {
-    try {
-      this.#response = await send(this.#connection, this.#delivery, this);
-    } catch (error) {
-      throw error instanceof Error ? putAt(error, this.#place) : error;
-    }
+    let error: unknown;
+    do {
+      [error, this.#response] = await send(this.#connection, this.#delivery, this).then(
+        (response) => [undefined, response],
+        (reason: unknown) => [reason, undefined],
+      );
+    } while (this.#isSentAgain(error, this.#response));
+    if (!this.#response) throw error instanceof Error ? putAt(error, this.#place) : error;
     await meet(this.#expectations, this.#response, `${this.method} ${this.url}`);
     return this.#response;
+  }
+
+  #isSentAgain(error: unknown, response: TestResponse | undefined): boolean {
+    if (this.#delivery.abort.signal.aborted || this.#retries-- <= 0) return false;
+    const decision = this.#decide?.(error, response!);
+    return typeof decision === 'boolean'
+      ? decision
+      : !response || response.status > 499 || [408, 413, 429].includes(response.status);
   }
 }

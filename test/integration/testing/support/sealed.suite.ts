@@ -270,6 +270,17 @@ export function suite(start: () => Promise<INestApplication>): void {
         timeout: 50,
       });
     });
+    it('are sent again', async () => {
+      let asked = 0;
+      const isMissing = (error: unknown, { status }: { status: number }) => ++asked > 0 && status === 404;
+      await request(server()).get('/nothing').retry(2, isMissing).expect(404);
+      expect(asked).toBe(2);
+      await request(server())
+        .get('/cats')
+        .ok(({ status }) => status < 500)
+        .retry(2)
+        .expect(200);
+    });
   });
 
   describe('responses', () => {
