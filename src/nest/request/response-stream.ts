@@ -36,7 +36,9 @@ export class ResponseStream {
     // HTTP/1 closes a response that has ended; what is injected only finishes it.
     response.once('finish', () => this.#close(this.#isOver && !this.#hasFailed));
     response.once('close', () => this.#close(false));
-    if (!this.#isOver) door.push(start);
+    if (this.#isOver) return;
+    writeTogether(response);
+    door.push(start);
   }
 
   /** Bytes of plaintext and frames so far. */
@@ -129,4 +131,14 @@ export class ResponseStream {
     this.#hasClosed = this.#isOver = true;
     for (const listener of this.#listeners) listener(isWhole);
   }
+}
+
+/**
+ * Has what is written in this turn of the event loop leave at once: a short answer, whose last frame waits for its end, in
+ * one packet with its head.
+ */
+function writeTogether(response: ServerResponse): void {
+  if (response.req.httpVersionMajor !== 1) return;
+  response.cork();
+  setImmediate(() => response.uncork());
 }
