@@ -1,5 +1,6 @@
 import { createE2eClient } from '../../dist/esm/client/index.js';
 import { answerParent, optionsOfChild } from './children.mjs';
+import { opener, sealer } from './least.mjs';
 
 // The load on streams: the real client, and `fetch` itself, whose bodies both are the platform's own streams.
 
@@ -9,15 +10,21 @@ const PIECE = new Uint8Array(65_536).fill(120);
 
 const client = createE2eClient({ baseUrl: base, keyKind: 'X25519' });
 await client.handshake();
-const ways = { plain: (path, init) => fetch(base + path, init), sealed: (path, init) => client.fetch(path, init) };
+const ways = {
+  plain: (path, init) => fetch(base + path, init),
+  sealed: (path, init) => client.fetch(path, init),
+  least: (path, init) => fetch(base + path, init),
+};
 const held = [];
 
-function bodyOf(bytes) {
+function bodyOf(bytes, way) {
   let left = bytes;
+  const seal = sealer();
   return new ReadableStream(
     {
       pull(controller) {
-        if (left > 0) controller.enqueue(left < PIECE.length ? PIECE.subarray(0, left) : PIECE);
+        const piece = left < PIECE.length ? PIECE.subarray(0, left) : PIECE;
+        if (left > 0) controller.enqueue(way === 'least' ? Buffer.concat(seal(piece)) : piece);
         left -= PIECE.length;
         if (left <= 0) controller.close();
       },
@@ -27,12 +34,14 @@ function bodyOf(bytes) {
 }
 
 /** Reads a body; milliseconds to its first byte and to its end, from `began`. */
-async function drain({ body }, began, bytes) {
+async function drain({ body }, began, bytes, way) {
   let first;
   let read = 0;
-  for await (const piece of body) {
+  const open = opener();
+  for await (const chunk of body) {
     first ??= performance.now() - began;
-    read += piece.length;
+    if (way !== 'least') read += chunk.length;
+    else for (const piece of open(chunk)) read += piece.length;
   }
   if (read !== bytes) throw new Error(`${read} of ${bytes} bytes`);
   return { first, all: performance.now() - began };
@@ -46,12 +55,12 @@ answerParent({
   },
   async download(way, bytes) {
     const began = performance.now();
-    return drain(await ways[way](`/${way}/download/${bytes}`), began, bytes);
+    return drain(await ways[way](`/${way}/download/${bytes}`), began, bytes, way);
   },
   async upload(way, bytes) {
     const began = performance.now();
     const headers = { 'content-type': 'application/octet-stream' };
-    const init = { method: 'POST', headers, body: bodyOf(bytes), duplex: 'half' };
+    const init = { method: 'POST', headers, body: bodyOf(bytes, way), duplex: 'half' };
     const answer = await (await ways[way](`/${way}/upload`, init)).json();
     if (answer.bytes !== bytes) throw new Error(JSON.stringify(answer));
     return { all: performance.now() - began };

@@ -6,6 +6,7 @@ import { Readable } from 'node:stream';
 import { concat, NEVER, of } from 'rxjs';
 import { E2eModule, Encrypted } from '../../dist/esm/index.js';
 import { answerParent, optionsOfChild } from './children.mjs';
+import { opener, sealer, wireLength } from './least.mjs';
 
 // The application whose streams are measured: the same handlers, sealed and plain.
 
@@ -16,15 +17,41 @@ function* pieces(bytes) {
   for (let left = bytes; left > 0; left -= PIECE.length) yield left < PIECE.length ? PIECE.subarray(0, left) : PIECE;
 }
 
-function streamController(path, ...decorators) {
-  class StreamController {
-    download(bytes) {
-      return new StreamableFile(Readable.from(pieces(Number(bytes))), { length: Number(bytes) });
+class StreamHandlers {
+  download(bytes) {
+    return new StreamableFile(Readable.from(pieces(Number(bytes))), { length: Number(bytes) });
+  }
+  async upload(request) {
+    let bytes = 0;
+    for await (const chunk of request.raw ?? request) bytes += chunk.length;
+    return { bytes };
+  }
+}
+
+/** The same with AES by hand. */
+class LeastHandlers {
+  download(bytes) {
+    const seal = sealer();
+    function* frames() {
+      for (const piece of pieces(Number(bytes))) yield* seal(piece);
     }
-    async upload(request) {
-      let bytes = 0;
-      for await (const chunk of request.raw ?? request) bytes += chunk.length;
-      return { bytes };
+    return new StreamableFile(Readable.from(frames()), { length: wireLength(Number(bytes)) });
+  }
+  async upload(request) {
+    const open = opener();
+    let bytes = 0;
+    for await (const chunk of request.raw ?? request) for (const piece of open(chunk)) bytes += piece.length;
+    return { bytes };
+  }
+}
+
+function streamController(path, Handlers, ...decorators) {
+  class StreamController extends Handlers {
+    download(bytes) {
+      return super.download(bytes);
+    }
+    upload(request) {
+      return super.upload(request);
     }
     events() {
       return concat(of({ data: 'open' }), NEVER);
@@ -46,7 +73,11 @@ function streamController(path, ...decorators) {
 class AppModule {}
 Module({
   imports: [E2eModule.forRoot({ keyPool: { size: 0 }, maxStreamSize: 2 ** 31 })],
-  controllers: [streamController('sealed', Encrypted()), streamController('plain')],
+  controllers: [
+    streamController('sealed', StreamHandlers, Encrypted()),
+    streamController('plain', StreamHandlers),
+    streamController('least', LeastHandlers),
+  ],
 })(AppModule);
 
 /** @type {import('@nestjs/common').INestApplication} */
@@ -62,7 +93,7 @@ if (platform === 'fastify') {
 await app.listen(0, '127.0.0.1');
 
 let most = 0;
-setInterval(() => (most = Math.max(most, process.memoryUsage.rss())), 20).unref();
+setInterval(() => (most = Math.max(most, process.memoryUsage.rss())), 100).unref();
 
 answerParent(
   {
