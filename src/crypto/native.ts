@@ -31,6 +31,10 @@ export function withNative(engine: WebEngine, crypto: NodeCrypto): CryptoEngine 
       return new NativeContentKey(crypto.createSecretKey(bytes));
     },
     seal: (key, iv, aad, plaintext) => seal(crypto, NativeContentKey.reveal(key), iv, aad, plaintext),
-    open: (key, iv, aad, ciphertext, tag) => open(crypto, NativeContentKey.reveal(key), iv, aad, ciphertext, tag),
+    open: (key, iv, aad, ciphertext, tag) => {
+      const plaintext = open(crypto, NativeContentKey.reveal(key), iv, aad, ciphertext, tag);
+      // A Buffer's slice() is no copy, and whoever calls the client expects one.
+      return plaintext && new Uint8Array(plaintext.buffer, plaintext.byteOffset, plaintext.byteLength);
+    },
   });
 }

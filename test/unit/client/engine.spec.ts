@@ -36,6 +36,16 @@ describe('the engine "auto"', () => {
     },
   );
 
+  it('hands over a plain Uint8Array in Node, whose slice() is a copy', async () => {
+    const engine = await loadEngine({ engine: 'auto' }, 'X25519');
+    const key = await engine.importContentKey(BYTES);
+    const iv = BYTES.subarray(0, 12);
+    const { ciphertext, tag } = await engine.seal(key, iv, BYTES, BYTES);
+    const plaintext = await engine.open(key, iv, BYTES, ciphertext, tag);
+    expect(Buffer.isBuffer(plaintext)).toBe(false);
+    expect([...plaintext!]).toEqual([...BYTES]);
+  });
+
   it('is WebCrypto where that is asked for', async () => {
     expect(await isNative('web')).toBe(false);
   });
