@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { loadEngine } from '../../../src/client/handshake/engine.js';
-import { HYBRID, type KeyKind } from '../../../src/protocol/key-kind.js';
+import { HYBRID, type KeyKind } from '../../../src/protocol/jwk.js';
 
 const BYTES = new Uint8Array(32);
 const navigator = Object.getOwnPropertyDescriptor(globalThis, 'navigator');
