@@ -172,9 +172,9 @@ export function openFramedBody(
         onDiscard = (bytes) => ((left -= bytes) < 0 ? resolve() : undefined);
       });
       request.resume();
-      await Promise.race([over, enough]);
+      isGivenUp = await Promise.race([over.then(() => false), enough.then(() => true)]);
       clearTimeout(timer);
-      isGivenUp = !isOver;
+      if (isGivenUp && !hasReader(request)) request.pause();
     },
   };
 }

@@ -32,10 +32,14 @@ export function linger(request: IncomingMessage): void {
 /** Reads no further, and closes the connection once its answer has left; of an HTTP/2 connection this stream alone. */
 export function stopReading(request: IncomingMessage): void {
   const { httpVersionMajor, socket, stream } = request as IncomingMessage & { stream: ServerHttp2Stream };
-  // A stream that is paused does not close.
-  if (httpVersionMajor > 1) return stream.close(NO_ERROR);
-  request.pause();
-  socket.destroySoon();
+  if (httpVersionMajor === 1) {
+    socket.pause();
+    socket.destroySoon();
+    return;
+  }
+  stream.close(NO_ERROR);
+  // One that is paused does not close.
+  request.resume();
 }
 
 /**
