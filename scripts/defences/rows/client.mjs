@@ -7,19 +7,15 @@ const RESEND = 'test/unit/client/resend.spec.ts';
 const COOKIES = 'test/unit/client/cookies.spec.ts';
 const FETCH = 'test/unit/client/fetch.spec.ts';
 const UPLOADS = 'test/unit/client/uploads.spec.ts';
+const EVENTS = 'test/integration/streams/event-source.spec.ts';
 const HANDSHAKE = 'test/unit/client/handshake.spec.ts';
 
 export const client = [
-  row(
-    'an event source sends the id of its last event sealed, or not at all',
-    'test/integration/streams/event-source.spec.ts',
-    'express.*no id in the clear',
-    [
-      'src/client/events/connection.ts',
-      "if (!controls.sealsEventId) controls.end(await failure('invalid-option', 'eventId'));",
-      '',
-    ],
-  ),
+  row('an event source sends the id of its last event sealed, or not at all', EVENTS, 'express.*no id in the clear', [
+    'src/client/events/connection.ts',
+    "if (!controls.sealsEventId) controls.end(await failure('invalid-option', 'eventId'));",
+    '',
+  ]),
   row('a failure of the network turns no streams off', UPLOADS, 'goes on with streams', [
     'src/client/upload/upload.ts',
     'if (mayStream && !takeStreams.has(settings)) takeStreams.set(settings, false);',
@@ -34,6 +30,36 @@ export const client = [
     'src/client/upload/upload.ts',
     'send(Object.assign(stream, { toString }), {',
     'send(stream, {',
+  ]),
+  row('a body of the client is as long as its head says', UPLOADS, 'of another length than it says', [
+    'src/client/upload/frames.ts',
+    'if (length !== undefined && loaded !== length) throw',
+    'if (false) throw',
+  ]),
+  row('a body of the client that cannot be read is given up, not ended', UPLOADS, 'its error is the cause', [
+    'src/client/upload/upload.ts',
+    'yield await frames.seal(FRAME_KIND.failed, new Uint8Array(0));',
+    'yield await frames.seal(FRAME_KIND.last, new Uint8Array(0));',
+  ]),
+  row('a body of the client that is a stream is not sent again', UPLOADS, 'where it is a stream, and the error', [
+    'src/client/client.ts',
+    'if (!mayResend || !isRepeatable(request) || ',
+    'if (!mayResend || ',
+  ]),
+  row('an early success in one message is broken', UPLOADS, 'all is well: 200', [
+    'src/client/call/response.ts',
+    "  if (early && status < FIRST_REFUSAL) return { sealed: true, error: await failure('stream-broken', 'early') };\n",
+    '',
+  ]),
+  row('an early success in frames is broken', UPLOADS, 'redirects, or streams', [
+    'src/client/call/response.ts',
+    '  if (early && status < FIRST_REFUSAL) {\n',
+    '  if (false) {\n',
+  ]),
+  row('an event source stops on 204, and on what is no event stream', EVENTS, 'express.*stops on 204', [
+    'src/client/events/connection.ts',
+    "  'no-event-stream',\n",
+    '',
   ]),
   row('an answer that ends without kind 1 is no end', STREAMS, 'no last frame|no frame at all', [
     'src/client/stream/answer-stream.ts',
