@@ -77,6 +77,7 @@ export class Encapsulator {
   #askThread(thread: Worker, key: Bytes): Promise<Encapsulation> {
     return new Promise((resolve, reject) => {
       this.#waiters.push({ resolve, reject });
+      thread.ref();
       thread.postMessage(key);
     });
   }
@@ -86,8 +87,11 @@ export class Encapsulator {
     try {
       const workerData = pathToFileURL(this.#options.noblePath!).href;
       const thread = new Worker(THREAD, { eval: true, workerData });
-      thread.unref();
-      thread.on('message', (encapsulation: Encapsulation) => this.#waiters.shift()?.resolve(encapsulation));
+      thread.on('message', (encapsulation: Encapsulation) => {
+        this.#waiters.shift()?.resolve(encapsulation);
+        // It holds the process only while somebody waits.
+        if (this.#waiters.length === 0) thread.unref();
+      });
       thread.on('error', () => this.#leaveThread());
       return (this.#thread = thread);
     } catch {

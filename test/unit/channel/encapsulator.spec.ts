@@ -45,6 +45,16 @@ described('encapsulations on a thread', () => {
     expect(await flood(made, 3)).toEqual({ busy: 0, right: 3, different: 3 });
   });
 
+  it('hold the process only while somebody waits', async () => {
+    const ports = () => process.getActiveResourcesInfo().filter((name) => name === 'MessagePort').length;
+    const before = ports();
+    const made = encapsulator({ noblePath });
+    const waiting = flood(made, 2);
+    expect(ports()).toBeGreaterThan(before);
+    await waiting;
+    expect(ports()).toBe(before);
+  });
+
   it('are `busy` once it was stopped, those that wait too', async () => {
     const made = encapsulator({ noblePath });
     const waiting = flood(made, 3);
