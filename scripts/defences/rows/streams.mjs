@@ -2,6 +2,7 @@
 import { row } from '../row.mjs';
 
 const SPLICING = 'test/security/attack/stream-splicing.spec.ts';
+const SOCKET_HEADS = 'test/integration/streams/socket-heads.spec.ts';
 const FLOW = 'test/integration/streams/flow.spec.ts';
 const HELD = 'test/integration/streams/held.spec.ts';
 const READ_ON = 'test/integration/streams/read-on.spec.ts';
@@ -17,6 +18,11 @@ export const streams = [
     'src/protocol/frames.ts',
     'kind > FRAME_KIND.failed || ',
     '',
+  ]),
+  row('a head of a socket opens nothing over HTTP', SOCKET_HEADS, 'express.*in a body of its own', [
+    'src/channel/channels.ts',
+    'if (header.frames !== FRAMES[place]) throw',
+    "if (header.frames !== FRAMES[place] && header.frames !== 'socket') throw",
   ]),
   row('a stream that was given up has failed', SPLICING, 'answer on X25519, web.*gave up', [
     'src/protocol/frames.ts',
