@@ -40,10 +40,15 @@ export class FrameSealer {
    * @throws RangeError past the last frame that a stream may have.
    */
   seal(kind: FrameKind, plaintext: Bytes): Buffer {
+    return Buffer.concat(this.sealInParts(kind, plaintext));
+  }
+
+  /** The same as its parts, to be written one after the other: a full frame is not copied once more. */
+  sealInParts(kind: FrameKind, plaintext: Bytes): readonly Bytes[] {
     if (this.#count >= MAX_FRAMES) throw new RangeError('a stream has at most 2^24 frames');
     const header = frameHeader(kind, plaintext.length);
     const { ciphertext, tag } = this.#engine.seal(this.#key, frameNonce(this.#count++), header, plaintext);
-    return Buffer.concat([header, ciphertext, tag]);
+    return [header, ciphertext, tag];
   }
 }
 

@@ -11,6 +11,9 @@ export interface FrameWriterOptions {
   readonly fillsEvents?: boolean;
 }
 
+/** A frame, as one piece or several that belong together. */
+export type Frame = readonly Uint8Array[];
+
 const NO_BYTES = new Uint8Array(0);
 const LINE_FEED = 0x0a;
 
@@ -49,7 +52,7 @@ export class FrameWriter {
    *
    * @throws WrongLengthError
    */
-  *write(plaintext: Uint8Array): Generator<Buffer, void> {
+  *write(plaintext: Uint8Array): Generator<Frame, void> {
     const bytes = this.#take(plaintext);
     if (this.#partial) yield* this.#fill(bytes, this.#partial);
     else for (let from = 0; from < bytes.length; from += MAX_FRAME_BYTES) yield this.#more(bytes, from);
@@ -60,7 +63,7 @@ export class FrameWriter {
    *
    * @throws WrongLengthError
    */
-  *end(plaintext: Uint8Array): Generator<Buffer, Buffer> {
+  *end(plaintext: Uint8Array): Generator<Frame, Buffer> {
     const bytes = this.#take(plaintext);
     if (this.#length !== undefined && this.#bytes < this.#length) throw new WrongLengthError();
     if (this.#partial) {
@@ -90,7 +93,7 @@ export class FrameWriter {
   }
 
   /** The last frame of a body of known length, perhaps a full one too, waits for the end. */
-  *#fill(bytes: Uint8Array, partial: Buffer): Generator<Buffer, void> {
+  *#fill(bytes: Uint8Array, partial: Buffer): Generator<Frame, void> {
     const beforeLast = Math.max(0, Math.ceil(this.#length! / MAX_FRAME_BYTES) - 1);
     let from = 0;
     while (from < bytes.length) {
@@ -110,9 +113,12 @@ export class FrameWriter {
     }
   }
 
-  #more(bytes: Uint8Array, from: number): Buffer {
+  /** In parts where nobody else says how long each write is on the wire, as chunks of HTTP/1 do. */
+  #more(bytes: Uint8Array, from: number): Frame {
     // One is left for the last.
     if (this.#frames.count >= MAX_FRAMES - 1) throw new WrongLengthError();
-    return this.#frames.seal(FRAME_KIND.more, bytes.subarray(from, from + MAX_FRAME_BYTES));
+    const plaintext = bytes.subarray(from, from + MAX_FRAME_BYTES);
+    if (this.#partial) return this.#frames.sealInParts(FRAME_KIND.more, plaintext);
+    return [this.#frames.seal(FRAME_KIND.more, plaintext)];
   }
 }

@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http';
-import { WrongLengthError, type FrameWriter } from './frame-writer.js';
+import { WrongLengthError, type Frame, type FrameWriter } from './frame-writer.js';
 import type { ResponseDoor, WireHead } from './response-door.js';
 import type { Beneath, Callback } from './response-methods.js';
 
@@ -59,12 +59,12 @@ export class ResponseStream {
     }
     let mayGoOn: boolean | undefined;
     try {
-      let previous: Buffer | undefined;
+      let previous: Frame | undefined;
       for (const frame of this.#writer.write(bytes)) {
-        if (previous) this.#door.push(previous);
+        if (previous) this.#push(previous);
         previous = frame;
       }
-      if (previous) mayGoOn = this.#door.push(previous, callback);
+      if (previous) mayGoOn = this.#push(previous, callback);
     } catch (error) {
       this.#giveUp(error);
     }
@@ -96,7 +96,7 @@ export class ResponseStream {
   }
 
   /** Seals and sends what is left as the connection takes it. Meanwhile the response says that it has ended. */
-  #pump(frames: Generator<Buffer, Buffer>, callback: Callback | undefined): void {
+  #pump(frames: Generator<Frame, Buffer>, callback: Callback | undefined): void {
     if (this.#isOver) return;
     try {
       for (let next = frames.next(); ; next = frames.next()) {
@@ -105,7 +105,7 @@ export class ResponseStream {
           this.#door.end(next.value, callback);
           return;
         }
-        if (this.#door.push(next.value)) continue;
+        if (this.#push(next.value)) continue;
         Object.defineProperty(this.#response, 'writableEnded', { value: true, configurable: true });
         this.#response.once('drain', () => this.#pump(frames, callback));
         return;
@@ -113,6 +113,13 @@ export class ResponseStream {
     } catch (error) {
       this.#giveUp(error);
     }
+  }
+
+  /** All of a frame: nothing may come between its parts. */
+  #push(frame: Frame, callback?: Callback): boolean {
+    let mayGoOn = true;
+    for (const part of frame) mayGoOn = this.#door.push(part, part === frame.at(-1) ? callback : undefined);
+    return mayGoOn;
   }
 
   #finish(): void {
