@@ -9,6 +9,7 @@ import { shakeHands } from '../../../../src/client/handshake/handshake.js';
 import { toReadable } from '../../../../src/client/call/readable.js';
 import { openAnswerStream } from '../../../../src/client/stream/answer-stream.js';
 import { collectHead } from '../../../../src/nest/request/body-collector.js';
+import { E2eException } from '../../../../src/nest/request/e2e.exception.js';
 import { openFramedBody } from '../../../../src/nest/request/framed-body.js';
 import type { Bytes, ContentKey, CryptoEngine } from '../../../../src/protocol/crypto.js';
 import { FRAME_KIND, type FrameKind } from '../../../../src/protocol/frames.js';
@@ -135,8 +136,9 @@ export class StreamEnds {
       for await (const chunk of request) text += String(chunk);
       return [text, 'whole'];
     } catch (error) {
-      if (!(error instanceof E2eProblem)) throw error;
-      return [text, error.code];
+      const problem = error instanceof E2eException ? error.problem : error;
+      if (!(problem instanceof E2eProblem)) throw error;
+      return [text, problem.code];
     }
   }
 
