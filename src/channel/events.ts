@@ -12,8 +12,8 @@ import type { ClaimResult } from './replay.js';
  * - `sealed`: an answer was sealed, or the head of one in pieces, whose bytes are not counted here; `bytes` of plaintext, and
  *   the true status;
  * - `refused`: a problem was answered, whose name says why, and at which step, which the answer does not tell;
- * - `stream-opened`, `stream-ended`, `stream-broken`: a request's body or an answer in frames began, ended whole, or broke
- *   off, on whichever end; `bytes` of plaintext, and `ms` since it began;
+ * - `stream-opened`, `stream-ended`, `stream-broken`: a request's body, an answer in frames or a socket began, ended whole, or
+ *   broke off, on whichever end; `bytes` of plaintext, and `ms` since it began;
  * - `window`: what became of a claim to a sequence number; `failed` where the window did not answer;
  * - `key-pool`: how many RSA key pairs are ready, and how many handshakes wait for one.
  */
@@ -33,8 +33,8 @@ export type E2eEvent =
   | { readonly type: 'window'; readonly claim: ClaimResult | 'failed'; readonly ms: number }
   | ({ readonly type: 'key-pool' } & KeyPoolState);
 
-/** Whose body comes in frames. */
-export type StreamDirection = 'request' | 'response';
+/** Whose body comes in frames; or a socket, both ways of it together. */
+export type StreamDirection = 'request' | 'response' | 'socket';
 
 /** What became of a stream. */
 export interface StreamFacts {
@@ -71,7 +71,7 @@ export class E2eEvents {
   readonly #refused: Partial<Record<ProblemName, number>> = {};
   readonly #windows: Partial<Record<ClaimResult | 'failed', number>> = {};
   readonly #counts = { handshake: 0, opened: 0, sealed: 0 };
-  readonly #streams = { request: NO_STREAMS, response: NO_STREAMS };
+  readonly #streams = { request: NO_STREAMS, response: NO_STREAMS, socket: NO_STREAMS };
   #keyPool: KeyPoolState = { ready: 0, waiting: 0 };
 
   /** @param onHookFailure told each time that the hook throws. */

@@ -3,6 +3,11 @@ import { row } from '../row.mjs';
 
 const MESSAGES = 'test/unit/protocol/socket.spec.ts';
 
+const REFUSALS = 'test/integration/sockets/refusals.spec.ts';
+const ENDS = 'test/integration/sockets/ends.spec.ts';
+const GATEWAYS = 'test/integration/sockets/gateways.spec.ts';
+const AT_START = 'test/integration/module/websockets.spec.ts';
+
 export const sockets = [
   row("a socket's message has one of four kinds", MESSAGES, 'knows the kinds', [
     'src/protocol/socket.ts',
@@ -28,5 +33,50 @@ export const sockets = [
     'src/protocol/socket.ts',
     '|| !isSocketEndCode(code)) throw new StreamError',
     ') throw new StreamError',
+  ]),
+  row('a sealed gateway takes sealed sockets alone', REFUSALS, 'express.*an upgrade that asks', [
+    'src/ws/sealed-server.ts',
+    "if (request.headers['sec-websocket-protocol']?.trim() !== SOCKET_SUBPROTOCOL) refuseUpgrade(socket);\n      else ",
+    '',
+  ]),
+  row('nobody sees a socket before its head has passed', REFUSALS, 'express.*nobody saw before', [
+    'src/ws/sealed-server.ts',
+    'this.#server.clients?.delete(raw);',
+    '',
+  ]),
+  row('waiting sockets are bounded for each address', REFUSALS, 'express.*too many wait', [
+    'src/ws/waiting-sockets.ts',
+    '> maxWaitingPerAddress;',
+    '> Infinity;',
+  ]),
+  row("a sealed gateway's path answers no plain HTTP", REFUSALS, 'express.*plain HTTP at its path', [
+    'src/nest/exchange/exchange.ts',
+    "if (this.gateways.takes(target)) this.refuse(raw, response, new E2eProblem('message-required'));",
+    '',
+  ]),
+  row('a socket ends with its session', ENDS, 'express.*by every way', [
+    'src/ws/sealed-socket.ts',
+    '(cause) => this.#link.supersede(cause)',
+    '() => undefined',
+  ]),
+  row('what comes after an end is discarded', ENDS, 'express.*discards what comes', [
+    'src/ws/socket-link.ts',
+    'else if (this.#state === this.#raw.OPEN) this.#events',
+    'else this.#events',
+  ]),
+  row('a slow reader is cut off', ENDS, 'express.*reads too slowly', [
+    'src/ws/socket-link.ts',
+    'this.#raw.bufferedAmount > this.#limits.maxBuffered',
+    'this.#raw.bufferedAmount > Infinity',
+  ]),
+  row("a socket's pings carry no data", GATEWAYS, 'express.*writes past the frames', [
+    'src/ws/sealed-socket.ts',
+    'this.#raw.ping(NO_BYTES,',
+    'this.#raw.ping(given[0],',
+  ]),
+  row('a sealed gateway shares its sockets with no plain one', AT_START, 'where it shares', [
+    'src/nest/routes/gateway-table.ts',
+    'if (sealed && plain) throw new Error(shared(sealed, plain));',
+    '',
   ]),
 ];

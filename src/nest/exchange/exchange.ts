@@ -9,8 +9,10 @@ import { Deadline, endWithin } from '../request/deadline.js';
 import { E2eException } from '../request/e2e.exception.js';
 import { E2E_EVENTS, E2E_KEYS } from '../options/e2e.options.js';
 import { PLAIN, type Sealing } from '../routes/encrypted.decorator.js';
+import { GatewayTable } from '../routes/gateway-table.js';
 import { rawRequest, rawResponse, stateOf, type Arrival, type ExchangeState } from '../request/exchange-state.js';
-import { findMessage, hasBodyBeside, isSealed, mayCarry, type FoundMessage } from './incoming.js';
+import { findMessage, hasBodyBeside, isSealed, type FoundMessage } from './incoming.js';
+import { noteRefusal, openMessage } from './message-opening.js';
 import { isShort } from './sealed-answer.js';
 import { superviseAnswer } from './answer-supervision.js';
 import { openRequestBody } from './request-body.js';
@@ -41,6 +43,7 @@ export class Exchange {
     @Inject(E2E_KEYS) private readonly keys: KeyService,
     @Inject(RequestTracker) private readonly tracker: RequestTracker,
     @Inject(E2E_EVENTS) private readonly events: E2eEvents,
+    @Inject(GatewayTable) private readonly gateways: GatewayTable,
   ) {
     this.#sealer = new AnswerSealer(keys.options, events, this.#logger);
   }
@@ -51,9 +54,13 @@ export class Exchange {
    *
    * @returns whether it is one of the two.
    */
-  watch(raw: IncomingMessage, response: ServerResponse, { handshakeType }: Arrival): boolean {
+  watch(raw: IncomingMessage, response: ServerResponse, { handshakeType, target }: Arrival): boolean {
     const isMessage = isSealed(raw);
-    if (!isMessage && handshakeType === undefined) return false;
+    if (!isMessage && handshakeType === undefined) {
+      // The path of a sealed gateway serves its sockets alone (PROTOCOL §7).
+      if (this.gateways.takes(target)) this.refuse(raw, response, new E2eProblem('message-required'));
+      return false;
+    }
     const state = stateOf(raw);
     if (isMessage) ignoreConditions(raw);
     this.#capture(raw, response);
@@ -124,10 +131,7 @@ export class Exchange {
     this.settle(request, response, problemAnswer(problem));
     // From here, and not from where the answer gets to: a session's middleware may hold it back for its store.
     endWithin(this.keys.options.storeTimeout, rawResponse(response));
-    const { code } = problem;
-    const step = problem.step === 'channel' && this.keys.noteLostCookie(request) ? 'cookie' : problem.step;
-    this.events.emit({ type: 'refused', problem: code, ...(step && { step }) });
-    this.#logger.debug(`A request was refused: ${code}${step ? `, at the step "${step}"` : ''}.`);
+    noteRefusal(this.keys, this.events, this.#logger, request, problem);
     return new E2eException(problem);
   }
 
@@ -233,28 +237,15 @@ export class Exchange {
   async #openMessage(request: object, response: object, found: FoundMessage): Promise<OpenedMessage> {
     const raw = rawRequest(request);
     const state = stateOf(raw);
-    const from = performance.now();
-    const session = this.keys.sessionOf(request);
-    const channels = this.keys.channelsOf(session);
-    const idem = raw.headers['idempotency-key'];
-    const message = await channels.open(session.ref?.id, found.text, {
-      place: found.place,
-      method: raw.method ?? '',
-      target: this.keys.options.publicPath + this.tracker.of(raw).target,
-      idem: typeof idem === 'string' ? idem : undefined,
-    });
-    const mayPass = mayCarry(message, raw, this.keys.options.sealedHeaders.request);
-    if (!mayPass) throw new E2eProblem('message-rejected', { step: 'headers' });
+    const { at, target } = this.tracker.of(raw);
+    const { message, admit } = await openMessage(this.keys, this.events, request, found, target);
 
     // From here on every answer is sealed, the refusals of the next step among them.
     state.seal = this.#sealer.for(message, state);
     this.#capture(raw, rawResponse(response)).take(state.seal);
-    await channels.admit(session.ref?.id, message, this.tracker.of(raw).at);
+    await admit(at);
     state.message = message;
     this.keys.watchLogin(request);
-    const { channel, header, plaintext } = message;
-    const ms = performance.now() - from;
-    this.events.emit({ type: 'opened', kind: channel.kind, way: header.alg, bytes: plaintext.length, ms });
     return message;
   }
 }

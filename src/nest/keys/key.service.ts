@@ -21,7 +21,7 @@ import { E2E_EVENTS, E2E_OPTIONS, resolveOptions, type E2eOptions, type ShownOpt
 import { whileConnected } from '../request/connection.js';
 import { createEncapsulator } from './ml-kem.js';
 import { DefaultSession } from './default-session.js';
-import { openedMessageOf } from '../request/exchange-state.js';
+import { openedMessageOf, requestOf } from '../request/exchange-state.js';
 import { readIdentityKeys } from '../options/option-check.js';
 import { RateLimitedLogger } from '../request/rate-limited-logger.js';
 import { RunningStreams } from './running-streams.js';
@@ -34,7 +34,8 @@ export type MessageBinding = Omit<Binding, 'place'> & Partial<Pick<Binding, 'pla
 
 /**
  * The server's keys: makes channels, opens and seals messages on them, ends them, and carries one over a login.
- * Requests are the platform's own (Express' or Fastify's), with their session.
+ * Requests are the platform's own (Express' or Fastify's), with their session; a sealed socket stands for the request
+ * that asked for it.
  */
 @Injectable()
 export class KeyService implements BeforeApplicationShutdown, OnApplicationShutdown {
@@ -237,7 +238,7 @@ export class KeyService implements BeforeApplicationShutdown, OnApplicationShutd
 
   /** @internal The same, or `undefined` where there is none. */
   findSession(request: object): HttpSession | undefined {
-    return this.defaultSession.cookieless ?? sessionOf(request);
+    return this.defaultSession.cookieless ?? sessionOf(requestOf(request));
   }
 
   /**

@@ -6,13 +6,18 @@ import type { Ended } from '../../channel/store/options.js';
 import { rawRequest, stateOf } from '../request/exchange-state.js';
 import type { HttpSession } from './session.js';
 
-/** A request's body or an answer that comes in frames, for as long as it does. */
+/** Why a stream is to end before its time: its session, or channel, has ended, or the application closes. */
+export type EndCause = 'session' | 'closing';
+
+/** A request's body or an answer that comes in frames, or a socket, for as long as it does. */
 export interface RunningStream {
   /** The platform's request. */
   readonly request: object;
   readonly channel: Channel;
   /** Ends it at once, as one that is not whole. */
-  readonly fail: () => void;
+  readonly fail: (cause: EndCause) => void;
+  /** Whether it has no end of its own: when the application closes, it is ended first of all. */
+  readonly isEndless?: true;
 }
 
 interface Running extends RunningStream {
@@ -65,7 +70,7 @@ export class RunningStreams {
     };
     this.#running.add(running);
     this.#timer ??= setInterval(() => void this.#check(), this.parts.streamCheckInterval).unref();
-    if (this.#deadline !== undefined) this.#failAt(this.#deadline, [running]);
+    if (this.#deadline !== undefined) this.#failBy(this.#deadline, [running]);
     this.parts.events.emit({ type: 'stream-opened', direction });
     return (hasEnded, { bytes, frames }) => {
       this.#running.delete(running);
@@ -83,14 +88,14 @@ export class RunningStreams {
     for (const stream of this.#running) {
       const isIts = 'kid' in ended ? stream.channel.kid === ended.kid : stream.session === ended.session;
       // The request that replaces its own session goes on.
-      if (isIts && !stateOf(rawRequest(stream.request)).isCarrying) stream.fail();
+      if (isIts && !stateOf(rawRequest(stream.request)).isCarrying) stream.fail('session');
     }
   }
 
   /** The application closes: streams get this long to finish. Resolves when they are over, or had their time. */
   async close(milliseconds: number): Promise<void> {
     this.#deadline ??= Date.now() + milliseconds;
-    this.#failAt(this.#deadline, this.#running);
+    this.#failBy(this.#deadline, [...this.#running]);
     if (this.#running.size === 0) return;
     await new Promise<void>((resolve) => {
       this.#tellEmpty = resolve;
@@ -98,8 +103,10 @@ export class RunningStreams {
     });
   }
 
-  #failAt(time: number, streams: Iterable<Running>): void {
-    setTimeout(() => [...streams].forEach(({ fail }) => fail()), Math.max(0, time - Date.now())).unref();
+  #failBy(time: number, streams: readonly Running[]): void {
+    for (const { isEndless, fail } of streams) if (isEndless) fail('closing');
+    const late = (): void => streams.filter((each) => this.#running.has(each)).forEach(({ fail }) => fail('closing'));
+    setTimeout(late, Math.max(0, time - Date.now())).unref();
   }
 
   async #check(): Promise<void> {
@@ -112,7 +119,7 @@ export class RunningStreams {
   /** A store that does not answer is asked once more. */
   async #checkOne(stream: Running): Promise<void> {
     const mayGoOn = await this.#mayGoOn(stream).catch(() => undefined);
-    if (mayGoOn === false || (mayGoOn === undefined && stream.isDoubtful)) stream.fail();
+    if (mayGoOn === false || (mayGoOn === undefined && stream.isDoubtful)) stream.fail('session');
     stream.isDoubtful = mayGoOn === undefined;
   }
 

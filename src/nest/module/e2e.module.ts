@@ -18,6 +18,7 @@ import { missingSecret, UNSHARED_WINDOWS } from '../keys/channel-registry.js';
 import { E2eGuard } from '../exchange/e2e.guard.js';
 import { E2eInterceptor } from '../exchange/e2e.interceptor.js';
 import { HandshakeMark } from './handshake-mark.js';
+import { MODULE_SESSION_ON_FASTIFY, TWICE, TWO_SESSIONS } from './start-errors.js';
 import { ConfigurableModuleClass, type ASYNC_OPTIONS_TYPE, type OPTIONS_TYPE } from './e2e.module-definition.js';
 import {
   E2E_EVENTS,
@@ -29,8 +30,10 @@ import {
   type E2eOptions,
 } from '../options/e2e.options.js';
 import { E2eRoutes } from '../routes/e2e.routes.js';
+import { GatewayTable } from '../routes/gateway-table.js';
 import { DefaultSession } from '../keys/default-session.js';
 import { Exchange } from '../exchange/exchange.js';
+import { SealedSockets } from '../exchange/sealed-sockets.js';
 import { rejectUnsafeBody } from '../exchange/plain-request.js';
 import { KeyService } from '../keys/key.service.js';
 import { asOptions, checkAsync, checkOptions } from '../options/option-check.js';
@@ -38,7 +41,7 @@ import { watchRegistration } from '../routes/route-registration.js';
 import { RouteTable } from '../routes/route-table.js';
 import { RouteValidator } from '../routes/route-validator.js';
 import { noteDefaultParsers } from '../platform/express-parsers.js';
-import { hasModuleSession, noteModuleSessions } from '../platform/module-sessions.js';
+import { moduleSessionOf, noteModuleSessions } from '../platform/module-sessions.js';
 import { platformOf } from '../platform/platform-of.js';
 import type { Platform } from '../platform/platform.js';
 import { RateLimitedLogger } from '../request/rate-limited-logger.js';
@@ -71,6 +74,8 @@ import { SealingResolver } from '../routes/sealing-resolver.js';
     SealingResolver,
     RouteTable,
     RouteValidator,
+    GatewayTable,
+    SealedSockets,
     E2eGuard,
     E2eInterceptor,
     HandshakeMark,
@@ -93,6 +98,7 @@ export class E2eModule extends ConfigurableModuleClass implements NestModule, On
     @Inject(E2E_ROUTES) private readonly routes: E2eRoutes,
     @Inject(RouteTable) private readonly table: RouteTable,
     @Inject(RouteValidator) private readonly validator: RouteValidator,
+    @Inject(SealedSockets) private readonly sockets: SealedSockets,
     @Inject(E2eGuard) private readonly guard: E2eGuard,
     @Inject(E2eInterceptor) private readonly interceptor: E2eInterceptor,
   ) {
@@ -149,6 +155,7 @@ export class E2eModule extends ConfigurableModuleClass implements NestModule, On
       refuseLarge: (request, response) => void this.exchange.refuse(request, response, tooLarge(maxBodySize)),
       maxBodySize,
     });
+    this.sockets.readSession = (request) => platform.readSession(request);
     this.exchange.decoding = {
       maxBodyDepth,
       sealedHeaders: this.keys.options.sealedHeaders.request,
@@ -188,7 +195,7 @@ export class E2eModule extends ConfigurableModuleClass implements NestModule, On
 
   /** A session that a module applies takes the place of the module's own: then what holds for one of `app.use()` holds. */
   #checkModuleSession({ takesModuleSessions }: Platform): void {
-    if (!hasModuleSession(this.adapterHost.httpAdapter)) return;
+    if (!moduleSessionOf(this.adapterHost.httpAdapter)) return;
     if (!takesModuleSessions) throw new Error(MODULE_SESSION_ON_FASTIFY);
     if (this.defaultSession.hasForeignStore) throw new Error(TWO_SESSIONS);
     if (!this.keys.options.hasSecret) throw new Error(missingSecret());
@@ -229,19 +236,6 @@ function failOnEnd(adapter: HttpServer, fail: (response: object) => void): void 
     return end(response, message) as unknown;
   };
 }
-
-const MODULE_SESSION_ON_FASTIFY =
-  'E2eModule: a module applies an express-session middleware, which on Fastify no route of Nest sees. Register ' +
-  '@fastify/cookie and @fastify/session instead, or leave the session to E2eModule.';
-
-const TWO_SESSIONS =
-  'E2eModule: a module applies an express-session middleware, and the option "session" names a store as well: only one of ' +
-  'the two can be the session. Leave out the option, or the middleware.';
-
-const TWICE =
-  'E2eModule is imported twice, by two calls of forRoot() or forRootAsync(): each would have keys and a handshake of its ' +
-  'own, and take no message of the other. Call it once, in the root module; KeyService, E2eRoutes and E2eEvents can then ' +
-  'be injected everywhere. With isGlobal: false, keep what forRoot() gave in a const, and import that where they are needed.';
 
 function refuseBareImport(): never {
   throw new Error(

@@ -2,6 +2,7 @@
 const ROUTE_CONTEXT = 'fastify.context';
 const CONTENT_TYPE = 'fastify.request.contentType';
 const PARSER_OPTIONS = '_parserOptions';
+const REQUEST_CLASS = 'fastify.Request';
 
 /** Each route's context, but with a body limit of ours. */
 const WITH_LIMIT = new WeakMap<object, object>();
@@ -23,6 +24,16 @@ export function adoptPlainBody(request: object, limit: number): void {
     WITH_LIMIT.set(context, limited);
   }
   known[route] = limited;
+}
+
+/** The store that requests of this instance get their sessions from: @fastify/session shows it on requests alone. */
+export function sessionStoreOf(instance: object): unknown {
+  for (let holder: object | null = instance; holder; holder = Object.getPrototypeOf(holder) as object | null) {
+    const symbol = symbolOf(holder, REQUEST_CLASS);
+    const made = symbol && (holder as Record<symbol, { readonly prototype: object } | undefined>)[symbol];
+    if (made) return (made.prototype as { readonly sessionStore?: unknown }).sessionStore;
+  }
+  return undefined;
 }
 
 function symbolOf(object: object, description: string): symbol | undefined {

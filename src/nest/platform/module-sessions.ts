@@ -1,7 +1,7 @@
 import { MiddlewareBuilder } from '@nestjs/core';
 
-/** HTTP adapters of applications in which a module applied a session: `consumer.apply(session(…))`. */
-const adapters = new WeakSet<object>();
+/** By the HTTP adapter of an application, the session that a module applied there: `consumer.apply(session(…))`. */
+const sessions = new WeakMap<object, unknown>();
 /** express-session's middleware is a function of this name. */
 const SESSION_MIDDLEWARE = 'session';
 const NOTING = Symbol('e2e');
@@ -17,14 +17,15 @@ export function noteModuleSessions(): void {
   // eslint-disable-next-line @typescript-eslint/unbound-method -- called with the builder as its `this`
   const { apply } = prototype;
   prototype.apply = function (this: MiddlewareBuilder, ...middleware) {
-    if (middleware.flat().some(isSession)) adapters.add(this.getHttpAdapter());
+    const session: unknown = middleware.flat().find(isSession);
+    if (session) sessions.set(this.getHttpAdapter(), session);
     return apply.apply(this, middleware);
   };
 }
 
-/** Whether a module of the application with this adapter applies a session. It is known once all are configured. */
-export function hasModuleSession(adapter: object): boolean {
-  return adapters.has(adapter);
+/** The session that a module of the application with this adapter applies. It is known once all are configured. */
+export function moduleSessionOf(adapter: object): unknown {
+  return sessions.get(adapter);
 }
 
 /** Whether a middleware is express-session's. */

@@ -1,13 +1,14 @@
 import type { HttpServer } from '@nestjs/common';
 import session from 'express-session';
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import { ServerResponse, type IncomingMessage } from 'node:http';
 import type { RequestTracker } from '../request/request-tracker.js';
 import type { BodyReader } from '../request/body-reader.js';
 import type { DefaultSession } from '../keys/default-session.js';
 import type { Platform, RequestHooks } from './platform.js';
 import { ExpressParsers } from './express-parsers.js';
 import { middlewareOf, type ExpressStack } from './express-stack.js';
-import { hasModuleSession, isSession } from './module-sessions.js';
+import { called } from '../keys/session.js';
+import { isSession, moduleSessionOf } from './module-sessions.js';
 import { preallocateProperties, type ExpressPrototypes } from '../request/preallocate.js';
 
 type Request = Parameters<ReturnType<typeof session>>[0];
@@ -26,6 +27,7 @@ export class ExpressPlatform implements Platform {
   readonly takesModuleSessions = true;
   readonly #app: ExpressApp;
   readonly #parsers: ExpressParsers;
+  #defaultSession: ReturnType<typeof session> | undefined;
 
   constructor(
     private readonly adapter: HttpServer,
@@ -71,6 +73,13 @@ export class ExpressPlatform implements Platform {
     preallocateProperties(request, response, this.#app);
   }
 
+  async readSession(request: IncomingMessage): Promise<void> {
+    const own = middlewareOf(this.#app).find(isSession) ?? moduleSessionOf(this.adapter);
+    const read = (own as ReturnType<typeof session> | undefined) ?? this.#defaultSession;
+    // The response is never sent: nothing is saved, and no cookie is set.
+    if (read) await called((done) => read(request as Request, new ServerResponse(request) as Response, done));
+  }
+
   parseQuery(query: string): unknown {
     const parser = this.#app.get('query parser fn') as ((query: string) => unknown) | undefined;
     // As Express has it with the setting "query parser" at false.
@@ -94,10 +103,10 @@ export class ExpressPlatform implements Platform {
   #sessionWhereThereIsNone(
     defaultSession: DefaultSession,
   ): (request: Request, response: Response, next: NextFunction) => void {
-    const install = session(defaultSession.completeOptions());
+    const install = (this.#defaultSession = session(defaultSession.completeOptions()));
     let isOurs: boolean | undefined;
     return (request, response, next) => {
-      isOurs ??= (request as { session?: unknown }).session === undefined && !hasModuleSession(this.adapter);
+      isOurs ??= (request as { session?: unknown }).session === undefined && !moduleSessionOf(this.adapter);
       if (isOurs) install(request, response, next);
       else next();
     };

@@ -6,7 +6,8 @@ import type { RequestTracker } from '../request/request-tracker.js';
 import type { BodyReader } from '../request/body-reader.js';
 import type { DefaultSession } from '../keys/default-session.js';
 import { openedMessageOf, rawRequest, stateOf } from '../request/exchange-state.js';
-import { adoptPlainBody } from './fastify-internals.js';
+import { called, type Callback } from '../keys/session.js';
+import { adoptPlainBody, sessionStoreOf } from './fastify-internals.js';
 import type { Platform, RequestHooks } from './platform.js';
 
 interface ParserOptions {
@@ -19,6 +20,8 @@ interface FastifyInstance {
   after(): PromiseLike<unknown>;
   register(plugin: unknown, options?: object): PromiseLike<unknown>;
   hasRequestDecorator(name: string): boolean;
+  parseCookie?(header: string): Record<string, string>;
+  decryptSession?(value: string, request: object, callback: Callback): void;
   hasContentTypeParser(type: string): boolean;
   addHook(name: 'onReady', hook: () => Promise<void>): unknown;
   addHook(name: 'onRequest', hook: (request: FastifyRequest, reply: FastifyReply, done: () => void) => void): unknown;
@@ -34,6 +37,11 @@ interface FastifyInstance {
 }
 interface FastifyRequest {
   readonly raw: IncomingMessage;
+}
+/** Node's own request, once it was given a session as Fastify's has it. */
+interface SessionHolder {
+  session?: { readonly sessionId?: string };
+  sessionStore?: unknown;
 }
 interface FastifyReply {
   readonly raw: ServerResponse;
@@ -115,6 +123,22 @@ export class FastifyPlatform implements Platform {
 
   putStream(): Promise<void> {
     return Promise.resolve();
+  }
+
+  async readSession(request: IncomingMessage): Promise<void> {
+    const instance = this.#instance;
+    const store = sessionStoreOf(instance);
+    if (!instance.parseCookie || !instance.decryptSession || !store) return;
+    const found = request as SessionHolder;
+    const cookies = instance.parseCookie(request.headers.cookie ?? '');
+    // The name of the application's own cookie shows nowhere, and only the session's own value opens as one.
+    for (const value of ['', ...Object.values(cookies)]) {
+      const sealed = value.replace(/^s:/, '');
+      await called((done) => instance.decryptSession?.(sealed, request, done));
+      const { sessionId } = found.session ?? {};
+      if (sessionId !== undefined && sealed.startsWith(sessionId)) break;
+    }
+    found.sessionStore = store;
   }
 
   parseQuery(query: string): unknown {

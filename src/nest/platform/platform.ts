@@ -32,6 +32,8 @@ export interface Platform {
   readonly putBody: (request: object, response: object, body: Buffer) => Promise<void>;
   /** The same for a body that comes in frames: the request is a stream of its plaintext by now. */
   readonly putStream: (request: object, response: object) => Promise<void>;
+  /** Gives a request that asks for a socket the session that other requests get. It saves and prolongs none. */
+  readonly readSession: (request: IncomingMessage) => Promise<void>;
   /** Told of each sealed request and handshake before the platform has it, where that makes it cheaper. */
   readonly preallocateProperties?: (request: IncomingMessage, response: ServerResponse) => void;
   /** The application's own query parser. */

@@ -64,11 +64,25 @@ export interface ExchangeState {
  */
 const STATE = Symbol('e2e');
 
-/** Node's own request, whatever the platform wraps it in. */
+/** Where a sealed socket keeps the request that asked for it. */
+const UPGRADE = Symbol('e2e.upgrade');
+
+/** Has a socket stand for the request that asked for it, wherever the module takes a request. */
+export function bindSocket(socket: object, request: IncomingMessage): void {
+  Object.defineProperty(socket, UPGRADE, { value: request });
+}
+
+/** The request that asked for a sealed socket; what is no such socket itself. */
+export function requestOf(subject: object): object {
+  return (subject as { [UPGRADE]?: IncomingMessage })[UPGRADE] ?? subject;
+}
+
+/** Node's own request, whatever the platform wraps it in, or of a sealed socket the one that asked for it. */
 export function rawRequest(request: object): IncomingMessage {
   // Asked first: to look in vain for a member of Express' request costs a walk over all of its prototypes.
   if (request instanceof IncomingMessage) return request;
-  return (request as { raw?: IncomingMessage }).raw ?? (request as IncomingMessage);
+  const { raw, [UPGRADE]: upgrade } = request as { raw?: IncomingMessage; [UPGRADE]?: IncomingMessage };
+  return raw ?? upgrade ?? (request as IncomingMessage);
 }
 
 /** Node's own response, likewise. */

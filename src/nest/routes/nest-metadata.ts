@@ -10,6 +10,8 @@ export const SSE = '__sse__';
 /** Followed by the application's id. */
 export const MODULE_PATH = '__module_path__';
 export const GATEWAY = 'websockets:is_gateway';
+export const GATEWAY_OPTIONS = 'websockets:gateway_options';
+export const GATEWAY_PORT = 'port';
 export const RESOLVER = 'graphql:resolver_type';
 export const MESSAGE_HANDLER = 'microservices:handler_type';
 

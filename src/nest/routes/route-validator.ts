@@ -1,6 +1,7 @@
 import { Inject, Injectable, type Type } from '@nestjs/common';
 import { MetadataScanner, ModulesContainer } from '@nestjs/core';
 import type { Sealing } from './encrypted.decorator.js';
+import { GatewayTable } from './gateway-table.js';
 import { GATEWAY, MESSAGE_HANDLER, methodsOf, nameOf, PATH, RESOLVER } from './nest-metadata.js';
 import type { Method } from './nest-metadata.js';
 import { RouteTable, type ControllerMethod } from './route-table.js';
@@ -9,8 +10,16 @@ import { declaredOnClass, declaredOnMethod, seals } from './sealing-resolver.js'
 const ELSEWHERE =
   'What travels there is not sealed. Take @Encrypted() off (or mark the method @Plain(), where it stands on the class), ' +
   'and where its content must not be read, seal it yourself: KeyService.open() and KeyService.seal().';
+const NO_ADAPTER =
+  'Its sockets are sealed under an adapter of this package alone: app.useWebSocketAdapter(new E2eWsAdapter(app)), from ' +
+  "'nestjs-e2e-encryption/ws', before the application starts. Or take @Encrypted() off.";
+const WHOLE =
+  'A sealed socket carries all messages of a gateway: put @Encrypted() or @Plain() on the class, without options, and ' +
+  'take it off the method.';
 const NO_HANDLER =
   'It seals the routes of controllers, and nothing else: put it on a controller or on a route handler.';
+
+const GATEWAY_KIND = 'WebSocket gateway';
 
 interface Place {
   readonly name: string;
@@ -25,6 +34,7 @@ export class RouteValidator {
     @Inject(ModulesContainer) private readonly modules: ModulesContainer,
     @Inject(MetadataScanner) private readonly scanner: MetadataScanner,
     @Inject(RouteTable) private readonly table: RouteTable,
+    @Inject(GatewayTable) private readonly gateways: GatewayTable,
   ) {}
 
   /**
@@ -43,6 +53,7 @@ export class RouteValidator {
   *unsealed(): Generator<string> {
     for (const provider of this.#providers()) {
       const what = kindOf(provider);
+      if (what === GATEWAY_KIND && this.gateways.isSealing) continue;
       if (what && onClass(provider) === undefined) yield `${provider.name} (${what})`;
     }
     for (const method of this.table.methods) {
@@ -65,6 +76,10 @@ export class RouteValidator {
   *#misplaced(): Generator<Place> {
     for (const provider of this.#providers()) {
       const kind = kindOf(provider);
+      if (kind === GATEWAY_KIND) {
+        yield* this.#misplacedOnGateway(provider);
+        continue;
+      }
       const [what, fix] = kind ? [`a ${kind}`, ELSEWHERE] : ['a class that is no controller', NO_HANDLER];
       if (onClass(provider)) yield { name: provider.name, what, fix };
       for (const method of methodsOf(this.scanner, provider)) {
@@ -79,6 +94,23 @@ export class RouteValidator {
         if (onMethod(method) ?? onClass(method.owner)) yield { name, what: 'a message handler', fix: ELSEWHERE };
       } else if (onMethod(method)) {
         yield { name, what: 'a method without @Get(), @Post() or the like', fix: NO_HANDLER };
+      }
+    }
+  }
+
+  *#misplacedOnGateway(gateway: Type<unknown>): Generator<Place> {
+    const { name } = gateway;
+    const { isSealing } = this.gateways;
+    const declared = declaredOnClass(gateway, gateway.prototype as object);
+    if (declared && seals(declared)) {
+      if (!isSealing) yield { name, what: `a ${GATEWAY_KIND}`, fix: NO_ADAPTER };
+      const isWhole = declared.request && declared.response;
+      if (!isWhole) yield { name, what: `a ${GATEWAY_KIND}, and seals one way`, fix: WHOLE };
+    }
+    for (const method of methodsOf(this.scanner, gateway)) {
+      const sealsMethod = onMethod(method);
+      if (sealsMethod || (sealsMethod === false && isSealing)) {
+        yield { name: nameOf(method), what: `a method of a ${GATEWAY_KIND}`, fix: WHOLE };
       }
     }
   }
@@ -102,7 +134,7 @@ function classesOf(wrappers: ReadonlyMap<unknown, { metatype: unknown; isNotMeta
 }
 
 function kindOf(provider: Type<unknown>): string | undefined {
-  if (Reflect.hasMetadata(GATEWAY, provider)) return 'WebSocket gateway';
+  if (Reflect.hasMetadata(GATEWAY, provider)) return GATEWAY_KIND;
   return Reflect.hasMetadata(RESOLVER, provider) ? 'GraphQL resolver' : undefined;
 }
 

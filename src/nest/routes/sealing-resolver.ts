@@ -1,4 +1,4 @@
-import { Inject, Injectable } from '@nestjs/common';
+import { Inject, Injectable, type Type } from '@nestjs/common';
 import { E2E_OPTIONS, type E2eOptions } from '../options/e2e.options.js';
 import { PLAIN, SEALING_METADATA, type Sealing } from './encrypted.decorator.js';
 import type { Method } from './nest-metadata.js';
@@ -12,6 +12,11 @@ export class SealingResolver {
 
   constructor(@Inject(E2E_OPTIONS) { encryptByDefault }: E2eOptions) {
     this.#default = encryptByDefault ? SEALED : PLAIN;
+  }
+
+  /** What a class seals that is sealed as a whole, or not at all. */
+  ofClass(owner: Type<unknown>): Sealing {
+    return declaredOnClass(owner, owner.prototype as object) ?? this.#default;
   }
 
   of(method: Method): Sealing {

@@ -24,7 +24,11 @@ const KEPT_DEV_DEPENDENCIES =
   /^(@nestjs\/(cli|schematics|testing)|@types\/.*|jest|ts-jest|ts-node|vitest|vite-.*|supertest|typescript)$/;
 
 /** The packages that entries need beside this one, which not every application has. */
-const OPTIONAL: Readonly<Record<string, string>> = { axios: 'axios', swagger: '@nestjs/swagger' };
+const OPTIONAL: Readonly<Record<string, string>> = {
+  axios: 'axios',
+  swagger: '@nestjs/swagger',
+  ws: '@nestjs/platform-ws',
+};
 
 /** A new folder, in memory where there is plenty: an application is 20,000 files, and a slow disk takes minutes for them. */
 export function makeFolder(): string {
@@ -107,7 +111,8 @@ function changeManifest(app: string, { nest, modules, platform }: Stack, tarball
   const kept = Object.entries(devDependencies).filter(([name]) => KEPT_DEV_DEPENDENCIES.test(name));
   dependencies[NAME] = `file:${tarball}`;
   if (platform === 'express') {
-    Object.assign(dependencies, { axios: '^1.12.0', '@nestjs/swagger': `^${nest}.0.0` });
+    Object.assign(dependencies, { axios: '^1.12.0', ws: '^8.18.0' });
+    for (const name of ['swagger', 'websockets', 'platform-ws']) dependencies[`@nestjs/${name}`] = `^${nest}.0.0`;
   } else {
     dependencies['@nestjs/platform-fastify'] = dependencies['@nestjs/platform-express']!;
     delete dependencies['@nestjs/platform-express'];

@@ -57,7 +57,7 @@ onEachPlatform('Events', (platform) => {
         handshakes: 1,
         opened: 3,
         sealed: 3,
-        streams: { request: NONE, response: NONE },
+        streams: { request: NONE, response: NONE, socket: NONE },
         refused: { 'message-rejected': 1 },
         windows: { new: 3 },
         keyPool: { ready: expect.any(Number), waiting: 0 },

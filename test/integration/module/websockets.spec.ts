@@ -5,6 +5,7 @@ import { MessageBody, SubscribeMessage, WebSocketGateway } from '@nestjs/websock
 import { once } from 'node:events';
 import { WebSocket } from 'ws';
 import { E2eModule, Encrypted, Plain } from '../../../src/index.js';
+import { E2eWsAdapter } from '../../../src/ws/index.js';
 import { e2eAgent } from '../../../src/testing/index.js';
 import { onEachPlatform, TestApp, type Setup } from '../e2e/support/apps.js';
 import { createNest, moduleOf } from './support/nest.js';
@@ -80,7 +81,7 @@ describe('With encryptByDefault the log names the gateways that are not sealed',
   });
 });
 
-describe('@Encrypted() on a gateway is refused at start', () => {
+describe('A gateway that cannot be sealed is refused at start', () => {
   @WebSocketGateway()
   @Encrypted()
   class SealedGateway {}
@@ -94,12 +95,83 @@ describe('@Encrypted() on a gateway is refused at start', () => {
     }
   }
 
-  it.each([
-    [SealedGateway, 'SealedGateway: it is a WebSocket gateway.'],
-    [HalfSealedGateway, 'HalfSealedGateway.say(): it is a method of a WebSocket gateway.'],
-  ])('%p', async (gateway, text) => {
-    const start = TestApp.start('express', { providers: [gateway], configure });
-    await expect(start).rejects.toThrow(`E2eModule: @Encrypted() has no effect on ${text}`);
-    await expect(start).rejects.toThrow('Take @Encrypted() off');
+  @WebSocketGateway()
+  @Encrypted()
+  class HalfPlainGateway {
+    @SubscribeMessage('say')
+    @Plain()
+    say(): void {
+      return undefined;
+    }
+  }
+
+  @WebSocketGateway()
+  @Encrypted({ response: false })
+  class OneWayGateway {}
+
+  @WebSocketGateway({ path: '/' })
+  class PlainGateway {}
+
+  const sealing: Setup['configure'] = (nest) => nest.useWebSocketAdapter(new E2eWsAdapter(nest));
+
+  it.each<[string, Setup, string, string]>([
+    [
+      'without the adapter',
+      { providers: [SealedGateway], configure },
+      'SealedGateway: it is a WebSocket gateway.',
+      'new E2eWsAdapter(app)',
+    ],
+    [
+      'on a method',
+      { providers: [HalfSealedGateway], configure },
+      'HalfSealedGateway.say(): it is a method of a WebSocket gateway.',
+      'on the class',
+    ],
+    [
+      'on a method, with the adapter',
+      { providers: [HalfSealedGateway], configure: sealing },
+      'HalfSealedGateway.say(): it is a method',
+      'on the class',
+    ],
+    [
+      'but for a method',
+      { providers: [HalfPlainGateway], configure: sealing },
+      'HalfPlainGateway.say(): it is a method',
+      'on the class',
+    ],
+    [
+      'one way',
+      { providers: [OneWayGateway], configure: sealing },
+      'OneWayGateway: it is a WebSocket gateway, and seals one way.',
+      'without options',
+    ],
+  ])('%s', async (_, setup, what, fix) => {
+    const start = TestApp.start('express', setup);
+    await expect(start).rejects.toThrow(`E2eModule: @Encrypted() has no effect on ${what}`);
+    await expect(start).rejects.toThrow(fix);
+  });
+
+  it('where it shares its sockets with one that is not sealed', async () => {
+    const start = TestApp.start('express', { providers: [SealedGateway, PlainGateway], configure: sealing });
+    await expect(start).rejects.toThrow('E2eModule: SealedGateway is sealed, and PlainGateway is not');
+  });
+
+  it('and with encryptByDefault every gateway is sealed under the adapter, but for @Plain()', async () => {
+    @WebSocketGateway({ path: '/' })
+    @Plain()
+    class NewsGateway {}
+    const providers = [SealedGateway, NewsGateway];
+    const e2e = { encryptByDefault: true };
+    await expect(TestApp.start('express', { e2e, providers, configure: sealing })).rejects.toThrow(
+      'NewsGateway is not',
+    );
+    const app = await TestApp.start('express', { e2e, providers: [SealedGateway, PlainGateway], configure: sealing });
+    expect(app.log.ofModule.filter((line) => line.startsWith('warn'))).toEqual([]);
+    await app.close();
+  });
+
+  it('as the adapter is where the application has no E2eModule', async () => {
+    const start = TestApp.start('express', { e2e: false, configure: sealing });
+    await expect(start).rejects.toThrow('E2eWsAdapter needs E2eModule');
   });
 });

@@ -1,0 +1,69 @@
+import type { Logger } from '@nestjs/common';
+import type { Place } from '../../channel/channels.js';
+import type { E2eEvents } from '../../channel/events.js';
+import type { OpenedMessage } from '../../channel/message.js';
+import { E2eProblem } from '../../protocol/problem.js';
+import type { KeyService } from '../keys/key.service.js';
+import { rawRequest } from '../request/exchange-state.js';
+import { mayCarry } from './incoming.js';
+
+/** A message that opened, and what lets it in: from here on whatever answers it is sealed. */
+export interface MessageOpening {
+  readonly message: OpenedMessage;
+  /**
+   * Steps 5 and 6.
+   *
+   * @param at when it arrived, in seconds since 1970.
+   * @throws E2eProblem
+   */
+  readonly admit: (at: number) => Promise<void>;
+}
+
+/**
+ * Opens the message of a request, or the first one of a socket: steps 1 to 4 of PROTOCOL §5.
+ *
+ * @param target path and query as they were sent here.
+ * @throws E2eProblem which is answered in the clear.
+ */
+export async function openMessage(
+  keys: KeyService,
+  events: E2eEvents,
+  request: object,
+  { text, place }: { readonly text: string; readonly place: Place },
+  target: string,
+): Promise<MessageOpening> {
+  const raw = rawRequest(request);
+  const from = performance.now();
+  const session = keys.sessionOf(request);
+  const channels = keys.channelsOf(session);
+  const idem = raw.headers['idempotency-key'];
+  const message = await channels.open(session.ref?.id, text, {
+    place,
+    method: raw.method ?? '',
+    target: keys.options.publicPath + target,
+    idem: typeof idem === 'string' ? idem : undefined,
+  });
+  if (!mayCarry(message, raw, keys.options.sealedHeaders.request)) {
+    throw new E2eProblem('message-rejected', { step: 'headers' });
+  }
+  const admit = async (at: number): Promise<void> => {
+    await channels.admit(session.ref?.id, message, at);
+    const { channel, header, plaintext } = message;
+    const ms = performance.now() - from;
+    events.emit({ type: 'opened', kind: channel.kind, way: header.alg, bytes: plaintext.length, ms });
+  };
+  return { message, admit };
+}
+
+/** Counts a refusal and says it in the debug log, with the step that its answer does not tell. */
+export function noteRefusal(
+  keys: KeyService,
+  events: E2eEvents,
+  logger: Logger,
+  request: object,
+  { code, step: at }: E2eProblem,
+): void {
+  const step = at === 'channel' && keys.noteLostCookie(request) ? 'cookie' : at;
+  events.emit({ type: 'refused', problem: code, ...(step && { step }) });
+  logger.debug(`A request was refused: ${code}${step ? `, at the step "${step}"` : ''}.`);
+}

@@ -1,0 +1,146 @@
+import { Inject, Injectable, Logger } from '@nestjs/common';
+import type { IncomingMessage } from 'node:http';
+import { nowInSeconds } from '../../channel/channels.js';
+import type { E2eEvents } from '../../channel/events.js';
+import type { AcceptedSocket, OpenedMessage } from '../../channel/message.js';
+import { MAX_HEAD_BYTES } from '../../protocol/frames.js';
+import { utf8 } from '../../protocol/json.js';
+import { E2eProblem, PROBLEM_MEDIA_TYPE } from '../../protocol/problem.js';
+import type { KeyService } from '../keys/key.service.js';
+import type { EndCause } from '../keys/running-streams.js';
+import { E2E_EVENTS, E2E_KEYS } from '../options/e2e.options.js';
+import { bindSocket, stateOf } from '../request/exchange-state.js';
+import { GatewayTable, markSealingAdapter } from '../routes/gateway-table.js';
+import { noteRefusal, openMessage } from './message-opening.js';
+
+/** Why a socket was not let in: the one text message that says so, and the code of the close that follows. */
+export class SocketRefusal extends Error {
+  override readonly name = 'SocketRefusal';
+
+  constructor(
+    readonly text: string,
+    readonly code: number,
+  ) {
+    super('the socket was refused');
+  }
+}
+
+/** A socket whose first message was let in. */
+export interface OpenedSocket {
+  /** The application's own subprotocols that the client asks for. */
+  readonly protocols: readonly string[];
+  /** Seals the server's head, which says the subprotocol that was selected. */
+  readonly accept: (protocol: string | undefined) => AcceptedSocket;
+  /**
+   * Has the socket stand for its request, and end with its session and with the application.
+   *
+   * @returns a function to call when it is over, with whether it was ended by both sides.
+   */
+  readonly supervise: (
+    socket: object,
+    accepted: AcceptedSocket,
+    fail: (cause: EndCause) => void,
+  ) => (ended: boolean) => void;
+}
+
+/**
+ * Lets sockets in (PROTOCOL §7): their first message goes through the same steps as a request's. What is done with the
+ * sockets themselves is the matter of the adapter of their library.
+ */
+@Injectable()
+export class SealedSockets {
+  readonly #logger = new Logger('E2eModule');
+
+  /** Set when the application starts: gives a request that asks for a socket its session. */
+  readSession: ((request: IncomingMessage) => Promise<void>) | undefined;
+
+  constructor(
+    @Inject(E2E_KEYS) private readonly keys: KeyService,
+    @Inject(E2E_EVENTS) private readonly events: E2eEvents,
+    @Inject(GatewayTable) private readonly gateways: GatewayTable,
+  ) {}
+
+  /** Bytes of plaintext that a message may have, either way. */
+  get maxMessage(): number {
+    return this.keys.options.maxBodySize;
+  }
+
+  /** An adapter says that it seals the gateways that ask for it. */
+  takeAdapter(adapter: object): void {
+    markSealingAdapter(adapter);
+  }
+
+  /** @throws Error where a sealed gateway and one that is not would share their sockets. */
+  isSealed(port: number, path: string | undefined): boolean {
+    return this.gateways.isSealed(port, path);
+  }
+
+  /**
+   * Opens a socket's first message, with all checks of PROTOCOL §5.
+   *
+   * @param readSession what gives the request its session, in place of the application's own middleware.
+   * @throws SocketRefusal
+   */
+  async open(request: IncomingMessage, text: string, readSession = this.readSession): Promise<OpenedSocket> {
+    const at = nowInSeconds();
+    let message: OpenedMessage | undefined;
+    try {
+      if (text.length > MAX_HEAD_BYTES) throw new E2eProblem('message-rejected', { step: 'format' });
+      await this.#readSession(request, readSession);
+      const opening = await openMessage(this.keys, this.events, request, { text, place: 'socket' }, request.url ?? '');
+      ({ message } = opening);
+      await opening.admit(at);
+    } catch (error) {
+      if (!(error instanceof E2eProblem)) throw error;
+      throw this.refuse(request, error, message);
+    }
+    stateOf(request).message = message;
+    return this.#opened(request, message);
+  }
+
+  /** A refusal: sealed once the first message has opened. */
+  refuse(request: IncomingMessage, problem: E2eProblem, message?: OpenedMessage): SocketRefusal {
+    noteRefusal(this.keys, this.events, this.#logger, request, problem);
+    const json = JSON.stringify(problem);
+    const { status } = problem;
+    const answer = { status, iat: nowInSeconds(), cty: PROBLEM_MEDIA_TYPE, plaintext: utf8(json) };
+    return new SocketRefusal(message ? message.seal(answer) : json, 4000 + status);
+  }
+
+  async #readSession(request: IncomingMessage, read: SealedSockets['readSession']): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(new E2eProblem('busy')), this.keys.options.storeTimeout).unref();
+    });
+    try {
+      await Promise.race([read?.(request), late]);
+    } catch {
+      // The store of the session, or the application's own middleware, failed: nobody is let through for it.
+      throw new E2eProblem('busy');
+    } finally {
+      clearTimeout(timer);
+    }
+    this.keys.watch(request);
+  }
+
+  #opened(request: IncomingMessage, message: OpenedMessage): OpenedSocket {
+    const { channel, meta } = message;
+    return {
+      protocols: meta.protocols ?? [],
+      accept: (protocol) => {
+        const from = performance.now();
+        const accepted = message.acceptSocket({ protocol, iat: nowInSeconds(), limit: this.maxMessage });
+        this.events.emit({ type: 'sealed', status: 101, bytes: 0, ms: performance.now() - from });
+        return accepted;
+      },
+      supervise: (socket, { opener, sealer }, fail) => {
+        bindSocket(socket, request);
+        const noteOver = this.keys.streams.add('socket', { request, channel, fail, isEndless: true });
+        return (ended) => {
+          const [read, sent] = [opener.progress, sealer.progress];
+          noteOver(ended, { bytes: read.bytes + sent.bytes, frames: read.frames + sent.frames });
+        };
+      },
+    };
+  }
+}

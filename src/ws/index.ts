@@ -1,0 +1,1 @@
+export { E2eWsAdapter, type E2eWsAdapterOptions, type SocketMiddleware } from './e2e-ws.adapter.js';

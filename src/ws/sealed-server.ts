@@ -1,0 +1,126 @@
+import { Logger } from '@nestjs/common';
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import type { WebSocket, WebSocketServer } from 'ws';
+import { SocketRefusal, type OpenedSocket, type SealedSockets } from '../nest/exchange/sealed-sockets.js';
+import { E2eProblem } from '../protocol/problem.js';
+import { SOCKET_SUBPROTOCOL } from '../protocol/socket.js';
+import { sealedSocketClass, type SealedSocketClass, type WebSocketClass } from './sealed-socket.js';
+import type { LinkLimits } from './socket-link.js';
+import type { WaitingSockets } from './waiting-sockets.js';
+
+/** Gives a request its session, in place of the application's own middleware. */
+export type ReadSession = (request: IncomingMessage) => Promise<void>;
+
+export interface SealedServerParts {
+  readonly sockets: SealedSockets;
+  readonly waiting: WaitingSockets;
+  readonly limits: LinkLimits;
+  readonly readSession: ReadSession | undefined;
+}
+
+/** What is used of a server of the library beside its types: what it was made with. */
+interface LibraryServer extends Omit<WebSocketServer, 'clients' | 'options'> {
+  /** Not there where the server was told not to list them. */
+  readonly clients?: Set<WebSocket>;
+  options: WebSocketServer['options'] & {
+    WebSocket: WebSocketClass;
+    handleProtocols?: ((protocols: Set<string>, request: IncomingMessage) => string | false) | null;
+  };
+}
+
+type Callback = (socket: WebSocket, request: IncomingMessage) => void;
+
+/**
+ * Has a server of the library `ws` take sealed sockets alone (PROTOCOL §7). What it hands over, and lists as its clients,
+ * are sealed sockets whose heads have passed; nobody sees them before.
+ */
+export class SealedServer {
+  readonly #logger = new Logger('E2eModule');
+  readonly #server: LibraryServer;
+  readonly #Socket: SealedSocketClass;
+  readonly #select: (protocols: Set<string>, request: IncomingMessage) => string | false | undefined;
+
+  constructor(
+    server: WebSocketServer,
+    private readonly parts: SealedServerParts,
+  ) {
+    this.#server = server as unknown as LibraryServer;
+    const { options } = this.#server;
+    const { handleProtocols } = options;
+    this.#select = handleProtocols ?? ((protocols) => protocols.values().next().value);
+    options.handleProtocols = () => SOCKET_SUBPROTOCOL;
+    this.#Socket = sealedSocketClass(options.WebSocket, options);
+    const upgrade = server.handleUpgrade.bind(server);
+    server.handleUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer, callback: Callback) => {
+      if (request.headers['sec-websocket-protocol']?.trim() !== SOCKET_SUBPROTOCOL) refuseUpgrade(socket);
+      else upgrade(request, socket, head, (raw) => void this.#enter(raw, request, callback));
+    };
+  }
+
+  async #enter(raw: WebSocket, request: IncomingMessage, callback: Callback): Promise<void> {
+    this.#server.clients?.delete(raw);
+    raw.on('error', () => undefined);
+    const { first, leave } = this.parts.waiting.add(raw, request.socket.remoteAddress ?? '');
+    try {
+      const opened = await this.#open(request, await first);
+      if (!opened || raw.readyState !== raw.OPEN) return;
+      const rest = leave();
+      const socket = this.#accept(raw, request, opened);
+      callback(socket, request);
+      for (const { data, isBinary } of rest) raw.emit('message', data, isBinary);
+      raw.resume();
+    } catch (error) {
+      leave();
+      if (error instanceof SocketRefusal) refuse(raw, error);
+      else {
+        // Its cause may hold plaintext.
+        this.#logger.error('A socket could not be let in, and was closed.');
+        raw.terminate();
+      }
+    }
+  }
+
+  async #open(
+    request: IncomingMessage,
+    first: Awaited<ReturnType<WaitingSockets['add']>['first']>,
+  ): Promise<OpenedSocket | undefined> {
+    const { sockets, readSession } = this.parts;
+    if (first === 'gone') return undefined;
+    if (first === 'crowded') throw sockets.refuse(request, new E2eProblem('busy'));
+    if (first === 'late' || first.isBinary) throw sockets.refuse(request, new E2eProblem('message-required'));
+    return sockets.open(request, first.data.toString('latin1'), readSession);
+  }
+
+  #accept(raw: WebSocket, request: IncomingMessage, opened: OpenedSocket): WebSocket {
+    const { protocols } = opened;
+    const selected = protocols.length > 0 ? this.#select(new Set(protocols), request) : undefined;
+    const protocol = selected === false ? undefined : selected;
+    const accepted = opened.accept(protocol);
+    raw.send(accepted.head, { compress: false });
+    const { clients } = this.#server;
+    const socket = new this.#Socket(accepted, { raw, opened, protocol, limits: this.parts.limits });
+    clients?.add(socket);
+    // Before the library looks whether its last socket has gone.
+    raw.prependListener('close', () => clients?.delete(socket));
+    return socket;
+  }
+}
+
+function refuse(raw: WebSocket, { text, code }: SocketRefusal): void {
+  if (raw.readyState !== raw.OPEN) return;
+  raw.resume();
+  raw.send(text, { compress: false });
+  raw.close(code);
+}
+
+/** Before there is a socket: what asks for no sealed one. */
+function refuseUpgrade(socket: Duplex): void {
+  const body = `This path takes sealed sockets only: ask for the subprotocol "${SOCKET_SUBPROTOCOL}" and no other.`;
+  socket.on('error', () => socket.destroy());
+  socket.once('finish', () => socket.destroy());
+  socket.end(
+    'HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Type: text/plain\r\nCache-Control: no-store, no-transform\r\n' +
+      `Content-Length: ${body.length}\r\n\r\n${body}`,
+  );
+}

@@ -1,0 +1,151 @@
+import type { WebSocket } from 'ws';
+import type { AcceptedSocket } from '../channel/message.js';
+import type { EndCause } from '../nest/keys/running-streams.js';
+import type { Bytes } from '../protocol/crypto.js';
+import {
+  ABNORMAL_CODE,
+  NO_STATUS_CODE,
+  SESSION_ENDED_CODE,
+  SOCKET_KIND,
+  SOCKET_PATIENCE_MS,
+  type SocketEnd,
+  type SocketMessage,
+} from '../protocol/socket.js';
+
+/** What becomes of a sealed socket, for whoever shows it to the application. */
+export interface LinkEvents {
+  readonly onMessage: (data: Bytes, isBinary: boolean) => void;
+  /** It ends without an end: a `close` with 1006 follows. */
+  readonly onError: (error: Error) => void;
+  readonly onClose: (code: number, reason: string) => void;
+}
+
+export interface LinkLimits {
+  /** Bytes of plaintext that a message may have. */
+  readonly maxMessage: number;
+  /** Bytes that may wait for a client that reads slowly. */
+  readonly maxBuffered: number;
+}
+
+type DataKind = typeof SOCKET_KIND.binary | typeof SOCKET_KIND.text;
+type Done = (error?: Error) => void;
+
+const GOING_AWAY = 1001;
+const TOO_BIG = 1009;
+const TRY_AGAIN_LATER = 1013;
+
+/**
+ * A WebSocket of the library between its two heads and its close (PROTOCOL §7): everything that is sent goes through a
+ * frame, everything that comes opens, or ends the socket.
+ */
+export class SocketLink {
+  readonly #raw: WebSocket;
+  readonly #accepted: AcceptedSocket;
+  readonly #limits: LinkLimits;
+  readonly #events: LinkEvents;
+  #state: number;
+  #received: SocketEnd | undefined;
+  #isBroken = false;
+  #isClosing = false;
+
+  constructor(raw: WebSocket, accepted: AcceptedSocket, limits: LinkLimits, events: LinkEvents) {
+    this.#raw = raw;
+    this.#accepted = accepted;
+    this.#limits = limits;
+    this.#events = events;
+    this.#state = raw.OPEN;
+    raw.on('message', (data: Buffer, isBinary: boolean) => this.receive(data, isBinary));
+    // Before the library's own listener, which tells the server that its last socket has gone.
+    raw.prependListener('close', () => this.#close());
+  }
+
+  /** As the library counts it: OPEN, CLOSING or CLOSED. */
+  get state(): number {
+    return this.#state;
+  }
+
+  /** Whether both sides said that it is over. */
+  get hasEnded(): boolean {
+    return this.#received !== undefined && !this.#isBroken;
+  }
+
+  receive(data: Buffer, isBinary: boolean): void {
+    if (this.#received || this.#isBroken) return;
+    let message: SocketMessage;
+    try {
+      if (!isBinary) throw new Error('a text message came after the head');
+      message = this.#accepted.opener.open(data);
+    } catch (error) {
+      this.fail(error as Error);
+      return;
+    }
+    if (message.kind === SOCKET_KIND.end) this.#answerEnd(message);
+    // Who has ended it discards what still comes.
+    else if (this.#state === this.#raw.OPEN) this.#events.onMessage(message.data, message.kind === SOCKET_KIND.binary);
+  }
+
+  send(kind: DataKind, plaintext: Bytes, done?: Done): void {
+    const { sealer } = this.#accepted;
+    const isTooBig = plaintext.length > this.#limits.maxMessage;
+    if (isTooBig || !sealer.hasRoomFor(plaintext.length)) {
+      this.end(isTooBig ? { code: TOO_BIG, reason: '' } : { code: TRY_AGAIN_LATER, reason: '' });
+      const limit = isTooBig
+        ? `of at most ${this.#limits.maxMessage} bytes (maxBodySize)`
+        : 'up to 2^24 and 2^40 bytes';
+      const error = new Error(`A sealed socket carries messages ${limit}: it was ended.`);
+      if (done) process.nextTick(done, error);
+      else this.#events.onError(error);
+      return;
+    }
+    this.#raw.send(sealer.seal(kind, plaintext), { binary: true, compress: false }, done);
+    if (this.#raw.bufferedAmount > this.#limits.maxBuffered) {
+      this.fail(new Error(`The client reads too slowly: more than ${this.#limits.maxBuffered} bytes wait for it.`));
+    }
+  }
+
+  /**
+   * Says that it is over, once.
+   *
+   * @throws RangeError for a code or a reason that no end may have.
+   */
+  end(end: SocketEnd): void {
+    const { sealer } = this.#accepted;
+    if (this.#state !== this.#raw.OPEN) return;
+    const message = sealer.end(end);
+    this.#state = this.#raw.CLOSING;
+    this.#raw.send(message, { binary: true, compress: false });
+    // Without an answer it is no end that both have agreed on.
+    const timer = setTimeout(() => this.#raw.terminate(), SOCKET_PATIENCE_MS).unref();
+    this.#raw.once('close', () => clearTimeout(timer));
+  }
+
+  /** Its session has ended, or the application closes: said a second time, that has waited long enough. */
+  supersede(cause: EndCause): void {
+    this.end({ code: cause === 'session' ? SESSION_ENDED_CODE : GOING_AWAY, reason: '' });
+    if (cause !== 'closing') return;
+    if (this.#isClosing) this.#raw.terminate();
+    this.#isClosing = true;
+  }
+
+  /** Ends it as one that is broken. */
+  fail(error: Error): void {
+    if (this.#isBroken || this.#state === this.#raw.CLOSED) return;
+    this.#isBroken = true;
+    this.#state = this.#raw.CLOSING;
+    this.#raw.terminate();
+    this.#events.onError(error);
+  }
+
+  #answerEnd(received: SocketEnd): void {
+    this.#received = received;
+    this.end({ code: received.code, reason: received.reason });
+    this.#raw.close(1000);
+  }
+
+  #close(): void {
+    this.#state = this.#raw.CLOSED;
+    const { code = NO_STATUS_CODE, reason = '' } = this.#received ?? {};
+    if (this.hasEnded) this.#events.onClose(code, reason);
+    else this.#events.onClose(ABNORMAL_CODE, '');
+  }
+}

@@ -1,0 +1,99 @@
+import type { WebSocket } from 'ws';
+import { SOCKET_PATIENCE_MS } from '../protocol/socket.js';
+
+export interface ReceivedMessage {
+  readonly data: Buffer;
+  readonly isBinary: boolean;
+}
+
+/** The first message of a socket; `late` where none came in time, `crowded` where its place was needed. */
+export type FirstMessage = ReceivedMessage | 'late' | 'crowded' | 'gone';
+
+export interface WaitingLimits {
+  /** How many sockets may wait to be let in, in all and from one address. */
+  readonly maxWaiting: number;
+  readonly maxWaitingPerAddress: number;
+}
+
+/** A socket that was not let in yet. */
+export interface WaitingSocket {
+  readonly first: Promise<FirstMessage>;
+  /** Gives its place up. What came after the first message is returned: the socket is paused since. */
+  readonly leave: () => readonly ReceivedMessage[];
+}
+
+interface Place {
+  readonly socket: WebSocket;
+  readonly address: string;
+  readonly giveWay: () => void;
+}
+
+/** The sockets that were not let in yet. Over a limit, the one that has waited longest makes room (PROTOCOL §7). */
+export class WaitingSockets {
+  readonly #places = new Set<Place>();
+  readonly #perAddress = new Map<string, number>();
+
+  constructor(private readonly limits: WaitingLimits) {}
+
+  get size(): number {
+    return this.#places.size;
+  }
+
+  /** Has a socket wait for its first message, and for what is made of it. */
+  add(socket: WebSocket, address: string): WaitingSocket {
+    const received: ReceivedMessage[] = [];
+    let settle: (outcome: FirstMessage) => void = () => undefined;
+    const first = new Promise<FirstMessage>((resolve) => (settle = resolve));
+    const timer = setTimeout(() => settle('late'), SOCKET_PATIENCE_MS).unref();
+
+    const collect = (data: Buffer, isBinary: boolean): void => {
+      received.push({ data, isBinary });
+      if (received.length > 1) return;
+      // What follows waits until the first one is opened.
+      socket.pause();
+      settle(received[0]!);
+    };
+    const gone = (): void => {
+      settle('gone');
+      leave();
+    };
+    const giveWay = (): void => {
+      leave();
+      // One whose first message is being opened has no more to be told.
+      if (received.length > 0) socket.terminate();
+      else settle('crowded');
+    };
+    const place = { socket, address, giveWay };
+    const leave = (): readonly ReceivedMessage[] => {
+      clearTimeout(timer);
+      socket.off('message', collect).off('close', gone);
+      if (this.#places.delete(place)) this.#count(address, -1);
+      return received.slice(1);
+    };
+
+    socket.on('message', collect).on('close', gone);
+    this.#places.add(place);
+    this.#count(address, 1);
+    this.#makeRoom(address);
+    return { first, leave };
+  }
+
+  /** Cuts off whoever waits. */
+  clear(): void {
+    for (const { socket } of this.#places) socket.terminate();
+  }
+
+  #count(address: string, change: 1 | -1): void {
+    const count = (this.#perAddress.get(address) ?? 0) + change;
+    if (count === 0) this.#perAddress.delete(address);
+    else this.#perAddress.set(address, count);
+  }
+
+  #makeRoom(address: string): void {
+    const { maxWaiting, maxWaitingPerAddress } = this.limits;
+    const isCrowdedThere = (this.#perAddress.get(address) ?? 0) > maxWaitingPerAddress;
+    if (!isCrowdedThere && this.#places.size <= maxWaiting) return;
+    const longest = [...this.#places].find((place) => !isCrowdedThere || place.address === address);
+    longest?.giveWay();
+  }
+}
