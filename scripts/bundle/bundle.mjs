@@ -33,6 +33,7 @@ const ON_DEMAND = {
   'client/call/cookies.js': ['platforms without cookies, no browser', false],
   'client/stream/answer-stream.js': ['answers in frames', false],
   'client/events/connection.js': ['eventSource', false],
+  'client/socket/connection.js': ['webSocket', false],
   'client/upload/uploads.js': ['bodies in frames: over 64 KiB, files, forms, streams', false],
   'protocol/padding.js': ['padding', false],
   'crypto/native.js': ['Node, no browser: hashes and AES without a thread', false],

@@ -223,8 +223,8 @@ export const defences = [
   ),
   row('a hanging session is answered in time', 'test/integration/e2e/deadline.spec.ts', 'express.*what comes late', [
     'src/nest/exchange/exchange.ts',
-    'if (!isMessage && handshakeType === undefined) return false;',
-    'if (isMessage || handshakeType === undefined) return false;',
+    'if (!isMessage && handshakeType === undefined) {',
+    'if (isMessage || handshakeType === undefined) {',
   ]),
   row('a sealed route takes no plain request', ROWS, 'express.*in place of a message', [
     'src/nest/exchange/exchange.ts',

@@ -14,6 +14,8 @@ import {
 } from './call/request.js';
 import { present } from './call/present.js';
 import { Wire } from './call/wire.js';
+import type { E2eWebSocket } from './socket/own-socket.js';
+import { openWebSocket } from './socket/web-socket.js';
 import { openEventSource, type E2eEventSource, type E2eEventSourceInit } from './events/event-source.js';
 
 /** What is known of a channel. */
@@ -48,6 +50,17 @@ export interface E2eClient {
    * @throws TypeError where `url` or `init` is not what `fetch` takes.
    */
   readonly eventSource: (url: string | URL, init?: E2eEventSourceInit) => E2eEventSource;
+  /**
+   * A `WebSocket` over the channel (PROTOCOL §7), to a gateway under `E2eWsAdapter`. It opens on a fresh channel where the
+   * old one is over, and does not connect again by itself. After the close code 4401 the session has ended.
+   *
+   * @example
+   * const socket = client.webSocket('live');
+   * socket.addEventListener('message', ({ data }) => show(data));
+   *
+   * @throws TypeError where `url` is none; E2eClientError `request-unsupported` for another origin.
+   */
+  readonly webSocket: (url: string | URL, protocols?: string | readonly string[]) => E2eWebSocket;
   /**
    * Opens the channel now rather than at the first call, where none is open, and says what is known of it. With `renew`
    * it opens a new one in any case: after a login that made a new session. After `session-changed` it goes on with the
@@ -126,6 +139,7 @@ export function createE2eClient(options: E2eClientOptions = {}): E2eClient {
       wire.check();
       return openEventSource(url, init, settings, client.fetch);
     },
+    webSocket: (url, protocols) => openWebSocket(url, protocols, { settings, wire, channels }),
     async handshake({ signal, renew = false } = {}) {
       wire.check();
       if (renew) channels.renew();

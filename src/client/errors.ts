@@ -98,7 +98,7 @@ export async function need<Module>(name: PartName, importIt: () => Promise<Modul
     return await load(name, importIt);
   } catch (cause) {
     const message =
-      `A file of the client could not be loaded (${name}). Is it still on the server, for pages of an earlier version? ` +
+      `A file of the client could not be loaded (${name}). Is it still on the server? ` +
       'Service workers have no import(): in one, import nestjs-e2e-encryption/client/static.';
     throw Object.assign(new E2eClientError('runtime-unsupported', message), { cause });
   }

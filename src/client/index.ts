@@ -10,6 +10,7 @@ import * as opener from './handshake/opener.js';
 import * as messages from './messages.js';
 import type { E2eClientOptions } from './options.js';
 import { provide } from './parts.js';
+import * as sockets from './socket/connection.js';
 import * as streams from './stream/answer-stream.js';
 import * as device from './trust/device.js';
 import * as identity from './trust/identity.js';
@@ -19,6 +20,20 @@ export * from './types.js';
 
 /** @throws E2eClientError `invalid-option`. */
 export function createE2eClient(options: E2eClientOptions = {}): E2eClient {
-  provide({ calls, cookies, device, events, hybrid, identity, messages, opener, padding, redirects, streams, uploads });
+  provide({
+    calls,
+    cookies,
+    device,
+    events,
+    hybrid,
+    identity,
+    messages,
+    opener,
+    padding,
+    redirects,
+    sockets,
+    streams,
+    uploads,
+  });
   return create(options);
 }

@@ -94,6 +94,9 @@ export const MESSAGES = {
       'its path, query or sealed header fields are too long for a message, or hold a character that none may hold: send long values as the body of a POST',
     ),
 
+  noWebSocket: () =>
+    'This runtime has no WebSocket. Give createE2eClient the option webSocket: the class of the package "ws".',
+
   // body-failed
   source: () =>
     'The body of the request could not be read to its end, so the request was given up. The cause says why: a file that was changed or removed meanwhile, or a stream that failed.',
@@ -101,6 +104,8 @@ export const MESSAGES = {
   // stream-broken
   early: () =>
     'The server answered with success before it had the whole body, so the answer was not handed over. Have the handler read the body to its end before it answers.',
+
+  socket: () => 'The socket was cut off or changed on the way. What was read before is genuine.',
 
   // refused
   sealedRefusal: ({ method, path, problem, status, isCopy, isRepeatable }: SealedRefusal) =>
@@ -125,6 +130,11 @@ export const MESSAGES = {
   lostSession: ({ method, url, isCopy, isRepeatable, cookies }: PlainRequest & LostSession) =>
     `${method} ${new URL(url).pathname}: the server does not find the channel that it has just made` +
     `${isCopy ? ', twice in a row' : ''}. ${cookieHint(url, cookies)}${isCopy ? '' : ` ${notResent(isRepeatable)}`}`,
+
+  socketRefused: ({ path, problem, code }: { path: string; problem?: string | undefined; code: number | undefined }) =>
+    `The socket at ${path} was not opened: ${problem ?? (code === undefined ? 'nothing answered' : `closed with ${code}`)}. ` +
+    'Does a gateway with @Encrypted() take sockets there, under E2eWsAdapter, and does every proxy on the way pass upgrades ' +
+    'and Sec-WebSocket-Protocol on?',
 
   // answer-too-large, answer-rejected
   large: ({ limit }: { limit: number }) =>

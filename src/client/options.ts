@@ -77,10 +77,18 @@ export interface E2eClientOptions {
   readonly cookies?: boolean;
   /** What sends the requests. By default the global `fetch` of the moment, so what patches it later sees the requests. */
   readonly fetch?: typeof globalThis.fetch;
+  /**
+   * What `client.webSocket` connects by; the global `WebSocket` of the moment unless said. Node 20 has none: give it that of
+   * the package `ws`.
+   */
+  readonly webSocket?: WebSocketClass;
 }
 
+/** A WebSocket class as browsers have it, or the one of the package `ws`. */
+export type WebSocketClass = new (url: string, protocols: string[], options?: object) => object;
+
 /** The options that have no default of their own. */
-type Unset = 'baseUrl' | 'identityKeys' | 'resend' | 'credentials' | 'fetch';
+type Unset = 'baseUrl' | 'identityKeys' | 'resend' | 'credentials' | 'fetch' | 'webSocket';
 type Complete = Required<Omit<E2eClientOptions, Unset>> & { readonly [Name in Unset]: E2eClientOptions[Name] };
 
 /** The options with their defaults, checked. */
@@ -117,6 +125,7 @@ const DEFAULTS: Complete = {
   credentials: undefined,
   cookies: true,
   fetch: undefined,
+  webSocket: undefined,
 };
 
 /** @throws E2eClientError `invalid-option`. */
@@ -144,10 +153,7 @@ export function resolveOptions(options: E2eClientOptions): Settings {
   }
   // The rest of what a key must be is seen before the first handshake: a page without pins need not load those checks.
   if (identityKeys !== undefined && !arePins(identityKeys)) {
-    throw invalid(
-      'identityKeys',
-      'must be an array of one or more public JWKs (Ed25519 or P-256) or their SHA-256 thumbprints in base64url',
-    );
+    throw invalid('identityKeys', 'must be an array of public JWKs (Ed25519, P-256) or their SHA-256 thumbprints');
   }
 
   const lower = (names: readonly string[]) => names.map((name) => name.toLowerCase());
@@ -187,7 +193,7 @@ function readBase(baseUrl: string | URL | undefined): URL {
   if (!base || !/^https?:$/.test(base.protocol) || base.username || base.password) {
     throw invalid(
       'baseUrl',
-      'is the http or https URL of the server, such as https://api.example.com, without user name and password; outside a page it has to be given',
+      'is the http(s) URL of the server, without user name and password; outside a page it must be given',
     );
   }
   base.hash = base.search = '';

@@ -16,6 +16,7 @@ export type PartName =
   | 'opener'
   | 'padding'
   | 'redirects'
+  | 'sockets'
   | 'streams'
   | 'uploads';
 

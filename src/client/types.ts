@@ -2,7 +2,8 @@ export type { ChannelFacts, E2eClient } from './client.js';
 export { E2eClientError, type E2eClientErrorCode } from './errors.js';
 export type { DeviceKey, DeviceKeyOption } from './trust/device.js';
 export type { DeviceStorage, StoredDevice } from './trust/device-storage.js';
-export type { E2eClientOptions, ResendRequest } from './options.js';
+export type { E2eClientOptions, ResendRequest, WebSocketClass } from './options.js';
+export type { E2eWebSocket, E2eWebSocketEventMap } from './socket/own-socket.js';
 export type { E2eProgress, E2eRequestInit } from './call/request.js';
 export type {
   E2eErrorEvent,

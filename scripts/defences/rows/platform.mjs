@@ -27,13 +27,13 @@ export const platform = [
   ]),
   row('a session that a module applies is used', MODULE_SESSION, 'is the session that', [
     'src/nest/platform/module-sessions.ts',
-    'if (middleware.flat().some(isSession)) adapters.add(this.getHttpAdapter());',
+    'if (session) sessions.set(this.getHttpAdapter(), session);',
     '',
   ]),
   row('a session whose store is down is not replaced by one in memory', STORE, '', [
     'src/nest/platform/platform.express.ts',
-    'isOurs ??= (request as { session?: unknown }).session === undefined && !hasModuleSession(this.adapter);',
-    'isOurs = (request as { session?: unknown }).session === undefined && !hasModuleSession(this.adapter);',
+    'isOurs ??= (request as { session?: unknown }).session === undefined && !moduleSessionOf(this.adapter);',
+    'isOurs = (request as { session?: unknown }).session === undefined && !moduleSessionOf(this.adapter);',
   ]),
   row('Fastify has a session with a store', FASTIFY, 'start is refused', [
     'src/nest/platform/platform.fastify.ts',

@@ -25,7 +25,7 @@ export class Wire {
   async send({ url, init, upload }: WireRequest): Promise<Response> {
     const fetch = this.#settings.fetch ?? globalThis.fetch;
     const { credentials, ...rest } = init;
-    const jar = this.sharesCookies || credentials === 'omit' ? undefined : (this.#jar ??= await makeJar());
+    const jar = credentials === 'omit' ? undefined : await this.cookies();
     const cookies = [init.headers.get('cookie'), jar?.header(url)].filter(Boolean).join('; ');
     if (jar && cookies) init.headers.set('cookie', cookies);
     // A sealed answer is never a redirect on the wire; one that a browser followed by itself would take the message to
@@ -39,6 +39,11 @@ export class Wire {
       : fetch(url.href, own));
     jar?.store(url, response.headers);
     return response;
+  }
+
+  /** The cookies, where this client keeps them. */
+  async cookies(): Promise<CookieJar | undefined> {
+    return this.sharesCookies ? undefined : (this.#jar ??= await makeJar());
   }
 
   /**

@@ -1,0 +1,58 @@
+import type { Channels } from '../channel/channels.js';
+import type { Wire } from '../call/wire.js';
+import type { Settings } from '../options.js';
+
+/** The events of a sealed socket; `error` has the reason as its `error`. */
+export interface E2eWebSocketEventMap {
+  open: Event;
+  message: MessageEvent<string | ArrayBuffer | Blob>;
+  error: Event & { readonly error?: unknown };
+  close: CloseEvent;
+}
+
+type Listener<Name extends keyof E2eWebSocketEventMap> =
+  ((this: E2eWebSocket, event: E2eWebSocketEventMap[Name]) => unknown) | null;
+
+/** A `WebSocket` (the WebSockets standard, §3) over the channel. */
+export interface E2eWebSocket extends EventTarget {
+  readonly CONNECTING: 0;
+  readonly OPEN: 1;
+  readonly CLOSING: 2;
+  readonly CLOSED: 3;
+  readonly url: string;
+  readonly readyState: 0 | 1 | 2 | 3;
+  /** The application's own subprotocol that the server selected; it travels sealed. */
+  readonly protocol: string;
+  readonly extensions: '';
+  /** Bytes that were given to `send` and have not left yet, as they travel. */
+  readonly bufferedAmount: number;
+  binaryType: 'blob' | 'arraybuffer';
+  onopen: Listener<'open'>;
+  onmessage: Listener<'message'>;
+  onerror: Listener<'error'>;
+  onclose: Listener<'close'>;
+  /** @throws DOMException `InvalidStateError` before `open`. */
+  send(data: string | ArrayBuffer | ArrayBufferView | Blob): void;
+  /** @throws DOMException for a code but 1000 and 3000 to 4999, and for a reason of more than 123 bytes. */
+  close(code?: number, reason?: string): void;
+  addEventListener<Name extends keyof E2eWebSocketEventMap>(
+    type: Name,
+    listener: (this: E2eWebSocket, event: E2eWebSocketEventMap[Name]) => unknown,
+    options?: boolean | AddEventListenerOptions,
+  ): void;
+  addEventListener(
+    type: string,
+    listener: EventListenerOrEventListenerObject | null,
+    options?: boolean | AddEventListenerOptions,
+  ): void;
+}
+
+/** What the parts that are loaded later change of a socket. */
+export type OwnSocket = { -readonly [Name in keyof E2eWebSocket]: E2eWebSocket[Name] };
+
+/** What a socket needs of its client. */
+export interface SocketParts {
+  readonly settings: Settings;
+  readonly wire: Wire;
+  readonly channels: Channels;
+}

@@ -1,0 +1,169 @@
+import { utf8 } from '../../protocol/json.js';
+import {
+  ABNORMAL_CODE,
+  NO_STATUS_CODE,
+  SOCKET_KIND,
+  SOCKET_PATIENCE_MS,
+  type SocketEnd,
+  type SocketMessage,
+} from '../../protocol/socket.js';
+import type { SocketOpener, SocketSealer } from '../channel/sockets.js';
+import { failure } from '../errors.js';
+import { isA } from '../runtime.js';
+import type { E2eWebSocketEventMap, OwnSocket } from './own-socket.js';
+
+type Data = string | ArrayBuffer | ArrayBufferView | Blob;
+type Plaintext = Uint8Array<ArrayBuffer>;
+
+/** What is used of the WebSocket that is connected. */
+export interface RawSocket {
+  readonly protocol: string;
+  readonly bufferedAmount: number;
+  binaryType: string;
+  onopen: (() => void) | null;
+  onmessage: ((event: { readonly data: unknown }) => void) | null;
+  onerror: (() => void) | null;
+  onclose: ((event: { readonly code: number }) => void) | null;
+  send(data: string | Plaintext): void;
+  close(): void;
+  /** What came between the server's head and the start of the stream. */
+  early?: unknown[];
+}
+
+/** A socket between its heads and its close (PROTOCOL §7). WebCrypto answers later, and the order is kept both ways. */
+export class SocketStream {
+  readonly #socket: OwnSocket;
+  readonly #raw: RawSocket;
+  readonly #opener: SocketOpener;
+  readonly #sealer: SocketSealer;
+  readonly #protocol: string;
+  #incoming = Promise.resolve();
+  #outgoing = Promise.resolve();
+  /** Bytes that are not sealed yet. */
+  #unsealed = 0;
+  #received: SocketEnd | undefined;
+  #isBroken = false;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(socket: OwnSocket, raw: RawSocket, opener: SocketOpener, sealer: SocketSealer, protocol = '') {
+    this.#socket = socket;
+    this.#raw = raw;
+    this.#opener = opener;
+    this.#sealer = sealer;
+    this.#protocol = protocol;
+  }
+
+  start(): void {
+    const [socket, raw] = [this.#socket, this.#raw];
+    Object.defineProperty(socket, 'bufferedAmount', { get: () => this.#unsealed + raw.bufferedAmount });
+    Object.assign(socket, {
+      readyState: 1,
+      protocol: this.#protocol,
+      send: (data: Data) => this.#send(data),
+      close: (code?: number, reason?: string) => this.#close(code, reason),
+    });
+    raw.onmessage = ({ data }) => this.#take(data);
+    raw.onclose = () => void (this.#incoming = this.#incoming.then(() => this.#closed()));
+    const early = raw.early ?? [];
+    dispatch(socket, 'open', {});
+    for (const data of early) this.#take(data);
+  }
+
+  #take(data: unknown): void {
+    this.#incoming = this.#incoming.then(() => this.#open(data)).catch(() => this.#break());
+  }
+
+  async #open(data: unknown): Promise<void> {
+    if (this.#received || this.#isBroken) return;
+    if (!(data instanceof ArrayBuffer)) throw new TypeError('a text message came after the head');
+    const message = await this.#opener.open(new Uint8Array(data));
+    if (message.kind === SOCKET_KIND.end) {
+      this.#received = message;
+      // The server closes the connection once it has the answer.
+      this.#end(message);
+    } else if (this.#socket.readyState === 1) {
+      const origin = new URL(this.#socket.url).origin;
+      dispatch(this.#socket, 'message', {}, new MessageEvent('message', { data: this.#shown(message), origin }));
+    }
+  }
+
+  #shown(message: Exclude<SocketMessage, { kind: typeof SOCKET_KIND.end }>): string | ArrayBuffer | Blob {
+    if (message.kind === SOCKET_KIND.text) return message.text;
+    const bytes = message.data as Plaintext;
+    return this.#socket.binaryType === 'blob' ? new Blob([bytes]) : bytes.slice().buffer;
+  }
+
+  #send(data: Data): void {
+    if (this.#socket.readyState !== 1) return;
+    const isBlob = isA('Blob', data);
+    // Read now: the caller may change its bytes as soon as this returns.
+    const plaintext = isBlob ? undefined : bytesOf(data as Exclude<Data, Blob>);
+    const length = isBlob ? (data as Blob).size : plaintext!.length;
+    this.#unsealed += length;
+    this.#queue(async () => {
+      const bytes = plaintext ?? new Uint8Array(await (data as Blob).arrayBuffer());
+      const kind = typeof data === 'string' ? SOCKET_KIND.text : SOCKET_KIND.binary;
+      const message = await this.#sealer.seal(kind, bytes);
+      this.#unsealed -= length;
+      this.#raw.send(message);
+    });
+  }
+
+  #close(code?: number, reason = ''): void {
+    if (code !== undefined && code !== 1000 && !(code >= 3000 && code <= 4999)) {
+      throw new DOMException('The code must be 1000, or between 3000 and 4999.', 'InvalidAccessError');
+    }
+    if (utf8(reason).length > 123) throw new DOMException('The reason is longer than 123 bytes.', 'SyntaxError');
+    // As browsers do: a reason without a code is one with 1000.
+    this.#end({ code: code ?? (reason === '' ? undefined : 1000), reason });
+  }
+
+  #end({ code, reason }: SocketEnd): void {
+    if (this.#socket.readyState !== 1) return;
+    this.#socket.readyState = 2;
+    this.#queue(async () => this.#raw.send(await this.#sealer.end({ code, reason })));
+    this.#timer = setTimeout(() => this.#break(), SOCKET_PATIENCE_MS);
+  }
+
+  /** One after another, whatever each of them waits for. */
+  #queue(send: () => Promise<void>): void {
+    this.#outgoing = this.#outgoing.then(() => (this.#isBroken ? undefined : send())).catch(() => this.#break());
+  }
+
+  #break(): void {
+    if (this.#isBroken) return;
+    this.#isBroken = true;
+    this.#socket.readyState = 2;
+    this.#raw.close();
+  }
+
+  async #closed(): Promise<void> {
+    clearTimeout(this.#timer);
+    const socket = this.#socket;
+    const wasClean = this.#received !== undefined && !this.#isBroken;
+    socket.readyState = 3;
+    if (!wasClean) {
+      dispatch(socket, 'error', { error: await failure('stream-broken', 'socket') });
+    }
+    const { code = NO_STATUS_CODE, reason = '' } = wasClean ? this.#received! : { code: ABNORMAL_CODE };
+    dispatch(socket, 'close', { code, reason, wasClean });
+  }
+}
+
+function bytesOf(data: Exclude<Data, Blob>): Plaintext {
+  if (typeof data === 'string') return utf8(data);
+  return ArrayBuffer.isView(data)
+    ? new Uint8Array(data.buffer, data.byteOffset, data.byteLength).slice()
+    : new Uint8Array(data.slice(0));
+}
+
+/** Told to listeners, and to the one that stands in the property. Node has had CloseEvent since version 23 alone. */
+function dispatch(
+  socket: OwnSocket,
+  type: keyof E2eWebSocketEventMap,
+  facts: object,
+  event = Object.assign(new Event(type), facts),
+): void {
+  socket.dispatchEvent(event);
+  (socket[`on${type}`] as ((event: Event) => unknown) | null)?.(event);
+}
