@@ -61,7 +61,7 @@ async function measureFlood(rounds, log) {
   const base = `http://127.0.0.1:${pair.server.facts.port}`;
   const bodyOf = (kind) => JSON.stringify({ publicKey: keyPairOf(kind).jwk });
   const bodies = { flooded: bodyOf('RSA'), 'flooded, X25519': bodyOf('X25519'), 'flooded, hybrid': bodyOf(HYBRID) };
-  const taken = { quiet: [], ...Object.fromEntries(Object.keys(bodies).map((name) => [name, []])) };
+  const taken = { quiet: [], flooded: [], 'flooded, X25519': [], 'flooded, hybrid': [] };
   try {
     log('sealed requests while others shake hands');
     const honest = () => pair.batch('RSA', 1024, FLOOD.requests, { pauseMs: FLOOD.pauseMs });
