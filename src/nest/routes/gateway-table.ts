@@ -34,8 +34,9 @@ export class GatewayTable {
 
   /** Whether the application's adapter seals sockets. */
   get isSealing(): boolean {
-    const adapter = this.config.getIoAdapter() as object | undefined;
-    return adapter !== undefined && SEALS_SOCKETS in adapter;
+    // Nest says null where the application has set none.
+    const adapter = this.config.getIoAdapter() as object | null | undefined;
+    return adapter != null && SEALS_SOCKETS in adapter;
   }
 
   get gateways(): readonly Gateway[] {
