@@ -362,7 +362,7 @@ export const defences = [
     'const { status } = wire;',
   ]),
   row('a POST is not sent again', ROWS, 'express.*(injects .* once|lets a request through)', [
-    'src/client/call/request.ts',
+    'src/client/call/exchange.ts',
     "return answer ?? (RESENDABLE_METHODS.includes(method) || headers.has('idempotency-key'));",
     'return answer ?? (RESENDABLE_METHODS.length > 0);',
   ]),

@@ -1,17 +1,9 @@
 import type { KeyKind } from '../protocol/jwk.js';
 import type { Answer } from './call/answer.js';
-import type { Claim } from './channel/channel.js';
 import { Channels } from './channel/channels.js';
-import { failure, need } from './errors.js';
-import { resolveOptions, type E2eClientOptions, type Settings } from './options.js';
-import {
-  isRepeatable,
-  isResendable,
-  letGo,
-  readRequest,
-  type E2eRequestInit,
-  type OutgoingRequest,
-} from './call/request.js';
+import { need } from './errors.js';
+import { resolveOptions, type E2eClientOptions } from './options.js';
+import { letGo, readRequest, type E2eRequestInit, type OutgoingRequest } from './call/request.js';
 import { present } from './call/present.js';
 import { Wire } from './call/wire.js';
 import type { E2eWebSocket } from './socket/own-socket.js';
@@ -80,38 +72,9 @@ export function createE2eClient(options: E2eClientOptions = {}): E2eClient {
   const wire = new Wire(settings);
   const channels = new Channels(settings, wire);
 
-  /** One request and its answer; once more on a new channel where that is allowed and of use (PROTOCOL §8). */
   async function exchange(request: OutgoingRequest): Promise<Answer> {
-    let first: Claim | undefined;
-    let answer: Answer | undefined;
-    const { readAnswer, sealRequest } = await need('calls', () => import('./call/exchange.js'));
-    for (let mayResend = isResendable(request, settings); ; mayResend = false) {
-      const claim = await channels.claim(request.signal);
-      const { channel, seq } = claim;
-      if (first && settings.deviceKey && channel.terms.session !== first.channel.terms.session) {
-        throw await failure('session-changed', 'changed');
-      }
-      // After the first copy's channel has ended, the server may no longer know whether that copy ran. Asked here too: the
-      // handshake took time.
-      if (answer && first?.channel.isExpired) {
-        channel.release(seq);
-        return answer;
-      }
-      const sealed = await sealRequest(request, claim, first, settings).catch((error: unknown) => {
-        channel.release(seq);
-        throw error;
-      });
-      answer = await readAnswer(await wire.send(sealed), channel, seq, request, settings, {
-        isCopy: first !== undefined,
-        isChannelProven: channel.isProven,
-        cookies: wire.cookieFacts(sealed),
-        isRepeatable: isRepeatable(request),
-      });
-      sealed.upload?.stop();
-      if (isOver(answer, settings)) channels.drop(channel);
-      if (!mayResend || !isRepeatable(request) || !isWorthResending(answer) || channel.isExpired) return answer;
-      first = claim;
-    }
+    const { exchange } = await need('calls', () => import('./call/exchange.js'));
+    return exchange(request, { settings, wire, channels });
   }
 
   const client: E2eClient = {
@@ -152,14 +115,4 @@ export function createE2eClient(options: E2eClientOptions = {}): E2eClient {
     },
   };
   return client;
-}
-
-/** Whether a new channel would do what this one did not. Of a plain `message-stale` anybody may be the author. */
-function isWorthResending({ problem, sealed }: Answer): boolean {
-  return problem === 'handshake-required' || (problem === 'message-stale' && sealed === true);
-}
-
-/** Whether the next request goes on a new channel; with a device key also where its proof may have been rejected. */
-function isOver(answer: Answer, { deviceKey }: Settings): boolean {
-  return isWorthResending(answer) || (deviceKey !== false && answer.problem === 'message-rejected');
 }

@@ -42,7 +42,7 @@ export const client = [
     'yield await frames.seal(FRAME_KIND.last, new Uint8Array(0));',
   ]),
   row('a body of the client that is a stream is not sent again', UPLOADS, 'where it is a stream, and the error', [
-    'src/client/client.ts',
+    'src/client/call/exchange.ts',
     'if (!mayResend || !isRepeatable(request) || ',
     'if (!mayResend || ',
   ]),
@@ -158,7 +158,7 @@ export const client = [
     'if (this.#seq >= MAX_MESSAGES_PER_CHANNEL) return undefined;',
   ]),
   row('no request is sent again after its first copy’s channel has ended', RESEND, 'ends during', [
-    'src/client/client.ts',
+    'src/client/call/exchange.ts',
     'if (answer && first?.channel.isExpired) {',
     'if (answer && !first) {',
   ]),

@@ -8,7 +8,7 @@ const HEADERS = 'test/integration/e2e/sealed-headers.spec.ts';
 
 export const revised = [
   row('a request that is sent again names its first copy', ROWS, 'express.*withholds a request, has the client', [
-    'src/client/client.ts',
+    'src/client/call/exchange.ts',
     'first = claim;',
     'void claim;',
   ]),
@@ -33,7 +33,7 @@ export const revised = [
     'utf8(`${firstSeq}`)',
   ]),
   row('a plain message-stale is not believed', ROWS, 'express.*injects `message-stale`', [
-    'src/client/client.ts',
+    'src/client/call/exchange.ts',
     "(problem === 'message-stale' && sealed === true)",
     "problem === 'message-stale'",
   ]),

@@ -58,7 +58,6 @@ export interface OutgoingRequest {
 
 const FORM_MEDIA_TYPE = 'multipart/form-data';
 const BOUNDARY = /;\s*boundary=/i;
-const RESENDABLE_METHODS = ['GET', 'PUT', 'DELETE', 'OPTIONS'];
 
 /** @throws E2eClientError `request-unsupported`, and what `new Request` throws. */
 export async function readRequest(
@@ -144,21 +143,9 @@ function isStreamed(body: unknown): body is StreamedBody {
   return Symbol.asyncIterator in body || (isA('FormData', body) && Symbol.iterator in body);
 }
 
-/** Whether its body, where it has one, can be read again from the start. */
-export function isRepeatable({ body }: OutgoingRequest): boolean {
-  return !body || !('read' in body) || body.isRepeatable;
-}
-
 /** Lets its body go unread: a call has failed, before it read any of it or in the middle. */
 export function letGo({ body }: OutgoingRequest): void {
   if (body && 'read' in body) body.read().cancel();
-}
-
-/** Whether it may be sent again on a new channel: the call's word, the client's, the protocol's (PROTOCOL §8). */
-export function isResendable({ method, url, headers, resend }: OutgoingRequest, settings: Settings): boolean {
-  const { resend: rule } = settings;
-  const answer = resend ?? (typeof rule === 'function' ? rule({ method, url: url.href, headers }) : rule);
-  return answer ?? (RESENDABLE_METHODS.includes(method) || headers.has('idempotency-key'));
 }
 
 function unsupported(reason: 'twice' | 'head' | 'boundary'): Promise<E2eClientError> {
