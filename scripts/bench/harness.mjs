@@ -46,9 +46,11 @@ async function exchange(channels, text, session = SESSION.id) {
   if (!('writer' in wire)) return wire.body;
   const pieces = [wire.start];
   const frames = wire.writer.end(body);
-  let frame = frames.next();
-  for (; !frame.done; frame = frames.next()) pieces.push(frame.value);
-  return Buffer.concat([...pieces, frame.value]);
+  for (;;) {
+    const frame = frames.next();
+    if (frame.done === true) return Buffer.concat([...pieces, frame.value]);
+    pieces.push(...frame.value);
+  }
 }
 
 /** What nobody can do without: JSON, AES-256-GCM and base64url, once each way, and nothing else. */

@@ -102,6 +102,16 @@ function hybridPair(x25519: KeyPair): KeyPair {
   };
 }
 
+/** The pair of a hybrid JWK with `priv`: the decapsulation key, then the X25519 key of 32 bytes. */
+export function hybridPairOf({ pub = '', priv = '' }: Jwk): Required<Pick<KeyPair, 'privateKey' | 'decapsulate'>> {
+  const [from, own] = [unb64u(pub), unb64u(priv)];
+  const x25519 = { kty: 'OKP', crv: 'X25519', x: b64u(from.subarray(-32)), d: b64u(own.subarray(-32)) };
+  return {
+    privateKey: privateKeyOf(x25519),
+    decapsulate: (ciphertext) => ml_kem768.decapsulate(ciphertext, own.subarray(0, -32)),
+  };
+}
+
 export const publicKeyOf = (jwk: Jwk): KeyObject => createPublicKey({ key: jwk, format: 'jwk' });
 export const privateKeyOf = (jwk: Jwk): KeyObject => createPrivateKey({ key: jwk, format: 'jwk' });
 
