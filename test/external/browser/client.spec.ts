@@ -127,6 +127,7 @@ describe('the client in a page', () => {
       members: [
         ['fetch', 'function'],
         ['eventSource', 'function'],
+        ['webSocket', 'function'],
         ['handshake', 'function'],
         ['close', 'function'],
       ],
