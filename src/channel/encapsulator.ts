@@ -22,7 +22,7 @@ interface Waiter {
   reject: (error: Error) => void;
 }
 
-/** How many handshakes may wait for the thread; one more is told `busy` at once. As for RSA key pairs. */
+/** How many handshakes may wait for the thread, as for RSA key pairs. The next is answered `busy` at once. */
 const MAX_WAITING = 32;
 
 /** Plain JavaScript for Node, since the thread has no loader of the application's own. */
@@ -66,7 +66,7 @@ export class Encapsulator {
     return thread ? this.#askThread(thread, encapsulationKey) : this.#encapsulateHere(encapsulationKey);
   }
 
-  /** Ends the thread; whoever waits is told `busy`. */
+  /** Ends the thread. Handshakes that wait for it are answered `busy`. */
   stop(): void {
     this.#stopped = true;
     void this.#thread?.terminate();

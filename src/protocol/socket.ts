@@ -21,7 +21,7 @@ export const MAX_SOCKET_BYTES = 2 ** 40;
 /** The code of an end because the session ended. A client does not reconnect by itself after it. */
 export const SESSION_ENDED_CODE = 4401;
 export const NO_STATUS_CODE = 1005;
-/** What an application is told of a socket that did not end by an end. */
+/** The close code that an application sees where a socket broke off without an end. */
 export const ABNORMAL_CODE = 1006;
 
 const MAX_REASON_BYTES = 123;
@@ -39,7 +39,7 @@ export type SocketMessage =
   | { readonly kind: typeof SOCKET_KIND.text; readonly data: Bytes; readonly text: string }
   | ({ readonly kind: typeof SOCKET_KIND.end } & SocketEnd);
 
-/** A message as it stands on the wire, not yet opened. */
+/** A message as it is on the wire, before it is opened. */
 export interface SealedSocketMessage {
   readonly number: number;
   readonly kind: SocketKind;

@@ -15,8 +15,7 @@ export type Assertion = (response: TestResponse) => unknown;
 // eslint-disable-next-line @typescript-eslint/no-explicit-any -- as superagent types it
 export type CallbackHandler = (error: any, response: TestResponse) => void;
 /** Says whether a call is sent again; `undefined` leaves that to the call. */
-// eslint-disable-next-line @typescript-eslint/no-explicit-any, @typescript-eslint/no-invalid-void-type -- as superagent types it
-type RetryDecision = (error: any, response: TestResponse) => boolean | undefined | void;
+type RetryDecision = (...given: Parameters<CallbackHandler>) => unknown;
 
 /**
  * One sealed call, put together as with supertest, and sent when it is awaited. It resolves to the opened response, once
@@ -116,8 +115,8 @@ export class E2eCall extends RequestBuilder implements Promise<TestResponse> {
   }
 
   /** Has no effect: an agent keeps its cookies. */
-  // eslint-disable-next-line @typescript-eslint/no-unused-vars -- supertest suites give one
-  withCredentials(on?: boolean): this {
+  withCredentials(on?: boolean): this;
+  withCredentials(): this {
     return this;
   }
 
@@ -134,8 +133,8 @@ export class E2eCall extends RequestBuilder implements Promise<TestResponse> {
   }
 
   /** Has no effect: a response of any status is one. */
-  // eslint-disable-next-line @typescript-eslint/no-unused-vars -- supertest suites give one
-  ok(isOk: (response: TestResponse) => boolean): this {
+  ok(isOk: (response: TestResponse) => boolean): this;
+  ok(): this {
     return this;
   }
 

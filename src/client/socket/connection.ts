@@ -64,7 +64,7 @@ export async function connect(
       throw await failure('session-changed', 'changed');
     }
     const attempt = await open(url, utf8(meta), claim, first, parts);
-    // Closed meanwhile by the page, which is told as it is told of a connection that failed.
+    // The page has closed it meanwhile. It sees the events of a connection that failed.
     if ('opened' in attempt && socket.readyState === 0) {
       const { opened, head, raw } = attempt;
       const opener = new SocketOpener(await opened.streamKey());

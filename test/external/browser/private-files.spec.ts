@@ -64,7 +64,7 @@ describe('the private files of an upload (OPFS)', () => {
     return page;
   }
 
-  /** Sends a Blob of the canary over and over, and aborts once the server has begun to read, where it is told to. */
+  /** Sends a Blob that repeats the canary. On request it aborts once the server has begun to read. */
   function upload(page: Page, path: string, { leaves = false } = {}): Promise<Outcome> {
     return page.evaluate(
       async ([to, text, size, isLeft]) => {

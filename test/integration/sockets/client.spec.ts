@@ -128,7 +128,7 @@ onEachPlatform('client.webSocket', (platform) => {
     expect(seen).toEqual(expect.arrayContaining(['silent', there]));
   });
 
-  it('is told of the server’s close, with its code and reason', async () => {
+  it('sees the code and the reason of the server’s close', async () => {
     const one = await opened(client());
     one.socket.send(message('bye'));
     await over(one);

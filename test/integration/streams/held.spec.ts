@@ -41,7 +41,7 @@ onEachPlatform('What all answers hold until their requests have ended', (platfor
     },
   });
 
-  /** An upload that goes on as it is told to, and is echoed. */
+  /** An upload that the test continues piece by piece, and that is echoed. */
   async function begin(name: string) {
     const channel = await app().visitor().handshake('X25519');
     const sent = upload(channel, `/echo/${name}`, TYPE, [...Array<Buffer>(40).fill(Buffer.alloc(FRAME, 'x')), '']);

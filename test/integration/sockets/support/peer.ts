@@ -1,4 +1,4 @@
-/** A socket's client, from the text of PROTOCOL §7 alone: honest by default, and says anything else it is told to. */
+/** A socket's client, written from the text of PROTOCOL §7 alone. It is honest unless a test asks for something else. */
 import assert from 'node:assert/strict';
 import { createCipheriv, createDecipheriv, createHash, hkdfSync } from 'node:crypto';
 import { WebSocket } from 'ws';
