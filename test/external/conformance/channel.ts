@@ -59,7 +59,7 @@ export class Visitor {
     }
   }
 
-  /** A channel by a new key pair, every rule of §2 for the answer checked. */
+  /** A channel by a new key pair, every rule of PROTOCOL §2 for the answer checked. */
   async handshake(
     kind: KeyKind,
     { pem = false, modulusLength = 2048, device }: { pem?: boolean; modulusLength?: number; device?: unknown } = {},
@@ -81,7 +81,7 @@ export interface Plaintext {
   meta?: object | string;
 }
 export const json = (value: Json): Plaintext => ({ text: JSON.stringify(value), cty: 'application/json' });
-/** A sealed query, §4. */
+/** A sealed query, PROTOCOL §4. */
 export const search = (query: string): Plaintext => ({ text: '', meta: { query } });
 export const form = (query: string): Plaintext => ({ text: query, cty: 'application/x-www-form-urlencoded' });
 
@@ -225,7 +225,7 @@ export class Channel {
     });
   }
 
-  /** Opens the answer to a message, whole or in frames; every rule of §4 and §6 for a response is checked here. */
+  /** Opens the response to a message, whole or in frames, and checks every rule of PROTOCOL §4 and §6 for it. */
   open(wire: Reply, message: Pick<Message, 'header' | 'responseKey'>): Sealed {
     const sent = message.header;
     const isStream = wire.headers['content-type'] === 'application/vnd.e2e.stream';

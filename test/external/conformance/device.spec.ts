@@ -6,7 +6,7 @@ import { startSample, type Sample } from './server.js';
 import { expectProblem } from './testbed.js';
 import { Jar } from './wire.js';
 
-/** §2, "Device keys": a sample of its own, whatever else runs. */
+/** PROTOCOL §2, "Device keys": a sample of its own, whatever else runs. */
 describe('E2E_DEVICE_BINDING=required', () => {
   let sample: Sample;
   beforeAll(async () => {

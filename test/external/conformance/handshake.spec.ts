@@ -23,7 +23,7 @@ describe.each(KINDS)('a handshake of kind %s', (kind) => {
     ['a JWK', false],
     ['PEM', true],
   ];
-  // §1: a hybrid key has no PEM.
+  // PROTOCOL §1: a hybrid key has no PEM.
   it.each(forms.slice(0, kind === HYBRID ? 1 : 2))(
     'with %s gives a channel that works, every field as §2 says',
     async (_, pem) => {

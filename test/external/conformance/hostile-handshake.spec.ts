@@ -16,7 +16,7 @@ const jwks: Record<KeyKind, { jwk: Jwk; secret: Jwk }> = Object.fromEntries(
   ),
 ) as Record<KeyKind, { jwk: Jwk; secret: Jwk }>;
 
-/** Every rule of §1 that a key breaks is key-rejected, with the rule in `detail` and nothing of a secret echoed. */
+/** A key that breaks a rule of PROTOCOL §1 is key-rejected: `detail` names the rule and repeats no secret. */
 async function refused(publicKey: unknown): Promise<void> {
   const reply = await bed.visitor().ask({ publicKey });
   const { detail } = expectProblem(reply, 'key-rejected');
@@ -407,11 +407,11 @@ describe('handshake bodies', () => {
   });
 
   it('are never read as a message', async () => {
-    // A message to the handshake's own route: §2 says 415 for the type, §4 that every sealed request is opened.
+    // A message to the handshake's route: PROTOCOL §2 says 415 for the type, §4 says every sealed request is opened.
     expect([400, 415]).toContain((await post(good, 'application/jose')).status);
   });
 
-  // §8 names a problem for malformed JSON; for these bodies it is held that they are refused.
+  // PROTOCOL §8 names a problem for malformed JSON; for these bodies it is held that they are refused.
   it.each<[string, string | Uint8Array]>([
     ['nothing', ''],
     ['no JSON', '{'],

@@ -6,8 +6,8 @@ import { expectProblem, expectSealedProblem, expectStatus, testbed, titles } fro
 import type { Outgoing, Reply } from './wire.js';
 
 /**
- * Every message below would write a note if it were opened; none may. All failures of the steps 1, 3 and 4 of §5 must
- * look alike: one status, the same headers, the same bytes, whatever the cause.
+ * Every message below would write a note if the server opened it. All failures of steps 1, 3 and 4 of PROTOCOL §5 must
+ * look alike: one status, the same headers and the same bytes, whatever the cause.
  */
 const bed = testbed();
 const NOTE = JSON.stringify({ title: 'must not be kept', body: '' });
@@ -410,7 +410,7 @@ describe.each(KINDS)('a hostile message on a channel of kind %s', (kind) => {
     ]) {
       const message = channel.message('POST', '/notes', { text: NOTE, cty });
       const reply = await channel.post(message);
-      // Refused as malformed, or opened and found unsupported: §4 gives the form, §5 does not place its check.
+      // Refused as malformed, or opened and found unsupported: PROTOCOL §4 gives the form, §5 does not place its check.
       if ((reply.headers['content-type'] ?? '').startsWith('application/jose')) {
         expect(channel.open(reply, message).status).toBeGreaterThanOrEqual(400);
       } else rejected(cty, reply);
@@ -522,7 +522,7 @@ describe('a body announced as a message that is empty', () => {
       headers: { 'Content-Type': 'application/jose' },
       body: '',
     });
-    // No message at all, or a malformed one: §8 allows either reading.
+    // No message at all, or a malformed one: PROTOCOL §8 allows either reading.
     expectProblem(reply, reply.status === 415 ? 'message-required' : 'message-rejected');
   });
 });

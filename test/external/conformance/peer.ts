@@ -30,7 +30,7 @@ export type Json = null | boolean | number | string | Json[] | { [name: string]:
 export type Members = Record<string, unknown>;
 export type Jwk = Record<string, string>;
 
-/** The handshake's answer, §2. */
+/** The handshake's answer, PROTOCOL §2. */
 export interface Answer {
   publicKey: Jwk;
   kid: string;
@@ -56,7 +56,7 @@ const sha256 = (data: string | Uint8Array): Buffer => createHash('sha256').updat
 export const kindOf = (jwk: Jwk): KeyKind =>
   jwk.kty === 'RSA' ? 'RSA' : ((jwk.kty === 'AKP' ? jwk.alg : jwk.crv) as KeyKind);
 
-/** §1: the kind of the server's key. */
+/** PROTOCOL §1: the kind of the server's key. */
 export const answerKind = (kind: KeyKind): KeyKind => (kind === HYBRID ? 'X25519' : kind);
 
 /** RFC 7638: the required members in lexicographic order, no spaces, SHA-256. */
@@ -123,13 +123,13 @@ const oaep = (key: KeyObject): { key: KeyObject; padding: number; oaepHash: stri
 export const rsaEncrypt = (key: KeyObject, data: Uint8Array): Buffer => publicEncrypt(oaep(key), data);
 export const rsaDecrypt = (key: KeyObject, data: Uint8Array): Buffer => privateDecrypt(oaep(key), data);
 
-/** §2: the `kid` that a proof's header names; of an answer without one, nothing. */
+/** PROTOCOL §2: the `kid` that a proof's header names; of an answer without one, nothing. */
 function signer(proof: string | undefined): string {
   if (proof === undefined) return '';
   return (JSON.parse(unb64u(proof.split('.')[0]!).toString('utf8')) as { kid: string }).kid;
 }
 
-/** §2, the nine lines. */
+/** PROTOCOL §2, the nine lines. */
 export function transcriptHash(jkt: string, answer: Answer): Buffer {
   return sha256(
     [
@@ -146,7 +146,7 @@ export function transcriptHash(jkt: string, answer: Answer): Buffer {
   );
 }
 
-/** §3. */
+/** PROTOCOL §3. */
 export function channelKeys(
   ikm: Uint8Array,
   th: Uint8Array,
@@ -219,7 +219,7 @@ export const directWay =
     return key;
   };
 
-/** §2: verifies a proof with an identity key and gives its header; throws where anything is off. */
+/** PROTOCOL §2: verifies a proof with an identity key and gives its header; throws where anything is off. */
 export function verifyProof(proof: string, th: Uint8Array, identity: Jwk): Members {
   const [header64 = '', payload = '', signature = '', ...rest] = proof.split('.');
   if (rest.length) throw new Error('a compact JWS has three parts');

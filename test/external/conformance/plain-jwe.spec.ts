@@ -5,7 +5,7 @@ import { type Members, openCompact, plainWay, thumbprint } from './peer.js';
 import { expectProblem, expectSealedProblem, expectStatus, testbed, titles } from './testbed.js';
 import type { Reply } from './wire.js';
 
-/** §4, the plain way, as a client in another language would go it: stock jose does all the sealing and opening. */
+/** PROTOCOL §4, the plain way, as a client in another language uses it: stock jose seals and opens everything. */
 const bed = testbed();
 let channel: Channel;
 beforeAll(async () => {

@@ -1,11 +1,11 @@
-/** What the specs share: a sample for each file, and the assertions of §8. */
+/** What the specs share: a sample for each file, and the assertions of PROTOCOL §8. */
 import { afterAll, beforeAll, expect } from '@jest/globals';
 import { type Channel, type Sealed, value, Visitor } from './channel.js';
 import type { Members } from './peer.js';
 import { type Sample, startSample } from './server.js';
 import { type Reply, send } from './wire.js';
 
-/** §8. */
+/** PROTOCOL §8. */
 export const STATUS = {
   'handshake-required': 428,
   'message-required': 415,

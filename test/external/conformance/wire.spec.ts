@@ -58,7 +58,7 @@ describe.each(KINDS)('a request message over %s', (kind) => {
     const [fits, large] = [ofLength(6144), ofLength(6145)];
     expectStatus(channel.open(await channel.post(fits), fits), 200);
     const refused = await channel.post(large);
-    // §4 gives the bound, and neither it nor §8 says which of the two problems goes with it.
+    // PROTOCOL §4 gives the bound, and neither it nor §8 says which of the two problems goes with it.
     expectProblem(refused, refused.status === 413 ? 'too-large' : 'message-rejected');
   });
 

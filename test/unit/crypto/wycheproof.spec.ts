@@ -200,8 +200,8 @@ describeVectors<Suite<{ tests: readonly AgreementCase[] }>>(
   ({ testGroups }) => {
     const cases = testGroups.flatMap(({ tests }) => tests);
     const of = (result: Case['result']) => cases.filter((test) => test.result === result);
-    // What is only "acceptable" the protocol decides (§1): the top bit is clear, a shared secret of zeros aborts, and
-    // everything else (points on the twist, coordinates that are not reduced) counts, as RFC 7748 §5 has it.
+    // PROTOCOL §1 decides the "acceptable" cases: the top bit must be clear, and a shared secret of zeros aborts.
+    // Everything else (points on the twist, coordinates that are not reduced) is valid, as in RFC 7748 §5.
     const topBit = of('acceptable').filter(
       (test) => Buffer.from(test.public.kty === 'OKP' ? test.public.x : '', 'base64url')[31]! > 127,
     );

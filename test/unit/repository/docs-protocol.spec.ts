@@ -146,12 +146,12 @@ describe('docs/protocol.md', () => {
     expect(inside.filter((name) => !mayTravelInside(name))).toEqual([]);
   });
 
-  it('has every section that the sources, tests and scripts cite', () => {
+  it('has every section that code and documentation cite', () => {
     const sections = [...page.matchAll(/^## (\d+)\. /gm)].map(([, number]) => number!);
     expect(sections).toEqual(['1', '2', '3', '4', '5', '6', '7', '8', '9']);
-    const files = ['src', 'test', 'scripts'].flatMap((folder) =>
+    const files = ['src', 'test', 'scripts', 'sample', 'docs'].flatMap((folder) =>
       readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })
-        .filter((path) => /\.m?ts$|\.mjs$/.test(path) && !path.includes('node_modules'))
+        .filter((path) => /\.(m?ts|m?js|md)$/.test(path) && !path.includes('node_modules'))
         .map((path) => join(folder, path)),
     );
     const cited = files.flatMap((path) =>
