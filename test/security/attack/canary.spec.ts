@@ -3,8 +3,10 @@ import { fork, type ChildProcess } from 'node:child_process';
 import { createPrivateKey, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import { WebSocket } from 'ws';
 import { createE2eClient, type E2eClient } from '../../../src/client/index.js';
 import { KEY_KINDS } from '../../../src/protocol/keys.js';
+import { until } from '../../support/clock.js';
 import type { Configuration, Report } from './support/busy-server.js';
 import { Haystack } from './support/canary.js';
 import { makeIdentity, messageOf, post, refusalOf } from './support/harness.js';
@@ -25,6 +27,7 @@ describe('after a busy run, what was sealed and what sealed it', () => {
   const sealed = new Map<string, string>();
   const note = marker();
   const plain = marker();
+  const plainOnSockets = marker();
   const secrets: Secrets = new Map();
   const output: Buffer[] = [];
   let server: ChildProcess;
@@ -56,7 +59,13 @@ describe('after a busy run, what was sealed and what sealed it', () => {
 
     for (const keyKind of KEY_KINDS) {
       const engine = new TellTaleEngine();
-      const client = createE2eClient({ baseUrl: proxy.url, keyKind, engine, padding: keyKind === 'RSA' });
+      const client = createE2eClient({
+        baseUrl: proxy.url,
+        keyKind,
+        engine,
+        padding: keyKind === 'RSA',
+        webSocket: WebSocket,
+      });
       await use(client);
       client.close();
       for (const [name, bytes] of engine.secrets) secrets.set(`${keyKind} ${name}`, bytes);
@@ -97,6 +106,11 @@ describe('after a busy run, what was sealed and what sealed it', () => {
     await client.fetch('/busy/echo', { ...post({}), body: `{"text": ${canary('bad JSON')}` });
     await client.fetch('/busy/echo', { ...post({}), body: `{"__proto__": {"text": "${canary('forbidden JSON')}"}}` });
 
+    const socket = client.webSocket(`/busy/live?token=${canary('query of a socket')}`, [canary('subprotocol')]);
+    await chat(socket, 4, canary('message of a socket'), canary('reason'));
+    const inTheClear = new WebSocket(`${proxy.url.replace('http', 'ws')}/plain/live`);
+    await chat(inTheClear as unknown as EventTarget & WebSocket, 4, plainOnSockets, plainOnSockets);
+
     const { request } = proxy.seen.at(-1)!;
     await proxy.forward(request);
     await proxy.forward({ ...request, body: messageOf(request).slice(0, -1) });
@@ -108,12 +122,33 @@ describe('after a busy run, what was sealed and what sealed it', () => {
     await fetch(`${proxy.url}/plain/echo`, post({ text: plain }));
   }
 
+  /** Has a gateway say this in all its ways, and close with this. */
+  async function chat(
+    socket: EventTarget & { send(text: string): void },
+    answers: number,
+    data: string,
+    reason: string,
+  ): Promise<void> {
+    const heard = { open: 0, message: 0, close: 0 };
+    for (const type of ['open', 'message', 'close'] as const) socket.addEventListener(type, () => heard[type]++);
+    await until(() => heard.open > 0);
+    socket.send(JSON.stringify({ event: 'echo', data }));
+    await until(() => heard.message === answers);
+    socket.send(JSON.stringify({ event: 'close', data: reason }));
+    await until(() => heard.close > 0);
+  }
+
   it('is looked for in all its kinds, and a search finds what is there', () => {
     expect(sealed.size).toBeGreaterThan(50);
     expect(secrets.size).toBeGreaterThan(40);
     expect([...secrets.keys()].filter((name) => name.startsWith("server's")).length).toBeGreaterThanOrEqual(3);
     // A body in the clear, that its handler logs.
     expect(places.traffic.find(Buffer.from(plain))).not.toEqual([]);
+    for (const socket of proxy.sockets.filter(({ target }) => target === '/plain/live')) {
+      const said = socket.sent('down').map(({ data }) => data.toString());
+      expect(said.map((text) => text.includes(plainOnSockets))).toEqual([true, true, true, true]);
+    }
+    expect(places.traffic.find(Buffer.from(plainOnSockets))).not.toEqual([]);
     expect(places.output.find(Buffer.from(plain))).not.toEqual([]);
     // What an application keeps in its session is its own, and lies there as it put it.
     expect(places.store.find(Buffer.from(note))).not.toEqual([]);

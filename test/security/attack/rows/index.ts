@@ -7,7 +7,9 @@ import { moveRows } from './relocation.js';
 import { replayRows } from './replay.js';
 import type { Row } from './row.js';
 import { serverRows } from './servers.js';
+import { headRows, messageRows } from './sockets.js';
 import { downloadRows, uploadRows } from './streams.js';
+import { ws } from '../support/socket-stack.js';
 
 /** All that is tried, under the headings of docs/attacks.md. */
 export const attacks: Readonly<Record<string, readonly Row[]>> = {
@@ -20,5 +22,7 @@ export const attacks: Readonly<Record<string, readonly Row[]>> = {
   'Moving and changing': moveRows,
   'In streams, on their way to the client': downloadRows,
   'In streams, on their way to the server': uploadRows,
+  'In the messages of sockets': messageRows(ws),
+  'In the heads of sockets': headRows(ws),
   'Forging and downgrading': downgradeRows,
 };

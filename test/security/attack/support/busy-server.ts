@@ -1,9 +1,12 @@
 import 'reflect-metadata';
 import { Body, Controller, Get, Logger, Module, Post, Query, Req, UnprocessableEntityException } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
+import { ConnectedSocket, MessageBody, SubscribeMessage, WebSocketGateway, WebSocketServer } from '@nestjs/websockets';
 import session from 'express-session';
 import type { AddressInfo, Server } from 'node:net';
+import type { Server as SocketServer, WebSocket } from 'ws';
 import { E2eModule, Encrypted, KeyService } from '../../../../src/index.js';
+import { E2eWsAdapter } from '../../../../src/ws/index.js';
 import { sessionsOf } from './secrets.js';
 
 /** What the test says to this process, and hears of it. */
@@ -62,13 +65,42 @@ class PlainController {
   }
 }
 
+/** Says the same in every way that the library has: returned, sent, broadcast, as bytes. */
+class Loud {
+  @WebSocketServer() readonly server!: SocketServer;
+
+  @SubscribeMessage('echo')
+  echo(@ConnectedSocket() client: WebSocket, @MessageBody() data: string): unknown {
+    client.send(data);
+    client.send(Buffer.from(data));
+    client.ping(data.slice(0, 100));
+    for (const each of this.server.clients) each.send(JSON.stringify({ event: 'said', data }));
+    return { event: 'echo', data };
+  }
+  @SubscribeMessage('close')
+  close(@ConnectedSocket() client: WebSocket, @MessageBody() reason: string): void {
+    client.close(3000, reason);
+  }
+}
+
+@Encrypted()
+@WebSocketGateway({ path: '/busy/live' })
+class BusyGateway extends Loud {}
+
+@WebSocketGateway({ path: '/plain/live' })
+class PlainGateway extends Loud {}
+
 process.once('message', (message) => void start(message as Configuration));
 
 async function start({ secret, sessionSecret, identityKey }: Configuration): Promise<void> {
   const store = new session.MemoryStore();
   const options = { secret, identityKey, session: { secret: sessionSecret, store }, keyPool: { size: 0 } };
 
-  @Module({ imports: [E2eModule.forRoot(options)], controllers: [BusyController, PlainController] })
+  @Module({
+    imports: [E2eModule.forRoot(options)],
+    controllers: [BusyController, PlainController],
+    providers: [BusyGateway, PlainGateway],
+  })
   class AppModule {}
 
   // eslint-disable-next-line @typescript-eslint/no-unsafe-class-instance-assignment -- Nest types its options as a class, and takes literals
@@ -78,6 +110,7 @@ async function start({ secret, sessionSecret, identityKey }: Configuration): Pro
     response.on('finish', () => console.log(request.originalUrl, request.headers));
     next();
   });
+  app.useWebSocketAdapter(new E2eWsAdapter(app));
   await app.listen(0, '127.0.0.1');
   const { port } = (app.getHttpServer() as Server).address() as AddressInfo;
   process.send!({ port } satisfies Report);

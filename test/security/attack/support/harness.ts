@@ -1,6 +1,7 @@
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { generateKeyPairSync } from 'node:crypto';
 import type { AddressInfo, Server } from 'node:net';
+import { WebSocket } from 'ws';
 import {
   createE2eClient,
   type E2eClient,
@@ -13,6 +14,8 @@ import { Visitor } from '../../../external/conformance/channel.js';
 import { Jar } from '../../../external/conformance/wire.js';
 import { TestApp, type PlatformName } from '../../../integration/e2e/support/apps.js';
 import { errorOf, postJson } from '../../../integration/e2e/support/raw.js';
+import { E2eWsAdapter } from '../../../../src/ws/index.js';
+import { BankGateway, OtherGateway } from './bank-gateway.js';
 import { BankController, calls, type Call } from './bank.js';
 import { Proxy, type Passing, type Rule } from './proxy.js';
 
@@ -52,7 +55,9 @@ export class Lab {
     const [identity, former] = [makeIdentity(), makeIdentity()];
     const app = await TestApp.start(platform, {
       controllers: [BankController],
+      providers: [BankGateway, OtherGateway],
       configure: (nest) => {
+        nest.useWebSocketAdapter(new E2eWsAdapter(nest));
         if (platform === 'express') return;
         // As it is: its handler reads the request itself.
         const fastify = (nest as NestFastifyApplication).getHttpAdapter().getInstance();
@@ -81,7 +86,7 @@ export class Lab {
 
   /** The real client, whose every byte passes the proxy. */
   client(options: E2eClientOptions = {}): E2eClient {
-    const client = createE2eClient({ baseUrl: this.proxy.url, keyKind: 'X25519', ...options });
+    const client = createE2eClient({ baseUrl: this.proxy.url, keyKind: 'X25519', webSocket: WebSocket, ...options });
     this.#clients.push(client);
     return client;
   }

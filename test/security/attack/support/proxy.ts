@@ -8,6 +8,8 @@ import {
   type ServerResponse,
 } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { PassingSocket, type MessageRule } from './passing-socket.js';
 
 type Headers = Record<string, string | string[] | undefined>;
 
@@ -52,12 +54,28 @@ export class Proxy {
   rule: Rule | undefined;
   /** Everything that the client sent, and what it got. */
   readonly seen: { readonly request: Passing; answer?: Answer }[] = [];
+  /** What becomes of the messages of WebSockets. */
+  messageRule: MessageRule | undefined;
+  /** Answers an upgrade in the server's place. */
+  upgradeRule: ((request: IncomingMessage, connection: Duplex, first: Buffer) => void) | undefined;
+  /** Every WebSocket that was opened through it. */
+  readonly sockets: PassingSocket[] = [];
   readonly #agent = new Agent({ keepAlive: true, maxSockets: 256 });
   readonly #server: Server;
 
   private constructor(private readonly upstream: URL) {
     this.#server = createServer((request, response) => {
       this.#pass(request, response).catch(() => response.destroy());
+    });
+    this.#server.on('upgrade', (request: IncomingMessage, connection: Duplex, first: Buffer) => {
+      connection.on('error', () => undefined);
+      if (this.upgradeRule) this.upgradeRule(request, connection, first);
+      else {
+        PassingSocket.begin(upstream, request, connection, first, {
+          rule: () => this.messageRule,
+          onOpen: (socket) => this.sockets.push(socket),
+        });
+      }
     });
   }
 
@@ -71,9 +89,11 @@ export class Proxy {
     return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
   }
 
-  /** All that passed, heads and bodies. */
+  /** All that passed, heads and bodies, and the messages of WebSockets. */
   get capture(): string {
-    return this.seen.map(({ request, answer }) => `${JSON.stringify(request)}\n${JSON.stringify(answer)}`).join('\n');
+    const messages = this.sockets.flatMap((socket) => socket.messages.map(({ data }) => data.toString('latin1')));
+    const requests = this.seen.map(({ request, answer }) => `${JSON.stringify(request)}\n${JSON.stringify(answer)}`);
+    return [...requests, ...messages].join('\n');
   }
 
   /** The last request to this path, as it passed. */
@@ -109,6 +129,7 @@ export class Proxy {
     });
 
   async close(): Promise<void> {
+    for (const socket of this.sockets) socket.cut();
     this.#agent.destroy();
     this.#server.closeAllConnections();
     await new Promise((resolve) => this.#server.close(resolve));
