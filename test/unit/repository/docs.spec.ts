@@ -9,7 +9,13 @@ import { anchors, codeBlocks, firstColumn, links } from '../../support/markdown.
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 
 const pages = new Map(
-  ['README.md', 'CHANGELOG.md', 'SECURITY.md', ...readdirSync(join(ROOT, 'docs')).map((name) => `docs/${name}`)]
+  [
+    'README.md',
+    'CHANGELOG.md',
+    'CONTRIBUTING.md',
+    'SECURITY.md',
+    ...readdirSync(join(ROOT, 'docs'), { recursive: true, encoding: 'utf8' }).map((name) => `docs/${name}`),
+  ]
     .filter((path) => path.endsWith('.md'))
     .map((path) => [path, readFileSync(join(ROOT, path), 'utf8')]),
 );

@@ -1,0 +1,57 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from '@jest/globals';
+import { firstColumn } from '../../support/markdown.js';
+
+// What is written for the people who carry this on names files, folders and commands that exist.
+
+const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
+const read = (path: string): string => readFileSync(join(ROOT, path), 'utf8');
+const exists = (path: string): boolean =>
+  ['', 'src', 'src/nest', 'src/nest/options', 'src/nest/request', 'src/nest/keys', 'src/nest/routes']
+    .concat('src/nest/exchange', 'src/nest/platform', 'src/nest/module')
+    .some((folder) => existsSync(join(ROOT, folder, path)));
+const folders = (path: string): string[] =>
+  readdirSync(join(ROOT, path), { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map(({ name }) => name);
+
+const decisions = readdirSync(join(ROOT, 'docs/decisions'));
+const pages = ['CONTRIBUTING.md', 'docs/architecture.md', ...decisions.map((name) => `docs/decisions/${name}`)];
+
+describe('the documentation for maintainers', () => {
+  it.each(pages)('names in %s only files and folders that exist', (page) => {
+    const named = [...read(page).matchAll(/`([\w.-]+(?:\/[\w.-]*)*(?:\.m?ts|\.mjs|\.md|\.txt|\/)|test\/[\w/.-]+)`/g)];
+    expect(named.map(([, path]) => path!).filter((path) => !exists(path))).toEqual([]);
+  });
+
+  it('lists every room of src and of src/nest', () => {
+    const architecture = read('docs/architecture.md');
+    expect(firstColumn(architecture, 'room').sort()).toEqual(folders('src').sort());
+    expect(firstColumn(architecture, 'folder').sort()).toEqual(folders('src/nest').sort());
+  });
+
+  it('lists every decision, and each is short and says why, what and what follows', () => {
+    const architecture = read('docs/architecture.md');
+    expect(decisions.length).toBeGreaterThan(7);
+    for (const name of decisions) {
+      const record = read(`docs/decisions/${name}`);
+      const title = /^# (.*)$/m.exec(record)![1]!;
+      expect(architecture).toContain(`[${title}](decisions/${name})`);
+      expect([...record.matchAll(/^## (.*)$/gm)].map(([, heading]) => heading)).toEqual([
+        'Context',
+        'Decision',
+        'Consequences',
+      ]);
+      expect(record.split('\n').length).toBeLessThanOrEqual(41);
+    }
+  });
+
+  it('has CI run on every Node that is named for development', () => {
+    const workflow = read('.github/workflows/ci.yml');
+    expect(workflow).toContain('run: .ci/run');
+    expect(/node: \[(.*)\]/.exec(workflow)![1]!.split(', ')).toEqual(['20', '22', '24']);
+    expect(workflow).toContain(read('.nvmrc').trim());
+  });
+});
