@@ -6,8 +6,8 @@ import { resolveOptions, type E2eClientOptions } from './options.js';
 import { letGo, readRequest, type E2eRequestInit, type OutgoingRequest } from './call/request.js';
 import { present } from './call/present.js';
 import { Wire } from './call/wire.js';
-import type { E2eWebSocket } from './socket/own-socket.js';
-import { openWebSocket } from './socket/web-socket.js';
+import type { E2eWebSocketConstructor } from './socket/own-socket.js';
+import { webSocketOf } from './socket/web-socket.js';
 import { openEventSource, type E2eEventSource, type E2eEventSourceInit } from './events/event-source.js';
 
 /** What is known of a channel. */
@@ -44,15 +44,16 @@ export interface E2eClient {
   readonly eventSource: (url: string | URL, init?: E2eEventSourceInit) => E2eEventSource;
   /**
    * A `WebSocket` over the channel (PROTOCOL §7), to a gateway under `E2eWsAdapter`. It opens on a fresh channel where the
-   * old one is over, and does not connect again by itself. After the close code 4401 the session has ended.
+   * old one is over, and does not connect again by itself. After the close code 4401 the session has ended. It is a
+   * constructor too, with the constants of `WebSocket`: give it to libraries that take a `WebSocket` class.
    *
    * @example
    * const socket = client.webSocket('live');
    * socket.addEventListener('message', ({ data }) => show(data));
    *
-   * @throws TypeError where `url` is none; E2eClientError `request-unsupported` for another origin.
+   * @throws TypeError where `url` is none. What else is wrong is the `error` of the `error` event.
    */
-  readonly webSocket: (url: string | URL, protocols?: string | readonly string[]) => E2eWebSocket;
+  readonly webSocket: E2eWebSocketConstructor;
   /**
    * Opens the channel now rather than at the first call, where none is open, and says what is known of it. With `renew`
    * it opens a new one in any case: after a login that made a new session. After `session-changed` it goes on with the
@@ -102,7 +103,7 @@ export function createE2eClient(options: E2eClientOptions = {}): E2eClient {
       wire.check();
       return openEventSource(url, init, settings, client.fetch);
     },
-    webSocket: (url, protocols) => openWebSocket(url, protocols, { settings, wire, channels }),
+    webSocket: webSocketOf({ settings, wire, channels }),
     async handshake({ signal, renew = false } = {}) {
       wire.check();
       if (renew) channels.renew();

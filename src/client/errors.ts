@@ -24,7 +24,7 @@ import { load, type PartName } from './parts.js';
  * - `redirect-refused`: a redirect to another origin, the 21st in a row, or any where the call refuses them;
  * - `session-changed`: with a device key, the server put the client on another session. Nothing is sealed on it before
  *   the caller goes on by `client.handshake()`;
- * - `closed`: the client was closed while the call waited for its channel.
+ * - `closed`: the client was closed while the call waited for its channel, or the socket before it was open.
  */
 export type E2eClientErrorCode =
   | 'invalid-option'

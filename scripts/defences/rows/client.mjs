@@ -43,8 +43,8 @@ export const client = [
   ]),
   row('a body of the client that is a stream is not sent again', UPLOADS, 'where it is a stream, and the error', [
     'src/client/call/exchange.ts',
-    'if (!mayResend || !isRepeatable(request) || ',
-    'if (!mayResend || ',
+    'isResendable(request, settings) && isRepeatable(request);',
+    'isResendable(request, settings);',
   ]),
   row('an early success in one message is broken', UPLOADS, 'all is well: 200', [
     'src/client/call/response.ts',
@@ -158,9 +158,9 @@ export const client = [
     'if (this.#seq >= MAX_MESSAGES_PER_CHANNEL) return undefined;',
   ]),
   row('no request is sent again after its first copy’s channel has ended', RESEND, 'ends during', [
-    'src/client/call/exchange.ts',
-    'if (answer && first?.channel.isExpired) {',
-    'if (answer && !first) {',
+    'src/client/channel/attempts.ts',
+    'if (firstChannel.isExpired) {',
+    'if (!firstChannel) {',
   ]),
   row('a renewal opens a new channel', RESEND, 'explicit handshake', [
     'src/client/client.ts',

@@ -8,9 +8,9 @@ const HEADERS = 'test/integration/e2e/sealed-headers.spec.ts';
 
 export const revised = [
   row('a request that is sent again names its first copy', ROWS, 'express.*withholds a request, has the client', [
-    'src/client/call/exchange.ts',
-    'first = claim;',
-    'void claim;',
+    'src/client/channel/attempts.ts',
+    'await send(claim, first?.claim)',
+    'await send(claim, undefined)',
   ]),
   row("a second copy claims the first one's number", ROWS, 'express.*withholds a request, has the client', [
     'src/channel/channels.ts',
@@ -33,7 +33,7 @@ export const revised = [
     'utf8(`${firstSeq}`)',
   ]),
   row('a plain message-stale is not believed', ROWS, 'express.*injects `message-stale`', [
-    'src/client/call/exchange.ts',
+    'src/client/channel/attempts.ts',
     "(problem === 'message-stale' && sealed === true)",
     "problem === 'message-stale'",
   ]),

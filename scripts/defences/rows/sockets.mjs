@@ -6,6 +6,7 @@ const MESSAGES = 'test/unit/protocol/socket.spec.ts';
 const REFUSALS = 'test/integration/sockets/refusals.spec.ts';
 const ENDS = 'test/integration/sockets/ends.spec.ts';
 const GATEWAYS = 'test/integration/sockets/gateways.spec.ts';
+const CLIENT = 'test/integration/sockets/client.spec.ts';
 const AT_START = 'test/integration/module/websockets.spec.ts';
 
 export const sockets = [
@@ -78,5 +79,10 @@ export const sockets = [
     'src/nest/routes/gateway-table.ts',
     'if (sealed && plain) throw new Error(shared(sealed, plain));',
     '',
+  ]),
+  row('no head is sent again after the first one’s channel has ended', CLIENT, 'express.*channel ends during', [
+    'src/client/channel/attempts.ts',
+    'if (firstChannel.isExpired) {',
+    'if (!firstChannel) {',
   ]),
 ];

@@ -1,55 +1,64 @@
 import { fromUtf8, parseJsonObject, utf8 } from '../../protocol/json.js';
 import { renderMeta } from '../../protocol/meta.js';
-import { problemName, type ProblemName } from '../../protocol/problem-name.js';
-import { SOCKET_SUBPROTOCOL } from '../../protocol/socket.js';
+import { problemName } from '../../protocol/problem-name.js';
+import { ABNORMAL_CODE, SOCKET_SUBPROTOCOL } from '../../protocol/socket.js';
+import type { ClientParts } from '../call/exchange.js';
+import type { Wire } from '../call/wire.js';
+import { onOpenChannel, type Outcome } from '../channel/attempts.js';
 import type { Claim, OpenedAnswer } from '../channel/channel.js';
 import { SocketOpener, SocketSealer } from '../channel/sockets.js';
 import type { SealedHead } from '../channel/stream-key.js';
 import { failure } from '../errors.js';
+import type { Settings } from '../options.js';
+import { dispatch } from './dispatch.js';
+import type { OwnSocket } from './own-socket.js';
+import { prepare } from './prepare.js';
 import { SocketStream, type RawSocket } from './stream.js';
-import type { OwnSocket, SocketParts } from './own-socket.js';
 
 /** How long the server's head may take: where a gateway is not sealed, none comes. */
 const HEAD_PATIENCE_MS = 30_000;
 
-/** Why a socket was not let in, as far as that is known. */
-interface Refusal {
-  readonly problem: ProblemName | undefined;
-  /** Whether it came sealed, so that the server said it. */
-  readonly isSealed: boolean;
-  readonly code: number | undefined;
+/** A connection whose heads have passed. */
+interface Accepted {
+  readonly opened: OpenedAnswer;
+  readonly head: SealedHead;
+  readonly raw: RawSocket;
 }
 
-/** An attempt whose heads have passed, or its refusal. */
-type Attempt = { readonly opened: OpenedAnswer; readonly head: SealedHead; readonly raw: RawSocket } | Refusal;
+/** What one attempt came to: a connection, or why there is none, as far as that is known. */
+interface Attempt extends Outcome {
+  readonly accepted?: Accepted;
+  readonly code?: number;
+}
 
-/** Opens a socket; once more on a new channel where that is of use (PROTOCOL §8). */
+/** Makes the socket whole, and opens it. What goes wrong is in its events. */
 export async function connect(
   socket: OwnSocket,
   url: URL,
-  given: string | readonly string[] = [],
-  parts: SocketParts,
+  protocols: string | readonly string[] | undefined,
+  parts: ClientParts,
 ): Promise<void> {
-  parts.wire.check();
-  Object.assign(socket, {
-    CONNECTING: 0,
-    OPEN: 1,
-    CLOSING: 2,
-    CLOSED: 3,
-    protocol: '',
-    extensions: '',
-    bufferedAmount: 0,
+  const signal = prepare(socket);
+  await open(socket, url, protocols, signal, parts).catch((error: unknown) => {
+    socket.readyState = 3;
+    dispatch(socket, 'error', { error });
+    dispatch(socket, 'close', { code: ABNORMAL_CODE, reason: '', wasClean: false });
   });
-  // The page may have set them by now.
-  const early: Partial<OwnSocket> = socket;
-  early.binaryType ??= 'blob';
-  for (const name of ['onopen', 'onmessage', 'onerror', 'onclose'] as const) socket[name] ??= null;
+}
+
+/** Once more on a new channel where that is of use (PROTOCOL §8). */
+async function open(
+  socket: OwnSocket,
+  url: URL,
+  given: string | readonly string[] = [],
+  signal: AbortSignal,
+  parts: ClientParts,
+): Promise<void> {
+  const { settings, wire } = parts;
+  wire.check();
   const protocols = [given].flat();
-  const { settings, channels } = parts;
   const { base, sealQuery } = settings;
-  url.protocol = url.protocol.replace('http', 'ws');
-  const origin = base.origin.replace('http', 'ws');
-  if (url.origin !== origin) {
+  if (url.origin !== base.origin.replace('http', 'ws')) {
     throw await failure('request-unsupported', 'origin', { base: base.href, origin: url.origin });
   }
   const query = sealQuery && url.search ? url.search.slice(1) : undefined;
@@ -57,85 +66,89 @@ export async function connect(
   const meta = renderMeta({ query, protocols: protocols.length > 0 ? protocols : undefined }, 'client');
   if (meta === undefined) throw await failure('request-unsupported', 'long');
 
-  let first: Claim | undefined;
-  for (;;) {
-    const claim = await channels.claim(undefined);
-    if (first && settings.deviceKey && claim.channel.terms.session !== first.channel.terms.session) {
-      throw await failure('session-changed', 'changed');
-    }
-    const attempt = await open(url, utf8(meta), claim, first, parts);
-    // The page has closed it meanwhile. It sees the events of a connection that failed.
-    if ('opened' in attempt && socket.readyState === 0) {
-      const { opened, head, raw } = attempt;
-      const opener = new SocketOpener(await opened.streamKey());
-      new SocketStream(socket, raw, opener, new SocketSealer(head.streamKey), opened.meta.protocol).start();
-      return;
-    }
-    if ('opened' in attempt) attempt.raw.close();
-    const { problem, isSealed, code } = 'opened' in attempt ? NO_REFUSAL : attempt;
-    const isOver = problem === 'handshake-required' || (problem === 'message-stale' && isSealed);
-    if (isOver) channels.drop(claim.channel);
-    if (isOver && !first && socket.readyState === 0 && !claim.channel.isExpired) {
-      first = claim;
-      continue;
-    }
-    throw await failure(isSealed ? 'refused' : 'plain-answer', 'socketRefused', { path: url.pathname, problem, code });
+  const { accepted, problem, sealed, code } = await onOpenChannel<Attempt>(parts, {
+    signal,
+    send: (claim, first) => attempt({ url, meta: utf8(meta), claim, first, signal }, parts),
+    mayRepeat: () => !signal.aborted,
+  });
+  if (signal.aborted) accepted?.raw.close();
+  signal.throwIfAborted();
+  if (!accepted) {
+    throw await failure(sealed ? 'refused' : 'plain-answer', 'socketRefused', { path: url.pathname, problem, code });
   }
+  const { opened, head, raw } = accepted;
+  const opener = new SocketOpener(await opened.streamKey());
+  const stream = new SocketStream(socket, raw, opener, new SocketSealer(head.streamKey));
+  stream.start(opened.meta.protocol);
 }
 
-const NO_REFUSAL: Refusal = { problem: undefined, isSealed: false, code: undefined };
+interface Attempted {
+  readonly url: URL;
+  readonly meta: Uint8Array;
+  readonly claim: Claim;
+  readonly first: Claim | undefined;
+  readonly signal: AbortSignal;
+}
 
 /** One connection up to the server's head, or to the end of it. */
-async function open(
-  url: URL,
-  meta: Uint8Array,
-  { channel, seq }: Claim,
-  first: Claim | undefined,
-  { settings, wire }: SocketParts,
+async function attempt(
+  { url, meta, claim, first, signal }: Attempted,
+  { settings, wire }: ClientParts,
 ): Promise<Attempt> {
-  const raw = await makeSocket(url, { settings, wire });
+  const { channel, seq } = claim;
+  const raw = await makeSocket(url, settings, wire).catch((error: unknown) => {
+    channel.release(seq);
+    throw error;
+  });
   let head: SealedHead | undefined;
   return new Promise<Attempt>((resolve, reject) => {
-    let refusal = NO_REFUSAL;
-    const timer = setTimeout(() => raw.close(), HEAD_PATIENCE_MS);
+    let refusal: Attempt = {};
+    const giveUp = () => raw.close();
+    const fail = (error: Error): void => {
+      giveUp();
+      reject(error);
+    };
+    const timer = setTimeout(giveUp, HEAD_PATIENCE_MS);
+    if (signal.aborted) giveUp();
+    signal.addEventListener('abort', giveUp);
+    const isSettled = (): void => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', giveUp);
+    };
     const sendHead = async (): Promise<void> => {
       // No other protocol is spoken with a server that has not selected this one.
       if (raw.protocol !== SOCKET_SUBPROTOCOL) {
-        raw.close();
+        giveUp();
         return;
       }
-      const again = first && (await first.channel.proveAgain(first.seq, { channel, seq }));
+      const again = first && (await first.channel.proveAgain(first.seq, claim));
       const binding = { method: 'GET', target: url.pathname + url.search, again };
-      head = await channel.sealHead(seq, binding, meta, 'socket');
-      if (!head) throw await failure('request-unsupported', 'long');
+      const sealed = await channel.sealHead(seq, binding, meta, 'socket');
+      if (!sealed) throw await failure('request-unsupported', 'long');
+      if (signal.aborted) return;
+      head = sealed;
       raw.send(head.head);
     };
     const takeHead = async (data: unknown): Promise<void> => {
       if (typeof data !== 'string' || !head) {
-        raw.close();
+        giveUp();
         return;
       }
       const opened = await channel.open(seq, data, 'socket');
       if (opened) {
-        clearTimeout(timer);
-        resolve({ opened, head, raw });
-        return;
-      }
-      refusal = { ...refusal, ...(await readRefusal(data, { channel, seq })) };
+        isSettled();
+        resolve({ accepted: { opened, head, raw } });
+      } else refusal = await readRefusal(data, claim);
     };
-    const giveUp = (error: Error): void => {
-      raw.close();
-      reject(error);
-    };
-    raw.onopen = () => void sendHead().catch(giveUp);
+    raw.onopen = () => void sendHead().catch(fail);
     let taking: Promise<void> | undefined;
     raw.onmessage = ({ data }) => {
       // What follows the head at once is kept for whoever reads it.
-      if (!taking) taking = takeHead(data).catch(giveUp);
+      if (!taking) taking = takeHead(data).catch(fail);
       else (raw.early ??= []).push(data);
     };
     raw.onclose = ({ code }) => {
-      clearTimeout(timer);
+      isSettled();
       if (!head) channel.release(seq);
       void Promise.resolve(taking).then(() => resolve({ ...refusal, code }));
     };
@@ -143,13 +156,13 @@ async function open(
 }
 
 /** A problem in the clear, which anybody may have said, or a sealed answer. */
-async function readRefusal(text: string, { channel, seq }: Claim): Promise<Partial<Refusal>> {
+async function readRefusal(text: string, { channel, seq }: Claim): Promise<Attempt> {
   if (text.startsWith('{')) return { problem: problemName(parseJsonObject(text)) };
   const answer = await channel.open(seq, text);
-  return answer ? { problem: problemName(parseJsonObject(fromUtf8(answer.plaintext))), isSealed: true } : {};
+  return answer ? { problem: problemName(parseJsonObject(fromUtf8(answer.plaintext))), sealed: true } : {};
 }
 
-async function makeSocket(url: URL, { settings, wire }: Omit<SocketParts, 'channels'>): Promise<RawSocket> {
+async function makeSocket(url: URL, settings: Settings, wire: Wire): Promise<RawSocket> {
   const own = (globalThis as { WebSocket?: unknown }).WebSocket;
   const Class = settings.webSocket ?? own;
   if (typeof Class !== 'function') throw await failure('runtime-unsupported', 'noWebSocket');

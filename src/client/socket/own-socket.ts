@@ -1,7 +1,3 @@
-import type { Channels } from '../channel/channels.js';
-import type { Wire } from '../call/wire.js';
-import type { Settings } from '../options.js';
-
 /** The events of a sealed socket; `error` has the reason as its `error`. */
 export interface E2eWebSocketEventMap {
   open: Event;
@@ -13,12 +9,23 @@ export interface E2eWebSocketEventMap {
 type Listener<Name extends keyof E2eWebSocketEventMap> =
   ((this: E2eWebSocket, event: E2eWebSocketEventMap[Name]) => unknown) | null;
 
-/** A `WebSocket` (the WebSockets standard, §3) over the channel. */
-export interface E2eWebSocket extends EventTarget {
+/** The values of `readyState`. */
+export interface SocketStates {
   readonly CONNECTING: 0;
   readonly OPEN: 1;
   readonly CLOSING: 2;
   readonly CLOSED: 3;
+}
+
+/** Opens sealed sockets, as a function and as a constructor, for libraries that take a `WebSocket` class. */
+export interface E2eWebSocketConstructor extends SocketStates {
+  (url: string | URL, protocols?: string | readonly string[]): E2eWebSocket;
+  new (url: string | URL, protocols?: string | readonly string[]): E2eWebSocket;
+}
+
+/** A `WebSocket` (the WebSockets standard, §3) over the channel. */
+export interface E2eWebSocket extends EventTarget, SocketStates {
+  /** With the scheme `ws` or `wss`. */
   readonly url: string;
   readonly readyState: 0 | 1 | 2 | 3;
   /** The application's own subprotocol that the server selected; it travels sealed. */
@@ -49,10 +56,3 @@ export interface E2eWebSocket extends EventTarget {
 
 /** What the parts that are loaded later change of a socket. */
 export type OwnSocket = { -readonly [Name in keyof E2eWebSocket]: E2eWebSocket[Name] };
-
-/** What a socket needs of its client. */
-export interface SocketParts {
-  readonly settings: Settings;
-  readonly wire: Wire;
-  readonly channels: Channels;
-}

@@ -10,7 +10,9 @@ import {
 import type { SocketOpener, SocketSealer } from '../channel/sockets.js';
 import { failure } from '../errors.js';
 import { isA } from '../runtime.js';
-import type { E2eWebSocketEventMap, OwnSocket } from './own-socket.js';
+import { dispatch } from './dispatch.js';
+import type { OwnSocket } from './own-socket.js';
+import { checkEnd } from './prepare.js';
 
 type Data = string | ArrayBuffer | ArrayBufferView | Blob;
 type Plaintext = Uint8Array<ArrayBuffer>;
@@ -36,7 +38,6 @@ export class SocketStream {
   readonly #raw: RawSocket;
   readonly #opener: SocketOpener;
   readonly #sealer: SocketSealer;
-  readonly #protocol: string;
   #incoming = Promise.resolve();
   #outgoing = Promise.resolve();
   /** Bytes that are not sealed yet. */
@@ -45,20 +46,19 @@ export class SocketStream {
   #isBroken = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(socket: OwnSocket, raw: RawSocket, opener: SocketOpener, sealer: SocketSealer, protocol = '') {
+  constructor(socket: OwnSocket, raw: RawSocket, opener: SocketOpener, sealer: SocketSealer) {
     this.#socket = socket;
     this.#raw = raw;
     this.#opener = opener;
     this.#sealer = sealer;
-    this.#protocol = protocol;
   }
 
-  start(): void {
+  start(protocol = ''): void {
     const [socket, raw] = [this.#socket, this.#raw];
     Object.defineProperty(socket, 'bufferedAmount', { get: () => this.#unsealed + raw.bufferedAmount });
     Object.assign(socket, {
       readyState: 1,
-      protocol: this.#protocol,
+      protocol,
       send: (data: Data) => this.#send(data),
       close: (code?: number, reason?: string) => this.#close(code, reason),
     });
@@ -94,12 +94,13 @@ export class SocketStream {
   }
 
   #send(data: Data): void {
-    if (this.#socket.readyState !== 1) return;
     const isBlob = isA('Blob', data);
     // Read now: the caller may change its bytes as soon as this returns.
     const plaintext = isBlob ? undefined : bytesOf(data as Exclude<Data, Blob>);
     const length = isBlob ? (data as Blob).size : plaintext!.length;
+    // As in the standard, what is sent too late counts for ever.
     this.#unsealed += length;
+    if (this.#socket.readyState !== 1) return;
     this.#queue(async () => {
       const bytes = plaintext ?? new Uint8Array(await (data as Blob).arrayBuffer());
       const kind = typeof data === 'string' ? SOCKET_KIND.text : SOCKET_KIND.binary;
@@ -110,10 +111,7 @@ export class SocketStream {
   }
 
   #close(code?: number, reason = ''): void {
-    if (code !== undefined && code !== 1000 && !(code >= 3000 && code <= 4999)) {
-      throw new DOMException('The code must be 1000, or between 3000 and 4999.', 'InvalidAccessError');
-    }
-    if (utf8(reason).length > 123) throw new DOMException('The reason is longer than 123 bytes.', 'SyntaxError');
+    checkEnd(code, reason);
     // As browsers do: a reason without a code is one with 1000.
     this.#end({ code: code ?? (reason === '' ? undefined : 1000), reason });
   }
@@ -155,15 +153,4 @@ function bytesOf(data: Exclude<Data, Blob>): Plaintext {
   return ArrayBuffer.isView(data)
     ? new Uint8Array(data.buffer, data.byteOffset, data.byteLength).slice()
     : new Uint8Array(data.slice(0));
-}
-
-/** Told to listeners, and to the one that stands in the property. Node has had CloseEvent since version 23 alone. */
-function dispatch(
-  socket: OwnSocket,
-  type: keyof E2eWebSocketEventMap,
-  facts: object,
-  event = Object.assign(new Event(type), facts),
-): void {
-  socket.dispatchEvent(event);
-  (socket[`on${type}`] as ((event: Event) => unknown) | null)?.(event);
 }

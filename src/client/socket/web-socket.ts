@@ -1,32 +1,41 @@
+import type { ClientParts } from '../call/exchange.js';
 import { need } from '../errors.js';
-import type { E2eWebSocket, OwnSocket, SocketParts } from './own-socket.js';
+import type { E2eWebSocket, E2eWebSocketConstructor, OwnSocket } from './own-socket.js';
 
-/** As small as it can be, since every page loads it: whatever a socket does, and has beside, comes with the first one. */
-export function openWebSocket(
-  url: string | URL,
-  protocols: string | readonly string[] | undefined,
-  parts: SocketParts,
-): E2eWebSocket {
-  const target = new URL(url, parts.settings.base);
-  const socket = Object.assign(new EventTarget(), {
-    url: target.href,
-    readyState: 0,
-    send() {
-      throw new DOMException('', 'InvalidStateError');
-    },
-    close() {
-      socket.readyState = 2;
-    },
-  }) as unknown as OwnSocket;
-  need('sockets', () => import('./connection.js'))
-    .then(({ connect }) => connect(socket, target, protocols, parts))
-    .catch((error: unknown) => {
-      socket.readyState = 3;
-      for (const type of ['error', 'close'] as const) {
-        const event = Object.assign(new Event(type), { error, code: 1006, reason: '', wasClean: false });
-        socket.dispatchEvent(event);
-        (socket[`on${type}`] as ((event: Event) => unknown) | null | undefined)?.(event);
-      }
-    });
-  return socket;
+/**
+ * What a client opens sockets by: a function that is a constructor too, as those who take a `WebSocket` class need it. As
+ * small as it can be, since every page loads it: whatever a socket does, and has beside, comes with the first one.
+ */
+export function webSocketOf(parts: ClientParts): E2eWebSocketConstructor {
+  const states = { CONNECTING: 0, OPEN: 1, CLOSING: 2, CLOSED: 3 };
+  return Object.assign(function (url: string | URL, protocols?: string | readonly string[]): E2eWebSocket {
+    const target = new URL(url, parts.settings.base);
+    target.protocol = target.protocol.replace('http', 'ws');
+    target.hash = '';
+    const socket = Object.assign(new EventTarget(), states, {
+      url: target.href,
+      readyState: 0,
+      bufferedAmount: 0,
+      binaryType: 'blob',
+      send() {
+        throw new DOMException('', 'InvalidStateError');
+      },
+      close(code = 1000) {
+        if (code !== 1000 && !(code >= 3000 && code <= 4999)) throw new DOMException('', 'InvalidAccessError');
+        socket.readyState = 2;
+      },
+    }) as unknown as OwnSocket;
+    need('sockets', () => import('./connection.js')).then(
+      ({ connect }) => connect(socket, target, protocols, parts),
+      (error: unknown) => {
+        socket.readyState = 3;
+        for (const type of ['error', 'close'] as const) {
+          const event = Object.assign(new Event(type), { error, code: 1006, reason: '', wasClean: false });
+          socket.dispatchEvent(event);
+          (socket[`on${type}`] as ((event: Event) => unknown) | null | undefined)?.(event);
+        }
+      },
+    );
+    return socket;
+  }, states) as unknown as E2eWebSocketConstructor;
 }

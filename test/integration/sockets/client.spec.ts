@@ -1,9 +1,11 @@
 import { beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { once } from 'node:events';
+import { createServer, type AddressInfo } from 'node:net';
 import { WebSocket } from 'ws';
 import { Encrypted } from '../../../src/index.js';
 import type { E2eClient, E2eClientOptions, E2eWebSocket } from '../../../src/client/index.js';
 import { E2eWsAdapter } from '../../../src/ws/index.js';
-import { stopTimers, until } from '../../support/clock.js';
+import { letTimePass, stopTimers, until } from '../../support/clock.js';
 import { onEachPlatform, useApp } from '../e2e/support/apps.js';
 import { SessionController } from '../e2e/support/sessions.js';
 import { liveGateway, seen, type LiveGateway } from './support/gateway.js';
@@ -99,7 +101,7 @@ onEachPlatform('client.webSocket', (platform) => {
     const { socket } = await opened(client(), 'live?token=canary-of-a-query', ['canary-of-a-protocol', 'v2']);
     expect([socket.protocol, socket.url]).toEqual([
       'canary-of-a-protocol',
-      `${app().url}/live?token=canary-of-a-query`,
+      `${app().url.replace('http', 'ws')}/live?token=canary-of-a-query`,
     ]);
     expect(app().tap.text).not.toContain('canary-of');
     expect(seen).toContain('connected canary-of-a-protocol');
@@ -151,7 +153,25 @@ onEachPlatform('client.webSocket', (platform) => {
     one.socket.close();
     expect(one.socket.readyState).toBe(2);
     await over(one);
-    expect([one.log.at(-1), one.socket.readyState]).toEqual(['close 1006  false', 3]);
+    expect([one.log, one.socket.readyState]).toEqual([['error closed', 'close 1006  false'], 3]);
+    expect(seen).toEqual([]);
+  });
+
+  it('is closed at once while its server does not answer', async () => {
+    const silent = createServer().listen(0, '127.0.0.1');
+    await once(silent, 'listening');
+    const connected = once(silent, 'connection');
+    class Elsewhere extends WebSocket {
+      constructor(_: string, protocols: string[]) {
+        super(`ws://127.0.0.1:${(silent.address() as AddressInfo).port}`, protocols);
+      }
+    }
+    const one = listen(client({ webSocket: Elsewhere }).webSocket('live'));
+    await connected;
+    one.socket.close();
+    await over(one);
+    expect(one.log).toEqual(['error closed', 'close 1006  false']);
+    silent.close();
   });
 
   it('ends with its session, and opens on a fresh channel where the old one is over', async () => {
@@ -169,6 +189,31 @@ onEachPlatform('client.webSocket', (platform) => {
     const { socket } = await opened(own);
     expect(app().get<LiveGateway>(Live).requests).not.toHaveLength(0);
     socket.close();
+  });
+
+  it('does not open where the first head’s channel ends during the new handshake', async () => {
+    let back: (() => void) | undefined;
+    const own = client({
+      fetch(...given) {
+        if (isRevoked) back = letTimePass(3600);
+        return fetch(...given);
+      },
+    });
+    let isRevoked = false;
+    await own.fetch('session/notes', {
+      method: 'POST',
+      body: JSON.stringify({ note: 'x' }),
+      headers: { 'content-type': 'application/json' },
+    });
+    expect((await own.fetch('session/revoke', { method: 'POST' })).ok).toBe(true);
+    isRevoked = true;
+    try {
+      const one = listen(own.webSocket('live'));
+      await until(() => one.log.length > 0);
+      expect(one.log).toEqual(['error plain-answer', 'close 1006  false']);
+    } finally {
+      back?.();
+    }
   });
 
   it('says why it did not open', async () => {

@@ -1,0 +1,64 @@
+// What a call and a socket have in common: a message that may have to go once more, on a new channel.
+import type { ProblemName } from '../../protocol/problem-name.js';
+import { failure } from '../errors.js';
+import type { Settings } from '../options.js';
+import type { Claim } from './channel.js';
+import type { Channels } from './channels.js';
+
+/** What a message came to, as far as another attempt depends on it. */
+export interface Outcome {
+  /** The protocol's problem that was answered, sealed or plain. */
+  readonly problem?: ProblemName | undefined;
+  /** Whether the answer came sealed, and so from the server itself. */
+  readonly sealed?: boolean;
+}
+
+export interface Attempts<Result extends Outcome> {
+  readonly signal?: AbortSignal | undefined;
+  /**
+   * Sends the message on this channel, under this number; a number whose message did not leave is to be released.
+   *
+   * @param first what the first copy was sent under, where this is the second one.
+   */
+  readonly send: (claim: Claim, first: Claim | undefined) => Promise<Result>;
+  /** Whether a second copy may be sent, where the first came to this and the server ended its channel. */
+  readonly mayRepeat: (result: Result) => boolean;
+}
+
+/** Sends a message on the open channel, and once more on a new one where that is allowed and of use (PROTOCOL §8). */
+export async function onOpenChannel<Result extends Outcome>(
+  { settings, channels }: { readonly settings: Settings; readonly channels: Channels },
+  { signal, send, mayRepeat }: Attempts<Result>,
+): Promise<Result> {
+  let first: { readonly claim: Claim; readonly result: Result } | undefined;
+  for (;;) {
+    const claim = await channels.claim(signal);
+    const { channel, seq } = claim;
+    if (first) {
+      const { channel: firstChannel } = first.claim;
+      if (settings.deviceKey && channel.terms.session !== firstChannel.terms.session) {
+        throw await failure('session-changed', 'changed');
+      }
+      // After the first copy's channel has ended, the server may no longer know whether that copy ran. Asked here too: the
+      // handshake took time.
+      if (firstChannel.isExpired) {
+        channel.release(seq);
+        return first.result;
+      }
+    }
+    const result = await send(claim, first?.claim);
+    if (isOver(result, settings)) channels.drop(channel);
+    if (first || !isWorthRepeating(result) || !mayRepeat(result) || channel.isExpired) return result;
+    first = { claim, result };
+  }
+}
+
+/** Whether a new channel would do what this one did not. Of a plain `message-stale` anybody may be the author. */
+function isWorthRepeating({ problem, sealed }: Outcome): boolean {
+  return problem === 'handshake-required' || (problem === 'message-stale' && sealed === true);
+}
+
+/** Whether the next message goes on a new channel; with a device key also where its proof may have been rejected. */
+function isOver(outcome: Outcome, { deviceKey }: Settings): boolean {
+  return isWorthRepeating(outcome) || (deviceKey !== false && outcome.problem === 'message-rejected');
+}
