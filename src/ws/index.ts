@@ -1,1 +1,2 @@
-export { E2eWsAdapter, type E2eWsAdapterOptions, type SocketMiddleware } from './e2e-ws.adapter.js';
+export { E2eWsAdapter, type E2eWsAdapterOptions } from './e2e-ws.adapter.js';
+export type { SealedSocketOptions, SocketMiddleware } from '../sockets/server-sealer.js';

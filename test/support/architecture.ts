@@ -22,7 +22,12 @@ const ROOMS: Readonly<Record<string, Room>> = {
     packages: [/^lru-cache$/, /^node:(crypto|url|worker_threads)$/],
   },
   nest: { rooms: ['protocol', 'crypto', 'channel', 'nest'], packages: PLATFORM },
-  ws: { rooms: ['protocol', 'channel', 'nest', 'ws'], packages: [/^@nestjs\/(common|platform-ws)$/, /^ws$/, /^node:/] },
+  sockets: { rooms: ['protocol', 'channel', 'nest', 'sockets'], packages: [/^@nestjs\/common$/, /^ws$/, /^node:/] },
+  ws: { rooms: ['sockets', 'ws'], packages: [/^@nestjs\/(common|platform-ws)$/, /^ws$/] },
+  'socket.io': {
+    rooms: ['protocol', 'sockets', 'socket.io'],
+    packages: [/^@nestjs\/(common|platform-socket\.io)$/, /^socket\.io$/, /^ws$/, /^node:/],
+  },
   client: { rooms: ['protocol', 'crypto', 'client'], packages: [] },
   cli: { rooms: ['protocol', 'crypto', 'client', 'cli'], packages: [/^node:/] },
   redis: { rooms: ['protocol', 'channel', 'redis'], packages: [/^node:crypto$/] },
@@ -58,7 +63,10 @@ const CONFINED: readonly { readonly use: RegExp; readonly to: readonly string[] 
   { use: /^node:worker_threads$/, to: ['channel/encapsulator.ts'] },
   { use: /^subtle$/, to: ['crypto/web.ts', 'crypto/web-ml-kem.ts', 'crypto/web-signer.ts'] },
   { use: /^fetch$/, to: ['client/', 'testing/', 'axios/', 'cli/', 'swagger-ui/'] },
-  { use: /^(HttpStatus|HttpException|IncomingMessage|ServerResponse|statusCode)$/, to: ['nest/', 'testing/', 'ws/'] },
+  {
+    use: /^(HttpStatus|HttpException|IncomingMessage|ServerResponse|statusCode)$/,
+    to: ['nest/', 'testing/', 'sockets/', 'socket.io/'],
+  },
 ];
 
 const MAX_LINES = 260;

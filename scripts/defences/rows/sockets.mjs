@@ -36,17 +36,17 @@ export const sockets = [
     ') throw new StreamError',
   ]),
   row('a sealed gateway takes sealed sockets alone', REFUSALS, 'express.*an upgrade that asks', [
-    'src/ws/sealed-server.ts',
+    'src/sockets/sealed-server.ts',
     "if (request.headers['sec-websocket-protocol']?.trim() !== SOCKET_SUBPROTOCOL) refuseUpgrade(socket);\n      else ",
     '',
   ]),
   row('nobody sees a socket before its head has passed', REFUSALS, 'express.*nobody saw before', [
-    'src/ws/sealed-server.ts',
+    'src/sockets/sealed-server.ts',
     'this.#server.clients?.delete(raw);',
     '',
   ]),
   row('waiting sockets are bounded for each address', REFUSALS, 'express.*too many wait', [
-    'src/ws/waiting-sockets.ts',
+    'src/sockets/waiting-sockets.ts',
     '> maxWaitingPerAddress;',
     '> Infinity;',
   ]),
@@ -56,28 +56,28 @@ export const sockets = [
     '',
   ]),
   row('a socket ends with its session', ENDS, 'express.*by every way', [
-    'src/ws/sealed-socket.ts',
-    '(cause) => this.#link.supersede(cause)',
+    'src/sockets/sealed-socket.ts',
+    '() => this.#link.supersede(cause)',
     '() => undefined',
   ]),
   row('what comes after an end is discarded', ENDS, 'express.*discards what comes', [
-    'src/ws/socket-link.ts',
+    'src/sockets/socket-link.ts',
     'else if (this.#state === this.#raw.OPEN) this.#events',
     'else this.#events',
   ]),
   row('a slow reader is cut off', ENDS, 'express.*reads too slowly', [
-    'src/ws/socket-link.ts',
+    'src/sockets/socket-link.ts',
     'this.#raw.bufferedAmount > this.#limits.maxBuffered',
     'this.#raw.bufferedAmount > Infinity',
   ]),
   row("a socket's pings carry no data", GATEWAYS, 'express.*writes past the frames', [
-    'src/ws/sealed-socket.ts',
+    'src/sockets/sealed-socket.ts',
     'this.#raw.ping(NO_BYTES,',
     'this.#raw.ping(given[0],',
   ]),
   row('a sealed gateway shares its sockets with no plain one', AT_START, 'where it shares', [
     'src/nest/routes/gateway-table.ts',
-    'if (sealed && plain) throw new Error(shared(sealed, plain));',
+    'if (sealed && plain) throw new Error(shared(sealed, plain, this.#paths?.why));',
     '',
   ]),
   row('no head is sent again after the first one’s channel has ended', CLIENT, 'express.*channel ends during', [

@@ -10,7 +10,7 @@ import type { KeyService } from '../keys/key.service.js';
 import type { EndCause } from '../keys/running-streams.js';
 import { E2E_EVENTS, E2E_KEYS } from '../options/e2e.options.js';
 import { bindSocket, stateOf } from '../request/exchange-state.js';
-import { GatewayTable, markSealingAdapter } from '../routes/gateway-table.js';
+import { GatewayTable, markSealingAdapter, type GatewayPaths } from '../routes/gateway-table.js';
 import { noteRefusal, openMessage } from './message-opening.js';
 
 /** Why a socket was not let in: the one text message that says so, and the code of the close that follows. */
@@ -65,9 +65,9 @@ export class SealedSockets {
     return this.keys.options.maxBodySize;
   }
 
-  /** An adapter says that it seals the gateways that ask for it. */
-  takeAdapter(adapter: object): void {
-    markSealingAdapter(adapter);
+  /** An adapter says that it seals the gateways that ask for it, and where it has them. */
+  takeAdapter(adapter: object, paths: GatewayPaths): void {
+    markSealingAdapter(adapter, paths);
   }
 
   /** @throws Error where a sealed gateway and one that is not would share their sockets. */
@@ -95,6 +95,9 @@ export class SealedSockets {
       throw this.refuse(request, error, message);
     }
     stateOf(request).message = message;
+    // As it was asked for: the query travels sealed.
+    const { query } = message.meta;
+    if (query !== undefined) request.url = `${request.url?.split('?', 1)[0]}?${query}`;
     return this.#opened(request, message);
   }
 

@@ -64,25 +64,32 @@ export interface ExchangeState {
  */
 const STATE = Symbol('e2e');
 
-/** Where a sealed socket keeps the request that asked for it. */
+/** Where a sealed socket, and that request itself, keep the request that asked for it. */
 const UPGRADE = Symbol('e2e.upgrade');
 
 /** Has a socket stand for the request that asked for it, wherever the module takes a request. */
 export function bindSocket(socket: object, request: IncomingMessage): void {
-  Object.defineProperty(socket, UPGRADE, { value: request });
+  for (const each of [socket, request]) Object.defineProperty(each, UPGRADE, { value: request });
 }
 
 /** The request that asked for a sealed socket; what is no such socket itself. */
 export function requestOf(subject: object): object {
-  return (subject as { [UPGRADE]?: IncomingMessage })[UPGRADE] ?? subject;
+  return upgradeOf(subject) ?? subject;
 }
 
 /** Node's own request, whatever the platform wraps it in, or of a sealed socket the one that asked for it. */
 export function rawRequest(request: object): IncomingMessage {
   // Asked first: to look in vain for a member of Express' request costs a walk over all of its prototypes.
   if (request instanceof IncomingMessage) return request;
-  const { raw, [UPGRADE]: upgrade } = request as { raw?: IncomingMessage; [UPGRADE]?: IncomingMessage };
-  return raw ?? upgrade ?? (request as IncomingMessage);
+  const { raw } = request as { raw?: IncomingMessage };
+  return raw ?? upgradeOf(request) ?? (request as IncomingMessage);
+}
+
+/** Of a WebSocket, or of one of the sockets that socket.io has over it, which name that request themselves. */
+function upgradeOf(subject: object): IncomingMessage | undefined {
+  type Bound = { readonly [UPGRADE]?: IncomingMessage } | undefined;
+  const { [UPGRADE]: own, request } = subject as NonNullable<Bound> & { readonly request?: Bound };
+  return own ?? request?.[UPGRADE];
 }
 
 /** Node's own response, likewise. */

@@ -105,6 +105,7 @@ onEachPlatform('client.webSocket', (platform) => {
     ]);
     expect(app().tap.text).not.toContain('canary-of');
     expect(seen).toContain('connected canary-of-a-protocol');
+    expect(app().get<LiveGateway>(Live).requests.at(-1)!.url).toBe('/live?token=canary-of-a-query');
     socket.close();
   });
 

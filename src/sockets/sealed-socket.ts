@@ -1,6 +1,7 @@
 import type { EventEmitter } from 'node:events';
 import type { WebSocket } from 'ws';
 import type { AcceptedSocket } from '../channel/message.js';
+import type { EndCause } from '../nest/keys/running-streams.js';
 import type { OpenedSocket } from '../nest/exchange/sealed-sockets.js';
 import type { Bytes } from '../protocol/crypto.js';
 import { SOCKET_KIND } from '../protocol/socket.js';
@@ -21,7 +22,11 @@ export interface SealedSocketParts {
   readonly opened: OpenedSocket;
   readonly protocol: string | undefined;
   readonly limits: LinkLimits;
+  readonly beforeEnd: BeforeEnd;
 }
+
+/** Called when a socket is to end before its time, for what its library has to say first; calls `end` then. */
+export type BeforeEnd = (socket: WebSocket, cause: EndCause, end: () => void) => void;
 
 export type SealedSocketClass = new (accepted: AcceptedSocket, parts: SealedSocketParts) => WebSocket;
 
@@ -49,7 +54,7 @@ export function sealedSocketClass(library: WebSocketClass, options: object): Sea
     /** The parts of a message that the application sends in several. */
     #parts: Buffer[] = [];
 
-    constructor(accepted: AcceptedSocket, { raw, opened, protocol, limits }: SealedSocketParts) {
+    constructor(accepted: AcceptedSocket, { raw, opened, protocol, limits, beforeEnd }: SealedSocketParts) {
       super(null, undefined, options);
       this.#raw = raw;
       this.#selected = protocol ?? '';
@@ -64,7 +69,9 @@ export function sealedSocketClass(library: WebSocketClass, options: object): Sea
         },
       });
       raw.on('ping', () => this.emit('ping', NO_BYTES)).on('pong', () => this.emit('pong', NO_BYTES));
-      const noteOver = opened.supervise(this, accepted, (cause) => this.#link.supersede(cause));
+      const noteOver = opened.supervise(this, accepted, (cause) => {
+        beforeEnd(this as unknown as WebSocket, cause, () => this.#link.supersede(cause));
+      });
     }
 
     get readyState(): 0 | 1 | 2 | 3 {

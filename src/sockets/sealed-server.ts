@@ -5,7 +5,7 @@ import type { WebSocket, WebSocketServer } from 'ws';
 import { SocketRefusal, type OpenedSocket, type SealedSockets } from '../nest/exchange/sealed-sockets.js';
 import { E2eProblem } from '../protocol/problem.js';
 import { SOCKET_SUBPROTOCOL } from '../protocol/socket.js';
-import { sealedSocketClass, type SealedSocketClass, type WebSocketClass } from './sealed-socket.js';
+import { sealedSocketClass, type BeforeEnd, type SealedSocketClass, type WebSocketClass } from './sealed-socket.js';
 import type { LinkLimits } from './socket-link.js';
 import type { WaitingSockets } from './waiting-sockets.js';
 
@@ -17,6 +17,8 @@ export interface SealedServerParts {
   readonly waiting: WaitingSockets;
   readonly limits: LinkLimits;
   readonly readSession: ReadSession | undefined;
+  /** By default nothing is said. */
+  readonly beforeEnd?: BeforeEnd | undefined;
 }
 
 /** What is used of a server of the library beside its types: what it was made with. */
@@ -28,6 +30,10 @@ interface LibraryServer extends Omit<WebSocketServer, 'clients' | 'options'> {
     handleProtocols?: ((protocols: Set<string>, request: IncomingMessage) => string | false) | null;
   };
 }
+
+const endAtOnce: BeforeEnd = (_socket, _cause, end) => {
+  end();
+};
 
 type Callback = (socket: WebSocket, request: IncomingMessage) => void;
 
@@ -68,6 +74,8 @@ export class SealedServer {
       const rest = leave();
       const socket = this.#accept(raw, request, opened);
       callback(socket, request);
+      // The library engine.io listens a moment later.
+      await Promise.resolve();
       for (const { data, isBinary } of rest) raw.emit('message', data, isBinary);
       raw.resume();
     } catch (error) {
@@ -99,7 +107,8 @@ export class SealedServer {
     const accepted = opened.accept(protocol);
     raw.send(accepted.head, { compress: false });
     const { clients } = this.#server;
-    const socket = new this.#Socket(accepted, { raw, opened, protocol, limits: this.parts.limits });
+    const { limits, beforeEnd = endAtOnce } = this.parts;
+    const socket = new this.#Socket(accepted, { raw, opened, protocol, limits, beforeEnd });
     clients?.add(socket);
     // Before the library looks whether its last socket has gone.
     raw.prependListener('close', () => clients?.delete(socket));
