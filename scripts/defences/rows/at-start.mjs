@@ -13,7 +13,7 @@ export const atStart = [
     'if (value !== undefined && !rule.holds(value)) refuse(prefix + name, rule, value);',
     '',
   ]),
-  row('an unknown option stops the start', OPTIONS, 'that was meant', [
+  row('an unknown option stops the start', OPTIONS, 'probably meant', [
     'src/nest/options/option-check.ts',
     'if (name === undefined) return;\n  const near = closest(name, known);',
     "return;\n  const near = closest('', known);",

@@ -14,18 +14,18 @@ import {
 } from './option-rules.js';
 import { closest, shapeOf } from './option-shape.js';
 
-const BESIDE_FACTORY = 'It stands beside useFactory, and not in what that gives: it is needed before any factory runs.';
+const BESIDE_FACTORY = 'Put it beside useFactory, not into its result: it is needed before any factory runs.';
 
-/** What to do about names that are right at another place, or were options once. */
+/** What to do about names that belong elsewhere, or that were options in the past. */
 const HINTS: Readonly<Record<string, string>> = {
   path: BESIDE_FACTORY,
   decorators: BESIDE_FACTORY,
   isGlobal: BESIDE_FACTORY,
   guard:
-    "Remove it: messages are always opened before the application's guards, whose exceptions would otherwise leave in the clear.",
+    "Remove it: messages are always opened before the application's guards run. Otherwise the guards' exceptions would leave in the clear.",
 };
 
-/** What `forRootAsync` takes beside them. */
+/** The other members of `forRootAsync({ … })`. */
 const ASYNC_NAMES = ['imports', 'inject', 'provideInjectionTokensFrom', 'useFactory', 'useClass', 'useExisting'];
 
 /** @throws TypeError as `checkOptions` does. */
@@ -34,12 +34,12 @@ export function checkExtras({ path, decorators, isGlobal }: E2eExtras): Required
   return { path: trimSlashes(path ?? 'e2e'), decorators: decorators ?? [], isGlobal: isGlobal ?? true };
 }
 
-/** Checks what stands in `forRootAsync({ … })`. @throws TypeError likewise. */
+/** Checks the members of `forRootAsync({ … })`. @throws TypeError likewise. */
 export function checkAsync(given: object): void {
   const misplaced = Object.keys(given).find((name) => Object.hasOwn(RULES, name));
   if (misplaced !== undefined) {
     throw new TypeError(
-      `E2eModule: forRootAsync() takes "${misplaced}" from what useFactory gives, and not beside it.`,
+      `E2eModule: forRootAsync() must not have "${misplaced}" beside useFactory. Return it from useFactory.`,
     );
   }
   refuseUnknown(given, [...ASYNC_NAMES, ...Object.keys(EXTRA_RULES)]);
@@ -49,9 +49,9 @@ export function checkAsync(given: object): void {
 }
 
 /**
- * Checks what the application gave as options, as a whole and each of them.
+ * Checks the application's options.
  *
- * @throws TypeError that names the option, what it takes, the shape of what it got, and what to do.
+ * @throws TypeError that names the option, what it must be, the shape of the received value, and what to do.
  */
 export function checkOptions(given: unknown): E2eOptions {
   const options = asOptions(given);
@@ -61,24 +61,24 @@ export function checkOptions(given: unknown): E2eOptions {
   checkMembers(sealedHeaders, SEALED_HEADERS_RULES, 'sealedHeaders.');
   if (isObject(session)) {
     checkMembers(session, SESSION_RULES, 'session.');
-    // Named and not there, it is an environment variable that is not set.
+    // `secret: undefined` means that an environment variable is not set.
     if ('secret' in session && session.secret === undefined) refuse('session.secret', SESSION_RULES.secret, undefined);
   }
   if (channelStore && session !== 'channel') {
-    throw wrong('channelStore', "a store only beside session: 'channel'; otherwise put it into session: { store }");
+    throw wrong('channelStore', "left out unless session is 'channel'. Put the store into session: { store }");
   }
-  // Without a session only a `dir` message tells who sent it.
-  if (allowPlainJwe && session === 'channel') throw wrong('allowPlainJwe', "only false beside session: 'channel'");
+  // Without a session, only a `dir` message proves its sender.
+  if (allowPlainJwe && session === 'channel') throw wrong('allowPlainJwe', "false if session is 'channel'");
   return options;
 }
 
-/** @throws TypeError where these can be no options at all: a promise of them has no option that is set. */
+/** @throws TypeError if this is not an options object. A promise is an object too, but has no options. */
 export function asOptions(given: unknown): E2eOptions & E2eExtras {
   if (isObject(given) && member(given, 'then') === undefined) return given;
-  throw new TypeError(`E2eModule: the options are an object, and not ${shapeOf(given)}.`);
+  throw new TypeError(`E2eModule: the options must be an object; received ${shapeOf(given)}.`);
 }
 
-/** Checks names and values; `undefined` is as if it were not there. */
+/** Checks names and values. `undefined` means that the option is not set. */
 function checkMembers(options: object, rules: Readonly<Record<string, Rule>>, prefix = ''): void {
   refuseUnknown(options, Object.keys(rules), prefix);
   for (const [name, rule] of Object.entries(rules)) {
@@ -87,17 +87,17 @@ function checkMembers(options: object, rules: Readonly<Record<string, Rule>>, pr
   }
 }
 
-/** A misspelt option would be one that is not set. */
+/** Rejects unknown names: a misspelled option would silently not be set. */
 export function refuseUnknown(options: object, known: readonly string[], prefix = ''): void {
   const name = Object.keys(options).find((each) => !known.includes(each));
   if (name === undefined) return;
   const near = closest(name, known);
   const hint = HINTS[prefix + name] ?? (near === undefined ? '' : `Did you mean "${prefix}${near}"?`);
-  throw new TypeError(`E2eModule: there is no option "${prefix}${name}". ${hint}`.trimEnd());
+  throw new TypeError(`E2eModule: unknown option "${prefix}${name}". ${hint}`.trimEnd());
 }
 
-function refuse(name: string, { takes, fix, secret }: Rule, value: unknown): never {
-  throw wrong(name, `${takes}, and got ${shapeOf(value, secret)}`, fix?.(value));
+function refuse(name: string, { mustBe, fix, secret }: Rule, value: unknown): never {
+  throw wrong(name, `${mustBe}; received ${shapeOf(value, secret)}`, fix?.(value));
 }
 
 /** @throws TypeError */
@@ -110,13 +110,13 @@ export function readIdentityKeys(keys: readonly IdentityKeyInput[]): IdentityKey
   }
 }
 
-/** For keys that look like keys, and cannot be read as what they must be. */
+/** For keys that look like keys but cannot be read. */
 function wrongIdentityKey(keys: readonly unknown[]): TypeError {
-  const { takes, fix } = RULES.identityKey;
-  return wrong('identityKey', `${takes}, and got ${shapeOf(keys.length === 1 ? keys[0] : keys, true)}`, fix?.(keys));
+  const { mustBe, fix } = RULES.identityKey;
+  return wrong('identityKey', `${mustBe}; received ${shapeOf(keys.length === 1 ? keys[0] : keys, true)}`, fix?.(keys));
 }
 
-/** The error for an option that is not what it must be. */
-export function wrong(option: string, takes: string, fix?: string): TypeError {
-  return new TypeError(`E2eModule: the option "${option}" takes ${takes}.${fix === undefined ? '' : ` ${fix}`}`);
+/** The error for an option with a wrong value. */
+export function wrong(option: string, mustBe: string, fix?: string): TypeError {
+  return new TypeError(`E2eModule: the option "${option}" must be ${mustBe}.${fix === undefined ? '' : ` ${fix}`}`);
 }

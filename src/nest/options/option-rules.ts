@@ -4,47 +4,46 @@ import { KEY_KINDS, type KeyKind } from '../../protocol/keys.js';
 import { mayTravelInside } from '../../protocol/sealed-headers.js';
 import { MAKE_SECRET, type E2eExtras, type E2eOptions, type SealedHeaders } from './e2e.options.js';
 
-/** What an option takes, and what to do about a value that it does not take. */
+/** What an option must be, and what to do about a wrong value. */
 export interface Rule {
-  readonly takes: string;
+  readonly mustBe: string;
   readonly holds: (value: unknown) => boolean;
   readonly fix?: (value: unknown) => string | undefined;
-  /** Whether not even a number may be told of what was given. */
+  /** Whether the error must not repeat the received value, not even a number. */
   readonly secret?: true;
 }
 type Rules<T> = Readonly<Record<keyof Required<T>, Rule>>;
 
 const MIN_SECRET_LENGTH = 32;
-/** What `setTimeout` takes at most: for more it waits not at all. */
+/** The longest delay of `setTimeout`. With a longer one it does not wait at all. */
 const MAX_MILLISECONDS = 2 ** 31 - 1;
-/** A message is a text a third longer, and texts end at half a gigabyte. */
+/** A message is a string that is a third longer, and strings end at half a gigabyte. */
 const MAX_BODY_SIZE = 2 ** 28;
-/** The table that holds them is made at once. */
+/** The table for them is allocated at once. */
 const MAX_CHANNELS = 10_000_000;
 
 const BOOLEAN: Rule = {
-  takes: 'true or false',
+  mustBe: 'true or false',
   holds: (value) => typeof value === 'boolean',
-  fix: (value) =>
-    typeof value === 'string' ? "A text is never false: compare it, as in process.env.NAME === 'true'." : undefined,
+  fix: (value) => (typeof value === 'string' ? "Convert it: process.env.NAME === 'true'." : undefined),
 };
 
 function whole(unit: string, max = Number.MAX_SAFE_INTEGER, min = 1): Rule {
   const range = max === Number.MAX_SAFE_INTEGER ? `${min} or more` : `${min} to ${max}`;
   return {
-    takes: `a whole number of ${unit}, ${range}`,
+    mustBe: `a whole number of ${unit}, ${range}`,
     holds: (value) => Number.isSafeInteger(value) && (value as number) >= min && (value as number) <= max,
-    fix: (value) => (typeof value === 'string' ? 'Make a number of the text: Number(process.env.NAME).' : undefined),
+    fix: (value) => (typeof value === 'string' ? 'Convert it: Number(process.env.NAME).' : undefined),
   };
 }
 
 function oneOf(...values: readonly unknown[]): Rule {
   const names = values.map((value) => (typeof value === 'string' ? `'${value}'` : String(value)));
-  return { takes: `${names.slice(0, -1).join(', ')} or ${names.at(-1)}`, holds: (value) => values.includes(value) };
+  return { mustBe: `${names.slice(0, -1).join(', ')} or ${names.at(-1)}`, holds: (value) => values.includes(value) };
 }
 
-function methods(takes: string, names: readonly string[], fix: string): Rule {
-  return { takes, holds: (value) => names.every((name) => isFunction(member(value, name))), fix: () => fix };
+function methods(mustBe: string, names: readonly string[], fix: string): Rule {
+  return { mustBe, holds: (value) => names.every((name) => isFunction(member(value, name))), fix: () => fix };
 }
 
 const STORE = methods(
@@ -55,22 +54,22 @@ const STORE = methods(
 
 export const RULES: Rules<E2eOptions> = {
   session: {
-    takes: "express-session's options, false or 'channel'",
+    mustBe: "express-session's options, false or 'channel'",
     holds: (value) => value === false || value === 'channel' || isObject(value),
     fix: (value) =>
       isFunction(value)
-        ? 'A middleware goes into app.use(…), and the option is left out.'
-        : 'For the session that is installed where there is none, leave it out.',
+        ? 'Pass the middleware to app.use(…) and leave the option out.'
+        : 'Leave it out if the module should install a session where the application has none.',
   },
   channelStore: STORE,
   secret: {
-    takes: `a text of at least ${MIN_SECRET_LENGTH} characters, or a list of such texts`,
+    mustBe: `a string of at least ${MIN_SECRET_LENGTH} characters, or a list of such strings`,
     holds: (value) => isOneOrMore(value, (each) => typeof each === 'string' && each.length >= MIN_SECRET_LENGTH),
     fix: () => `Make one with: ${MAKE_SECRET}`,
     secret: true,
   },
   keyKinds: {
-    takes: `a list of one or more of ${KEY_KINDS.map((kind) => `'${kind}'`).join(', ')}`,
+    mustBe: `a list of one or more of ${KEY_KINDS.map((kind) => `'${kind}'`).join(', ')}`,
     holds: (value) =>
       Array.isArray(value) && value.length > 0 && value.every((kind) => KEY_KINDS.includes(kind as KeyKind)),
   },
@@ -88,36 +87,36 @@ export const RULES: Rules<E2eOptions> = {
   maxBodyDepth: whole('levels'),
   encryptByDefault: BOOLEAN,
   padding: BOOLEAN,
-  sealedHeaders: { takes: 'an object with request and response, of which each may be left out', holds: isObject },
+  sealedHeaders: { mustBe: 'an object with the optional members request and response', holds: isObject },
   publicPath: {
-    takes: "a path such as '/api', with a leading slash and none at the end",
+    mustBe: "a path such as '/api', with a leading slash and none at the end",
     holds: (value) => value === '' || (typeof value === 'string' && /^\/[^?#]*[^/?#]$/.test(value)),
   },
   identityKey: {
-    takes: 'an Ed25519 or P-256 private key, as PEM (PKCS#8, not encrypted) or KeyObject, or a list of such keys',
+    mustBe: 'an Ed25519 or P-256 private key, as PEM (PKCS#8, not encrypted) or KeyObject, or a list of such keys',
     holds: (value) => isOneOrMore(value, (each) => (typeof each === 'string' && each !== '') || isObject(each)),
     fix: () => 'Make one with: npx nestjs-e2e-encryption keygen',
     secret: true,
   },
   deviceBinding: oneOf('off', 'required'),
-  keyPool: { takes: 'an object with size, making and waiting, of which each may be left out', holds: isObject },
+  keyPool: { mustBe: 'an object with the optional members size, making and waiting', holds: isObject },
   storeTimeout: whole('milliseconds', MAX_MILLISECONDS),
   maxChannels: whole('channels', MAX_CHANNELS),
   replayGuard: methods(
     'a ReplayGuard',
     ['open', 'claim', 'close'],
-    "With Redis it is redisReplayGuard(client), from 'nestjs-e2e-encryption/redis'.",
+    "For Redis use redisReplayGuard(client), from 'nestjs-e2e-encryption/redis'.",
   ),
-  onEvent: { takes: 'a function', holds: isFunction },
+  onEvent: { mustBe: 'a function', holds: isFunction },
 };
 
 const HEADER_NAMES: Rule = {
-  takes: 'a list of names of header fields that PROTOCOL §4 allows inside a message',
+  mustBe: 'a list of names of header fields that may travel inside a message (docs/protocol.md, section 4)',
   holds: (value) => Array.isArray(value) && value.every(isSealableHeader),
   fix: (value) => {
     const wrong = Array.isArray(value) ? (value as unknown[]).find((name) => !isSealableHeader(name)) : undefined;
     return typeof wrong === 'string'
-      ? `"${wrong}" is refused: a gateway sets, checks or removes it outside, or it is no name of a header field.`
+      ? `"${wrong}" must stay outside, because gateways set, check or remove it, or it is not a valid name.`
       : undefined;
   },
 };
@@ -134,19 +133,19 @@ export const KEY_POOL_RULES: Rules<KeyPoolOptions> = {
   waiting: whole('handshakes'),
 };
 
-/** Of express-session's own options it is checked what would come out with the first request only. */
+/** Checks those options of express-session that would otherwise fail only with the first request. */
 export const SESSION_RULES: Rules<SessionOptions> = {
   secret: {
-    takes: 'one or more texts (or keys), which sign the cookie',
+    mustBe: 'one or more strings (or keys) that sign the cookie',
     holds: (value) => isOneOrMore(value, (each) => (typeof each === 'string' && each !== '') || isObject(each)),
-    fix: () => 'Set it, or leave it out for a random one, with which cookies end with the process.',
+    fix: () => 'Set it, or leave it out for a random one: cookies are then valid until the process ends.',
     secret: true,
   },
   store: STORE,
-  // A function would be dropped on Fastify, and on Express the module's defaults with it.
-  cookie: { takes: "the cookie's options, as an object", holds: isObject },
-  name: { takes: 'a name for the cookie', holds: (value) => typeof value === 'string' && value !== '' },
-  genid: { takes: 'a function', holds: isFunction },
+  // Fastify would drop a function, and Express would drop the module's defaults with it.
+  cookie: { mustBe: "the cookie's options, as an object", holds: isObject },
+  name: { mustBe: 'a name for the cookie', holds: (value) => typeof value === 'string' && value !== '' },
+  genid: { mustBe: 'a function', holds: isFunction },
   rolling: BOOLEAN,
   resave: BOOLEAN,
   saveUninitialized: BOOLEAN,
@@ -158,11 +157,11 @@ const SEGMENTS = /^[\w.~-]+(\/[\w.~-]+)*$/;
 
 export const EXTRA_RULES: Rules<E2eExtras> = {
   path: {
-    takes: "a path such as 'e2e', without parameters or wildcards",
+    mustBe: "a path such as 'e2e', without parameters or wildcards",
     holds: (value) => typeof value === 'string' && SEGMENTS.test(trimSlashes(value)),
   },
   decorators: {
-    takes: 'a list of class decorators, such as [Public()]',
+    mustBe: 'a list of class decorators, such as [Public()]',
     holds: (value) => Array.isArray(value) && value.every(isFunction),
   },
   isGlobal: BOOLEAN,

@@ -1,14 +1,14 @@
-/** What a value is, in words that tell nothing of what is in it: no text, and of a secret not even a number. */
+/** Describes a value without its content: no strings, and for secrets not even numbers. */
 export function shapeOf(value: unknown, isSecret = false): string {
-  if (typeof value === 'string') return shapeOfText(value);
+  if (typeof value === 'string') return shapeOfString(value);
   if (typeof value === 'number') return isSecret ? 'a number' : `the number ${value}`;
   if (typeof value === 'object' && value !== null) return shapeOfObject(value, isSecret);
   const isShown = value === undefined || value === null || typeof value === 'boolean';
   return isShown ? String(value) : `a ${typeof value}`;
 }
 
-function shapeOfText({ length }: string): string {
-  return length === 0 ? 'an empty text' : `a text of ${length} ${length === 1 ? 'character' : 'characters'}`;
+function shapeOfString({ length }: string): string {
+  return length === 0 ? 'an empty string' : `a string of length ${length}`;
 }
 
 function shapeOfObject(value: object, isSecret: boolean): string {
@@ -17,13 +17,13 @@ function shapeOfObject(value: object, isSecret: boolean): string {
     return `a list of ${value.map((each) => shapeOf(each, isSecret)).join(' and ')}`;
   }
   const name = (Object.getPrototypeOf(value) as { constructor?: { name?: string } } | null)?.constructor?.name;
-  if (name === 'Promise') return 'a promise (forRootAsync waits for one)';
+  if (name === 'Promise') return 'a promise (use forRootAsync)';
   if (name === undefined || name === 'Object') return 'an object';
   const { asymmetricKeyType: kind } = value as { asymmetricKeyType?: string };
-  return `an object of the class ${name}${kind === undefined ? '' : ` (${kind})`}`;
+  return `an instance of ${name}${kind === undefined ? '' : ` (${kind})`}`;
 }
 
-/** The name that this one was meant to be, where one is near enough to say so. */
+/** The known name that this one probably means, if one is close enough. */
 export function closest(name: string, known: readonly string[]): string | undefined {
   const ranked = known
     .map((each) => ({ each, steps: distance(name.toLowerCase(), each.toLowerCase()) }))
@@ -31,7 +31,7 @@ export function closest(name: string, known: readonly string[]): string | undefi
   return ranked[0] && ranked[0].steps <= Math.max(2, name.length / 4) ? ranked[0].each : undefined;
 }
 
-/** Levenshtein's: how many characters have to be put in, taken out or changed. */
+/** Levenshtein distance: how many characters to insert, remove or change. */
 function distance(from: string, to: string): number {
   let row = Array.from({ length: to.length + 1 }, (_, column) => column);
   for (let index = 0; index < from.length; index++) {

@@ -62,7 +62,7 @@ onEachPlatform("session: 'channel'", (platform) => {
     expect(channel.open(await channel.post(message), message).status).toBe(409);
   });
 
-  it('takes no plain JWE, which does not tell who sent it', async () => {
+  it('rejects plain JWE, which does not prove its sender', async () => {
     const channel = await app().visitor().handshake('RSA');
     const header = channel.header('GET', '/account', { alg: 'RSA-OAEP-256', ek: undefined });
     const jwe = await new CompactEncrypt(new Uint8Array())
@@ -125,9 +125,9 @@ onEachPlatform("session: 'channel'", (platform) => {
   });
 
   it.each([
-    [{ session: 'channel', allowPlainJwe: true }, '"allowPlainJwe" takes only false beside session: \'channel\''],
-    [{ channelStore: new MemoryStore(), secret: SECRET }, '"channelStore" takes a store only beside'],
-    [{ session: 'cookies' }, '"session" takes'],
+    [{ session: 'channel', allowPlainJwe: true }, '"allowPlainJwe" must be false if session is \'channel\''],
+    [{ channelStore: new MemoryStore(), secret: SECRET }, '"channelStore" must be left out unless session is'],
+    [{ session: 'cookies' }, '"session" must be'],
     [{ session: 'channel', channelStore: new MemoryStore() }, 'E2eModule.forRoot({ secret }) is needed'],
   ])('refuses at start what makes no sense beside it: %#', async (options, message) => {
     await expect(TestApp.start(platform, { controllers, e2e: options as E2eOptions })).rejects.toThrow(message);

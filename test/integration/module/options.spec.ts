@@ -28,45 +28,45 @@ class RedisClient {
 
 /** The option, a value that it does not take, the shape that the error tells, and what it says to take or to do. */
 const WRONG: [option: string, value: unknown, shape: string, fix: string][] = [
-  ['session', true, 'true', 'For the session that is installed'],
+  ['session', true, 'true', 'Leave it out if the module should install'],
   ['session', null, 'null', ''],
-  ['session', 'none', 'a text of 4 characters', ''],
+  ['session', 'none', 'a string of length 4', ''],
   ['session', 5, 'the number 5', ''],
   [
     'session',
     session({ secret: SECRET, resave: false, saveUninitialized: false }),
     'a function',
-    'goes into app.use(…)',
+    'Pass the middleware to app.use(…)',
   ],
   ['session.secret', undefined, 'undefined', 'Set it, or leave it out'],
-  ['session.secret', '', 'an empty text', ''],
+  ['session.secret', '', 'an empty string', ''],
   ['session.secret', 12345678, 'a number', ''],
-  ['session.store', new RedisClient(), 'an object of the class RedisClient', 'new RedisStore({ client })'],
-  ['session.resave', 'false', 'a text of 5 characters', "process.env.NAME === 'true'"],
-  ['session.cookie', SECRET, 'a text of 18 characters', ''],
-  ['channelStore', new RedisClient(), 'an object of the class RedisClient', 'new RedisStore({ client })'],
-  ['secret', SECRET, 'a text of 18 characters', 'at least 32 characters'],
-  ['secret', '', 'an empty text', 'Make one with: node -p'],
+  ['session.store', new RedisClient(), 'an instance of RedisClient', 'new RedisStore({ client })'],
+  ['session.resave', 'false', 'a string of length 5', "process.env.NAME === 'true'"],
+  ['session.cookie', SECRET, 'a string of length 18', ''],
+  ['channelStore', new RedisClient(), 'an instance of RedisClient', 'new RedisStore({ client })'],
+  ['secret', SECRET, 'a string of length 18', 'at least 32 characters'],
+  ['secret', '', 'an empty string', 'Make one with: node -p'],
   ['secret', 1234567890123, 'a number', ''],
   ['secret', null, 'null', ''],
   ['secret', [], 'an empty list', ''],
-  ['secret', [LONG_SECRET, SECRET], 'a list of a text of 51 characters and a text of 18 characters', ''],
-  ['secret', Promise.resolve(SECRET), 'a promise', 'forRootAsync waits for one'],
-  ['identityKey', SECRET, 'a text of 18 characters', 'npx nestjs-e2e-encryption keygen'],
-  ['identityKey', '', 'an empty text', ''],
+  ['secret', [LONG_SECRET, SECRET], 'a list of a string of length 51 and a string of length 18', ''],
+  ['secret', Promise.resolve(SECRET), 'a promise', 'use forRootAsync'],
+  ['identityKey', SECRET, 'a string of length 18', 'npx nestjs-e2e-encryption keygen'],
+  ['identityKey', '', 'an empty string', ''],
   ['identityKey', [], 'an empty list', ''],
-  ['identityKey', rsa, 'an object of the class PrivateKeyObject (rsa)', 'Ed25519 or P-256'],
-  ['identityKey', ed25519.publicKey, 'an object of the class PublicKeyObject (ed25519)', 'private key'],
+  ['identityKey', rsa, 'an instance of PrivateKeyObject (rsa)', 'Ed25519 or P-256'],
+  ['identityKey', ed25519.publicKey, 'an instance of PublicKeyObject (ed25519)', 'private key'],
   ['deviceBinding', true, 'true', "'off' or 'required'"],
   ['keyKinds', [], 'an empty list', "'RSA', 'P-256', 'X25519'"],
-  ['keyKinds', 'RSA', 'a text of 3 characters', 'a list of'],
-  ['keyKinds', ['P-384'], 'a list of a text of 5 characters', ''],
+  ['keyKinds', 'RSA', 'a string of length 3', 'a list of'],
+  ['keyKinds', ['P-384'], 'a list of a string of length 5', ''],
   ['rsaModulusLength', 1024, 'the number 1024', '2048, 3072 or 4096'],
-  ['rsaModulusLength', '2048', 'a text of 4 characters', ''],
+  ['rsaModulusLength', '2048', 'a string of length 4', ''],
   ['allowPlainJwe', 1, 'the number 1', 'true or false'],
   ['channelTtl', 0, 'the number 0', 'a whole number of seconds, 1 or more'],
   ['channelTtl', 1.5, 'the number 1.5', ''],
-  ['channelTtl', '3600', 'a text of 4 characters', 'Number(process.env.NAME)'],
+  ['channelTtl', '3600', 'a string of length 4', 'Number(process.env.NAME)'],
   ['channelsPerSession', -1, 'the number -1', '1 or more'],
   ['channelsPerSession', null, 'null', '1 or more'],
   ['maxBodySize', Number.NaN, 'the number NaN', 'bytes'],
@@ -75,42 +75,37 @@ const WRONG: [option: string, value: unknown, shape: string, fix: string][] = [
   ['maxChannels', 1e12, 'the number 1000000000000', '1 to 10000000'],
   ['storeTimeout', 0, 'the number 0', 'milliseconds'],
   ['storeTimeout', 2 ** 31, 'the number 2147483648', '1 to 2147483647'],
-  [
-    'encryptByDefault',
-    'false',
-    'a text of 5 characters',
-    "A text is never false: compare it, as in process.env.NAME === 'true'",
-  ],
+  ['encryptByDefault', 'false', 'a string of length 5', "Convert it: process.env.NAME === 'true'"],
   ['encryptByDefault', null, 'null', 'true or false'],
-  ['padding', 'yes', 'a text of 3 characters', 'true or false'],
-  ['publicPath', 'api', 'a text of 3 characters', 'with a leading slash'],
-  ['publicPath', '/api/', 'a text of 5 characters', 'none at the end'],
-  ['publicPath', '/api?x', 'a text of 6 characters', ''],
-  ['publicPath', ['/api'], 'a list of a text of 4 characters', ''],
+  ['padding', 'yes', 'a string of length 3', 'true or false'],
+  ['publicPath', 'api', 'a string of length 3', 'with a leading slash'],
+  ['publicPath', '/api/', 'a string of length 5', 'none at the end'],
+  ['publicPath', '/api?x', 'a string of length 6', ''],
+  ['publicPath', ['/api'], 'a list of a string of length 4', ''],
   ['keyPool', 8, 'the number 8', 'size, making and waiting'],
   ['keyPool.size', -1, 'the number -1', 'key pairs'],
   ['keyPool.waiting', -1, 'the number -1', 'handshakes'],
-  ['replayGuard', new RedisClient(), 'an object of the class RedisClient', 'redisReplayGuard(client)'],
+  ['replayGuard', new RedisClient(), 'an instance of RedisClient', 'redisReplayGuard(client)'],
   ['onEvent', { emit: SECRET }, 'an object', 'a function'],
 ];
 
 const UNKNOWN: [given: object, message: string][] = [
-  [{ sercet: LONG_SECRET }, 'there is no option "sercet". Did you mean "secret"?'],
-  [{ encryptbydefault: true }, 'there is no option "encryptbydefault". Did you mean "encryptByDefault"?'],
-  [{ chanelTtl: 60 }, 'there is no option "chanelTtl". Did you mean "channelTtl"?'],
-  [{ keyPool: { sise: 3 } }, 'there is no option "keyPool.sise". Did you mean "keyPool.size"?'],
-  [{ session: { secert: SECRET } }, 'there is no option "session.secert". Did you mean "session.secret"?'],
-  [{ algorithm: 'RSA' }, 'there is no option "algorithm".'],
+  [{ sercet: LONG_SECRET }, 'unknown option "sercet". Did you mean "secret"?'],
+  [{ encryptbydefault: true }, 'unknown option "encryptbydefault". Did you mean "encryptByDefault"?'],
+  [{ chanelTtl: 60 }, 'unknown option "chanelTtl". Did you mean "channelTtl"?'],
+  [{ keyPool: { sise: 3 } }, 'unknown option "keyPool.sise". Did you mean "keyPool.size"?'],
+  [{ session: { secert: SECRET } }, 'unknown option "session.secert". Did you mean "session.secret"?'],
+  [{ algorithm: 'RSA' }, 'unknown option "algorithm".'],
   [
     { guard: false },
-    'there is no option "guard". Remove it: messages are always opened before the application\'s guards, whose exceptions ' +
-      'would otherwise leave in the clear.',
+    'unknown option "guard". Remove it: messages are always opened before the application\'s guards run. ' +
+      "Otherwise the guards' exceptions would leave in the clear.",
   ],
 ];
 
 const TOGETHER: [given: E2eOptions, message: string][] = [
-  [{ channelStore: new session.MemoryStore() }, `"channelStore" takes a store only beside session: 'channel'`],
-  [{ session: 'channel', allowPlainJwe: true }, `"allowPlainJwe" takes only false beside session: 'channel'`],
+  [{ channelStore: new session.MemoryStore() }, `"channelStore" must be left out unless session is 'channel'`],
+  [{ session: 'channel', allowPlainJwe: true }, `"allowPlainJwe" must be false if session is 'channel'`],
 ];
 
 const KEY_MANAGEMENT = {
@@ -138,13 +133,13 @@ describe.each(Object.entries(KEY_MANAGEMENT))(
   (_, way) => {
     it.each(WRONG)('the option, the shape of its value, and what to do: %s, %p', async (option, value, shape, fix) => {
       const { message } = await startError(() => way(optionsWith(option, value)));
-      expect(message).toMatch(new RegExp(`^E2eModule: the option "${option.replace('.', '\\.')}" takes `));
-      expect(message).toContain(`, and got ${shape}`);
+      expect(message).toMatch(new RegExp(`^E2eModule: the option "${option.replace('.', '\\.')}" must be `));
+      expect(message).toContain(`; received ${shape}`);
       expect(message).toContain(fix);
       expect(message).not.toMatch(/tell-nobody|12345678/);
     });
 
-    it.each(UNKNOWN)('the option that there is not, and the one that was meant: %p', async (given, text) => {
+    it.each(UNKNOWN)('the unknown option, and the one that was probably meant: %p', async (given, text) => {
       const { message } = await startError(() => way(given));
       expect(message).toBe(`E2eModule: ${text}`);
     });
@@ -155,53 +150,55 @@ describe.each(Object.entries(KEY_MANAGEMENT))(
   },
 );
 
-describe('What stands beside the options is checked where the module is written', () => {
+describe('The members beside the options are checked by forRoot and forRootAsync', () => {
   it.each<[E2eExtras, string]>([
     [
       { path: '/' },
-      '"path" takes a path such as \'e2e\', without parameters or wildcards, and got a text of 1 character',
+      '"path" must be a path such as \'e2e\', without parameters or wildcards; received a string of length 1',
     ],
     [{ path: 'e2e/:tenant' }, '"path"'],
-    [{ path: '' }, '"path" takes a path such as \'e2e\', without parameters or wildcards, and got an empty text'],
+    [{ path: '' }, '"path" must be a path such as \'e2e\', without parameters or wildcards; received an empty string'],
     [{ path: 5 } as object, '"path"'],
-    [{ decorators: 'Public' } as object, '"decorators" takes a list of class decorators'],
+    [{ decorators: 'Public' } as object, '"decorators" must be a list of class decorators'],
     [{ decorators: ['Public'] } as object, '"decorators"'],
-    [{ isGlobal: 'no' } as object, '"isGlobal" takes true or false, and got a text of 2 characters'],
+    [{ isGlobal: 'no' } as object, '"isGlobal" must be true or false; received a string of length 2'],
   ])('%p', (extras, message) => {
     expect(() => E2eModule.forRoot(extras)).toThrow(message);
     expect(() => E2eModule.forRootAsync({ ...extras, useFactory: () => ({}) })).toThrow(message);
   });
 
-  it('and so is what forRootAsync takes', () => {
+  it('and so are the members of forRootAsync', () => {
     const refused = (given: object, message: string): void =>
       expect(() => E2eModule.forRootAsync(given)).toThrow(`E2eModule: ${message}`);
     refused({}, 'forRootAsync() needs useFactory, useClass or useExisting.');
-    refused({ useFactroy: () => ({}) }, 'there is no option "useFactroy". Did you mean "useFactory"?');
+    refused({ useFactroy: () => ({}) }, 'unknown option "useFactroy". Did you mean "useFactory"?');
     refused(
       { encryptByDefault: true, useFactory: () => ({}) },
-      'forRootAsync() takes "encryptByDefault" from what useFactory gives, and not beside it.',
+      'forRootAsync() must not have "encryptByDefault" beside useFactory. Return it from useFactory.',
     );
   });
 
-  it.each(['path', 'decorators', 'isGlobal'])('from a factory it would come too late: %s', async (name) => {
+  it.each(['path', 'decorators', 'isGlobal'])('rejects members that a factory returns too late: %s', async (name) => {
     const { message } = await startError(() => E2eModule.forRootAsync({ useFactory: () => ({ [name]: undefined }) }));
-    expect(message).toContain(`there is no option "${name}". It stands beside useFactory`);
+    expect(message).toContain(`unknown option "${name}". Put it beside useFactory`);
   });
 });
 
-describe('What are no options at all is refused', () => {
+describe('Something that is not an options object is rejected', () => {
   it.each<[unknown, string]>([
     [null, 'null'],
-    [SECRET, 'a text of 18 characters'],
+    [SECRET, 'a string of length 18'],
     [[], 'an empty list'],
     [Promise.resolve({}), 'a promise'],
   ])('by forRoot: %p', (given, shape) => {
-    expect(() => E2eModule.forRoot(given as object)).toThrow(`E2eModule: the options are an object, and not ${shape}`);
+    expect(() => E2eModule.forRoot(given as object)).toThrow(
+      `E2eModule: the options must be an object; received ${shape}`,
+    );
   });
 
   it.each([undefined, null, SECRET])('from a factory: %p', async (given) => {
     const { message } = await startError(() => E2eModule.forRootAsync({ useFactory: () => given as never }));
-    expect(message).toContain('E2eModule: the options are an object, and not');
+    expect(message).toContain('E2eModule: the options must be an object; received');
     expect(message).not.toContain(SECRET);
   });
 });
