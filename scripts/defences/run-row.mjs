@@ -7,7 +7,8 @@ import { fileURLToPath } from 'node:url';
 const folder = process.argv[2];
 
 process.on('message', async (/** @type {any} */ row) => {
-  process.send(await run(row).catch((error) => ({ error: error.message })));
+  const result = await run(row).catch((error) => ({ error: error.message }));
+  process.send({ ...result, rss: process.memoryUsage.rss() });
 });
 
 async function run({ edits, test, only, timeout }) {

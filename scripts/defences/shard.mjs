@@ -7,6 +7,8 @@ import { fileURLToPath } from 'node:url';
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const COPIED = ['src', 'test', 'docs', 'package.json', 'jest.config.mjs', 'tsconfig.json'];
 const CHILD = fileURLToPath(new URL('run-row.mjs', import.meta.url));
+/** Jest keeps much of what it loaded: over this, a process spends its time on collecting garbage. */
+const MAX_RSS_BYTES = 1024 ** 3;
 
 /** A copy of the tree, and a process that keeps Jest loaded and runs one row after the other in it. */
 export class Shard {
@@ -18,6 +20,10 @@ export class Shard {
   constructor() {
     for (const name of COPIED) cpSync(join(ROOT, name), join(this.#folder, name), { recursive: true });
     symlinkSync(join(ROOT, 'node_modules'), join(this.#folder, 'node_modules'));
+    this.#start();
+  }
+
+  #start() {
     this.#process = fork(CHILD, [this.#folder], {
       execArgv: ['--experimental-vm-modules', '--no-warnings'],
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
@@ -30,9 +36,13 @@ export class Shard {
   /** How many tests ran, and the name of the first that failed; or an `error`, where that cannot be said. */
   run(row, limitSeconds) {
     return new Promise((resolve) => {
-      const end = (result) => {
+      const end = (/** @type {any} */ { rss, ...result }) => {
         clearTimeout(timer);
         this.#process.removeAllListeners();
+        if (rss > MAX_RSS_BYTES) {
+          this.#process.kill('SIGKILL');
+          this.#start();
+        }
         resolve(result);
       };
       const die = (error) => {
