@@ -5,11 +5,13 @@ import { connect, createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-const DOCS = readFileSync(new URL('../../../../docs/operations.md', import.meta.url), 'utf8');
+const DOCS = ['operations', 'sockets'].map((page) =>
+  readFileSync(new URL(`../../../../docs/${page}.md`, import.meta.url), 'utf8'),
+);
 
-/** The configuration in docs/operations.md that has this in it. */
+/** The one configuration in the documentation that has this in it. */
 export function shownConfiguration(part: string): string {
-  const blocks = [...DOCS.matchAll(/```nginx\n([\s\S]*?)```/g)].map(([, block = '']) => block);
+  const blocks = [...DOCS.join('\n').matchAll(/```nginx\n([\s\S]*?)```/g)].map(([, block = '']) => block);
   const shown = blocks.filter((block) => block.includes(part));
   if (shown.length !== 1) throw new Error(`${shown.length} configurations have ${part}`);
   return shown[0]!;
