@@ -13,7 +13,9 @@ import { freePort, startRedis, type RedisServer } from './redis.js';
 
 const here = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
 
-export type ClusterOptions = Partial<Pick<ServerSetup, 'storeTimeout' | 'windows' | 'durable'>> & {
+export type ClusterOptions = Partial<
+  Pick<ServerSetup, 'storeTimeout' | 'windows' | 'durable' | 'streamCheckInterval'>
+> & {
   /** One for each server. */
   readonly sessions?: readonly ServerSetup['session'][];
   /** Seconds by which each server's clock is wrong. */
@@ -90,6 +92,7 @@ export class Cluster {
     storeTimeout = 2000,
     windows = 'in Redis',
     durable = false,
+    streamCheckInterval,
     clocks = [],
     sessions = ['of the module', 'of the application', 'of the module'],
   }: ClusterOptions = {}): Promise<Cluster> {
@@ -101,7 +104,7 @@ export class Cluster {
     const secret = randomBytes(32).toString('base64url');
     const servers: AppServer[] = [];
     for (const [index, session] of sessions.entries()) {
-      const shared = { secret, storeTimeout, windows, durable, journal, redisUrl: link.url };
+      const shared = { secret, storeTimeout, windows, durable, streamCheckInterval, journal, redisUrl: link.url };
       const setup = { ...shared, session, clock: clocks[index] ?? 0 };
       servers.push(new AppServer({ ...setup, name: `server ${index}`, port: await freePort() }));
     }

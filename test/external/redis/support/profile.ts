@@ -1,3 +1,4 @@
+import { WebSocket } from 'ws';
 import { createE2eClient, type E2eClient } from '../../../../src/client/index.js';
 
 /** A message that was sealed and never sent, as one copies it from the wire. */
@@ -11,13 +12,25 @@ export interface Captured {
 /** One profile of a browser: what all its tabs share is the cookies. */
 export class Profile {
   readonly #cookies = new Map<string, string>();
+  /** Of the server that sockets are opened on, whatever a tab's own is. */
+  socketsAt: string | undefined;
   #capturing: ((message: Captured) => void) | undefined;
 
   constructor(private readonly url: string) {}
 
   /** @param url of one server, past the balancer. */
   tab(url = this.url): E2eClient {
+    // eslint-disable-next-line @typescript-eslint/no-this-alias -- the class has a `this` of its own
+    const profile = this;
+    class WithCookies extends WebSocket {
+      constructor(address: string, protocols: string[]) {
+        const at = new URL(address);
+        if (profile.socketsAt) at.host = new URL(profile.socketsAt).host;
+        super(at, protocols, { headers: { cookie: profile.cookie } });
+      }
+    }
     return createE2eClient({
+      webSocket: WithCookies,
       baseUrl: url,
       keyKind: 'X25519',
       cookies: false,
