@@ -77,8 +77,9 @@ export const SCRIPTS: Readonly<Record<string, Script>> = {
   'sends text in its order': {
     async run(socket, { next, messages }) {
       await next('open');
-      for (let index = 0; index < 50; index++)
-        {socket.send(JSON.stringify({ event: 'echo', data: `grüße 🔐 ${index}` }));}
+      for (let index = 0; index < 50; index++) {
+        socket.send(JSON.stringify({ event: 'echo', data: `grüße 🔐 ${index}` }));
+      }
       await messages(50);
       socket.close();
     },
