@@ -3,7 +3,7 @@ import { byId } from './dom.js';
 /** A response that is not 2xx. */
 export class Refusal extends Error {
   constructor(status, value) {
-    super([value?.message ?? 'The server refused'].flat().join('; '));
+    super([value?.message ?? 'The server rejected the request'].flat().join('; '));
     this.status = status;
   }
 }

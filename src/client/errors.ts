@@ -3,27 +3,26 @@ import type { MESSAGES } from './messages.js';
 import { load, type PartName } from './parts.js';
 
 /**
- * What went wrong at the client's end:
- * - `invalid-option`: an option of `createE2eClient`, or of one call, is not what it must be;
- * - `runtime-unsupported`: this runtime does not have what the call needs; the message names it;
- * - `engine-unsupported`: the crypto engine here has no such kind of key, or no such signature;
- * - `request-unsupported`: a request that cannot be sealed (its body, media type, method, size or origin);
- * - `body-failed`: a body that is read as it is sent could not be read to its end; `cause` is the error of its source;
- * - `handshake-failed`: the server answered the handshake with a refusal; `problem` and `status` say which;
- * - `handshake-rejected`: the server's answer to the handshake breaks a rule of PROTOCOL §2; nothing of it was kept;
- * - `identity-rejected`: the server did not prove that it holds a pinned identity key; nothing was kept;
- * - `refused`: the server's module refused the request, in a sealed answer; `problem` says why;
- * - `plain-answer`: an answer that is not sealed, and so not known to be the server's; never data;
- * - `answer-rejected`: a sealed answer that does not open, or does not belong to its request;
- * - `stream-broken`: an answer that came in pieces was cut off or changed on the way, and what was read before is
- *   genuine; or the server answered as if it had a body that it has not read to its end;
+ * What went wrong in the client:
+ * - `invalid-option`: an option of `createE2eClient` or of one call has a wrong value;
+ * - `runtime-unsupported`: this runtime lacks something that the call needs; the message names it;
+ * - `engine-unsupported`: the crypto engine does not support this kind of key or signature;
+ * - `request-unsupported`: the request cannot be sealed (its body, media type, method, size or origin);
+ * - `body-failed`: the request's body could not be read to its end; `cause` is the error of its source;
+ * - `handshake-failed`: the server rejected the handshake; see `problem` and `status`;
+ * - `handshake-rejected`: the server's response to the handshake breaks a rule of PROTOCOL §2; nothing of it was kept;
+ * - `identity-rejected`: the server did not prove that it has a pinned identity key; nothing was kept;
+ * - `refused`: the module at the server rejected the request, in a sealed response; `problem` says why;
+ * - `plain-answer`: the response is not sealed, so it may not be the server's; it is never data;
+ * - `answer-rejected`: a sealed response does not open, or does not belong to its request;
+ * - `stream-broken`: a response in frames was cut off or changed on the way, and what was read before is genuine; or the
+ *   server responded with success although it has not read the request's body to its end;
  * - `stream-failed`: the server gave up in the middle of a body;
- * - `no-event-stream`: an event source was answered with something else than 200 and `text/event-stream`; `status` says
- *   with what;
- * - `answer-too-large`: an answer, or one event, over `maxResponseSize`;
- * - `redirect-refused`: a redirect to another origin, the 21st in a row, or any where the call refuses them;
- * - `session-changed`: with a device key, the server put the client on another session. Nothing is sealed on it before
- *   the caller goes on by `client.handshake()`;
+ * - `no-event-stream`: an event source got a response other than 200 with `text/event-stream`; see `status`;
+ * - `answer-too-large`: a response, or one event, is larger than `maxResponseSize`;
+ * - `redirect-refused`: a redirect to another origin, the 21st redirect in a row, or any redirect if the call forbids them;
+ * - `session-changed`: with a device key, the server put the client on another session. The client seals nothing on it
+ *   until the caller continues with `client.handshake()`;
  * - `closed`: the client was closed while the call waited for its channel, or the socket before it was open.
  */
 export type E2eClientErrorCode =
@@ -46,22 +45,22 @@ export type E2eClientErrorCode =
   | 'session-changed'
   | 'closed';
 
-/** What is known of the answer that led to an error. */
+/** What is known about the response that led to an error. */
 export interface AnswerFacts {
   readonly problem?: ProblemName | undefined;
   readonly status?: number | undefined;
   readonly retryAfter?: number | undefined;
 }
 
-/** Every error of the client but those that `fetch` itself throws (no connection, an aborted signal). */
+/** Every error of the client, except those that `fetch` itself throws (no connection, an aborted signal). */
 export class E2eClientError extends Error {
   override readonly name = 'E2eClientError';
   readonly code: E2eClientErrorCode;
-  /** The protocol's problem (PROTOCOL §8). With the code `refused` it came sealed; else nobody vouches for it. */
+  /** The protocol's problem (PROTOCOL §8). It is authenticated only with the code `refused`. */
   readonly problem: ProblemName | undefined;
-  /** The HTTP status of the answer. But for the code `refused`, nobody vouches for it. */
+  /** The HTTP status of the response. It is authenticated only with the code `refused`. */
   readonly status: number | undefined;
-  /** Seconds after which to try again, as the answer's headers say. Nobody vouches for it. */
+  /** Seconds after which to try again, from the response's `Retry-After`. It is not authenticated. */
   readonly retryAfter: number | undefined;
 
   constructor(code: E2eClientErrorCode, message: string, { problem, status, retryAfter }: AnswerFacts = {}) {
@@ -75,7 +74,7 @@ export class E2eClientError extends Error {
 
 type Facts<Reason extends keyof typeof MESSAGES> = Parameters<(typeof MESSAGES)[Reason]>;
 
-/** An error with its sentence, which is loaded only now; where it is not to be had, the code and the reason say it. */
+/** Creates an error and loads its sentence. If that fails, the message is the code and the reason. */
 export async function failure<Reason extends keyof typeof MESSAGES>(
   code: E2eClientErrorCode,
   reason: Reason,
@@ -89,9 +88,9 @@ export async function failure<Reason extends keyof typeof MESSAGES>(
 }
 
 /**
- * A part of the client that may have to be loaded first.
+ * Loads a part of the client.
  *
- * @throws E2eClientError `runtime-unsupported` where it cannot be loaded.
+ * @throws E2eClientError `runtime-unsupported` if it cannot be loaded.
  */
 export async function need<Module>(name: PartName, importIt: () => Promise<Module>): Promise<Module> {
   try {

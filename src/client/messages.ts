@@ -19,30 +19,30 @@ import {
 } from './hints.js';
 
 /**
- * What went wrong and what to do about it, in sentences. Loaded when the first error is, and not before: a page without
- * errors has no use for them.
+ * The sentences of errors: what went wrong, and what to do. They are loaded with the first error, because a page without
+ * errors does not need them.
  */
 export const MESSAGES = {
   // handshake-rejected
-  ended: () => 'The channels that the server gives end before they can be used.',
-  kind: () => refusedAnswer("the server's key is not of the kind that answers the client's"),
+  ended: () => 'The channels that the server creates end before they can be used.',
+  kind: () => refusedAnswer("the server's key has the wrong kind"),
   rule: () => refusedAnswer("the server's key breaks a rule of PROTOCOL §1"),
   kid: () => refusedAnswer('"kid" is not the thumbprint of the key'),
   seen: () => refusedAnswer("the server's key was used before"),
-  times: () => refusedAnswer('the times make no sense'),
+  times: () => refusedAnswer('"issuedAt" and "expiresAt" are not valid times'),
   session: () => refusedAnswer('"session" is not 16 bytes in base64url'),
-  device: () => refusedAnswer('"device" is no thumbprint'),
+  device: () => refusedAnswer('"device" is not a thumbprint'),
   proof: () => refusedAnswer('"proof" names no key'),
   unbound: () =>
-    refusedAnswer('the session is not bound to this device key (has the server deviceBinding: "required"?)'),
-  secret: () => refusedAnswer('"secret" belongs to RSA and MLKEM768-X25519 channels, and only there'),
+    refusedAnswer('the session is not bound to this device key (does the server have deviceBinding: "required"?)'),
+  secret: () => refusedAnswer('"secret" must be present on RSA and MLKEM768-X25519 channels, and only there'),
   unreadable: () => refusedAnswer('"secret" does not open'),
   zeros: () => refusedAnswer('the shared secret would be all zeros'),
-  json: ({ method, url }: { method: string; url: string }) => `${method} ${url} was not answered with a JSON object.`,
+  json: ({ method, url }: { method: string; url: string }) => `${method} ${url} did not return a JSON object.`,
 
   // handshake-failed
   refused: ({ method, url, problem, status, redirect }: PlainRequest & PlainAnswer) =>
-    `${method} ${url} was answered with ${problem ?? `status ${status}`}` +
+    `${method} ${url} failed with ${problem ?? `status ${status}`}` +
     (problem
       ? problem === 'key-rejected'
         ? KEY_REJECTED
@@ -53,82 +53,82 @@ export const MESSAGES = {
 
   // engine-unsupported
   kinds: ({ engine, keyKind }: { engine: { name: string; kinds: readonly string[] }; keyKind: string }) =>
-    `The ${engine.name} engine has no ${keyKind} keys, only ${engine.kinds.join(', ')}. Choose another keyKind` +
+    `The ${engine.name} engine does not support ${keyKind} keys, only ${engine.kinds.join(', ')}. Choose another keyKind` +
     (engine.name === 'forge' ? ', or serve the page over HTTPS, where browsers have WebCrypto.' : ' or engine.'),
   unsupported: ({ reason }: { reason: string }) => `${reason}. Choose another keyKind or engine.`,
   noWebCrypto: () =>
-    'There is no WebCrypto here (browsers hide it on plain HTTP): serve the page over HTTPS, or leave `engine` at auto.',
+    'WebCrypto is not available (browsers hide it on plain HTTP). Serve the page over HTTPS, or set `engine` to auto.',
 
   // request-unsupported
   origin: ({ base, origin }: { base: string; origin: string }) =>
-    unsealable(`the client of ${base} sends nothing to ${origin}`),
-  head: () => unsealable('a sealed route answers no HEAD, which has no body to seal: use GET'),
+    unsealable(`its origin is ${origin}, but this client sends requests only to ${base}`),
+  head: () => unsealable('a response to HEAD has no body to seal. Use GET'),
   mediaType: ({ mediaType }: { mediaType: string }) =>
     unsealable(
-      `its Content-Type is "${mediaType}", ${OURS.test(mediaType) ? GENERATED : 'and must be a media type without a parameter twice, and with no charset but utf-8'}`,
+      `its Content-Type is "${mediaType}", ${OURS.test(mediaType) ? GENERATED : 'but it must be a media type without repeated parameters, and its charset can only be utf-8'}`,
     ),
   boundary: () =>
     unsealable(
-      'its Content-Type is multipart/form-data without a boundary, so no server can read it. Leave Content-Type out, and give the client the FormData itself',
+      'its Content-Type is multipart/form-data without a boundary, so no server can read it. Leave Content-Type out, and pass the FormData itself',
     ),
   twice: () =>
     unsealable(
-      'it is the handshake itself. Where the client stands in the place of the global fetch, behind a wrapper, give createE2eClient the option fetch',
+      'it is the handshake itself. If the client replaces the global fetch through a wrapper, set the option fetch of createE2eClient',
     ),
   unstreamable: ({ limit }: { limit: number }) =>
     unsealable(
-      `its body is over maxBufferedUpload, ${limit} bytes, and this platform can neither stream a request (browsers need HTTP/2 for that) nor keep it in a file meanwhile. Serve HTTP/2, raise that option, or send less`,
+      `its body is over maxBufferedUpload, ${limit} bytes, and this platform can neither stream a request (browsers need HTTP/2 for that) nor buffer it in a file. Serve HTTP/2, raise that option, or send less`,
     ),
   storage: () =>
     unsealable(
-      "this platform cannot stream a request (browsers need HTTP/2 for that), and the browser's storage has no room to keep the body in a file meanwhile. Serve HTTP/2, free some of the origin's storage, or send less",
+      "this platform cannot stream a request (browsers need HTTP/2 for that), and the browser's storage has no room to buffer the body in a file. Serve HTTP/2, free some of the origin's storage, or send less",
     ),
   eventId: () =>
-    'An event source reconnects with the id of its last event, which must not travel in the clear: keep "last-event-id" in the option sealHeaders.',
+    'An event source reconnects with the id of its last event, which must not travel in the clear. Add "last-event-id" to the option sealHeaders.',
   eventBody: () =>
     unsealable(
-      'an event source sends its body again with each connection, which a stream cannot be: give it bytes or a Blob',
+      'an event source sends its body with every connection, and a stream can be sent only once. Use bytes or a Blob',
     ),
   long: () =>
     unsealable(
-      'its path, query or sealed header fields are too long for a message, or hold a character that none may hold: send long values as the body of a POST',
+      'its path, query or sealed header fields are too long for a message, or contain a character that is not allowed. Send long values as the body of a POST',
     ),
 
   noWebSocket: () =>
-    'This runtime has no WebSocket. Give createE2eClient the option webSocket: the class of the package "ws".',
+    'This runtime has no WebSocket. Set the option webSocket of createE2eClient to the class of the package "ws".',
 
   // body-failed
   source: () =>
-    'The body of the request could not be read to its end, so the request was given up. The cause says why: a file that was changed or removed meanwhile, or a stream that failed.',
+    'The body of the request could not be read to its end, so the request was aborted. See the cause: a file that was changed or removed, or a stream that failed.',
 
   // stream-broken
   early: () =>
-    'The server answered with success before it had the whole body, so the answer was not handed over. Have the handler read the body to its end before it answers.',
+    'The server responded with success before it had the whole body, so the response was discarded. Read the body to its end in the handler before you respond.',
 
-  socket: () => 'The socket was cut off or changed on the way. What was read before is genuine.',
+  socket: () => 'The socket was cut off or changed on the way. The messages received before are genuine.',
 
   // refused
   sealedRefusal: ({ method, path, problem, status, isCopy, isRepeatable }: SealedRefusal) =>
-    `The server refused ${method} ${path}: ${problem ?? status}. ${refusalHint(problem, isCopy, notResent(isRepeatable))}`,
+    `The server rejected ${method} ${path}: ${problem ?? status}. ${refusalHint(problem, isCopy, notResent(isRepeatable))}`,
 
   // no-event-stream
   noEvents: ({ method, url, status, type }: PlainRequest & { status: number; type: string }) =>
-    `${method} ${new URL(url).pathname} was answered with ${status} and ${type || 'no media type'}, not with 200 and text/event-stream, so the event source ended. ` +
+    `${method} ${new URL(url).pathname} returned ${status} and ${type || 'no media type'} instead of 200 and text/event-stream, so the event source ended. ` +
     (status === 200
-      ? 'Is it the right path, and does its handler send events (@Sse())? For anything else use client.fetch.'
-      : 'See what client.fetch gives for the same request, and open a new event source once that is mended.'),
+      ? 'Is the path right, and does its handler send events (@Sse())? For other responses use client.fetch.'
+      : 'Try the same request with client.fetch, and open a new event source when that works.'),
 
   // invalid-option
   outside: ({ name }: { name: string }) =>
-    `sealHeaders and sealedResponseHeaders cannot hold "${name}": gateways set, check or remove it outside, so it never travels inside a message. Take it out of the option.`,
+    `sealHeaders and sealedResponseHeaders cannot contain "${name}": gateways set, check or remove it, so it never travels inside a message. Remove it from the option.`,
 
   // plain-answer
   plain: (facts: PlainRequest & PlainAnswer & Resending) => {
     const { method, url, problem, status } = facts;
-    return `${method} ${new URL(url).pathname} got an answer in the clear: ${problem ?? `status ${status}`}. ${plainHint(facts)}`;
+    return `${method} ${new URL(url).pathname} got a response in the clear: ${problem ?? `status ${status}`}. ${plainHint(facts)}`;
   },
   lostSession: ({ method, url, isCopy, isRepeatable, cookies }: PlainRequest & LostSession) =>
-    `${method} ${new URL(url).pathname}: the server does not find the channel that it has just made` +
+    `${method} ${new URL(url).pathname}: the server does not find the channel that it has just created` +
     `${isCopy ? ', twice in a row' : ''}. ${cookieHint(url, cookies)}${isCopy ? '' : ` ${notResent(isRepeatable)}`}`,
 
   socketRefused: ({ path, problem, code }: { path: string; problem?: string | undefined; code: number | undefined }) =>
@@ -138,21 +138,21 @@ export const MESSAGES = {
 
   // answer-too-large, answer-rejected
   large: ({ limit }: { limit: number }) =>
-    `The answer is over maxResponseSize, ${limit} bytes. Raise that option, or ask for less.`,
+    `The response is larger than maxResponseSize, ${limit} bytes. Raise that option, or request less.`,
   longEvent: ({ limit }: { limit: number }) =>
-    `An event is over maxResponseSize, ${limit} characters, so the event source ended. Raise that option, or send less in one event.`,
+    `An event is longer than maxResponseSize, ${limit} characters, so the event source ended. Raise that option, or send shorter events.`,
   unopened: ({ method, path }: { method: string; path: string }) =>
-    `The answer to ${method} ${path} does not open, or is the answer to another request. Is there a cache on the way ` +
-    '(a service worker, a CDN) that keeps answers although they say no-store? A sealed query is in no URL, so to such a ' +
-    'cache all searches look the same. Or does something on the way change bodies?',
+    `The response to ${method} ${path} does not open, or belongs to another request. Does a cache (a service worker, a ` +
+    'CDN) store responses although they say no-store? A sealed query is not in the URL, so all searches look the same to ' +
+    'such a cache. Or does something on the way change bodies?',
 
   // redirect-refused
   plainRedirect: () =>
-    "A redirect in the clear is not followed: anyone on the way can send one. Call its target, or pass redirect: 'manual' and look at it.",
+    "A redirect in the clear is not followed, because anyone on the way can send one. Call its target, or pass redirect: 'manual'.",
 
   // session-changed
   changed: () =>
-    'The server put this client on another session, and the request was not sent on it. A login that made a new session ' +
-    'does so too. Call client.handshake() to go on with that session, and compare who is logged in before you send ' +
-    'anything else.',
+    'The server put this client on another session, so the request was not sent. This also happens after a login that ' +
+    'creates a new session. To continue with that session, call client.handshake(), and check who is logged in before ' +
+    'you send anything else.',
 };

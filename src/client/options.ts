@@ -5,7 +5,7 @@ import type { DeviceKeyOption } from './trust/device.js';
 import { E2eClientError } from './errors.js';
 import { checkUrl } from './runtime.js';
 
-/** A request, as `resend` is asked about it. */
+/** The request that `resend` decides about. */
 export interface ResendRequest {
   readonly method: string;
   readonly url: string;
@@ -14,80 +14,82 @@ export interface ResendRequest {
 
 export interface E2eClientOptions {
   /**
-   * Where the server is; relative URLs are resolved against it, and no other origin is ever sent anything. A path
-   * counts as a folder. The page's (or worker's) own origin unless said.
+   * The server's URL. Relative URLs are resolved against it, and a path counts as a folder. The client never sends
+   * anything to another origin. Default: the origin of the page or worker; required elsewhere.
    */
   readonly baseUrl?: string | URL;
-  /** The server's `path` option, resolved against `baseUrl`; `'e2e'` unless said. */
+  /** The server's `path` option, resolved against `baseUrl`. Default `'e2e'`. */
   readonly path?: string;
   /**
-   * The kind of key pair and so of channel; `'RSA'` unless said. Or a list by preference: where the server refuses a kind, or
-   * this runtime does not have it, the next one is tried. Whoever can change the traffic can forge a refusal: list only what
-   * may be used. `'MLKEM768-X25519'` alone is what a quantum computer does not read later.
+   * The kind of key pair, and so of channel. Or a list by preference: if the server rejects a kind, or this runtime does
+   * not support it, the client tries the next one. Anyone who can change the traffic can forge such a rejection, so list
+   * only kinds that you accept. Only `'MLKEM768-X25519'` protects recorded traffic from a later quantum computer.
+   * Default `'RSA'`.
    */
   readonly keyKind?: KeyKind | readonly KeyKind[];
-  /** Bits of the client's RSA keys: 2048 (unless said), 3072 or 4096. */
+  /** Bits of the client's RSA keys: 2048, 3072 or 4096. Default 2048. */
   readonly rsaModulusLength?: number;
   /**
-   * The server's identity keys that are trusted, each a public JWK or its SHA-256 thumbprint (RFC 7638). With one or
-   * more, a handshake that none of them has signed is refused. Without, whoever can change the traffic can swap keys.
+   * The server's identity keys that you trust (pins), each a public JWK or its SHA-256 thumbprint (RFC 7638). The client
+   * rejects a handshake that none of them has signed. Without pins, anyone who can change the traffic can swap the keys.
+   * Default none.
    */
   readonly identityKeys?: readonly (SigningJwk | string)[];
   /**
-   * `'auto'` (unless said): WebCrypto where there is one (in Node, AES and hashes by node:crypto), else node-forge, loaded
-   * on demand. Or one of the two by name, or an engine of one's own.
+   * The crypto engine. `'auto'` uses WebCrypto (in Node, node:crypto for AES and hashes), or node-forge if there is no
+   * WebCrypto; it is loaded on demand. Or name one of the two, or pass your own engine. Default `'auto'`.
    */
   readonly engine?: 'auto' | 'web' | 'forge' | CryptoEngine;
-  /** Whether a request's query travels inside its message instead of in the URL; `true` unless said. */
+  /** Whether a request's query travels inside its message instead of in the URL. Default `true`. */
   readonly sealQuery?: boolean;
   /**
-   * Names of a request's header fields that travel inside its message, and not outside; `['last-event-id']` unless said.
-   * The server takes those of its option `sealedHeaders.request` alone, and refuses any other.
+   * Names of request header fields that travel inside the message and not outside. The server accepts only the names in
+   * its option `sealedHeaders.request` and rejects all others. Default `['last-event-id']`.
    */
   readonly sealHeaders?: readonly string[];
   /**
-   * Names of an answer's header fields that are taken from inside its message alone, beside `location`,
-   * `content-disposition`, `content-language` and `link`; none unless said. Name those that the server adds by its option
-   * `sealedHeaders.response`: what stands outside under such a name is then dropped.
+   * Further names of response header fields that the client reads only from inside the message. `location`,
+   * `content-disposition`, `content-language` and `link` are always among them. Add the names that the server adds in its
+   * option `sealedHeaders.response`: the client then drops a field of that name outside. Default none.
    */
   readonly sealedResponseHeaders?: readonly string[];
   /**
-   * Whether a request may be sent again on a new channel after the server refused it for its old one. Unless said, or
-   * where the function answers `undefined`: GET, PUT, DELETE, OPTIONS, and whatever has an `Idempotency-Key`.
+   * Whether the client may send a request again on a new channel after the server rejected the old channel. By default,
+   * and if the function returns `undefined`: GET, PUT, DELETE, OPTIONS, and requests with an `Idempotency-Key`.
    */
   readonly resend?: boolean | ((request: ResendRequest) => boolean | undefined);
   /**
-   * A device key, which makes a copied session cookie open no channel; needs `deviceBinding` at the server. `true`: a
-   * P-256 key that cannot be read out, kept in IndexedDB where there is one, else in memory. Or a key pair, or a storage
-   * of one's own. `false` unless said.
+   * A device key. With it, a copied session cookie opens no channel. It needs `deviceBinding` at the server. `true`
+   * creates a P-256 key that cannot be exported, and keeps it in IndexedDB, or in memory if there is no IndexedDB. Or pass
+   * your own key pair or storage. Default `false`.
    */
   readonly deviceKey?: DeviceKeyOption;
-  /** Whether JSON bodies are padded to hide their length (PROTOCOL §4, Padmé); `false` unless said. */
+  /** Whether JSON bodies are padded to hide their length (PROTOCOL §4, Padmé). Default `false`. */
   readonly padding?: boolean;
-  /** The longest answer, in bytes as it travels, a third more than the plain body; 16 MiB unless said. */
+  /** The longest response, in bytes on the wire, which is a third more than its plaintext. Default 16 MiB. */
   readonly maxResponseSize?: number;
   /**
-   * The longest body of a request, in bytes as it travels, that is held in memory where the platform can neither stream it
-   * nor keep it in a file meanwhile; 64 MiB unless said. Longer ones are `request-unsupported` there.
+   * The longest request body, in bytes on the wire, that is held in memory if the platform can neither stream it nor
+   * buffer it in a file. Longer bodies are `request-unsupported` there. Default 64 MiB.
    */
   readonly maxBufferedUpload?: number;
-  /** As for `fetch`; unless said `'same-origin'` on the server's own origin and `'include'` elsewhere. */
+  /** As for `fetch`. Default: `'same-origin'` on the server's own origin, `'include'` elsewhere. */
   readonly credentials?: RequestCredentials;
-  /** Whether the client keeps the server's cookies where the platform does not (Node, Deno, Bun); `true` unless said. */
+  /** Whether the client keeps the server's cookies if the platform does not (Node, Deno, Bun). Default `true`. */
   readonly cookies?: boolean;
-  /** What sends the requests. By default the global `fetch` of the moment, so what patches it later sees the requests. */
+  /** The function that sends requests. Default: the global `fetch` at the time of each request, patched or not. */
   readonly fetch?: typeof globalThis.fetch;
   /**
-   * What `client.webSocket` connects by; the global `WebSocket` of the moment unless said. Node 20 has none: give it that of
-   * the package `ws`.
+   * The class that `client.webSocket` connects with. Node 20 has no `WebSocket`: pass the class of the package `ws`.
+   * Default: the global `WebSocket`.
    */
   readonly webSocket?: WebSocketClass;
 }
 
-/** A WebSocket class as browsers have it, or the one of the package `ws`. */
+/** The browser's `WebSocket` class, or the class of the package `ws`. */
 export type WebSocketClass = new (url: string, protocols: string[], options?: object) => object;
 
-/** The options that have no default of their own. */
+/** The options without a default. */
 type Unset = 'baseUrl' | 'identityKeys' | 'resend' | 'credentials' | 'fetch' | 'webSocket';
 type Complete = Required<Omit<E2eClientOptions, Unset>> & { readonly [Name in Unset]: E2eClientOptions[Name] };
 
@@ -96,17 +98,17 @@ export interface Settings extends Omit<Complete, 'baseUrl' | 'path' | 'credentia
   readonly base: URL;
   /** By preference. */
   readonly keyKinds: readonly KeyKind[];
-  /** Where the handshake (`handshake`) and the identity keys (`identity`) are. */
+  /** The URL of the handshake (`handshake`) or of the identity keys (`identity`). */
   readonly at: (name: string) => string;
   readonly credentials: RequestCredentials;
-  /** The global `fetch` of the moment when the client was made: the caller may put the client in its place. */
+  /** The global `fetch` at the time when the client was created: the caller may replace it by the client. */
   readonly globalFetch: typeof globalThis.fetch | undefined;
 }
 
-/** The options that protect: one that is given without a value would silently be one that is not set. */
+/** Options that protect. With `undefined`, such an option would silently not be set, so that is an error. */
 const PROTECTIVE = new Set(['identityKeys', 'deviceKey', 'keyKind', 'padding']);
 
-/** Every option there is: a misspelt one would be one that is not set, `identityKeys` among them. */
+/** All options. Any other name is an error: a misspelled `identityKeys` would silently not be set. */
 const DEFAULTS: Complete = {
   baseUrl: undefined,
   path: 'e2e',
@@ -132,18 +134,20 @@ const DEFAULTS: Complete = {
 export function resolveOptions(options: E2eClientOptions): Settings {
   const given = { ...DEFAULTS };
   for (const [name, value] of Object.entries(options) as [string, unknown][]) {
-    if (!Object.hasOwn(DEFAULTS, name)) throw invalid(name, 'is no option of createE2eClient');
+    if (!Object.hasOwn(DEFAULTS, name)) throw invalid(name, 'is not an option of createE2eClient');
     if (value != null) Object.assign(given, { [name]: value });
-    else if (PROTECTIVE.has(name)) throw invalid(name, `is ${value as null}: give it a value, or leave the option out`);
+    else if (PROTECTIVE.has(name)) throw invalid(name, `is ${value as null}: set a value, or leave the option out`);
   }
   const { baseUrl, path, keyKind, rsaModulusLength, identityKeys, deviceKey, credentials } = given;
   const keyKinds = [keyKind].flat();
   if (!keyKinds[0] || !keyKinds.every((kind) => KEY_KINDS.includes(kind))) {
-    throw invalid('keyKind', `is one of ${KEY_KINDS.join(', ')}, or a list of them`);
+    throw invalid('keyKind', `must be one of ${KEY_KINDS.join(', ')}, or a list of them`);
   }
-  if (![2048, 3072, 4096].includes(rsaModulusLength)) throw invalid('rsaModulusLength', 'is 2048, 3072 or 4096 (bits)');
+  if (![2048, 3072, 4096].includes(rsaModulusLength)) {
+    throw invalid('rsaModulusLength', 'must be 2048, 3072 or 4096 (bits)');
+  }
   for (const name of ['maxResponseSize', 'maxBufferedUpload'] as const) {
-    if (!(given[name] > 0)) throw invalid(name, 'is a positive number of bytes');
+    if (!(given[name] > 0)) throw invalid(name, 'must be a positive number of bytes');
   }
   for (const name of ['sealQuery', 'padding', 'cookies'] as const) {
     if (typeof given[name] !== 'boolean') throw invalid(name, 'must be true or false');
@@ -151,7 +155,7 @@ export function resolveOptions(options: E2eClientOptions): Settings {
   if (typeof deviceKey !== 'boolean' && typeof deviceKey !== 'object') {
     throw invalid('deviceKey', 'must be true, false, a key pair, a DeviceKey or a DeviceStorage');
   }
-  // The rest of what a key must be is seen before the first handshake: a page without pins need not load those checks.
+  // Keys are checked fully before the first handshake: a page without pins does not load these checks.
   if (identityKeys !== undefined && !arePins(identityKeys)) {
     throw invalid('identityKeys', 'must be an array of public JWKs (Ed25519, P-256) or their SHA-256 thumbprints');
   }
@@ -163,7 +167,7 @@ export function resolveOptions(options: E2eClientOptions): Settings {
   const base = readBase(baseUrl ?? ownOrigin);
   return {
     ...given,
-    // Which names may stand there is checked with the first call: a page that sends none need not load the list.
+    // The names are checked with the first call: a page that seals none does not load the list.
     sealHeaders: lower(given.sealHeaders),
     sealedResponseHeaders: lower(given.sealedResponseHeaders),
     base,
@@ -188,12 +192,12 @@ function readBase(baseUrl: string | URL | undefined): URL {
   try {
     base = new URL(baseUrl ?? '');
   } catch {
-    // said below
+    // reported below
   }
   if (!base || !/^https?:$/.test(base.protocol) || base.username || base.password) {
     throw invalid(
       'baseUrl',
-      'is the http(s) URL of the server, without user name and password; outside a page it must be given',
+      'must be the http(s) URL of the server, without user name and password; it is required outside a page',
     );
   }
   base.hash = base.search = '';

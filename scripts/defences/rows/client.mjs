@@ -94,12 +94,12 @@ export const client = [
   ),
   row('protective options have a value', FETCH, 'options that are not', [
     'src/client/options.ts',
-    'else if (PROTECTIVE.has(name)) throw invalid(name, `is ${value as null}: give it a value, or leave the option out`);',
+    'else if (PROTECTIVE.has(name)) throw invalid(name, `is ${value as null}: set a value, or leave the option out`);',
     '',
   ]),
   row('an unknown option of the client is an error', FETCH, 'options that are not', [
     'src/client/options.ts',
-    "if (!Object.hasOwn(DEFAULTS, name)) throw invalid(name, 'is no option of createE2eClient');",
+    "if (!Object.hasOwn(DEFAULTS, name)) throw invalid(name, 'is not an option of createE2eClient');",
     '',
   ]),
   row('pins are keys or thumbprints', FETCH, 'options that are not', [

@@ -6,32 +6,33 @@ import type { ReplayGuard } from '../../channel/replay.js';
 import { KEY_KINDS, type KeyKind } from '../../protocol/keys.js';
 import { DEFAULT_REQUEST_HEADERS, DEFAULT_RESPONSE_HEADERS, LOCATION } from '../../protocol/sealed-headers.js';
 
-/** Injection tokens: the options as the application gave them; those, checked; and the handshake controller's path. */
+/** Injection tokens: the options as the application passed them; the checked options; the handshake's path. */
 export const E2E_GIVEN = Symbol('E2E_GIVEN');
 export const E2E_OPTIONS = Symbol('E2E_OPTIONS');
 export const E2E_PATH = Symbol('E2E_PATH');
 
 /**
- * Under these tokens the module has what it also exports under the names of their classes. A test that overrides
- * `KeyService` replaces what the application's own code is given, and sealing goes on.
+ * The module itself injects these providers by tokens, and exports them by their classes. So a test that overrides
+ * `KeyService` replaces it for the application's code only, and sealing still works.
  */
 export const E2E_KEYS = Symbol('E2E_KEYS');
 export const E2E_EVENTS = Symbol('E2E_EVENTS');
 export const E2E_ROUTES = Symbol('E2E_ROUTES');
 
-/** Options of `E2eModule`. All of them may be left out. */
+/** Options of `E2eModule`. All of them are optional. */
 export interface E2eOptions {
   /**
-   * The session middleware that the module installs where the application has none: express-session's options (on
-   * Fastify those that `@fastify/session` has too). `false`: the application brings its own; none is ever installed.
-   * `'channel'`: for clients without cookies; a message finds its channel by its name alone.
+   * Options of the session middleware that the module installs if the application has none: express-session's options
+   * (on Fastify those that `@fastify/session` supports too). `false`: the module never installs one, because the
+   * application has its own. `'channel'`: for clients without cookies; a message finds its channel by `kid`.
+   * Default `{}`.
    */
   session?: Partial<SessionOptions> | false | 'channel';
   /** With `session: 'channel'`: the express-session store that keeps the channels. Default: this process's memory. */
   channelStore?: Store;
   /**
-   * What channel records are encrypted under in the session store: one text of at least 32 characters, or several, of
-   * which the first encrypts and all decrypt. Default: random for each process, with the embedded store only.
+   * Encrypts channels in the session store: a string of at least 32 characters, or several, of which the first encrypts
+   * and all decrypt. Default: random for each process, which is allowed only with the store in memory.
    */
   secret?: string | readonly string[];
   /** The kinds of key that clients may use. Default: all four. */
@@ -39,35 +40,36 @@ export interface E2eOptions {
   /** Bits of the server's RSA keys: 2048, 3072 or 4096. Default 2048. */
   rsaModulusLength?: 2048 | 3072 | 4096;
   /**
-   * Whether plain `RSA-OAEP-256` messages are taken, which any JOSE library makes. They prove nothing about their
+   * Whether the server accepts plain `RSA-OAEP-256` messages, which any JOSE library can make. They do not prove their
    * sender. Default `false`.
    */
   allowPlainJwe?: boolean;
-  /** Seconds that a channel lives. Default 3600. */
+  /** Lifetime of a channel, in seconds. Default 3600. */
   channelTtl?: number;
-  /** How many channels a session may have; beyond it the least recently used goes. Default 32. */
+  /** How many channels a session may have. Over the limit, the least recently used one ends. Default 32. */
   channelsPerSession?: number;
-  /** Bytes of plaintext that a message may carry. Default 1,048,576 (1 MiB). */
+  /** The largest plaintext of a message, in bytes. Default 1,048,576 (1 MiB). */
   maxBodySize?: number;
-  /** Bytes that a request's body in frames may have on the wire. Default 104,857,600 (100 MiB). */
+  /** The largest request body in frames, in bytes on the wire. Default 104,857,600 (100 MiB). */
   maxStreamSize?: number;
   /**
-   * Bytes that are held, of all requests together, of answers that begin before their requests' bodies in frames have
-   * ended (`req.pipe(res)`), at most 16 MiB each. Over it the answer that holds most is cut off. Default 67,108,864 (64 MiB).
+   * How many bytes of responses may be held that begin before their request's body in frames has ended
+   * (`req.pipe(res)`), of all requests together; each may hold 16 MiB. Over the limit, the response that holds most is cut
+   * off. Default 67,108,864 (64 MiB).
    */
   maxHeldSize?: number;
   /** Seconds that a request in frames may take, from when the client sealed its head. Default 3600. */
   maxUploadTime?: number;
-  /** Milliseconds in which nothing of a body in frames may come. Default 60,000. */
+  /** How long a body in frames may pause, in milliseconds. Default 60,000. */
   streamIdleTimeout?: number;
   /**
-   * Milliseconds between two looks at the session store for whether the sessions of running streams (uploads and answers
-   * in frames) have ended, or their channels were revoked, on another server. Default, and at most, 30,000.
+   * How often the module asks the session store if another server has ended the sessions of running streams (uploads and
+   * responses in frames) or revoked their channels, in milliseconds. At most 30,000. Default 30,000.
    */
   streamCheckInterval?: number;
   /**
-   * Milliseconds that running streams get to finish when the application closes; then they end as broken, and their
-   * connections close. Default 10,000.
+   * How much time running streams get to finish when the application closes, in milliseconds. After that they end as
+   * broken, and their connections close. Default 10,000.
    */
   shutdownTimeout?: number;
   /** How deep a JSON body may be nested. Default 128. */
@@ -75,15 +77,15 @@ export interface E2eOptions {
   /** Seals every route that is not `@Plain()`. Default `false`. */
   encryptByDefault?: boolean;
   /**
-   * Names of header fields that travel inside messages, beside `location`, which always does. `request`: those that the
-   * application takes from inside and never from outside; default `['last-event-id']`. Add `authorization` where the
-   * application itself verifies it, and nothing in front of it does. `response`: those that answers carry inside; default
-   * `['content-disposition', 'content-language', 'link']`. PROTOCOL §4 lists the names that are refused.
+   * Names of header fields that travel inside messages. `location` always does. `request`: the fields that the
+   * application gets from inside and never from outside; default `['last-event-id']`. Add `authorization` only if the
+   * application itself verifies it, and nothing in front of it does. `response`: the fields that responses carry inside;
+   * default `['content-disposition', 'content-language', 'link']`. PROTOCOL §4 lists the names that are not allowed.
    */
   sealedHeaders?: SealedHeaders;
-  /** Pads sealed JSON answers to their Padmé length, which hides most of their size. Default `false`. */
+  /** Pads sealed JSON responses to their Padmé length, which hides most of their size. Default `false`. */
   padding?: boolean;
-  /** The path prefix that a reverse proxy strips before requests arrive, such as `/api`. Default none. */
+  /** The path prefix that a reverse proxy removes from requests, such as `/api`. Default none. */
   publicPath?: string;
   /**
    * The server's long-term signing keys, Ed25519 or P-256, as PKCS#8 PEM or KeyObject: the first signs handshakes, all
@@ -91,19 +93,19 @@ export interface E2eOptions {
    */
   identityKey?: IdentityKeyInput | readonly IdentityKeyInput[];
   /**
-   * Device keys, which make a copied session cookie open no channel: `required` takes only handshakes with one. Needs
-   * Express. Default `off`.
+   * With `required`, the server accepts only handshakes with a device key, so a copied session cookie opens no channel.
+   * Needs Express. Default `off`.
    */
   deviceBinding?: 'off' | 'required';
-  /** Bounds of the pool of RSA key pairs. */
+  /** Limits for RSA key generation. */
   keyPool?: KeyPoolOptions;
-  /** Milliseconds after which a session store that does not answer is `busy`. Default 2000. */
+  /** How long a session store may take before the request is `busy`, in milliseconds. Default 2000. */
   storeTimeout?: number;
-  /** The embedded store: how many channels it holds at most. Default 50,000. */
+  /** How many channels the module's own store keeps in memory. Default 50,000. */
   maxChannels?: number;
   /** Where sequence windows are kept. Default: this process's memory. */
   replayGuard?: ReplayGuard;
-  /** Told of what happens, for metrics; called at once, so it must be quick. What it throws is not heard. */
+  /** Called for every event, for metrics. It is called synchronously, so it must be quick. Its errors are logged. */
   onEvent?: (event: E2eEvent) => void;
 }
 
@@ -113,11 +115,11 @@ export interface SealedHeaders {
   readonly response?: readonly string[];
 }
 
-/** What goes beside the options, also beside `useFactory`: needed before any factory has run. */
+/** Members beside the options, or beside `useFactory`. The module needs them before it calls a factory. */
 export interface E2eExtras {
   /** Path of the handshake controller: `POST /{path}/handshake`, `GET /{path}/identity`. Default `e2e`. */
   path?: string;
-  /** Decorators for the handshake controller, such as the `@Public()` that an application-wide guard looks for. */
+  /** Decorators for the handshake controller, such as a `@Public()` that your application-wide guard reads. Default none. */
   decorators?: ClassDecorator[];
   /** Whether the module's providers can be injected everywhere. Default `true`. */
   isGlobal?: boolean;
@@ -130,7 +132,7 @@ export interface ResolvedOptions extends Required<
     'session' | 'channelStore' | 'secret' | 'identityKey' | 'keyPool' | 'replayGuard' | 'onEvent' | 'sealedHeaders'
   >
 > {
-  /** In lower case, `location` among those of answers. */
+  /** In lower case; the response's include `location`. */
   readonly sealedHeaders: Required<SealedHeaders>;
   readonly secrets: readonly string[];
   readonly identityKeys: readonly IdentityKeyInput[];
@@ -138,7 +140,7 @@ export interface ResolvedOptions extends Required<
   readonly replayGuard: ReplayGuard | undefined;
 }
 
-/** Those of them that hold no secret and no key, and whether there is a secret, and a replay guard. */
+/** The options without secrets and keys, and whether there is a secret and a replay guard. */
 export interface ShownOptions extends Omit<ResolvedOptions, 'secrets' | 'identityKeys' | 'replayGuard'> {
   readonly hasSecret: boolean;
   readonly hasReplayGuard: boolean;
@@ -146,7 +148,7 @@ export interface ShownOptions extends Omit<ResolvedOptions, 'secrets' | 'identit
 
 export const MAKE_SECRET = `node -p "require('crypto').randomBytes(32).toString('base64url')"`;
 
-/** Fills in the defaults of options that were checked. */
+/** Adds the defaults to checked options. */
 export function resolveOptions(options: E2eOptions): ResolvedOptions {
   return {
     secrets: list(options.secret),

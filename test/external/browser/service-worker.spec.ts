@@ -127,7 +127,7 @@ describe('the client in a module service worker', () => {
     expect(await ask({ keyKind: 'X25519' }, '/page')).toMatchObject({ status: 200 });
     expect(await ask({ keyKind: 'X25519' }, 'https://elsewhere.test/')).toEqual({
       code: 'request-unsupported',
-      message: expect.stringContaining('sends nothing to'),
+      message: expect.stringContaining('sends requests only to'),
     });
   });
 

@@ -130,7 +130,9 @@ onEachPlatform('passport, used as its documentation has it', (platform) => {
     expect((await post('/auth/login', { username: 'ada', password: 'x' })).status).toBe(200);
     const error = await errorOf(post('/session/notes', { note: 'a' }));
     expect(error).toMatchObject({ code: 'plain-answer', problem: 'handshake-required' });
-    expect(error.message).toMatch(/may have made a new session: call client\.handshake\(\{ renew: true \}\) after it/);
+    expect(error.message).toMatch(
+      /may have created a new session: call client\.handshake\(\{ renew: true \}\) after it/,
+    );
 
     expect((await post('/auth/cart', {})).status).toBe(200);
     expect((await post('/auth/login', { username: 'bob', password: 'x' })).status).toBe(200);

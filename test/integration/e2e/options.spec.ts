@@ -135,7 +135,7 @@ onEachPlatform('An application-wide guard', (platform) => {
   it('without it stands before the handshake, and the client’s error says so', async () => {
     const error = await errorOf(shut().client().handshake());
     expect(error).toMatchObject({ code: 'handshake-failed', status: 403 });
-    expect(error.message).toContain('does a guard stand before it?');
+    expect(error.message).toContain('does a guard reject it?');
   });
 });
 

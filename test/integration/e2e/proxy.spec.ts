@@ -54,7 +54,7 @@ onEachPlatform('Behind a reverse proxy that strips a prefix', (platform) => {
   it('they are rejected without it, and the client’s error names the cause', async () => {
     const error = await errorOf(clientOf(proxies[1]).fetch('read'));
     expect(error).toMatchObject({ code: 'plain-answer', status: 400, problem: 'message-rejected' });
-    expect(error.message).toContain('does a proxy change its method, path, query or body?');
+    expect(error.message).toContain('Does a proxy change its method, path, query or body?');
   });
 
   it('and not bound to the path behind it', async () => {

@@ -152,7 +152,7 @@ onEachPlatform('client.eventSource', (platform) => {
       else await expect(events).rejects.toMatchObject({ code: 'no-event-stream' });
       const status = { none: 204, json: 200, missing: 404 }[path];
       expect(await error).toMatchObject({ name: 'E2eClientError', code: 'no-event-stream', status });
-      expect(String(await error)).toMatch(new RegExp(`answered with ${status} and .*client.fetch`));
+      expect(String(await error)).toMatch(new RegExp(`returned ${status} and .*client.fetch`));
       expect(source.readyState).toBe(2);
       expect(await collect(source)).toEqual([]);
     }

@@ -102,7 +102,7 @@ describe('the error says what happened and what to do', () => {
     const location = `${setup.server.url.replace('http:', 'https:')}/e2e/handshake`;
     setup.server.refuse = (response) => (response.writeHead(301, { location }).end(), true);
     const { message } = await errorOf(setup.client().fetch('/x'));
-    expect(message).toContain(`redirected to HTTPS. Give baseUrl with ${new URL(location).origin}`);
+    expect(message).toContain(`redirected to HTTPS. Use ${new URL(location).origin} in baseUrl`);
   });
 
   it('the answer to another search, as from a cache', async () => {
@@ -122,7 +122,7 @@ describe('the error says what happened and what to do', () => {
     ['nobody keeps the cookie', { cookies: false }, undefined, /session cookie .*cookies: false/],
     ['it is omitted', { credentials: 'omit' }, undefined, /session cookie .*credentials is 'omit'/],
     ['its domain is another one', {}, ['sid=1; Path=/; Domain=example.org'], /"sid" .*Domain is not 127\.0\.0\.1/],
-    ['its path leaves the call out', {}, ['sid=1; Path=/elsewhere'], /Likely causes: .*Path leaves out/],
+    ['its path leaves the call out', {}, ['sid=1; Path=/elsewhere'], /Likely causes: .*Path excludes/],
   ])('a session that is lost, since %s', async (_, options, cookie, says) => {
     setup.server.cookie = cookie;
     const error = await errorOf(setup.client(options).fetch('/x'));

@@ -294,7 +294,7 @@ describe('what is refused before anything is sent', () => {
       /"application\/jose".*plain OpenAPI document/,
     ],
     ['HEAD', '/x', { method: 'HEAD' }, /GET/],
-    ['another origin', 'http://127.0.0.1:1/x', {}, /sends nothing/],
+    ['another origin', 'http://127.0.0.1:1/x', {}, /sends requests only to/],
   ])('%s', async (_, url, init, hint) => {
     const error = await errorOf(setup.client().fetch(url, init));
     expect(error.code).toBe('request-unsupported');

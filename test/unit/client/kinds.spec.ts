@@ -74,7 +74,10 @@ describe('a list of kinds', () => {
 
   it.each([[[]], [['X448']], ['X448'], [[HYBRID, 'x25519']], [[HYBRID, undefined]], [{}]])('is not %j', (keyKind) => {
     expect(() => createE2eClient({ baseUrl: 'http://a.test', keyKind: keyKind as never })).toThrow(
-      expect.objectContaining({ code: 'invalid-option', message: expect.stringMatching(/^keyKind is one of RSA, /) }),
+      expect.objectContaining({
+        code: 'invalid-option',
+        message: expect.stringMatching(/^keyKind must be one of RSA, /),
+      }),
     );
   });
 });

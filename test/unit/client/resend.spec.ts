@@ -128,7 +128,7 @@ describe('a request that the server refuses for its channel', () => {
     forget();
     const { message } = await errorOf(client.fetch('/x', { method: 'POST', body: 'b' }));
     expect(message).toContain(
-      'login or logout may have made a new session: call client.handshake({ renew: true }) after',
+      'login or logout may have created a new session: call client.handshake({ renew: true }) after',
     );
   });
 
