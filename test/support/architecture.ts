@@ -26,9 +26,10 @@ const ROOMS: Readonly<Record<string, Room>> = {
   ws: { rooms: ['sockets', 'ws'], packages: [/^@nestjs\/(common|platform-ws)$/, /^ws$/] },
   'socket.io': {
     rooms: ['protocol', 'sockets', 'socket.io'],
-    packages: [/^@nestjs\/(common|platform-socket\.io)$/, /^socket\.io$/, /^ws$/, /^node:/],
+    packages: [/^@nestjs\/(common|platform-socket\.io)$/, /^ws$/, /^node:/],
   },
   client: { rooms: ['protocol', 'crypto', 'client'], packages: [] },
+  'socket.io-client': { rooms: ['client', 'socket.io-client'], packages: [/^socket\.io-client$/] },
   cli: { rooms: ['protocol', 'crypto', 'client', 'cli'], packages: [/^node:/] },
   redis: { rooms: ['protocol', 'channel', 'redis'], packages: [/^node:crypto$/] },
   testing: { rooms: ['protocol', 'client', 'testing'], packages: [/^node:/] },

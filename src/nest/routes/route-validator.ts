@@ -12,7 +12,8 @@ const ELSEWHERE =
   'and where its content must not be read, seal it yourself: KeyService.open() and KeyService.seal().';
 const NO_ADAPTER =
   'Its sockets are sealed under an adapter of this package alone: app.useWebSocketAdapter(new E2eWsAdapter(app)), from ' +
-  "'nestjs-e2e-encryption/ws', before the application starts. Or take @Encrypted() off.";
+  "'nestjs-e2e-encryption/ws', or E2eIoAdapter, from 'nestjs-e2e-encryption/socket.io', before the application starts. " +
+  'Or take @Encrypted() off.';
 const WHOLE =
   'A sealed socket carries all messages of a gateway: put @Encrypted() or @Plain() on the class, without options, and ' +
   'take it off the method.';

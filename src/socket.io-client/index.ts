@@ -1,0 +1,1 @@
+export { sealedTransport, type SocketIoTransport } from './sealed-transport.js';

@@ -1,0 +1,145 @@
+import type { IoAdapter } from '@nestjs/platform-socket.io';
+import type { EventEmitter } from 'node:events';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
+import type { WebSocket, WebSocketServer } from 'ws';
+import { E2eProblem, PROBLEM_MEDIA_TYPE } from '../protocol/problem.js';
+import type { BeforeEnd } from '../sockets/sealed-socket.js';
+import type { ServerSealer } from '../sockets/server-sealer.js';
+
+/** How long what a client is told before its socket ends with its session may take. */
+const LAST_WORDS_MS = 1000;
+const POLICY_VIOLATION = 1008;
+
+/** Those of whichever copy of socket.io Nest's adapter has. */
+export type Server = ReturnType<IoAdapter['createIOServer']>;
+type Socket = Parameters<IoAdapter['bindClientDisconnect']>[0];
+
+type Query = Record<string, string>;
+
+/** A request that asks for a socket, with what engine.io reads and writes of it. */
+interface UpgradeRequest extends IncomingMessage {
+  _query?: Query;
+  readonly websocket?: WebSocket;
+}
+
+/** What is used of engine.io's server, which carries a server of socket.io, beside its types. */
+interface Engine {
+  readonly opts: { wsEngine: new (options: object) => WebSocketServer };
+  /** Makes its server of the library `ws`, as it does again when the HTTP server begins to listen. */
+  init(): void;
+  handleUpgrade(request: UpgradeRequest, socket: Duplex, head: Buffer): void;
+  handleRequest(request: IncomingMessage, response: ServerResponse): void;
+  on(name: 'connection', listener: (connection: Connection) => void): void;
+}
+
+/** A client's one connection, which carries its sockets of all namespaces. */
+interface Connection extends EventEmitter {
+  readonly request: UpgradeRequest;
+  /** What waits until the packets before it have left. */
+  readonly writeBuffer: readonly object[];
+  close(): void;
+}
+
+/**
+ * Has a server of socket.io take sealed sockets alone (PROTOCOL §7). engine.io, below it, writes and reads by what this
+ * class gives it: sockets of the library `ws` that seal, and nothing else. A socket that has no part of the library to
+ * write by (`_sender`) gets broadcasts as any other message, not as frames that were encoded before.
+ */
+export class SealedEngine {
+  /** A connection's sockets, one for each namespace. */
+  readonly #sockets = new WeakMap<object, Set<Socket>>();
+  readonly #connections = new WeakMap<WebSocket, Connection>();
+
+  constructor(server: Server, sealer: ServerSealer, maxPayload: number) {
+    const engine = server.engine as unknown as Engine;
+    const beforeEnd: BeforeEnd = (socket, cause, end) => this.#sayGoodbye(socket, cause, end);
+    engine.opts.wsEngine = class extends engine.opts.wsEngine {
+      constructor(options: object) {
+        super({ ...options, maxPayload });
+        sealer.seal(this, server, beforeEnd);
+        const upgrade = this.handleUpgrade.bind(this);
+        this.handleUpgrade = (request, socket, head, callback) => {
+          upgrade(request, socket, head, (opened) => takeQuery(opened, request) && callback(opened, request));
+        };
+      }
+    };
+    engine.init();
+
+    const upgrade = engine.handleUpgrade.bind(engine);
+    engine.handleUpgrade = (request, socket, head) => {
+      // Its query may be sealed: it is read once the head has passed.
+      request._query = { EIO: '4', transport: 'websocket' };
+      upgrade(request, socket, head);
+    };
+    engine.handleRequest = (_, response) => refusePlain(response);
+    engine.on('connection', (connection) => this.#watch(connection, sealer.maxBuffered));
+    const note = (socket: Socket): void => this.#note(socket);
+    server.on('connection', note);
+    server.on('new_namespace', (namespace) => namespace.on('connection', note));
+  }
+
+  #watch(connection: Connection, maxBuffered: number): void {
+    const { websocket } = connection.request;
+    if (!websocket) return;
+    this.#connections.set(websocket, connection);
+    // engine.io hands over no packet before the one before it has left: what a slow reader has not read waits there.
+    let held = 0;
+    connection.on('packetCreate', ({ data }: { data?: string | ArrayBufferView | ArrayBuffer }) => {
+      held += data === undefined ? 0 : typeof data === 'string' ? Buffer.byteLength(data) : data.byteLength;
+      if (held + websocket.bufferedAmount > maxBuffered) websocket.terminate();
+    });
+    connection.on('flush', () => (held = 0));
+  }
+
+  #note(socket: Socket): void {
+    const sockets = this.#sockets.get(socket.conn) ?? new Set();
+    this.#sockets.set(socket.conn, sockets.add(socket));
+    socket.once('disconnect', () => sockets.delete(socket));
+  }
+
+  /** A client that was disconnected in each namespace does not connect again by itself. */
+  #sayGoodbye(socket: WebSocket, cause: Parameters<BeforeEnd>[1], end: () => void): void {
+    const connection = this.#connections.get(socket);
+    if (cause !== 'session' || !connection) {
+      end();
+      return;
+    }
+    for (const each of this.#sockets.get(connection) ?? []) each.disconnect();
+    if (connection.writeBuffer.length === 0) end();
+    else {
+      connection.once('drain', end);
+      setTimeout(end, LAST_WORDS_MS).unref();
+    }
+    // Nothing that comes, and no namespace that is being joined, is let in any more.
+    connection.close();
+  }
+}
+
+/**
+ * Reads what engine.io is asked for. An earlier connection cannot be gone on with: that of another session would be taken
+ * over.
+ *
+ * @returns whether engine.io may have the socket.
+ */
+function takeQuery(socket: WebSocket, request: UpgradeRequest): boolean {
+  const [, text = ''] = /\?(.*)/.exec(request.url ?? '') ?? [];
+  const query: Query = Object.assign(Object.create(null) as Query, Object.fromEntries(new URLSearchParams(text)));
+  const { EIO, transport, sid } = query;
+  if (EIO === '4' && transport === 'websocket' && sid === undefined) {
+    request._query = query;
+    return true;
+  }
+  socket.close(POLICY_VIOLATION, 'Engine.IO 4 over a WebSocket alone, and a connection of its own.');
+  return false;
+}
+
+/** The path of a sealed server serves its sockets alone: there is no polling. */
+function refusePlain(response: ServerResponse): void {
+  const problem = new E2eProblem('message-required');
+  response.writeHead(problem.status, {
+    'Content-Type': PROBLEM_MEDIA_TYPE,
+    'Cache-Control': 'no-store, no-transform',
+  });
+  response.end(JSON.stringify(problem));
+}
