@@ -2,6 +2,7 @@ import { atStart } from './rows/at-start.mjs';
 import { client } from './rows/client.mjs';
 import { crypto } from './rows/crypto.mjs';
 import { kit } from './rows/kit.mjs';
+import { paths } from './rows/paths.mjs';
 import { platform } from './rows/platform.mjs';
 import { revised } from './rows/revised.mjs';
 import { row } from './row.mjs';
@@ -34,7 +35,7 @@ export const defences = [
     'a first logout ends channels',
     'test/integration/e2e/ended.spec.ts',
     'express.*served nothing',
-    ['src/nest/platform/platform.express.ts', '      watch(request);\n', ''],
+    ['src/nest/platform/platform.express.ts', '      hooks.watch(request);\n', ''],
     ['src/nest/keys/session-watch.ts', 'if (there == null) await channels.endSession(id);', ''],
   ),
   row(
@@ -223,8 +224,8 @@ export const defences = [
   ),
   row('a hanging session is answered in time', 'test/integration/e2e/deadline.spec.ts', 'express.*what comes late', [
     'src/nest/exchange/exchange.ts',
-    'if (!isMessage && handshakeType === undefined) {',
-    'if (isMessage || handshakeType === undefined) {',
+    'if (!isMessage && handshakeType === undefined) return false;',
+    'if (isMessage || handshakeType === undefined) return false;',
   ]),
   row('a sealed route takes no plain request', ROWS, 'express.*in place of a message', [
     'src/nest/exchange/exchange.ts',
@@ -262,7 +263,7 @@ export const defences = [
     '',
   ]),
   row('no guard runs before the module’s', 'test/integration/e2e/order.spec.ts', 'express.*imported after', [
-    'src/nest/module/e2e.module.ts',
+    'src/nest/module/nest-hooks.ts',
     'if (all[0] !== ours)',
     'if (!all.includes(ours))',
   ]),
@@ -430,6 +431,7 @@ export const defences = [
   ...kit,
   ...crypto,
   ...sockets,
+  ...paths,
   ...streams,
   ...atStart,
   ...swagger,

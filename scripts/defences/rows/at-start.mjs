@@ -84,7 +84,7 @@ export const atStart = [
     '',
   ]),
   row('messages are opened before the application has them', 'test/integration/e2e/order.spec.ts', '', [
-    'src/nest/module/e2e.module.ts',
+    'src/nest/module/nest-hooks.ts',
     'if (all[0] !== ours) all.splice(0, all.length, ours, ...all.filter((each) => each !== ours));',
     'if (!all.includes(ours)) all.push(ours);',
   ]),

@@ -51,9 +51,9 @@ export const sockets = [
     '> Infinity;',
   ]),
   row("a sealed gateway's path answers no plain HTTP", REFUSALS, 'express.*plain HTTP at its path', [
-    'src/nest/exchange/exchange.ts',
-    "if (this.gateways.takes(target)) this.refuse(raw, response, new E2eProblem('message-required'));",
-    '',
+    'src/nest/exchange/path-gate.ts',
+    '!(state.isSealedPath || this.gateways.takes(target))',
+    '!state.isSealedPath',
   ]),
   row('a socket ends with its session', ENDS, 'express.*by every way', [
     'src/sockets/sealed-socket.ts',

@@ -30,9 +30,9 @@ export const streams = [
     '',
   ]),
   row('a refused upload is read on before its connection closes', REFUSALS, 'express.*is read on', [
-    'src/nest/exchange/request-body.ts',
-    '(stream ?? node).prependOnceListener(',
-    '(stream ?? node).once(',
+    'src/nest/request/linger.ts',
+    '(stream ?? response).prependOnceListener(',
+    '(stream ?? response).once(',
   ]),
   row('an upload is let go with its connection', REFUSALS, 'express.*goes away', [
     'src/nest/request/framed-body.ts',
@@ -121,13 +121,13 @@ export const streams = [
   ]),
   row('the bounds hold for what comes before and after the answer together', READ_ON, 'express.*10 s.*a success', [
     'src/nest/exchange/request-body.ts',
-    'if (framed.isGivenUp) stopReading(raw);',
-    'if (false) stopReading(raw);',
+    '() => framed.isGivenUp',
+    '() => false',
   ]),
   row('an HTTP/2 stream is read on after a refusal, and reset', READ_ON, 'HTTP/2.*16 MiB.*a refusal', [
-    'src/nest/exchange/request-body.ts',
-    '(stream ?? node).prependOnceListener(',
-    'node.prependOnceListener(',
+    'src/nest/request/linger.ts',
+    '(stream ?? response).prependOnceListener(',
+    'response.prependOnceListener(',
   ]),
   row('what a broken body goes on with is read 10 s, and no longer', READ_ON, 'express.*10 s.*a broken body', [
     'src/nest/request/linger.ts',

@@ -8,8 +8,8 @@ import { RequestTracker } from '../request/request-tracker.js';
 import { Deadline, endWithin } from '../request/deadline.js';
 import { E2eException } from '../request/e2e.exception.js';
 import { E2E_EVENTS, E2E_KEYS } from '../options/e2e.options.js';
-import { PLAIN, type Sealing } from '../routes/encrypted.decorator.js';
-import { GatewayTable } from '../routes/gateway-table.js';
+import { PLAIN, SEALED, type Sealing } from '../routes/encrypted.decorator.js';
+import { strictest } from '../routes/sealing-resolver.js';
 import { rawRequest, rawResponse, stateOf, type Arrival, type ExchangeState } from '../request/exchange-state.js';
 import { findMessage, hasBodyBeside, isSealed, type FoundMessage } from './incoming.js';
 import { noteRefusal, openMessage } from './message-opening.js';
@@ -43,7 +43,6 @@ export class Exchange {
     @Inject(E2E_KEYS) private readonly keys: KeyService,
     @Inject(RequestTracker) private readonly tracker: RequestTracker,
     @Inject(E2E_EVENTS) private readonly events: E2eEvents,
-    @Inject(GatewayTable) private readonly gateways: GatewayTable,
   ) {
     this.#sealer = new AnswerSealer(keys.options, events, this.#logger);
   }
@@ -54,13 +53,9 @@ export class Exchange {
    *
    * @returns whether it is one of the two.
    */
-  watch(raw: IncomingMessage, response: ServerResponse, { handshakeType, target }: Arrival): boolean {
+  watch(raw: IncomingMessage, response: ServerResponse, { handshakeType }: Arrival): boolean {
     const isMessage = isSealed(raw);
-    if (!isMessage && handshakeType === undefined) {
-      // The path of a sealed gateway serves its sockets alone (PROTOCOL §7).
-      if (this.gateways.takes(target)) this.refuse(raw, response, new E2eProblem('message-required'));
-      return false;
-    }
+    if (!isMessage && handshakeType === undefined) return false;
     const state = stateOf(raw);
     if (isMessage) ignoreConditions(raw);
     this.#capture(raw, response);
@@ -78,9 +73,10 @@ export class Exchange {
    *
    * @throws an exception for Nest, whose answer is settled: whatever becomes of it, the problem is what leaves.
    */
-  async enter(request: object, response: object, route: Sealing = PLAIN): Promise<void> {
+  async enter(request: object, response: object, declared: Sealing = PLAIN): Promise<void> {
     const raw = rawRequest(request);
     const state = stateOf(raw);
+    const route = state.isSealedPath ? strictest([declared, SEALED])! : declared;
     state.deadline?.end();
     if (state.refusal) throw new E2eException(state.refusal);
     if (state.message) {
@@ -112,8 +108,9 @@ export class Exchange {
    */
   async enterUnrouted(request: object, response: object): Promise<void> {
     const raw = rawRequest(request);
-    if (!isSealed(raw) || hasBodyBeside(raw)) return;
-    stateOf(raw).isUnrouted = true;
+    const state = stateOf(raw);
+    if (!state.isSealedPath && (!isSealed(raw) || hasBodyBeside(raw))) return;
+    state.isUnrouted = true;
     await this.enter(request, response);
   }
 

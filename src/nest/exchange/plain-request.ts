@@ -162,10 +162,13 @@ function setQuery(
   query: string,
   how: DecodingOptions,
 ): void {
+  const { isSealedPath } = stateOf(raw);
   const value = how.parseQuery(query);
   rejectUnsafeShape(value, how.maxBodyDepth);
   Object.defineProperty(request, 'query', { value, writable: true, configurable: true, enumerable: true });
   const tag = `?${QUERY_TAG}=${how.queryTag(query)}`;
+  // Loggers and caches read the original URL. What answers under a sealed path reads its query off the other one.
+  if (isSealedPath) raw.originalUrl ??= raw.url ?? '';
   if (raw.originalUrl !== undefined) raw.originalUrl += tag;
-  raw.url = (raw.url ?? '') + tag;
+  raw.url = (raw.url ?? '') + (isSealedPath ? `?${query}` : tag);
 }

@@ -1,11 +1,10 @@
-import type { EventEmitter } from 'node:events';
 import type { OpenedMessage } from '../../channel/message.js';
 import { essence, JSON_MEDIA_TYPE } from '../../protocol/media-type.js';
 import type { E2eProblem } from '../../protocol/problem.js';
 import { rawRequest, rawResponse, type ExchangeState } from '../request/exchange-state.js';
 import { openFramedBody, type FramedBody } from '../request/framed-body.js';
 import type { RunningStreams } from '../keys/running-streams.js';
-import { linger, stopReading } from '../request/linger.js';
+import { lingerOnceAnswered } from '../request/linger.js';
 import type { PlainAnswer, Sealed } from '../request/response-capture.js';
 
 /** How long a body that broke waits for the application's answer. */
@@ -33,14 +32,7 @@ export function openRequestBody(
   const [raw, node] = [rawRequest(request), rawResponse(response)];
   const deadline = (message.header.iat + maxUploadTime) * 1000;
   const limits = { maxStreamSize, idleTimeout: streamIdleTimeout, deadline };
-  // What nobody read is read on and discarded, so that the client sees the answer: before Node closes the connection, which
-  // it does in a listener of its own. A response over HTTP/2 finishes only when its stream has closed.
-  const { stream } = node as { stream?: EventEmitter };
-  (stream ?? node).prependOnceListener('finish', () => {
-    if (raw.readableEnded || raw.destroyed) return;
-    if (framed.isGivenUp) stopReading(raw);
-    else linger(raw);
-  });
+  lingerOnceAnswered(raw, node, () => framed.isGivenUp);
   const frames = message.openFrames();
   const mustBeUtf8 = essence(message.header.cty ?? '') === JSON_MEDIA_TYPE;
   const framed = openFramedBody(raw, frames, limits, mustBeUtf8, (problem) => {

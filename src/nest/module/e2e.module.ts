@@ -18,6 +18,7 @@ import { missingSecret, UNSHARED_WINDOWS } from '../keys/channel-registry.js';
 import { E2eGuard } from '../exchange/e2e.guard.js';
 import { E2eInterceptor } from '../exchange/e2e.interceptor.js';
 import { HandshakeMark } from './handshake-mark.js';
+import { failOnEnd, keepFirst } from './nest-hooks.js';
 import { MODULE_SESSION_ON_FASTIFY, TWICE, TWO_SESSIONS } from './start-errors.js';
 import { ConfigurableModuleClass, type ASYNC_OPTIONS_TYPE, type OPTIONS_TYPE } from './e2e.module-definition.js';
 import {
@@ -33,12 +34,15 @@ import { E2eRoutes } from '../routes/e2e.routes.js';
 import { GatewayTable } from '../routes/gateway-table.js';
 import { DefaultSession } from '../keys/default-session.js';
 import { Exchange } from '../exchange/exchange.js';
+import { PathGate } from '../exchange/path-gate.js';
 import { SealedSockets } from '../exchange/sealed-sockets.js';
 import { rejectUnsafeBody } from '../exchange/plain-request.js';
 import { KeyService } from '../keys/key.service.js';
 import { asOptions, checkAsync, checkOptions } from '../options/option-check.js';
 import { watchRegistration } from '../routes/route-registration.js';
+import { SealedPaths } from '../routes/sealed-paths.js';
 import { RouteTable } from '../routes/route-table.js';
+import { PathValidator } from '../routes/path-validator.js';
 import { RouteValidator } from '../routes/route-validator.js';
 import { noteDefaultParsers } from '../platform/express-parsers.js';
 import { moduleSessionOf, noteModuleSessions } from '../platform/module-sessions.js';
@@ -71,9 +75,12 @@ import { SealingResolver } from '../routes/sealing-resolver.js';
     { provide: E2eRoutes, useExisting: E2E_ROUTES },
     DefaultSession,
     Exchange,
+    PathGate,
+    SealedPaths,
     SealingResolver,
     RouteTable,
     RouteValidator,
+    PathValidator,
     GatewayTable,
     SealedSockets,
     E2eGuard,
@@ -95,6 +102,7 @@ export class E2eModule extends ConfigurableModuleClass implements NestModule, On
     @Inject(DefaultSession) private readonly defaultSession: DefaultSession,
     @Inject(E2E_KEYS) private readonly keys: KeyService,
     @Inject(Exchange) private readonly exchange: Exchange,
+    @Inject(PathGate) private readonly gate: PathGate,
     @Inject(E2E_ROUTES) private readonly routes: E2eRoutes,
     @Inject(RouteTable) private readonly table: RouteTable,
     @Inject(RouteValidator) private readonly validator: RouteValidator,
@@ -128,6 +136,7 @@ export class E2eModule extends ConfigurableModuleClass implements NestModule, On
     this.#platform = platform;
     const server = httpAdapter.getHttpServer() as Server | undefined;
     this.tracker.listen(server, (request, response, arrival) => {
+      this.gate.hold(request, response, arrival.target);
       if (this.exchange.watch(request, response, arrival)) platform.preallocateProperties?.(request, response);
     });
 
@@ -150,10 +159,13 @@ export class E2eModule extends ConfigurableModuleClass implements NestModule, On
     const reader = new BodyReader(maxBodySize, (request, header) => this.keys.precheck(request, header));
     await platform.install(reader, session, {
       watch: (request) => this.keys.watch(request),
+      hold: (request, response, path) => this.gate.hold(request, response, path),
+      enterHeld: (request, response) => this.gate.enter(request, response),
       enter: (request, response) => this.exchange.enterUnrouted(request, response),
       check: (request) => rejectUnsafeBody(request, maxBodyDepth),
       refuseLarge: (request, response) => void this.exchange.refuse(request, response, tooLarge(maxBodySize)),
       maxBodySize,
+      isCookieless: this.defaultSession.cookieless !== undefined,
     });
     this.sockets.readSession = (request) => platform.readSession(request);
     this.exchange.decoding = {
@@ -186,6 +198,7 @@ export class E2eModule extends ConfigurableModuleClass implements NestModule, On
     if (!this.#platform) return;
     this.keys.prepare();
     if (this.keys.options.encryptByDefault) this.#warnOfPlain();
+    for (const path of this.routes.sealedPaths()) this.#logger.log(`Sealed {${path}}: everything under it, both ways`);
     for (const { method, path, version, request, response } of this.routes.list()) {
       const directions = [request && 'request', response && 'response'].filter(Boolean).join(' and ');
       const ofVersion = version === undefined ? '' : ` (version: ${version})`;
@@ -209,32 +222,6 @@ export class E2eModule extends ConfigurableModuleClass implements NestModule, On
         'Mark them @Plain() where that is meant.',
     );
   }
-}
-
-/**
- * Has ours be the first of all, whatever is added, or put in front, and whenever: a guard that runs before ours would see
- * a request that is not opened, and its exceptions would leave in the clear. An APP_GUARD of ours would not do.
- */
-function keepFirst<Name extends 'getGlobalGuards' | 'getGlobalInterceptors'>(
-  config: ApplicationConfig,
-  name: Name,
-  ours: ReturnType<ApplicationConfig[Name]>[number],
-): void {
-  const read = config[name].bind(config) as () => unknown[];
-  config[name] = (() => {
-    const all = read();
-    if (all[0] !== ours) all.splice(0, all.length, ours, ...all.filter((each) => each !== ours));
-    return all;
-  }) as ApplicationConfig[Name];
-}
-
-/** Nest ends a response by its adapter where it failed after it had begun, as if it were whole. */
-function failOnEnd(adapter: HttpServer, fail: (response: object) => void): void {
-  const end = adapter.end.bind(adapter);
-  adapter.end = (response: object, message?: string) => {
-    fail(response);
-    return end(response, message) as unknown;
-  };
 }
 
 function refuseBareImport(): never {

@@ -77,6 +77,11 @@ export interface E2eOptions {
   /** Seals every route that is not `@Plain()`. Default `false`. */
   encryptByDefault?: boolean;
   /**
+   * Paths under which everything is sealed, whoever answers there: GraphQL, tRPC, a router or a plugin mounted by hand,
+   * static files. Each as a request names it at this server, with the global prefix: `['/graphql']`. Default none.
+   */
+  sealedPaths?: readonly string[];
+  /**
    * Names of header fields that travel inside messages. `location` always does. `request`: the fields that the
    * application gets from inside and never from outside; default `['last-event-id']`. Add `authorization` only if the
    * application itself verifies it, and nothing in front of it does. `response`: the fields that responses carry inside;
@@ -166,6 +171,7 @@ export function resolveOptions(options: E2eOptions): ResolvedOptions {
     shutdownTimeout: options.shutdownTimeout ?? 10_000,
     maxBodyDepth: options.maxBodyDepth ?? 128,
     encryptByDefault: options.encryptByDefault ?? false,
+    sealedPaths: options.sealedPaths ?? [],
     padding: options.padding ?? false,
     sealedHeaders: resolveSealedHeaders(options.sealedHeaders),
     publicPath: options.publicPath ?? '',

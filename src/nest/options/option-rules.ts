@@ -86,6 +86,14 @@ export const RULES: Rules<E2eOptions> = {
   shutdownTimeout: whole('milliseconds', MAX_MILLISECONDS, 0),
   maxBodyDepth: whole('levels'),
   encryptByDefault: BOOLEAN,
+  sealedPaths: {
+    mustBe: "a list of paths such as '/graphql', with a leading slash, none at the end, and no parameters or wildcards",
+    holds: (value) => Array.isArray(value) && value.every(isSealablePath),
+    fix: (value) => {
+      const wrong = Array.isArray(value) ? (value as unknown[]).find((path) => !isSealablePath(path)) : undefined;
+      return typeof wrong === 'string' ? `"${wrong}" is not such a path.` : undefined;
+    },
+  },
   padding: BOOLEAN,
   sealedHeaders: { mustBe: 'an object with the optional members request and response', holds: isObject },
   publicPath: {
@@ -152,6 +160,10 @@ export const SESSION_RULES: Rules<SessionOptions> = {
   proxy: BOOLEAN,
   unset: oneOf('keep', 'destroy'),
 };
+
+function isSealablePath(path: unknown): boolean {
+  return typeof path === 'string' && /^(?:\/(?!\.{1,2}(?:\/|$))[\w.~@$-]+)+$/.test(path);
+}
 
 const SEGMENTS = /^[\w.~-]+(\/[\w.~-]+)*$/;
 

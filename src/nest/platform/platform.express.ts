@@ -6,7 +6,9 @@ import type { BodyReader } from '../request/body-reader.js';
 import type { DefaultSession } from '../keys/default-session.js';
 import type { Platform, RequestHooks } from './platform.js';
 import { ExpressParsers } from './express-parsers.js';
-import { middlewareOf, type ExpressStack } from './express-stack.js';
+import { isSealed } from '../exchange/incoming.js';
+import { stateOf } from '../request/exchange-state.js';
+import { middlewareOf, putLastFirst, type ExpressStack } from './express-stack.js';
 import { called } from '../keys/session.js';
 import { isSession, moduleSessionOf } from './module-sessions.js';
 import { preallocateProperties, type ExpressPrototypes } from '../request/preallocate.js';
@@ -14,6 +16,7 @@ import { preallocateProperties, type ExpressPrototypes } from '../request/preall
 type Request = Parameters<ReturnType<typeof session>>[0];
 type Response = Parameters<ReturnType<typeof session>>[1];
 type NextFunction = Parameters<ReturnType<typeof session>>[2];
+type Middleware = (request: Request, response: Response, next: NextFunction) => void;
 
 /** What is used of an Express application. */
 interface ExpressApp extends ExpressPrototypes, ExpressStack {
@@ -28,6 +31,7 @@ export class ExpressPlatform implements Platform {
   readonly #app: ExpressApp;
   readonly #parsers: ExpressParsers;
   #defaultSession: ReturnType<typeof session> | undefined;
+  #isCookieless = false;
 
   constructor(
     private readonly adapter: HttpServer,
@@ -46,27 +50,49 @@ export class ExpressPlatform implements Platform {
     // Middleware shows what it brings with the first request only.
   }
 
-  install(reader: BodyReader, defaultSession: DefaultSession | undefined, { watch }: RequestHooks): Promise<void> {
+  install(reader: BodyReader, defaultSession: DefaultSession | undefined, hooks: RequestHooks): Promise<void> {
     this.#noteAtTheDoor();
     if (defaultSession) this.adapter.use(this.#sessionWhereThereIsNone(defaultSession));
-    this.adapter.use((request: Request, response: Response, next: NextFunction) => {
+    this.#isCookieless = hooks.isCookieless;
+    const enter = (request: Request, response: Response, next: NextFunction): void => {
       // The session's store took too long, and the deadline has answered.
       if (response.writableEnded) return;
-      watch(request);
+      hooks.hold(request, response, request.url);
+      hooks.watch(request);
       reader.read(request).then(
-        () => next(),
+        () => (stateOf(request).isSealedPath ? enterHeld(request, response, next) : next()),
         () => request.destroy(),
       );
+    };
+    const enterHeld = (request: Request, response: Response, next: NextFunction): void => {
+      const { isEarly, message } = stateOf(request);
+      hooks
+        .enterHeld(request, response)
+        // Its body was not parsed when its message was opened.
+        .then(() => {
+          if (isEarly && message) hooks.check(request);
+        })
+        .then(() => next(), next);
+    };
+    this.adapter.use(enter);
+    this.adapter.use((request: Request, response: Response, next: NextFunction) => {
+      hooks.hold(request, response, request.url);
+      this.#withSession(request, response, next, enter);
     });
+    putLastFirst(this.#app);
     return Promise.resolve();
   }
 
   putBody(request: object, response: object, body: Buffer): Promise<void> {
-    return this.#parsers.parse(request as IncomingMessage, response as ServerResponse, body);
+    const raw = request as IncomingMessage;
+    if (!stateOf(raw).isEarly) return this.#parsers.parse(raw, response as ServerResponse, body);
+    raw.unshift(body);
+    return Promise.resolve();
   }
 
   putStream(request: object, response: object): Promise<void> {
-    return this.#parsers.parseStream(request as IncomingMessage, response as ServerResponse);
+    const raw = request as IncomingMessage;
+    return stateOf(raw).isEarly ? Promise.resolve() : this.#parsers.parseStream(raw, response as ServerResponse);
   }
 
   preallocateProperties(request: IncomingMessage, response: ServerResponse): void {
@@ -74,8 +100,7 @@ export class ExpressPlatform implements Platform {
   }
 
   async readSession(request: IncomingMessage): Promise<void> {
-    const own = middlewareOf(this.#app).find(isSession) ?? moduleSessionOf(this.adapter);
-    const read = (own as ReturnType<typeof session> | undefined) ?? this.#defaultSession;
+    const read = this.#session;
     // The response is never sent: nothing is saved, and no cookie is set.
     if (read) await called((done) => read(request as Request, new ServerResponse(request) as Response, done));
   }
@@ -84,6 +109,30 @@ export class ExpressPlatform implements Platform {
     const parser = this.#app.get('query parser fn') as ((query: string) => unknown) | undefined;
     // As Express has it with the setting "query parser" at false.
     return parser ? parser(query) : Object.create(null);
+  }
+
+  /**
+   * What comes under a sealed path is opened before any middleware that might answer there, and so with a session of its
+   * own accord: the application's middleware does nothing once there is one. Where that cannot be found, it is opened
+   * behind it, and what stands before is sealed unread.
+   */
+  #withSession(request: Request, response: Response, next: NextFunction, enter: Middleware): void {
+    const state = stateOf(request);
+    const read = this.#session;
+    if (!state.isSealedPath || !isSealed(request) || !(read || this.#isCookieless)) {
+      next();
+      return;
+    }
+    state.isEarly = true;
+    const goOn = (): void => enter(request, response, next);
+    if (read && !this.#isCookieless) read(request, response, goOn);
+    else goOn();
+  }
+
+  /** The middleware that gives requests their session, as far as it can be told. */
+  get #session(): ReturnType<typeof session> | undefined {
+    const own = middlewareOf(this.#app).find(isSession) ?? moduleSessionOf(this.adapter);
+    return (own as ReturnType<typeof session> | undefined) ?? this.#defaultSession;
   }
 
   /** Before every middleware, those among them that were there before this module: a parser takes a handshake's bytes. */
@@ -100,12 +149,15 @@ export class ExpressPlatform implements Platform {
    * Whether the application has a session is decided once: a session whose store is down looks like none too, and must
    * not be replaced by one of ours. One that a module applies comes later, and would give way to ours.
    */
-  #sessionWhereThereIsNone(
-    defaultSession: DefaultSession,
-  ): (request: Request, response: Response, next: NextFunction) => void {
+  #sessionWhereThereIsNone(defaultSession: DefaultSession): Middleware {
     const install = (this.#defaultSession = session(defaultSession.completeOptions()));
     let isOurs: boolean | undefined;
     return (request, response, next) => {
+      // One that was opened early has it already, whoever's it is.
+      if (stateOf(request).isEarly) {
+        next();
+        return;
+      }
       isOurs ??= (request as { session?: unknown }).session === undefined && !moduleSessionOf(this.adapter);
       if (isOurs) install(request, response, next);
       else next();

@@ -45,6 +45,7 @@ interface SessionHolder {
 }
 interface FastifyReply {
   readonly raw: ServerResponse;
+  send(body: string): unknown;
 }
 
 /** What Fastify says of a body over the limit. */
@@ -87,8 +88,17 @@ export class FastifyPlatform implements Platform {
     await instance.after();
     // What is injected never passes the server.
     instance.addHook('onRequest', (request, reply, done) => {
-      this.tracker.note(request.raw, reply.raw);
-      stateOf(request.raw).request = request;
+      const { raw } = request;
+      const state = stateOf(raw);
+      const { isSealedPath } = state;
+      this.tracker.note(raw, reply.raw);
+      const isTurnedAway = hooks.hold(raw, reply.raw, raw.url ?? '') || (!isSealedPath && state.settled !== undefined);
+      if (isTurnedAway) {
+        // Its route is found by now, be it that it never passed the server, or that Fastify rewrote it.
+        reply.send('');
+        return;
+      }
+      state.request = request;
       hooks.watch(request);
       done();
     });

@@ -6,6 +6,10 @@ import type { DefaultSession } from '../keys/default-session.js';
 export interface RequestHooks {
   /** For each request, once its session store is known. */
   readonly watch: (request: object) => void;
+  /** For each request, before anybody else has it, with its path as the platform has it; whether it was turned away. */
+  readonly hold: (request: IncomingMessage, response: ServerResponse, path: string) => boolean;
+  /** Opens what came under a sealed path; a refusal of it is settled, and reaches nobody. */
+  readonly enterHeld: (request: object, response: object) => Promise<void>;
   /** Where the platform parses bodies itself: opens a sealed request before its route is known. */
   readonly enter: (request: object, response: object) => Promise<void>;
   /** Likewise: looks at the body of a sealed request that the platform has parsed. */
@@ -14,6 +18,8 @@ export interface RequestHooks {
   readonly refuseLarge: (request: object, response: object) => void;
   /** The limit of bodies, in bytes. */
   readonly maxBodySize: number;
+  /** Whether channels are found without a session. */
+  readonly isCookieless: boolean;
 }
 
 /** What the module does to an HTTP platform, and asks of it. */

@@ -36,6 +36,10 @@ export interface ExchangeState {
   deadline?: Deadline;
   /** Its body, where that is one of ours and was read; or that it was too long. */
   body?: Buffer | E2eProblem;
+  /** Whether it came under a sealed path, where whoever answers takes sealed requests alone. */
+  isSealedPath?: boolean;
+  /** Whether its message is opened before the application's own parsers, which then read the plain body by themselves. */
+  isEarly?: boolean;
   /** Its message, from when somebody asks for it to be opened. */
   opening?: Promise<OpenedMessage>;
   /** Its message, once that was opened and let in. */

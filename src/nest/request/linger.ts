@@ -1,4 +1,5 @@
-import type { IncomingMessage } from 'node:http';
+import type { EventEmitter } from 'node:events';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { ServerHttp2Stream } from 'node:http2';
 
 /** How long, and how much, is read on of a request that was answered before its body's end (PROTOCOL §6). */
@@ -27,6 +28,21 @@ export function linger(request: IncomingMessage): void {
     finish();
   };
   request.on('data', discard).on('end', end).on('close', end);
+}
+
+/**
+ * Does so with whatever nobody has read when the answer is written, so that the client sees it: before Node closes the
+ * connection, which it does in a listener of its own. A response over HTTP/2 finishes only when its stream has closed.
+ *
+ * @param isGivenUp whether the rest is not to be read any more.
+ */
+export function lingerOnceAnswered(request: IncomingMessage, response: ServerResponse, isGivenUp = () => false): void {
+  const { stream } = response as { stream?: EventEmitter };
+  (stream ?? response).prependOnceListener('finish', () => {
+    if (request.readableEnded || request.destroyed) return;
+    if (isGivenUp()) stopReading(request);
+    else linger(request);
+  });
 }
 
 /** Reads no further, and closes the connection once its answer has left; of an HTTP/2 connection this stream alone. */

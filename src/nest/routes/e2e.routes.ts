@@ -1,7 +1,8 @@
 import { Inject, Injectable } from '@nestjs/common';
-import type { Sealing } from './encrypted.decorator.js';
-import { RouteTable } from './route-table.js';
-import { seals } from './sealing-resolver.js';
+import { SEALED, type Sealing } from './encrypted.decorator.js';
+import { RouteTable, type Route } from './route-table.js';
+import { SealedPaths } from './sealed-paths.js';
+import { seals, strictest } from './sealing-resolver.js';
 
 /** A route with at least one sealed direction. */
 export interface SealedRoute extends Sealing {
@@ -18,21 +19,37 @@ export interface SealedRoute extends Sealing {
 /** The list of what is sealed. */
 @Injectable()
 export class E2eRoutes {
-  constructor(@Inject(RouteTable) private readonly table: RouteTable) {}
+  constructor(
+    @Inject(RouteTable) private readonly table: RouteTable,
+    @Inject(SealedPaths) private readonly paths: SealedPaths,
+  ) {}
 
-  /** Every sealed route, in the order in which Nest registers them; one for each path and version. */
+  /** The option `sealedPaths`: under each of these paths everything is sealed, whoever answers. */
+  sealedPaths(): readonly string[] {
+    return this.paths.list;
+  }
+
+  /**
+   * Every sealed route of a controller, in the order in which Nest registers them; one for each path and version. Those
+   * under a sealed path are among them.
+   */
   list(): SealedRoute[] {
     return this.table.routes
-      .filter(({ of }) => seals(of.sealing))
-      .flatMap(({ method, path, versions, of }) =>
+      .map((route) => ({ ...route, sealing: this.#sealingOf(route) }))
+      .filter(({ sealing }) => seals(sealing))
+      .flatMap(({ method, path, versions, of, sealing }) =>
         versions.map((version) => ({
           method,
           path,
           ...(version !== undefined && { version }),
-          ...of.sealing,
+          ...sealing,
           controller: of.owner.name,
           handler: of.name,
         })),
       );
+  }
+
+  #sealingOf({ path, of }: Route): Sealing {
+    return this.paths.covers(path) ? strictest([of.sealing, SEALED])! : of.sealing;
   }
 }

@@ -25,6 +25,7 @@ export interface EncryptedOptions {
 export const SEALING_METADATA = 'e2e:sealing';
 
 export const PLAIN: Sealing = { request: false, response: false };
+export const SEALED: Sealing = { request: true, response: true };
 
 /**
  * Seals a route, or all routes of a controller: plain requests are refused with `message-required`, and whatever

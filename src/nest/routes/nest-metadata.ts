@@ -13,6 +13,8 @@ export const GATEWAY = 'websockets:is_gateway';
 export const GATEWAY_OPTIONS = 'websockets:gateway_options';
 export const GATEWAY_PORT = 'port';
 export const RESOLVER = 'graphql:resolver_type';
+/** The token under which `@nestjs/graphql` has its options. */
+export const GRAPHQL_OPTIONS = 'GqlModuleOptions';
 export const MESSAGE_HANDLER = 'microservices:handler_type';
 
 export type Handler = (...args: never) => unknown;

@@ -4,12 +4,16 @@ import type { Sealing } from './encrypted.decorator.js';
 import { GatewayTable } from './gateway-table.js';
 import { GATEWAY, MESSAGE_HANDLER, methodsOf, nameOf, PATH, RESOLVER } from './nest-metadata.js';
 import type { Method } from './nest-metadata.js';
+import { PathValidator } from './path-validator.js';
 import { RouteTable, type ControllerMethod } from './route-table.js';
 import { declaredOnClass, declaredOnMethod, seals } from './sealing-resolver.js';
 
 const ELSEWHERE =
   'What travels there is not sealed. Take @Encrypted() off (or mark the method @Plain(), where it stands on the class), ' +
   'and where its content must not be read, seal it yourself: KeyService.open() and KeyService.seal().';
+const BY_PATH =
+  'GraphQL is sealed by its path, and not by its resolvers: E2eModule.forRoot({ sealedPaths: ["/graphql"] }). Set that ' +
+  'option, and take @Encrypted() off.';
 const NO_ADAPTER =
   'Its sockets are sealed under an adapter of this package alone: app.useWebSocketAdapter(new E2eWsAdapter(app)), from ' +
   "'nestjs-e2e-encryption/ws', or E2eIoAdapter, from 'nestjs-e2e-encryption/socket.io', before the application starts. " +
@@ -21,6 +25,7 @@ const NO_HANDLER =
   'It seals the routes of controllers, and nothing else: put it on a controller or on a route handler.';
 
 const GATEWAY_KIND = 'WebSocket gateway';
+const RESOLVER_KIND = 'GraphQL resolver';
 
 interface Place {
   readonly name: string;
@@ -36,6 +41,7 @@ export class RouteValidator {
     @Inject(MetadataScanner) private readonly scanner: MetadataScanner,
     @Inject(RouteTable) private readonly table: RouteTable,
     @Inject(GatewayTable) private readonly gateways: GatewayTable,
+    @Inject(PathValidator) private readonly paths: PathValidator,
   ) {}
 
   /**
@@ -48,13 +54,15 @@ export class RouteValidator {
       throw new Error(`E2eModule: @Encrypted() has no effect on ${name}: it is ${what}. ${fix}`);
     }
     for (const method of this.table.methods) if (method.isRoute) this.#checkRoute(method);
+    this.paths.check();
   }
 
   /** What answers beside HTTP routes, and was not declared plain. */
   *unsealed(): Generator<string> {
     for (const provider of this.#providers()) {
       const what = kindOf(provider);
-      if (what === GATEWAY_KIND && this.gateways.isSealing) continue;
+      // Without an option of their own, resolvers have stopped the start (path-validator.ts).
+      if (what === RESOLVER_KIND || (what === GATEWAY_KIND && this.gateways.isSealing)) continue;
       if (what && onClass(provider) === undefined) yield `${provider.name} (${what})`;
     }
     for (const method of this.table.methods) {
@@ -81,7 +89,7 @@ export class RouteValidator {
         yield* this.#misplacedOnGateway(provider);
         continue;
       }
-      const [what, fix] = kind ? [`a ${kind}`, ELSEWHERE] : ['a class that is no controller', NO_HANDLER];
+      const [what, fix] = kind ? [`a ${kind}`, BY_PATH] : ['a class that is no controller', NO_HANDLER];
       if (onClass(provider)) yield { name: provider.name, what, fix };
       for (const method of methodsOf(this.scanner, provider)) {
         if (!onMethod(method)) continue;
@@ -136,7 +144,7 @@ function classesOf(wrappers: ReadonlyMap<unknown, { metatype: unknown; isNotMeta
 
 function kindOf(provider: Type<unknown>): string | undefined {
   if (Reflect.hasMetadata(GATEWAY, provider)) return GATEWAY_KIND;
-  return Reflect.hasMetadata(RESOLVER, provider) ? 'GraphQL resolver' : undefined;
+  return Reflect.hasMetadata(RESOLVER, provider) ? RESOLVER_KIND : undefined;
 }
 
 // What is declared: `undefined` for nothing, `false` for `@Plain()`.

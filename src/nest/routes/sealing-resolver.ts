@@ -1,9 +1,7 @@
 import { Inject, Injectable, type Type } from '@nestjs/common';
 import { E2E_OPTIONS, type E2eOptions } from '../options/e2e.options.js';
-import { PLAIN, SEALING_METADATA, type Sealing } from './encrypted.decorator.js';
+import { PLAIN, SEALED, SEALING_METADATA, type Sealing } from './encrypted.decorator.js';
 import type { Method } from './nest-metadata.js';
-
-const SEALED: Sealing = { request: true, response: true };
 
 /** Which directions of a route are sealed: as the method declares, or else the class, or else the default. */
 @Injectable()

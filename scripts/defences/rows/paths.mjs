@@ -1,0 +1,64 @@
+// The option sealedPaths: what answers under a path is sealed, whoever mounted it.
+import { row } from '../row.mjs';
+
+const VARIANTS = 'test/integration/paths/variants.spec.ts';
+const MOUNTED = 'test/integration/paths/mounted.spec.ts';
+const AT_START = 'test/integration/paths/at-start.spec.ts';
+const GATE = 'src/nest/exchange/path-gate.ts';
+const PATHS = 'src/nest/routes/sealed-paths.ts';
+
+export const paths = [
+  row('a sealed path takes no plain request', MOUNTED, 'express.*refuses a GET in the clear', [
+    'src/nest/module/e2e.module.ts',
+    'this.gate.hold(request, response, arrival.target);',
+    '',
+  ]),
+  row('who answers under a sealed path is not reached by a plain request', MOUNTED, 'express.*refuses a POST of JSON', [
+    GATE,
+    'lingerOnceAnswered(raw, response);\n    turnAway(raw);',
+    '',
+  ]),
+  row('a sealed path is read without case', VARIANTS, 'express.*by GET', [
+    PATHS,
+    ".normalize('NFKC').toLowerCase()",
+    '',
+  ]),
+  row('a sealed path is read decoded', VARIANTS, 'fastify.*by GET', [PATHS, 'path = decoded;', 'return false;']),
+  row('a sealed path is read without double slashes', VARIANTS, 'fastify.*by GET', [
+    PATHS,
+    ".filter((segment) => segment !== '')",
+    '.slice(1)',
+  ]),
+  row('a sealed path is read without dots', VARIANTS, 'express.*by GET', [
+    PATHS,
+    'joined(resolved(each))',
+    'joined(each)',
+  ]),
+  row('a sealed path is read in an absolute URL', VARIANTS, 'express.*by GET', [PATHS, '?? [];', '&& [];']),
+  row('a sealed path is looked for again where it was rewritten', VARIANTS, 'fastify.*by GET', [
+    'src/nest/platform/platform.fastify.ts',
+    "hooks.hold(raw, reply.raw, raw.url ?? '') || ",
+    '',
+  ]),
+  row('what looks like a handshake is no way under a sealed path', VARIANTS, 'express.*by POST', [
+    GATE,
+    'if (isSealed(raw) || ',
+    "if (isSealed(raw) || target.endsWith('handshake') || ",
+  ]),
+  row(
+    'an opened message is refused to be answered in the clear under a sealed path',
+    MOUNTED,
+    'express.*answers a GET as',
+    [GATE, 'await this.exchange.enterUnrouted(request, response);', ''],
+  ),
+  row('a sealed path does not cover the handshake', AT_START, 'the handshake', [
+    'src/nest/routes/path-validator.ts',
+    '.some((name) => path.endsWith(',
+    '.some((name) => path === (',
+  ]),
+  row('a sealed path goes with no declaration that says otherwise', AT_START, 'no controller that says otherwise', [
+    'src/nest/routes/path-validator.ts',
+    'if (declared && !(declared.request && declared.response)) throw',
+    'if (false) throw',
+  ]),
+];

@@ -1,0 +1,79 @@
+import { HttpException, Inject, Injectable } from '@nestjs/common';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { JSON_MEDIA_TYPE } from '../../protocol/media-type.js';
+import { E2eProblem } from '../../protocol/problem.js';
+import { rawRequest, stateOf } from '../request/exchange-state.js';
+import { lingerOnceAnswered } from '../request/linger.js';
+import { GatewayTable } from '../routes/gateway-table.js';
+import { SealedPaths } from '../routes/sealed-paths.js';
+import { HEAD_REFUSED, NO_STORE } from './constant-answers.js';
+import { Exchange } from './exchange.js';
+import { isSealed } from './incoming.js';
+
+/** A path at which nothing is. */
+const NOWHERE = '/e2e-turned-away';
+
+/**
+ * Stands before whatever answers under a path that takes sealed requests alone: those of the option `sealedPaths`, and
+ * those of sealed gateways. What is refused here reaches nobody under its path: middleware of the whole application, such
+ * as CORS, still runs for it, and then the platform finds no route.
+ */
+@Injectable()
+export class PathGate {
+  constructor(
+    @Inject(Exchange) private readonly exchange: Exchange,
+    @Inject(GatewayTable) private readonly gateways: GatewayTable,
+    @Inject(SealedPaths) private readonly paths: SealedPaths,
+  ) {}
+
+  /**
+   * Before anybody else has the request. Called with each path that it has on its way in: rewriting and mounting change it.
+   *
+   * @returns whether it was turned away just now: elsewhere than at the server, its route may be found already.
+   */
+  hold(raw: IncomingMessage, response: ServerResponse, target: string): boolean {
+    const state = stateOf(raw);
+    // The request of a socket that was let in comes by here where its library hands it to the platform.
+    if (state.isSealedPath || state.message) return false;
+    if (this.paths.covers(target)) state.isSealedPath = true;
+    // The path of a sealed gateway serves its sockets alone (PROTOCOL §7).
+    if (isSealed(raw) || !(state.isSealedPath || this.gateways.takes(target))) return false;
+    if (raw.method === 'HEAD') this.exchange.settle(raw, response, HEAD_REFUSED);
+    else if (!isPreflight(raw)) this.exchange.refuse(raw, response, new E2eProblem('message-required'));
+    lingerOnceAnswered(raw, response);
+    turnAway(raw);
+    return true;
+  }
+
+  /** Opens what came under a sealed path, where the platform would not answer a refusal by itself. */
+  async enter(request: object, response: object): Promise<void> {
+    const raw = rawRequest(request);
+    const state = stateOf(raw);
+    if (!state.isSealedPath || state.message || state.settled) return;
+    try {
+      await this.exchange.enterUnrouted(request, response);
+    } catch (error) {
+      if (!(error instanceof HttpException)) throw error;
+      this.#settleAs(error, request, response);
+      turnAway(raw);
+    }
+  }
+
+  /** What refuses a message settles its own answer; what it holds may be refused, too. */
+  #settleAs(error: HttpException, request: object, response: object): void {
+    if (stateOf(rawRequest(request)).settled) return;
+    const headers = { 'Content-Type': JSON_MEDIA_TYPE, ...NO_STORE };
+    const body = JSON.stringify(error.getResponse());
+    this.exchange.settle(request, response, { status: error.getStatus(), headers, body });
+  }
+}
+
+function turnAway(raw: IncomingMessage & { originalUrl?: string }): void {
+  raw.originalUrl ??= raw.url ?? '';
+  raw.url = NOWHERE;
+}
+
+/** Whether a browser asks whether it may send a request (Fetch, CORS preflight): it carries nothing, and gets nothing. */
+function isPreflight({ method, headers }: IncomingMessage): boolean {
+  return method === 'OPTIONS' && headers.origin !== undefined && headers['access-control-request-method'] !== undefined;
+}
