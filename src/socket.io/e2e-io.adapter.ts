@@ -1,7 +1,8 @@
 import type { INestApplicationContext } from '@nestjs/common';
 import { IoAdapter } from '@nestjs/platform-socket.io';
+import type { Server as HttpServer } from 'node:http';
 import { ServerSealer, type SealedSocketOptions } from '../sockets/server-sealer.js';
-import { SealedEngine, type Server } from './sealed-engine.js';
+import { SealedEngine, type AnswerPlain, type Server } from './sealed-engine.js';
 
 /** Options of `E2eIoAdapter`; all of them may be left out. */
 export type E2eIoAdapterOptions = SealedSocketOptions;
@@ -65,6 +66,8 @@ export class E2eIoAdapter extends IoAdapter {
       }
     }
     const maxMessage = Math.min(options?.maxHttpBufferSize ?? Infinity, this.#sealer.maxMessage);
+    const http = port === 0 ? (this.httpServer as HttpServer | undefined) : undefined;
+    const listeners = http?.listeners('request') as AnswerPlain[] | undefined;
     const server = super.createIOServer(port, {
       ...options,
       serveClient: false,
@@ -73,7 +76,10 @@ export class E2eIoAdapter extends IoAdapter {
       perMessageDeflate: false,
       maxHttpBufferSize: maxMessage,
     } as ServerOptions);
-    new SealedEngine(server, this.#sealer, this.#sealer.payloadOf(maxMessage));
+    // Of its own HTTP server the application answers all that is no socket: at this path with `message-required`.
+    const answerPlain: AnswerPlain | undefined =
+      listeners && ((...given) => listeners.forEach((each) => each.call(http, ...given)));
+    new SealedEngine(server, this.#sealer, this.#sealer.payloadOf(maxMessage), answerPlain);
     return server;
   }
 

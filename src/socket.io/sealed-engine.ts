@@ -23,13 +23,15 @@ interface UpgradeRequest extends IncomingMessage {
   readonly websocket?: WebSocket;
 }
 
+export type AnswerPlain = (request: IncomingMessage, response: ServerResponse) => void;
+
 /** What is used of engine.io's server, which carries a server of socket.io, beside its types. */
 interface Engine {
   readonly opts: { wsEngine: new (options: object) => WebSocketServer };
   /** Makes its server of the library `ws`, as it does again when the HTTP server begins to listen. */
   init(): void;
   handleUpgrade(request: UpgradeRequest, socket: Duplex, head: Buffer): void;
-  handleRequest(request: IncomingMessage, response: ServerResponse): void;
+  handleRequest: AnswerPlain;
   on(name: 'connection', listener: (connection: Connection) => void): void;
 }
 
@@ -51,7 +53,8 @@ export class SealedEngine {
   readonly #sockets = new WeakMap<object, Set<Socket>>();
   readonly #connections = new WeakMap<WebSocket, Connection>();
 
-  constructor(server: Server, sealer: ServerSealer, maxPayload: number) {
+  /** @param answerPlain what becomes of plain HTTP at its path: there is no polling. */
+  constructor(server: Server, sealer: ServerSealer, maxPayload: number, answerPlain: AnswerPlain = refusePlain) {
     const engine = server.engine as unknown as Engine;
     const beforeEnd: BeforeEnd = (socket, cause, end) => this.#sayGoodbye(socket, cause, end);
     engine.opts.wsEngine = class extends engine.opts.wsEngine {
@@ -72,7 +75,7 @@ export class SealedEngine {
       request._query = { EIO: '4', transport: 'websocket' };
       upgrade(request, socket, head);
     };
-    engine.handleRequest = (_, response) => refusePlain(response);
+    engine.handleRequest = answerPlain;
     engine.on('connection', (connection) => this.#watch(connection, sealer.maxBuffered));
     const note = (socket: Socket): void => this.#note(socket);
     server.on('connection', note);
@@ -134,8 +137,8 @@ function takeQuery(socket: WebSocket, request: UpgradeRequest): boolean {
   return false;
 }
 
-/** The path of a sealed server serves its sockets alone: there is no polling. */
-function refusePlain(response: ServerResponse): void {
+/** The path of a sealed server serves its sockets alone. */
+function refusePlain(_request: IncomingMessage, response: ServerResponse): void {
   const problem = new E2eProblem('message-required');
   response.writeHead(problem.status, {
     'Content-Type': PROBLEM_MEDIA_TYPE,

@@ -1,3 +1,4 @@
+import type { INestApplication, Type, WebSocketAdapter } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { generateKeyPairSync } from 'node:crypto';
 import type { AddressInfo, Server } from 'node:net';
@@ -36,6 +37,14 @@ export function makeIdentity(): Identity {
   };
 }
 
+/** A server that is not as most attacks need it. */
+export interface LabSetup {
+  readonly allowPlainJwe?: boolean;
+  readonly device?: boolean;
+  readonly gateways?: readonly Type<unknown>[];
+  readonly adapter?: (nest: INestApplication) => WebSocketAdapter;
+}
+
 /** A server, and for each attack a proxy of its own before it. */
 export class Lab {
   proxy!: Proxy;
@@ -51,13 +60,14 @@ export class Lab {
     readonly formerIdentity: Identity,
   ) {}
 
-  static async start(platform: PlatformName, { allowPlainJwe = false, device = false } = {}): Promise<Lab> {
+  static async start(platform: PlatformName, setup: LabSetup = {}): Promise<Lab> {
+    const { allowPlainJwe = false, device = false, gateways = [BankGateway, OtherGateway] } = setup;
     const [identity, former] = [makeIdentity(), makeIdentity()];
     const app = await TestApp.start(platform, {
       controllers: [BankController],
-      providers: [BankGateway, OtherGateway],
+      providers: [...gateways],
       configure: (nest) => {
-        nest.useWebSocketAdapter(new E2eWsAdapter(nest));
+        nest.useWebSocketAdapter(setup.adapter?.(nest) ?? new E2eWsAdapter(nest));
         if (platform === 'express') return;
         // As it is: its handler reads the request itself.
         const fastify = (nest as NestFastifyApplication).getHttpAdapter().getInstance();

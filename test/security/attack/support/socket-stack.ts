@@ -23,7 +23,11 @@ export interface SocketStack {
    * or is one answer that the application is handed.
    */
   readonly burst: readonly [first: number, last: number];
-  /** Opens a socket by the real client, sends the burst, waits for the answers to it, and closes in order. */
+  /** An event with its data, as its client and its server send it. */
+  readonly event: (name: string, data?: unknown) => string;
+  /** Opens a socket by the real client, up to where events can be sent, or to its end. */
+  readonly open: (client: E2eClient) => Promise<Listening>;
+  /** Opens one, sends the burst, waits for the answers to it, and closes in order. */
   readonly visit: (lab: Lab, client?: E2eClient) => Promise<Visit>;
 }
 
@@ -54,24 +58,64 @@ export function listen(socket: E2eWebSocket): Listening {
   return heard;
 }
 
+/** What its application does with a socket that takes these events, and answers to each of them. */
+export async function visit({ event, open }: Pick<SocketStack, 'event' | 'open'>, client: E2eClient): Promise<Visit> {
+  const heard = await open(client);
+  const isOver = (): boolean => heard.outcome !== undefined;
+  if (!isOver()) {
+    const before = heard.read.length;
+    heard.socket.send(event('transfer', CANARIES[0]));
+    heard.socket.send(event('balance'));
+    heard.socket.send(event('transfer', CANARIES[1]));
+    await until(() => heard.read.length === before + 3 || isOver());
+    heard.socket.close(3000, 'bye');
+  }
+  await until(isOver);
+  return { read: heard.read.filter(isEvent), outcome: heard.outcome! };
+}
+
 export const message = (event: string, data?: unknown): string => JSON.stringify({ event, data });
+
+const openWs: SocketStack['open'] = async (client) => {
+  const heard = listen(client.webSocket('/bank/live'));
+  await until(() => heard.isOpen || heard.outcome !== undefined);
+  return heard;
+};
 
 export const ws: SocketStack = {
   name: 'ws',
   target: '/bank/live',
   otherTarget: '/bank/other',
   burst: [1, 3],
-  visit: async (lab, client = lab.client()) => {
-    const heard = listen(client.webSocket('/bank/live'));
+  event: message,
+  open: openWs,
+  visit: (lab, client = lab.client()) => visit(ws, client),
+};
+
+// socket.io sends a packet of its own over one of engine.io, whose number comes first.
+const CONNECT = '40';
+const EVENT = '42';
+
+const ioEvent = (name: string, data?: unknown): string => EVENT + JSON.stringify([name, data]);
+/** Beside what engine.io and socket.io say to each other. */
+const isEvent = (text: string): boolean => !/^(0|40|41)/.test(text);
+
+export const socketIo: SocketStack = {
+  name: 'socket.io',
+  target: '/socket.io/',
+  otherTarget: '/bank/other/',
+  burst: [3, 5],
+  event: ioEvent,
+  open: async (client) => {
+    const heard = listen(client.webSocket('/socket.io/?EIO=4&transport=websocket'));
+    const isAt = (messages: number): boolean => heard.read.length === messages || heard.outcome !== undefined;
     await until(() => heard.isOpen || heard.outcome !== undefined);
-    if (heard.isOpen) {
-      heard.socket.send(message('transfer', CANARIES[0]));
-      heard.socket.send(message('balance'));
-      heard.socket.send(message('transfer', CANARIES[1]));
-      await until(() => heard.read.length === 3 || heard.outcome !== undefined);
-      heard.socket.close(3000, 'bye');
-    }
-    await until(() => heard.outcome !== undefined);
-    return { read: heard.read, outcome: heard.outcome! };
+    // It says nothing to a client that is there; the burst begins with the same message both ways.
+    if (heard.isOpen) heard.socket.send('3');
+    await until(() => isAt(1));
+    if (heard.isOpen) heard.socket.send(CONNECT);
+    await until(() => isAt(2));
+    return heard;
   },
+  visit: (lab, client = lab.client()) => visit(socketIo, client),
 };
