@@ -5,7 +5,8 @@ import { availableParallelism } from 'node:os';
 import { defences } from './defences.mjs';
 import { Shard } from './shard.mjs';
 
-const SHARDS = Number(process.env.SHARDS) || availableParallelism();
+/** Most tests wait for most of their time: two to a core keep it at work. */
+const SHARDS = Number(process.env.SHARDS) || 2 * availableParallelism();
 
 const words = process.argv.slice(2);
 const isMeant = ({ name, edits }) =>
