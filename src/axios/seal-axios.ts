@@ -96,7 +96,7 @@ async function checkThat(inner: AxiosInstance, raw: object): Promise<void> {
   };
   const question = { ...raw, env, url: 'e2e-check:', baseURL: undefined, method: 'get', timeout: 0 };
   await inner.request(question as never).catch(() => undefined);
-  if (asked.length === 0) throw new TypeError('sealAxios needs axios 1.12 or later: nothing was sent');
+  if (asked.length === 0) throw new TypeError('sealAxios needs axios 1.12 or later. Nothing was sent.');
 }
 
 /** The error of the request that the caller made, not of the one inside. */

@@ -55,7 +55,7 @@ function packageFolder(): URL {
   for (let folder = new URL('./', HERE); ; folder = new URL('../', folder)) {
     if (existsSync(new URL('dist/esm/client/index.js', folder))) return folder;
     if (folder.pathname === new URL('../', folder).pathname) {
-      throw new Error('setupSealedSwagger: the files of nestjs-e2e-encryption are not where its build put them.');
+      throw new Error('setupSealedSwagger: the files of nestjs-e2e-encryption were moved after its build.');
     }
   }
 }

@@ -49,7 +49,7 @@ export function scan<Handler extends ScannedHandler>(
     if (served.length === 0) {
       // It would be documented as not sealed, and Swagger UI would send what is meant for it in the clear.
       const name = `${method.toUpperCase()} ${path}`;
-      throw new Error(`sealDocument: the handler of ${name} is not found among the controllers.`);
+      throw new Error(`sealDocument: no controller has the handler of ${name}.`);
     }
     // One that is inherited serves several classes. Where @ApiOperation() names the operation, any of them may be meant.
     const controller = OWN_ID.exec(operationId)?.[1];

@@ -126,6 +126,6 @@ function resolve<T extends object>(
   if (!('$ref' in value)) return value as Exclude<T, Reference>;
   const [, name = ''] = new RegExp(`^#/components/${kind}/(.+)$`).exec(value.$ref as string) ?? [];
   const found = document.components?.[kind]?.[name];
-  if (!found) throw new Error(`sealDocument: this reference leads nowhere: ${value.$ref as string}`);
+  if (!found) throw new Error(`sealDocument: this reference has no target: ${value.$ref as string}`);
   return resolve(document, kind, found as T);
 }

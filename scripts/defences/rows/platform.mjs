@@ -42,7 +42,7 @@ export const platform = [
   ]),
   row('Fastify has no session options that would be dropped', FASTIFY, 'start is refused', [
     'src/nest/platform/platform.fastify.ts',
-    '    refuseWithoutLike(options);\n',
+    '    rejectUnsupported(options);\n',
     '',
   ]),
   row('Fastify has no parser of its own for messages', FASTIFY, 'start is refused', [

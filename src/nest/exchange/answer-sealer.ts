@@ -41,7 +41,9 @@ export class AnswerSealer {
         isEarly,
         sealedHeaders: this.options.sealedHeaders.response,
       });
-      if (flaw !== undefined) this.logger.error(`A sealed ${method} request was answered with an error. ${flaw}`);
+      if (flaw !== undefined) {
+        this.logger.error(`The response to a sealed ${method} request was replaced by an error. ${flaw}`);
+      }
       const ms = performance.now() - from;
       const bytes = plain.isPartial ? 0 : plain.body.length;
       if (wire) this.events.emit({ type: 'sealed', status: plain.status, bytes, ms });
@@ -50,7 +52,7 @@ export class AnswerSealer {
       return { ...wire, headers: { ...more, ...wire.headers } };
     } catch {
       // The cause may hold plaintext.
-      this.logger.error(`The answer to a sealed ${method} request could not be sealed, and was withheld.`);
+      this.logger.error(`The response to a sealed ${method} request could not be sealed and was withheld.`);
       return withheldAnswer(500);
     }
   }

@@ -14,7 +14,7 @@ export function problemAnswer(problem: E2eProblem): WireAnswer {
   };
 }
 
-/** When to try again; and of a body over its limit, that the rest of it will not be read. */
+/** `Retry-After`; and for a body over its limit, that the server will not read the rest. */
 export function extraHeaders({ code, retryAfter }: E2eProblem): Record<string, string> {
   if (code === 'too-large') return { Connection: 'close' };
   return retryAfter === undefined ? {} : { 'Retry-After': String(retryAfter) };
@@ -27,26 +27,26 @@ export function asPlainAnswer({ status, headers, body }: WireAnswer): PlainAnswe
 }
 
 /**
- * What leaves in place of an answer to a sealed request whose message was not opened, as middleware and hooks give it:
- * the status of an error, and no word of it.
+ * Replaces a response to a sealed request whose message was not opened, such as one from middleware or a hook. Only an
+ * error status leaves.
  */
 export function withheldAnswer(status: number): WireAnswer {
   return { status: status >= 400 && status <= 599 ? status : 500, headers: NO_STORE, body: '' };
 }
 
-/** An answer that leaves as the application meant it. */
+/** A response that leaves as the application sent it. */
 export function unchangedAnswer({ status, headers, body }: PlainAnswer): WireAnswer {
   const isOne = (value: unknown) => typeof value === 'string' || typeof value === 'number';
   const kept = Object.entries(headers).filter(([, value]) => isOne(value)) as [string, string | number][];
   return { status, headers: Object.fromEntries(kept), body };
 }
 
-/** HEAD on a sealed route: its answer has no body to seal. */
+/** The response to HEAD on a sealed route, which has no body to seal. */
 export const HEAD_REFUSED: WireAnswer = { status: 405, headers: { Allow: 'GET', ...NO_STORE }, body: '' };
 
 export const WITHHELD =
-  'An answer to a sealed request was withheld, all but its status: it came from middleware or a hook that runs before the ' +
-  'message can be opened, so it could not be sealed.';
+  'The response to a sealed request was withheld, except for its status: middleware or a hook sent it before the message ' +
+  'could be opened, so it could not be sealed.';
 export const BROKEN =
-  'The connection of a sealed request was closed before its answer was sent: middleware or a hook threw while the sealed ' +
-  'answer was written, or changed it, or wrote something else in its place.';
+  'The connection of a sealed request was closed before its response was sent: middleware or a hook threw while the ' +
+  'sealed response was written, or changed or replaced it.';

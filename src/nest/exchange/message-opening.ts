@@ -65,5 +65,5 @@ export function noteRefusal(
 ): void {
   const step = at === 'channel' && keys.noteLostCookie(request) ? 'cookie' : at;
   events.emit({ type: 'refused', problem: code, ...(step && { step }) });
-  logger.debug(`A request was refused: ${code}${step ? `, at the step "${step}"` : ''}.`);
+  logger.debug(`A request was rejected: ${code}${step ? `, at the step "${step}"` : ''}.`);
 }

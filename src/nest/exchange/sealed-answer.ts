@@ -31,14 +31,14 @@ const STREAM_HEADERS = {
 };
 
 /**
- * A whole answer that is longer leaves in frames as well: no base64, and no copy of the whole. Up to one full frame the
- * second key that a stream needs costs more than base64 does, as measured (docs/performance.md).
+ * A longer response leaves in frames, even if it is complete: this needs no base64 and no copy. Up to one full frame, the
+ * second key of a stream costs more than base64, as measured (docs/performance.md).
  */
 export const FRAMES_FROM_BYTES = MAX_FRAME_BYTES;
 
 export interface SealingOptions {
   readonly padding: boolean;
-  /** Whether the last frame of the request's body was not opened yet. */
+  /** Whether the last frame of the request's body is not opened yet. */
   readonly isEarly: boolean;
   /** Names of response headers that travel inside, in lower case. */
   readonly sealedHeaders: readonly string[];
@@ -46,14 +46,14 @@ export interface SealingOptions {
 
 export interface SealedAnswer {
   readonly wire: Sealed;
-  /** Why the application's answer could not be sealed, and this is a sealed error in its place. */
+  /** Why the application's response could not be sealed. `wire` is then a sealed error in its place. */
   readonly flaw?: string | undefined;
 }
 
 /**
- * The application's answer, sealed (PROTOCOL §4, §6): its status, media type and location inside, and outside nothing
- * that tells of them. What is whole is one message, what comes in pieces a stream. What cannot be sealed becomes a sealed
- * error that says what to do.
+ * Seals the application's response (PROTOCOL §4, §6). Its status, media type and location are inside, and nothing outside
+ * reveals them. A complete response is one message, a response in pieces is a stream. A response that cannot be sealed
+ * becomes a sealed error that says what to do.
  */
 export function sealAnswer(message: OpenedMessage, answer: PlainAnswer, options: SealingOptions): SealedAnswer {
   const flaw = flawOf(answer);
@@ -77,7 +77,7 @@ function sealError(message: OpenedMessage, flaw: Flaw, options: SealingOptions):
   };
 }
 
-/** The plain way has no frames. JSON that is padded stays in one message, where padding hides its length. */
+/** The plain way has no frames. Padded JSON stays in one message, where padding hides its length. */
 function goesInFrames(
   { header }: OpenedMessage,
   { status, headers, body, isPartial = false }: PlainAnswer,
@@ -97,7 +97,7 @@ function sealedMessage(message: OpenedMessage, answer: PlainAnswer, options: Sea
     plaintext,
     padding: options.padding,
   });
-  // As bytes, since a compact JWE is ASCII: whoever takes it for a string measures and encodes it as UTF-8, twice.
+  // As bytes, because a compact JWE is ASCII: Node would measure and encode a string as UTF-8, twice.
   return { status: wireStatus(status), headers: MESSAGE_HEADERS, body: Buffer.from(text, 'latin1') };
 }
 
@@ -107,7 +107,7 @@ function sealedStream(message: OpenedMessage, answer: PlainAnswer, options: Seal
   const fillsEvents = options.padding && essence(cty) === EVENTS_MEDIA_TYPE;
   const said = isPartial ? contentLengthOf(headers) : body.length;
   const length = fillsEvents ? undefined : said;
-  // Then every frame but the last can be full without anything being held back.
+  // Then every frame but the last can be full without holding anything back.
   const isFull = length !== undefined && body.length >= Math.min(length, MAX_FRAME_BYTES);
   const { head, frames } = message.sealHead({ ...factsOf(answer, options), cty, length, padding: options.padding });
   const start = Buffer.from(`${head}\n`, 'latin1');
@@ -135,7 +135,7 @@ interface Flaw {
   readonly message: string;
 }
 
-/** Why an answer cannot be sealed, in a sentence for whoever wrote the route; `undefined` where it can. */
+/** Why a response cannot be sealed, in a sentence for the author of the route; `undefined` if it can. */
 function flawOf({ headers, body, status, isTooLong, isPartial }: PlainAnswer): Flaw | undefined {
   if (isTooLong) return { status: 501, message: TOO_LONG };
   const encoding = headerText(headers['content-encoding']);
@@ -148,18 +148,18 @@ function flawOf({ headers, body, status, isTooLong, isPartial }: PlainAnswer): F
 }
 
 const TOO_LONG =
-  'This route answers a message in the plain way (RSA-OAEP-256), which has no frames, in pieces that are together longer ' +
-  'than maxBodySize: send less at once, or call the route under "dir".';
-const COMPRESSED = 'This route compressed its answer, which cannot be sealed: return it uncompressed.';
+  'This route writes its response in pieces that together are longer than maxBodySize, but messages in the plain way ' +
+  '(RSA-OAEP-256) have no frames. Send less, or call the route with "dir" messages.';
+const COMPRESSED = 'This route compressed its response, which cannot be sealed. Return it uncompressed.';
 const NO_MEDIA_TYPE =
-  'This Content-Type cannot be sealed: it must be a full media type, without a parameter twice, and with no charset but ' +
-  'UTF-8.';
+  'This Content-Type cannot be sealed: it must be a full media type without repeated parameters, and its charset can only ' +
+  'be UTF-8.';
 const HEADERS =
-  'The header fields of this answer that travel inside cannot be sealed: together they are too long, or one has a ' +
-  'character that no header field may have.';
-const NO_STATUS = 'This status cannot be sealed: give one between 200 and 599.';
+  'The sealed header fields of this response are too long together, or one has a character that header fields must not ' +
+  'have.';
+const NO_STATUS = 'This status cannot be sealed: it must be between 200 and 599.';
 
-/** Statuses that allow no body, or that would send an intermediary elsewhere, leave as 200. */
+/** Statuses without a body, and redirects, which an intermediary could follow, leave as 200. */
 function wireStatus(status: number): number {
   return status === 204 || status === 205 || (status >= 300 && status < 400) ? 200 : status;
 }

@@ -122,7 +122,7 @@ export class Carrier {
 }
 
 export const LOGIN_LEFT_CHANNEL =
-  'A sealed request replaced its session (session.regenerate(), as passport’s logIn() and logOut() do), and its channel ' +
-  'ended with the old one, which held data and so may have been somebody’s. Clients get handshake-required with their ' +
-  'next request, and send again only what is safe. After a logout that is right. For a login, keep the channel: await ' +
-  'keys.carryOver(request), or keys.carryOver(request, () => logIn…) with KeyService.';
+  'A sealed request replaced its session (session.regenerate(), as passport’s logIn() and logOut() do). The old session ' +
+  'had data and may have belonged to a user, so the channel ended with it. The next request of the client gets ' +
+  'handshake-required, and the client sends again only what is safe. After a logout that is right. At a login, keep the ' +
+  'channel with KeyService: await keys.carryOver(request), or keys.carryOver(request, () => logIn…).';

@@ -43,7 +43,7 @@ interface StoreChannels {
   readonly sessionCookie: SessionCookie;
 }
 
-/** The channels behind each session store that requests come with: an application mostly has one. */
+/** The channels in each session store. Most applications have one store. */
 export class ChannelRegistry {
   readonly #known = new WeakMap<SessionStore, StoreChannels>();
   readonly #log: RateLimitedLogger;
@@ -81,12 +81,12 @@ export class ChannelRegistry {
     return made;
   }
 
-  /** Whether `of` can have channels in this store: not in one of the application's own without a secret. */
+  /** Whether channels can be kept in this store: the application's own store needs a secret. */
   isReady(store: SessionStore): boolean {
     return this.parts.options.hasSecret || this.parts.defaultSession.owns(store);
   }
 
-  /** The defaultSession session store counts and evicts sessions; channels get a place of their own beside it. */
+  /** The default session store counts and evicts sessions, so channels have records of their own beside it. */
   #recordsOf(store: SessionStore): Records {
     const { options, defaultSession } = this.parts;
     if (defaultSession.owns(store)) return new MemoryRecords(4 * options.maxChannels); // the channel, what is left of it, its session, that one's list
@@ -99,39 +99,39 @@ export class ChannelRegistry {
   }
 }
 
-/** By its name: those of express-session and memorystore, and the one that @fastify/session brings. */
+/** Recognized by name: the stores of express-session, memorystore and @fastify/session. */
 function isInMemory(store: SessionStore): boolean {
   return ['MemoryStore', 'Store'].includes(store.constructor.name);
 }
 
-/** Why a session store that is not the defaultSession one needs a secret, and how to make one. */
+/** Why a session store of the application needs a secret, and how to make one. */
 export function missingSecret(): string {
   return (
-    'E2eModule: with a session or a session store of your own, E2eModule.forRoot({ secret }) is needed (not the secret ' +
-    `of the session itself): what channels are encrypted under in the store, the same on every server. Make one with: ${MAKE_SECRET}`
+    'E2eModule: a session or a session store of your own needs E2eModule.forRoot({ secret }). It encrypts channels in ' +
+    `the store, is the same on every server, and is not the secret of the session itself. Make one with: ${MAKE_SECRET}`
   );
 }
 
-/** Said where sessions may be shared by several servers, and windows are not. */
+/** The warning if several servers may share sessions but not windows. */
 export const UNSHARED_WINDOWS =
-  'SEVERAL SERVERS WILL NOT SHARE CHANNELS: sessions are in a store of your own, but the windows that refuse repeated ' +
-  'messages are in the memory of this process. Every other server, and this one after a restart, answers ' +
-  'handshake-required. Share them as well: E2eModule.forRoot({ replayGuard: redisReplayGuard(client) }), from ' +
-  "'nestjs-e2e-encryption/redis'. Where one process serves everything, say so: replayGuard: new MemoryReplayGuard().";
+  'SEVERAL SERVERS WILL NOT SHARE CHANNELS: sessions are in your own store, but the windows that reject repeated ' +
+  'messages are in the memory of this process. Every other server, and this one after a restart, responds with ' +
+  'handshake-required. Share the windows: E2eModule.forRoot({ replayGuard: redisReplayGuard(client) }), from ' +
+  "'nestjs-e2e-encryption/redis'. If one process serves everything, set replayGuard: new MemoryReplayGuard().";
 
 const UNREADABLE =
-  'A record in the session store could not be read, and counts as absent: it belongs to another ' +
-  'session (does the session cookie come along?), or is not encrypted under one of the secrets of the option "secret". Its client shakes hands again.';
+  'A record in the session store could not be read and is ignored: it belongs to another session (is the session cookie ' +
+  'sent?), or is not encrypted under one of the secrets in the option "secret". Its client makes a new handshake.';
 
 const CLOCKS_DIFFER =
-  'A message is more than 30 seconds ahead of the clock that channels go by, and was refused (message-stale): the clocks ' +
-  'of the servers that share channels differ. Synchronize them (NTP), or share windows by a ReplayGuard that has time(), ' +
-  'as redisReplayGuard has: its clock is then the one that counts.';
+  'A message is more than 30 seconds ahead of the clock for channels, and was rejected (message-stale): the clocks of the ' +
+  'servers that share channels differ. Synchronize them (NTP), or share windows by a ReplayGuard that has time(), such as ' +
+  'redisReplayGuard: channels then use its clock.';
 
 function clockOffset(seconds: number): string {
   const side = seconds > 0 ? 'behind' : 'ahead of';
   return (
-    `The clock of this server is ${Math.abs(seconds)} seconds ${side} the one that its servers share (the store's). ` +
-    'Channels go by the shared one; everything else here goes by the wrong one. Synchronize it (NTP).'
+    `The clock of this server is ${Math.abs(seconds)} seconds ${side} the clock that the servers share (the store's). ` +
+    'Channels use the shared clock; everything else on this server uses the wrong one. Synchronize it (NTP).'
   );
 }

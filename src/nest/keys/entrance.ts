@@ -18,12 +18,12 @@ export class Entrance {
   deviceKeyOf(device: unknown): SigningJwk | undefined {
     if (this.options.deviceBinding === 'off') return undefined;
     if (device === undefined) {
-      throw new E2eProblem('key-rejected', { detail: 'this server takes handshakes with a device key only' });
+      throw new E2eProblem('key-rejected', { detail: 'this server accepts only handshakes with a device key' });
     }
     return parseSigningKey(device);
   }
 
-  /** The session that a handshake is for, and its record, which is read once: what is decided by it holds for the channel. */
+  /** The session that a handshake is for, and its record. The record is read once, so that all decisions use the same one. */
   async enter(
     session: HttpSession,
     device: SigningJwk | undefined,
@@ -40,7 +40,7 @@ export class Entrance {
     if (!device) return record ? { session, record, mayRace } : begin(session, mayRace);
     if (record?.device && isSameKey(record.device, device)) return { session, record, mayRace };
     if (!record && !(await session.exists(this.options.storeTimeout))) return begin(session, false);
-    // Another device's session, or one that began without a device key.
+    // The session of another device, or a session that was created without a device key.
     if (!record?.device) this.#warnOfPlainSession();
     const sibling = session.createSibling?.();
     if (!sibling) throw withoutSession(this.log);
@@ -50,21 +50,21 @@ export class Entrance {
   #warnOfPlainSession(): void {
     this.log.say(
       'warn',
-      'A handshake with a device key came on a session that began without one, and was answered on a new session: only ' +
-        'the handshake that creates a session can bind it. Have clients shake hands (client.handshake()) before the ' +
-        'first plain route that keeps a session, such as an OAuth redirect, and regenerate sessions with ' +
-        'KeyService.carryOver(), which keeps the device key.',
+      'A handshake with a device key arrived on a session that was created without one, and got a new session: only the ' +
+        'handshake that creates a session can bind it. Clients must call client.handshake() before the first plain route ' +
+        'that creates a session, such as an OAuth redirect. Regenerate sessions with KeyService.carryOver(), which keeps ' +
+        'the device key.',
     );
   }
 }
 
-/** A sealed request, or a handshake, without a session is never let through: it is `busy`, and the log says why. */
+/** Rejects a sealed request or a handshake without a session as `busy`, and logs likely causes. */
 export function withoutSession(log: RateLimitedLogger): E2eProblem {
   log.say(
     'error',
-    'A request has no session, and was refused as busy. Likely causes: the store of the sessions does not answer; the Path ' +
-      'of the session cookie ("e2e.sid", unless the option "session" names another) leaves out this route or the ' +
-      'handshake; with `session: false` the application has no session middleware before this route.',
+    'A request has no session, and was rejected as busy. Likely causes: the session store does not respond; the Path of ' +
+      'the session cookie ("e2e.sid", unless the option "session" names another) excludes this route or the handshake; ' +
+      'with `session: false`, the application has no session middleware before this route.',
   );
   return new E2eProblem('busy');
 }

@@ -28,9 +28,12 @@ function explained(provider: Provider): Provider {
       return (await useFactory(...args)) as unknown;
     } catch (cause) {
       const message = cause instanceof Error ? cause.message : 'it threw what is no Error';
-      throw new Error(`E2eModule: useFactory, or create() of useClass or useExisting, gave no options: ${message}`, {
-        cause,
-      });
+      throw new Error(
+        `E2eModule: useFactory, or create() of useClass or useExisting, returned no options: ${message}`,
+        {
+          cause,
+        },
+      );
     }
   };
   return { ...provider, useFactory: explain };

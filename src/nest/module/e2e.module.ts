@@ -144,15 +144,15 @@ export class E2eModule extends ConfigurableModuleClass implements NestModule, On
     const bringsOwn = !this.defaultSession.cookieless && (this.defaultSession.isOff || platform.hasOwnSession());
     const isForeign = bringsOwn || this.defaultSession.hasForeignStore;
     if (isForeign && !hasSecret) throw new Error(missingSecret());
-    // Of an application's own session the store shows only with the first request.
+    // The store of an application's own session is visible only with the first request.
     const mayBeShared = this.defaultSession.hasForeignStore || process.env.NODE_ENV === 'production';
     if (isForeign && !hasReplayGuard && mayBeShared) this.#logger.warn(UNSHARED_WINDOWS);
     if (!isForeign) this.defaultSession.warn();
 
     if (deviceBinding !== 'off' && !platform.createsSiblingSessions && !this.defaultSession.cookieless) {
       throw new Error(
-        'E2eModule: the option "deviceBinding" needs Express: @fastify/session has no public way to make a session ' +
-          'beside the old one. Leave it "off", or run this application on Express.',
+        'E2eModule: the option "deviceBinding" needs Express, because @fastify/session cannot create a session beside ' +
+          'the old one. Set it to "off", or run this application on Express.',
       );
     }
     const session = bringsOwn || this.defaultSession.isOff ? undefined : this.defaultSession;
@@ -194,7 +194,7 @@ export class E2eModule extends ConfigurableModuleClass implements NestModule, On
   }
 
   onApplicationBootstrap(): void {
-    // A microservice, or a command: nothing comes by HTTP.
+    // A microservice or a command: there is no HTTP.
     if (!this.#platform) return;
     this.keys.prepare();
     if (this.keys.options.encryptByDefault) this.#warnOfPlain();
@@ -206,7 +206,7 @@ export class E2eModule extends ConfigurableModuleClass implements NestModule, On
     }
   }
 
-  /** A session that a module applies takes the place of the module's own: then what holds for one of `app.use()` holds. */
+  /** A session that a module applies replaces our own, and has the same requirements as one from `app.use()`. */
   #checkModuleSession({ takesModuleSessions }: Platform): void {
     if (!moduleSessionOf(this.adapterHost.httpAdapter)) return;
     if (!takesModuleSessions) throw new Error(MODULE_SESSION_ON_FASTIFY);
@@ -218,20 +218,22 @@ export class E2eModule extends ConfigurableModuleClass implements NestModule, On
     const names = [...this.validator.unsealed()];
     if (names.length === 0) return;
     this.#logger.warn(
-      `The option "encryptByDefault" seals HTTP routes alone. What these answer leaves in the clear: ${names.join(', ')}. ` +
-        'Mark them @Plain() where that is meant.',
+      `The option "encryptByDefault" seals only HTTP routes. These respond in the clear: ${names.join(', ')}. ` +
+        'Mark them @Plain() if that is intended.',
     );
   }
 }
 
 function refuseBareImport(): never {
   throw new Error(
-    'E2eModule: import E2eModule.forRoot() or forRootAsync(), once, in the root module, and not the class E2eModule. Other ' +
-      'modules need no import; with isGlobal: false they import what that one call gave, kept in a const.',
+    'E2eModule: do not import the class E2eModule. Import E2eModule.forRoot() or forRootAsync() once, in the root module. ' +
+      'Other modules need no import. With isGlobal: false, keep the result of that call in a const and import the const.',
   );
 }
 
 function createEvents({ onEvent }: E2eOptions): E2eEvents {
   const log = new RateLimitedLogger(new Logger('E2eModule'));
-  return new E2eEvents(onEvent, () => log.say('error', 'The option "onEvent" threw. Requests go on without it.'));
+  return new E2eEvents(onEvent, () =>
+    log.say('error', 'The function in the option "onEvent" threw an error. Requests are not affected.'),
+  );
 }

@@ -2,8 +2,8 @@ import type { HttpServer } from '@nestjs/common';
 import type { ApplicationConfig } from '@nestjs/core';
 
 /**
- * Has ours be the first of all, whatever is added, or put in front, and whenever: a guard that runs before ours would see
- * a request that is not opened, and its exceptions would leave in the clear. An APP_GUARD of ours would not do.
+ * Keeps our guard or interceptor first, whatever the application adds and whenever. A guard that ran before ours would see
+ * a request that is not opened, and its exceptions would leave in the clear. An APP_GUARD could come second.
  */
 export function keepFirst<Name extends 'getGlobalGuards' | 'getGlobalInterceptors'>(
   config: ApplicationConfig,
@@ -18,7 +18,7 @@ export function keepFirst<Name extends 'getGlobalGuards' | 'getGlobalInterceptor
   }) as ApplicationConfig[Name];
 }
 
-/** Nest ends a response by its adapter where it failed after it had begun, as if it were whole. */
+/** If a response fails after it has begun, Nest ends it through its adapter as if it were complete. */
 export function failOnEnd(adapter: HttpServer, fail: (response: object) => void): void {
   const end = adapter.end.bind(adapter);
   adapter.end = (response: object, message?: string) => {

@@ -52,11 +52,11 @@ interface FastifyReply {
 const TOO_LARGE = 'FST_ERR_CTP_BODY_TOO_LARGE';
 
 const NO_SESSION =
-  'E2eModule: with session: false the application brings its session, and this one has none. Register @fastify/cookie and ' +
-  "@fastify/session, leave the option out, or give session: 'channel' for clients without cookies.";
+  'E2eModule: session: false means that the application has its own session, but it has none. Register @fastify/cookie ' +
+  "and @fastify/session, leave the option out, or set session: 'channel' for clients without cookies.";
 const NO_STORE =
-  'E2eModule: the session of this application has no store, which channels are kept in (@fastify/secure-session keeps ' +
-  "everything in the cookie). Use @fastify/session, or give session: 'channel'.";
+  'E2eModule: the session of this application has no store for channels (@fastify/secure-session keeps everything in the ' +
+  "cookie). Use @fastify/session, or set session: 'channel'.";
 
 export class FastifyPlatform implements Platform {
   readonly createsSiblingSessions = false;
@@ -158,7 +158,7 @@ export class FastifyPlatform implements Platform {
 
   async #installSession(defaultSession: DefaultSession): Promise<void> {
     const options = defaultSession.completeOptions();
-    refuseWithoutLike(options);
+    rejectUnsupported(options);
     const { name, secret, store, cookie, rolling = false, saveUninitialized } = options;
     const { default: cookiePlugin } = await optional(import('@fastify/cookie'));
     const { default: sessionPlugin } = await optional(import('@fastify/session'));
@@ -180,22 +180,22 @@ function deprecatedParserOf(instance: FastifyInstance): ParserOptions['querystri
   return symbol && (instance as unknown as Record<symbol, ParserOptions | undefined>)[symbol]?.querystringParser;
 }
 
-/** Refuses what @fastify/session has no like of: an option that is dropped in silence is believed to be there. */
-function refuseWithoutLike(options: SessionOptions): void {
+/** Rejects options that @fastify/session does not support, so that none is silently ignored. */
+function rejectUnsupported(options: SessionOptions): void {
   const { proxy, resave } = options;
   const genid = options.genid !== undefined;
   const lost = Object.entries({ genid, proxy, resave, unset: options.unset === 'destroy' }).find(([, value]) => value);
   if (!lost) return;
-  const instead = lost[0] === 'proxy' ? 'give FastifyAdapter the option trustProxy instead' : 'leave it out';
+  const instead = lost[0] === 'proxy' ? 'Set the option trustProxy of FastifyAdapter instead' : 'Leave it out';
   throw new Error(
-    `E2eModule: on Fastify the option "session" has no "${lost[0]}": ${instead}, or register a session of your own.`,
+    `E2eModule: on Fastify the option "session" does not support "${lost[0]}". ${instead}, or register your own session.`,
   );
 }
 
 function parserThere(type: string): string {
   return (
-    `E2eModule: this application has a content type parser for ${type}, which is the module's own to read. Take it ` +
-    'away: a catch-all parser ("*") may stay, and leaves these bodies alone.'
+    `E2eModule: this application has a content type parser for ${type}, but only the module may read that type. Remove ` +
+    'the parser. A catch-all parser ("*") may stay: it does not get these bodies.'
   );
 }
 
@@ -204,7 +204,7 @@ async function optional<T>(plugin: Promise<T>): Promise<T> {
     return await plugin;
   } catch {
     throw new Error(
-      'E2eModule: on Fastify sessions need two packages: npm install @fastify/cookie @fastify/session (or register a session of your own and set session: false).',
+      'E2eModule: sessions on Fastify need two packages: npm install @fastify/cookie @fastify/session. Or register your own session and set session: false.',
     );
   }
 }

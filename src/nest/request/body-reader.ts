@@ -16,11 +16,11 @@ import { RateLimitedLogger } from './rate-limited-logger.js';
 export const MAX_HANDSHAKE_BYTES = 16_384;
 
 const BODY_TAKEN =
-  'A handshake or a sealed message was refused: its body had been read by another parser, before this application got ' +
-  'the request. Mount the application before that parser, or have the parser keep the bytes: ' +
+  'A handshake or a sealed message was rejected: another parser read its body before this application got the request. ' +
+  'Mount the application before that parser, or let the parser keep the bytes: ' +
   'express.json({ verify: (request, _, bytes) => { request.rawBody = bytes } }).';
 
-/** Reads the two kinds of body that are ours, as bytes, whatever parsers the application has. */
+/** Reads the bodies of messages and handshakes as bytes, whatever parsers the application has. */
 export class BodyReader {
   readonly #limits: ReadonlyMap<string, number>;
   readonly #log = new RateLimitedLogger(new Logger('E2eModule'));

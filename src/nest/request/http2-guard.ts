@@ -56,7 +56,7 @@ export function guardStream(stream: GuardedStream, gate: Gate): void {
   };
 }
 
-const NO_PUSH = 'The answer to a sealed request cannot push streams: they would leave in the clear.';
+const NO_PUSH = 'The response to a sealed request cannot push streams: they would leave in the clear.';
 
 function isFunction(value: unknown): value is (...args: unknown[]) => unknown {
   return typeof value === 'function';

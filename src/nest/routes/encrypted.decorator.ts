@@ -5,20 +5,20 @@ import { ModulePresence } from './module-presence.js';
 
 /** Which directions of a route are sealed. */
 export interface Sealing {
-  /** Only sealed requests are taken. */
+  /** The route accepts only sealed requests. */
   readonly request: boolean;
-  /** Every answer is sealed. */
+  /** Every response is sealed. */
   readonly response: boolean;
-  /** Bytes on the wire that a request's body in frames may have, where the route says so itself. */
+  /** The route's own limit for a request body in frames, in bytes on the wire. */
   readonly maxStreamSize?: number;
 }
 
 export interface EncryptedOptions {
-  /** `false`: the body comes plain, beside a sealed `E2e-Request` that lets the answer be sealed. Default `true`. */
+  /** `false`: the request's body is plain, beside a sealed `E2e-Request`, so that the response can be sealed. Default `true`. */
   request?: boolean;
-  /** `false`: the answer is plain. Default `true`. */
+  /** `false`: the response is plain. Default `true`. */
   response?: boolean;
-  /** Bytes that a request's body in frames may have on the wire. Default: the module's `maxStreamSize` (100 MiB). */
+  /** The largest request body in frames, in bytes on the wire. Default: the module's `maxStreamSize` (100 MiB). */
   maxStreamSize?: number;
 }
 
@@ -28,13 +28,13 @@ export const PLAIN: Sealing = { request: false, response: false };
 export const SEALED: Sealing = { request: true, response: true };
 
 /**
- * Seals a route, or all routes of a controller: plain requests are refused with `message-required`, and whatever
- * leaves is encrypted to the client: results, validation errors, exceptions. On a method it counts before the class's.
- * An application that does not import `E2eModule` does not start.
+ * Seals a route, or all routes of a controller. Plain requests are rejected with `message-required`, and everything that
+ * leaves is encrypted to the client: results, validation errors and exceptions. The declaration of a method overrides the
+ * declaration of its class. An application that uses it without `E2eModule` does not start.
  */
 export function Encrypted({ request = true, response = true, maxStreamSize }: EncryptedOptions = {}): ClassDecorator &
   MethodDecorator {
-  if (!request && !response) throw new TypeError('@Encrypted() with neither direction seals nothing: use @Plain().');
+  if (!request && !response) throw new TypeError('@Encrypted() without a direction seals nothing: use @Plain().');
   if (maxStreamSize !== undefined && !(Number.isSafeInteger(maxStreamSize) && maxStreamSize > 0)) {
     throw new TypeError('@Encrypted(): maxStreamSize must be a positive integer, a number of bytes.');
   }
@@ -42,10 +42,10 @@ export function Encrypted({ request = true, response = true, maxStreamSize }: En
   return declaring(sealing, (target, name) => {
     if (name !== undefined && typeof target === 'function') {
       throw new TypeError(
-        `@Encrypted() has no effect on ${target.name}.${String(name)}(): it is static, and no route. Remove it.`,
+        `@Encrypted() has no effect on ${target.name}.${String(name)}(): it is static, so it is not a route. Remove it.`,
       );
     }
-    // On the class, always: a decorator that wraps the method may drop what stands on the function.
+    // Always on the class: a decorator that wraps the method may drop the metadata of the function.
     const owner = typeof target === 'function' ? target : (target.constructor as typeof target & (() => void));
     if (guarded.has(owner)) return;
     guarded.add(owner);
@@ -53,17 +53,17 @@ export function Encrypted({ request = true, response = true, maxStreamSize }: En
   });
 }
 
-/** Takes a route, or a controller, out of what `@Encrypted()` on its class or `encryptByDefault` seals. */
+/** Exempts a route or a controller from `@Encrypted()` on its class and from `encryptByDefault`. */
 export function Plain(): ClassDecorator & MethodDecorator {
   return declaring(PLAIN);
 }
 
-/** The classes that have the guard. */
+/** The classes that already have the guard. */
 const guarded = new WeakSet<object>();
 
 /**
- * Writes the declaration twice: where Nest's decorators write, and on the prototype, where it stays when another
- * decorator puts a function or a class of its own in place.
+ * Writes the declaration twice: where Nest's decorators write, and on the prototype, where it survives a decorator that
+ * replaces the function or the class.
  */
 function declaring(
   sealing: Sealing,
@@ -77,14 +77,14 @@ function declaring(
   };
 }
 
-/** What a handler may know of the channel that its request came on. */
+/** Facts about the channel of a request, for handlers. */
 export interface ChannelFacts {
   readonly kid: string;
   readonly kind: KeyKind;
   readonly expiresAt: Date;
 }
 
-/** The channel's facts as a handler's parameter; `undefined` where the request was plain. */
+/** Parameter decorator for the channel's facts; `undefined` if the request was plain. */
 export const E2e = createParamDecorator((_: unknown, context: ExecutionContext): ChannelFacts | undefined => {
   const channel = openedMessageOf(context.switchToHttp().getRequest<object>())?.channel;
   return channel && { kid: channel.kid, kind: channel.kind, expiresAt: new Date(channel.expiresAt * 1000) };

@@ -118,7 +118,7 @@ function shared(sealed: Gateway, plain: Gateway, why = ''): string {
   const port = sealed.port === 0 ? '' : ` of port ${sealed.port}`;
   const places = sealed.path === plain.path ? `at ${sealed.path}` : `at ${sealed.path} and ${plain.path}`;
   return (
-    `E2eModule: ${sealed.owner.name} is sealed, and ${plain.owner.name} is not, and both take their sockets ${places}` +
-    `${port}: ${why}. Give one of them a path of its own, or declare both alike.`
+    `E2eModule: ${sealed.owner.name} is sealed and ${plain.owner.name} is not, but both accept sockets ${places}` +
+    `${port}: ${why}. Give one of them its own path, or declare both alike.`
   );
 }

@@ -89,8 +89,8 @@ function keyOf(method: string, path: string): string {
 
 function notRegistered({ of, method, path }: Route): string {
   return (
-    `E2eModule: ${nameOf(of)} is sealed, and its route was not registered where that could be seen: ${method} ${path}. ` +
-    "A request to it could be answered in the clear. Let Nest register it with the application's own HTTP adapter; a " +
-    "library that replaces the adapter's methods must call the original ones. Or mark the route @Plain()."
+    `E2eModule: ${nameOf(of)} is sealed, but its route was not registered with the HTTP adapter: ${method} ${path}. ` +
+    "A response could leave in the clear. Let Nest register it with the application's own HTTP adapter. A library that " +
+    "replaces the adapter's methods must call the original ones. Or mark the route @Plain()."
   );
 }

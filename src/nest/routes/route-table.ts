@@ -92,8 +92,8 @@ export class RouteTable {
       const names = [...new Set(possible.map(nameOf))].join(', ');
       this.#log.say(
         'error',
-        `A request reached one of these routes, and it could not be told which: ${names}. It was held to the strictest ` +
-          'of them. Let Nest call the methods of the controller, and register its routes, by itself.',
+        `A request reached one of these routes, but it is unknown which one: ${names}. The strictest declaration was ` +
+          'applied. Let Nest call the methods of the controller and register its routes.',
       );
     }
     return sealing;

@@ -9,20 +9,19 @@ import { RouteTable, type ControllerMethod } from './route-table.js';
 import { declaredOnClass, declaredOnMethod, seals } from './sealing-resolver.js';
 
 const ELSEWHERE =
-  'What travels there is not sealed. Take @Encrypted() off (or mark the method @Plain(), where it stands on the class), ' +
-  'and where its content must not be read, seal it yourself: KeyService.open() and KeyService.seal().';
+  'Its messages are not sealed. Remove @Encrypted() (or mark the method @Plain(), if the decorator is on the class). If ' +
+  'the content must be secret, seal it yourself with KeyService.open() and KeyService.seal().';
 const BY_PATH =
-  'GraphQL is sealed by its path, and not by its resolvers: E2eModule.forRoot({ sealedPaths: ["/graphql"] }). Set that ' +
-  'option, and take @Encrypted() off.';
+  'GraphQL is sealed by its path, not by its resolvers. Set E2eModule.forRoot({ sealedPaths: ["/graphql"] }), and remove ' +
+  '@Encrypted().';
 const NO_ADAPTER =
-  'Its sockets are sealed under an adapter of this package alone: app.useWebSocketAdapter(new E2eWsAdapter(app)), from ' +
-  "'nestjs-e2e-encryption/ws', or E2eIoAdapter, from 'nestjs-e2e-encryption/socket.io', before the application starts. " +
-  'Or take @Encrypted() off.';
+  'Its sockets are sealed only under an adapter of this package. Call app.useWebSocketAdapter(new E2eWsAdapter(app)), from ' +
+  "'nestjs-e2e-encryption/ws', or use E2eIoAdapter, from 'nestjs-e2e-encryption/socket.io', before the application starts. " +
+  'Or remove @Encrypted().';
 const WHOLE =
-  'A sealed socket carries all messages of a gateway: put @Encrypted() or @Plain() on the class, without options, and ' +
-  'take it off the method.';
-const NO_HANDLER =
-  'It seals the routes of controllers, and nothing else: put it on a controller or on a route handler.';
+  'A sealed socket carries all messages of a gateway. Put @Encrypted() or @Plain() on the class, without options, and ' +
+  'remove it from the method.';
+const NO_HANDLER = 'It seals only the routes of controllers. Put it on a controller or on a route handler.';
 
 const GATEWAY_KIND = 'WebSocket gateway';
 const RESOLVER_KIND = 'GraphQL resolver';
@@ -33,7 +32,7 @@ interface Place {
   readonly fix: string;
 }
 
-/** Where `@Encrypted()` stands, and where it must not: what is declared sealed and would go in the clear. */
+/** Checks where `@Encrypted()` is used, so that nothing that is declared sealed leaves in the clear. */
 @Injectable()
 export class RouteValidator {
   constructor(
@@ -45,7 +44,7 @@ export class RouteValidator {
   ) {}
 
   /**
-   * Refuses at start what can never work.
+   * Stops the start on declarations that can never work.
    *
    * @throws Error that names the class or the handler and says what to do.
    */
@@ -57,7 +56,7 @@ export class RouteValidator {
     this.paths.check();
   }
 
-  /** What answers beside HTTP routes, and was not declared plain. */
+  /** Gateways, resolvers and message handlers that are not declared plain. */
   *unsealed(): Generator<string> {
     for (const provider of this.#providers()) {
       const what = kindOf(provider);
@@ -76,8 +75,8 @@ export class RouteValidator {
     const name = nameOf(method);
     if (isMessageHandler(method) && (onMethod(method) ?? onClass(method.owner))) {
       throw new Error(
-        `E2eModule: ${name} is a route and a message handler in one, and @Encrypted() would seal the route alone. Make ` +
-          'two methods of it, and mark the message handler @Plain().',
+        `E2eModule: ${name} is both a route and a message handler, and @Encrypted() would seal only the route. Split it ` +
+          'into two methods, and mark the message handler @Plain().',
       );
     }
   }
@@ -89,11 +88,11 @@ export class RouteValidator {
         yield* this.#misplacedOnGateway(provider);
         continue;
       }
-      const [what, fix] = kind ? [`a ${kind}`, BY_PATH] : ['a class that is no controller', NO_HANDLER];
+      const [what, fix] = kind ? [`a ${kind}`, BY_PATH] : ['a class that is not a controller', NO_HANDLER];
       if (onClass(provider)) yield { name: provider.name, what, fix };
       for (const method of methodsOf(this.scanner, provider)) {
         if (!onMethod(method)) continue;
-        yield { name: nameOf(method), what: kind ? `a method of a ${kind}` : 'a method of no controller', fix };
+        yield { name: nameOf(method), what: kind ? `a method of a ${kind}` : 'a method outside a controller', fix };
       }
     }
     for (const method of this.table.methods) {
@@ -130,7 +129,7 @@ export class RouteValidator {
       ...classesOf(providers),
       ...classesOf(injectables),
     ]);
-    // A controller may be a provider, too, for others to call it.
+    // A controller can also be a provider, so that other classes can call it.
     return [...new Set(all)].filter((provider) => !Reflect.hasMetadata(PATH, provider));
   }
 }
@@ -147,7 +146,7 @@ function kindOf(provider: Type<unknown>): string | undefined {
   return Reflect.hasMetadata(RESOLVER, provider) ? RESOLVER_KIND : undefined;
 }
 
-// What is declared: `undefined` for nothing, `false` for `@Plain()`.
+// The declaration: `undefined` if there is none, `false` for `@Plain()`.
 
 function onClass(owner: Type<unknown>): boolean | undefined {
   return isSealing(declaredOnClass(owner, owner.prototype as object));

@@ -42,6 +42,6 @@ it.each([
 ])('an application on Nest 10 does not start, and says why (%s, %s)', async (type, platform, imports) => {
   writeFileSync(join(folder, `main.${type}`), [...imports, APPLICATION].join('\n'));
   expect(await run(folder, process.execPath, `main.${type}`, platform)).toMatch(
-    /^E2eModule: this application runs on Nest 10 or an older version, and the module supports Nest 11 and Nest 12\./,
+    /^E2eModule: this application runs on Nest 10 or an older version, but the module supports Nest 11 and Nest 12\./,
   );
 });

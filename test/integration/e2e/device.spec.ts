@@ -96,7 +96,7 @@ describe('Where device keys are required', () => {
     expectPlainProblem(
       await app().visitor().ask({ publicKey: jwk }),
       'key-rejected',
-      'this server takes handshakes with a device key only',
+      'this server accepts only handshakes with a device key',
     );
   });
 

@@ -244,7 +244,7 @@ onEachPlatform('session: false', (platform) => {
   it('is asked for at start where there is none, or in the log once a handshake was refused', async () => {
     if (platform === 'fastify') {
       const starting = TestApp.start(platform, { controllers, e2e: { session: false, secret: SECRET } });
-      await expect(starting).rejects.toThrow('with session: false the application brings its session');
+      await expect(starting).rejects.toThrow('session: false means that the application has its own session');
       return;
     }
     const app = await TestApp.start(platform, { controllers, e2e: { session: false, secret: SECRET } });
@@ -263,7 +263,7 @@ onEachPlatform('session: false', (platform) => {
 });
 
 onEachPlatform('A session store that outlives the process', (platform) => {
-  const howTo = /forRoot\(\{ secret \}\) is needed.*Make one with: node -p /;
+  const howTo = /needs E2eModule\.forRoot\(\{ secret \}\).*Make one with: node -p /;
 
   it.each<[string, Setup]>([
     ['by the application’s own middleware', { configure: (nest) => useOwnSession(nest, platform) }],
@@ -277,6 +277,6 @@ onEachPlatform('A session store that outlives the process', (platform) => {
 onEachPlatform('A session cookie whose options are a function', (platform) => {
   it('is refused at start: it would go without the module’s defaults', async () => {
     const e2e = { session: { cookie: () => ({ secure: true }) } };
-    await expect(TestApp.start(platform, { e2e })).rejects.toThrow('session.cookie" takes');
+    await expect(TestApp.start(platform, { e2e })).rejects.toThrow('session.cookie" must be');
   });
 });

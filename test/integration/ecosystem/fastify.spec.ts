@@ -196,17 +196,17 @@ describe('On Fastify the start is refused', () => {
     [
       'an id generator for sessions',
       { e2e: { session: { genid: () => 'id' } } },
-      'the option "session" has no "genid"',
+      'the option "session" does not support "genid"',
     ],
     [
       'a proxy’s word in the session',
       { e2e: { session: { proxy: true } } },
-      'give FastifyAdapter the option trustProxy',
+      'Set the option trustProxy of FastifyAdapter',
     ],
-    ['no session at all', { e2e: { session: false, secret: SECRET } }, 'brings its session, and this one has none'],
+    ['no session at all', { e2e: { session: false, secret: SECRET } }, 'has its own session, but it has none'],
     ['a session without a store', { e2e: { secret: SECRET }, fastify: withStorelessSession }, 'has no store'],
-    ['resave', { e2e: { session: { resave: true } } }, 'the option "session" has no "resave"'],
-    ['unset', { e2e: { session: { unset: 'destroy' } } }, 'the option "session" has no "unset"'],
+    ['resave', { e2e: { session: { resave: true } } }, 'the option "session" does not support "resave"'],
+    ['unset', { e2e: { session: { unset: 'destroy' } } }, 'the option "session" does not support "unset"'],
     [
       'a parser of its own for messages',
       { fastify: ofType('application/jose') },

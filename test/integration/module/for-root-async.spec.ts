@@ -108,7 +108,7 @@ describe('What gives no options stops the start, and the error says where it cam
     const error = await start(E2eModule.forRootAsync(given)).catch((reason: unknown) => reason as Error);
     expect(error).toMatchObject({
       message: expect.stringContaining(
-        'E2eModule: useFactory, or create() of useClass or useExisting, gave no options: ',
+        'E2eModule: useFactory, or create() of useClass or useExisting, returned no options: ',
       ),
     });
     expect((error as Error).message).toContain(message);

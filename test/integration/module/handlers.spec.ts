@@ -248,7 +248,7 @@ onEachPlatform('A sealed route stays sealed', (platform) => {
         await refused(app, '/library/sealed');
         expect((await app.visitor().send({ target: '/library/open' })).body).toBe('{"data":"open"}');
         await refused(app, '/library/unknown');
-        expect(app.log.lines.filter((line) => line.includes('could not be told which'))).toEqual([
+        expect(app.log.lines.filter((line) => line.includes('it is unknown which one'))).toEqual([
           expect.stringContaining('OpenController.sealed(), OpenController.open()'),
         ]);
       },
@@ -329,7 +329,7 @@ describe('An application does not start', () => {
       }
     }
     await expect(start(OpenController, [Replacing])).rejects.toThrow(
-      'E2eModule: OpenController.sealed() is sealed, and its route was not registered where that could be seen: GET /mixed/sealed.',
+      'E2eModule: OpenController.sealed() is sealed, but its route was not registered with the HTTP adapter: GET /mixed/sealed.',
     );
   });
 
@@ -345,7 +345,7 @@ describe('An application does not start', () => {
         }
       }
       return StaticController;
-    }).toThrow('@Encrypted() has no effect on StaticController.all(): it is static, and no route. Remove it.');
+    }).toThrow('@Encrypted() has no effect on StaticController.all(): it is static, so it is not a route. Remove it.');
   });
 
   it('where nobody imports the module, and a decorator drops what is on the method', async () => {
@@ -362,7 +362,7 @@ describe('An application does not start', () => {
     class AloneModule {}
     const { NestFactory } = await import('@nestjs/core');
     const nest = await NestFactory.create(AloneModule, { logger: false, abortOnError: false } as never);
-    await expect(nest.init()).rejects.toThrow('E2eModule is not imported, and @Encrypted() stands in AloneModule');
+    await expect(nest.init()).rejects.toThrow('E2eModule is not imported, but AloneModule uses @Encrypted()');
     await nest.close();
   });
 });

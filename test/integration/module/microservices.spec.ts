@@ -174,7 +174,7 @@ describe('@Encrypted() on a message handler is refused at start', () => {
   it.each([
     [SealedController, '@Encrypted() has no effect on SealedController.sum(): it is a message handler.'],
     [HalfSealedController, '@Encrypted() has no effect on HalfSealedController.added(): it is a message handler.'],
-    [BothController, 'BothController.both() is a route and a message handler in one'],
+    [BothController, 'BothController.both() is both a route and a message handler'],
   ])('%p', async (controller, text) => {
     await expect(TestApp.start('express', { controllers: [controller] })).rejects.toThrow(`E2eModule: ${text}`);
   });

@@ -52,7 +52,7 @@ describe('A session that a module applies', () => {
       'beside a store of the option "session"',
       { secret: SECRET, session: { store } },
       'express',
-      'only one of the two',
+      'Only one of the two',
     ],
     ['on Fastify, whose routes do not see it', { secret: SECRET }, 'fastify', '@fastify/session'],
   ])('stops the start %s', async (_, e2e, platform, hint) => {

@@ -74,17 +74,17 @@ async function start(metadata: Parameters<typeof moduleOf>[0]) {
 }
 
 describe('@Encrypted() where it would seal nothing is refused at start, with what to do:', () => {
-  const seals = 'It seals the routes of controllers, and nothing else: put it on a controller or on a route handler.';
+  const seals = 'It seals only the routes of controllers. Put it on a controller or on a route handler.';
 
   it.each([
-    ['a service', { providers: [SealedService] }, 'SealedService: it is a class that is no controller'],
+    ['a service', { providers: [SealedService] }, 'SealedService: it is a class that is not a controller'],
     [
       'a method of a service',
       { providers: [HalfSealedService] },
-      'HalfSealedService.work(): it is a method of no controller',
+      'HalfSealedService.work(): it is a method outside a controller',
     ],
-    ['a guard', { controllers: [GuardedController] }, 'SealedGuard: it is a class that is no controller'],
-    ['a module', { imports: [SealedModule] }, 'SealedModule: it is a class that is no controller'],
+    ['a guard', { controllers: [GuardedController] }, 'SealedGuard: it is a class that is not a controller'],
+    ['a module', { imports: [SealedModule] }, 'SealedModule: it is a class that is not a controller'],
     [
       'a helper of a controller',
       { controllers: [HelpedController] },
@@ -96,7 +96,7 @@ describe('@Encrypted() where it would seal nothing is refused at start, with wha
 
   it('neither of its directions', () => {
     expect(() => Encrypted({ request: false, response: false })).toThrow(
-      '@Encrypted() with neither direction seals nothing: use @Plain().',
+      '@Encrypted() without a direction seals nothing: use @Plain().',
     );
   });
 });

@@ -74,8 +74,8 @@ describe('With encryptByDefault the log names the gateways that are not sealed',
     nest.useWebSocketAdapter(new WsAdapter(nest));
     await nest.init();
     expect(log.ofModule.filter((line) => line.startsWith('warn'))).toEqual([
-      'warn The option "encryptByDefault" seals HTTP routes alone. What these answer leaves in the clear: ChatGateway ' +
-        '(WebSocket gateway). Mark them @Plain() where that is meant. E2eModule',
+      'warn The option "encryptByDefault" seals only HTTP routes. These respond in the clear: ChatGateway ' +
+        '(WebSocket gateway). Mark them @Plain() if that is intended. E2eModule',
     ]);
     await nest.close();
   });
@@ -153,7 +153,7 @@ describe('A gateway that cannot be sealed is refused at start', () => {
 
   it('where it shares its sockets with one that is not sealed', async () => {
     const start = TestApp.start('express', { providers: [SealedGateway, PlainGateway], configure: sealing });
-    await expect(start).rejects.toThrow('E2eModule: SealedGateway is sealed, and PlainGateway is not');
+    await expect(start).rejects.toThrow('E2eModule: SealedGateway is sealed and PlainGateway is not');
   });
 
   it('and with encryptByDefault every gateway is sealed under the adapter, but for @Plain()', async () => {
