@@ -58,6 +58,11 @@ export const GOALS = [
   { name: 'record in the store, RSA, bytes', figure: 'record.RSA', most: 3072 },
   { name: 'record in the store, X25519, bytes', figure: 'record.X25519', most: 800 },
   ...STREAMS,
+  {
+    name: 'server CPU of an echo over a socket, plain ÷ sealed, 1 KiB',
+    figure: 'socket.echo.1024.cpuRatio',
+    least: 0.8,
+  },
 ];
 
 /**

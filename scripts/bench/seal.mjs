@@ -61,26 +61,34 @@ export function channelOf({ kind, privateKey, jwk }, answer) {
     ek: kind === 'RSA' ? b64u(publicEncrypt(oaep(serverKey), cs)) : undefined,
     request: derive('e2e/1 request'),
     response: derive('e2e/1 response'),
+    requestFrames: derive('e2e/1 request frames'),
     responseFrames: derive('e2e/1 response frames'),
     seqs: { dir: 0, 'RSA-OAEP-256': 0 },
   };
 }
 
-/** An honest message for `POST target`, with a number of its own. */
-export function seal(channel, alg, target, plaintext) {
-  const { kid, ek, seqs } = channel;
-  const header = {
+function headerOf({ kid, ek, seqs }, alg, method, target) {
+  return {
     alg,
     enc: 'A256GCM',
     typ: 'e2e-req+jwe',
     kid,
     seq: ++seqs[alg],
     iat: Math.floor(Date.now() / 1000),
-    method: 'POST',
+    method,
     target,
-    cty: 'application/json',
     ...(alg === 'dir' && { ek }),
   };
+}
+
+/** The first message of a socket at `target`. */
+export function sealHead(channel, target) {
+  return compact(channel.request, { ...headerOf(channel, 'dir', 'GET', target), frames: 'socket' }, '', '');
+}
+
+/** An honest message for `POST target`, with a number of its own. */
+export function seal(channel, alg, target, plaintext) {
+  const header = { ...headerOf(channel, alg, 'POST', target), cty: 'application/json' };
   if (alg === 'dir') return compact(channel.request, header, '', plaintext);
   const key = randomBytes(32);
   return compact(key, header, b64u(publicEncrypt(oaep(channel.serverKey), key)), plaintext);

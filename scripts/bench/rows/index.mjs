@@ -6,6 +6,7 @@ import * as http from './http.mjs';
 import * as library from './library.mjs';
 import * as memory from './memory.mjs';
 import * as rivals from './baselines.mjs';
+import * as sockets from './sockets.mjs';
 import * as streams from './streams.mjs';
 
 /** All there is to measure, with what the full bench asks of it. */
@@ -19,6 +20,7 @@ export const rows = {
   7: { ...bundle, defaults: {} },
   8: { ...memory, defaults: { counts: { X25519: [1000, 10_000, 100_000], RSA: [1000] } } },
   9: { ...streams, defaults: { bytes: 2 ** 30, streams: 1000, rounds: 5 } },
+  10: { ...sockets, defaults: { rounds: 11, messages: 8000, listeners: 1000, sockets: 5000 } },
 };
 
 /** What a minute suffices for. */
@@ -27,4 +29,5 @@ export const SHORT = {
   3: { sizes: [1024, 65536], rounds: 15 },
   7: {},
   9: { bytes: 2 ** 26, streams: 200, rounds: 3, platforms: ['express'] },
+  10: { rounds: 7, messages: 4000, listeners: 200, sockets: 500 },
 };
