@@ -1,25 +1,21 @@
 import type { NodeEngine } from '../crypto/node.js';
 import type { Bytes, ContentKey } from '../protocol/crypto.js';
-import { frameNonce, MAX_FRAMES, StreamError } from '../protocol/frames.js';
+import { frameNonce, StreamError } from '../protocol/frames.js';
 import {
-  encodeSocketEnd,
-  SOCKET_KIND,
-  socketHeader,
-  SocketMeter,
   SocketReader,
+  SocketWriter,
+  type PlainSocketMessage,
+  type SocketDataKind,
   type SocketEnd,
-  type SocketKind,
   type SocketMessage,
+  type SocketProgress,
 } from '../protocol/socket.js';
-
-const NO_BYTES = new Uint8Array(0);
 
 /** Seals the messages of one direction of a socket (PROTOCOL §7), in their order. */
 export class SocketSealer {
   readonly #engine: NodeEngine;
   readonly #key: ContentKey;
-  readonly #meter = new SocketMeter();
-  #ended = false;
+  readonly #writer = new SocketWriter();
 
   constructor(engine: NodeEngine, key: ContentKey) {
     this.#engine = engine;
@@ -27,13 +23,13 @@ export class SocketSealer {
   }
 
   /** Messages and bytes of plaintext so far, and whether the end was sealed. */
-  get progress(): { readonly frames: number; readonly bytes: number; readonly ended: boolean } {
-    return { frames: this.#meter.messages, bytes: this.#meter.bytes, ended: this.#ended };
+  get progress(): SocketProgress {
+    return this.#writer.progress;
   }
 
   /** Whether a message of this length may still go. Where not, the socket is to be ended. */
   hasRoomFor(length: number): boolean {
-    return !this.#ended && this.#meter.hasRoomFor(length);
+    return this.#writer.hasRoomFor(length);
   }
 
   /**
@@ -41,9 +37,8 @@ export class SocketSealer {
    *
    * @throws RangeError past what one direction may carry, or after the end.
    */
-  seal(kind: typeof SOCKET_KIND.binary | typeof SOCKET_KIND.text, plaintext: Bytes): Buffer {
-    if (!this.hasRoomFor(plaintext.length)) throw new RangeError('this direction of the socket carries no more');
-    return this.#seal(kind, plaintext);
+  seal(kind: SocketDataKind, plaintext: Bytes): Buffer {
+    return this.#seal(this.#writer.message(kind, plaintext));
   }
 
   /**
@@ -52,25 +47,16 @@ export class SocketSealer {
    * @throws RangeError for a code or a reason that none may have, or after the end.
    */
   end(end: SocketEnd): Buffer {
-    return this.#sealLast(SOCKET_KIND.end, encodeSocketEnd(end));
+    return this.#seal(this.#writer.end(end));
   }
 
   /** That this side gave up: nothing is sealed after it. */
   fail(): Buffer {
-    return this.#sealLast(SOCKET_KIND.failed, NO_BYTES);
+    return this.#seal(this.#writer.fail());
   }
 
-  #sealLast(kind: SocketKind, plaintext: Bytes): Buffer {
-    if (this.#ended || this.#meter.messages >= MAX_FRAMES) throw new RangeError('this direction of the socket is over');
-    this.#ended = true;
-    return this.#seal(kind, plaintext);
-  }
-
-  #seal(kind: SocketKind, plaintext: Bytes): Buffer {
-    const header = socketHeader(kind);
-    const nonce = frameNonce(this.#meter.messages);
-    this.#meter.note(plaintext.length);
-    const { ciphertext, tag } = this.#engine.seal(this.#key, nonce, header, plaintext);
+  #seal({ number, header, plaintext }: PlainSocketMessage): Buffer {
+    const { ciphertext, tag } = this.#engine.seal(this.#key, frameNonce(number), header, plaintext);
     return Buffer.concat([header, ciphertext, tag]);
   }
 }
@@ -89,7 +75,7 @@ export class SocketOpener {
   }
 
   /** Messages and bytes of plaintext so far, and whether the end was opened. */
-  get progress(): { readonly frames: number; readonly bytes: number; readonly ended: boolean } {
+  get progress(): SocketProgress {
     return this.#reader.progress;
   }
 

@@ -41,7 +41,8 @@ export interface SealedFrame {
 /** The nonce of a frame: its number in its stream, big-endian. */
 export function frameNonce(number: number): Bytes {
   const nonce = new Uint8Array(IV_BYTES);
-  new DataView(nonce.buffer).setUint32(IV_BYTES - 4, number);
+  // A view on its buffer would cost more than sealing a short message's bytes.
+  for (let at = IV_BYTES - 1, left = number; left > 0; left >>>= 8) nonce[at--] = left & 0xff;
   return nonce;
 }
 

@@ -9,6 +9,8 @@ import { TAG_BYTES } from './jwe.js';
  */
 export const SOCKET_KIND = { binary: 0, end: 1, failed: 2, text: 3 } as const;
 export type SocketKind = (typeof SOCKET_KIND)[keyof typeof SOCKET_KIND];
+/** The kinds of what an application sends. */
+export type SocketDataKind = typeof SOCKET_KIND.binary | typeof SOCKET_KIND.text;
 
 /** The subprotocol of every sealed socket. The application's own ones travel inside the heads. */
 export const SOCKET_SUBPROTOCOL = 'e2e.1';
@@ -33,25 +35,34 @@ export interface SocketEnd {
   readonly reason: string;
 }
 
+/** How far one direction is: messages and bytes of plaintext, and whether its end is among them. */
+export interface SocketProgress {
+  readonly frames: number;
+  readonly bytes: number;
+  readonly ended: boolean;
+}
+
 /** A message that opened: what was sent, or the end. */
 export type SocketMessage =
   | { readonly kind: typeof SOCKET_KIND.binary; readonly data: Bytes }
   | { readonly kind: typeof SOCKET_KIND.text; readonly data: Bytes; readonly text: string }
   | ({ readonly kind: typeof SOCKET_KIND.end } & SocketEnd);
 
+/** A message before it is sealed. */
+export interface PlainSocketMessage {
+  readonly number: number;
+  /** The kind, which is the additional authenticated data. */
+  readonly header: Bytes;
+  readonly plaintext: Bytes;
+}
+
 /** A message as it is on the wire, before it is opened. */
 export interface SealedSocketMessage {
   readonly number: number;
   readonly kind: SocketKind;
-  /** The kind, which is the additional authenticated data. */
   readonly header: Bytes;
   readonly ciphertext: Bytes;
   readonly tag: Bytes;
-}
-
-/** The first byte of a message. */
-export function socketHeader(kind: SocketKind): Bytes {
-  return Uint8Array.of(kind);
 }
 
 /** Whether a code may stand in an end: what a browser lets an application say, and what servers say to each other. */
@@ -79,7 +90,7 @@ export function encodeSocketEnd({ code, reason }: SocketEnd): Bytes {
   return bytes;
 }
 
-/** Counts what one side sends, so that it ends in time: the last number is kept for the end. */
+/** Counts the messages of one direction: the last number is kept for the end. */
 export class SocketMeter {
   #messages = 0;
   #bytes = 0;
@@ -97,9 +108,55 @@ export class SocketMeter {
     return this.#messages < MAX_FRAMES - 1 && this.#bytes + length <= MAX_SOCKET_BYTES;
   }
 
-  note(length: number): void {
-    this.#messages++;
+  /** @returns the number of the message. */
+  note(length: number): number {
     this.#bytes += length;
+    return this.#messages++;
+  }
+}
+
+/**
+ * Writes the messages of one direction. Numbers are taken in the order of the calls, which has to be that on the wire; it
+ * keeps the rules that need no key: nothing after the end, and no more than one direction carries.
+ */
+export class SocketWriter {
+  readonly #meter = new SocketMeter();
+  #ended = false;
+
+  /** Messages and bytes of plaintext so far, and whether the end is among them. */
+  get progress(): SocketProgress {
+    return { frames: this.#meter.messages, bytes: this.#meter.bytes, ended: this.#ended };
+  }
+
+  /** Whether a message of this length may still go. Where not, the socket is to be ended. */
+  hasRoomFor(length: number): boolean {
+    return !this.#ended && this.#meter.hasRoomFor(length);
+  }
+
+  /** @throws RangeError past what one direction may carry, or after the end. */
+  message(kind: SocketDataKind, plaintext: Bytes): PlainSocketMessage {
+    if (!this.hasRoomFor(plaintext.length)) throw new RangeError('this direction of the socket carries no more');
+    return this.#write(kind, plaintext);
+  }
+
+  /** @throws RangeError for a code or a reason that none may have, or after the end. */
+  end(end: SocketEnd): PlainSocketMessage {
+    return this.#writeLast(SOCKET_KIND.end, encodeSocketEnd(end));
+  }
+
+  /** That this side gave up. */
+  fail(): PlainSocketMessage {
+    return this.#writeLast(SOCKET_KIND.failed, NO_BYTES);
+  }
+
+  #writeLast(kind: SocketKind, plaintext: Bytes): PlainSocketMessage {
+    if (this.#ended || this.#meter.messages >= MAX_FRAMES) throw new RangeError('this direction of the socket is over');
+    this.#ended = true;
+    return this.#write(kind, plaintext);
+  }
+
+  #write(kind: SocketKind, plaintext: Bytes): PlainSocketMessage {
+    return { number: this.#meter.note(plaintext.length), header: Uint8Array.of(kind), plaintext };
   }
 }
 
@@ -117,7 +174,7 @@ export class SocketReader {
     this.#limit = limit;
   }
 
-  get progress(): { readonly frames: number; readonly bytes: number; readonly ended: boolean } {
+  get progress(): SocketProgress {
     return { frames: this.#meter.messages, bytes: this.#meter.bytes, ended: this.#ended };
   }
 

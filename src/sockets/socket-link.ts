@@ -8,6 +8,7 @@ import {
   SESSION_ENDED_CODE,
   SOCKET_KIND,
   SOCKET_PATIENCE_MS,
+  type SocketDataKind,
   type SocketEnd,
   type SocketMessage,
 } from '../protocol/socket.js';
@@ -27,7 +28,6 @@ export interface LinkLimits {
   readonly maxBuffered: number;
 }
 
-type DataKind = typeof SOCKET_KIND.binary | typeof SOCKET_KIND.text;
 type Done = (error?: Error) => void;
 
 const GOING_AWAY = 1001;
@@ -84,7 +84,7 @@ export class SocketLink {
     else if (this.#state === this.#raw.OPEN) this.#events.onMessage(message.data, message.kind === SOCKET_KIND.binary);
   }
 
-  send(kind: DataKind, plaintext: Bytes, done?: Done): void {
+  send(kind: SocketDataKind, plaintext: Bytes, done?: Done): void {
     const { sealer } = this.#accepted;
     const isTooBig = plaintext.length > this.#limits.maxMessage;
     if (isTooBig || !sealer.hasRoomFor(plaintext.length)) {

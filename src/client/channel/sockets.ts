@@ -1,18 +1,16 @@
 import type { Bytes } from '../../protocol/crypto.js';
-import { frameNonce, MAX_FRAMES, StreamError } from '../../protocol/frames.js';
+import { frameNonce, StreamError } from '../../protocol/frames.js';
 import {
-  encodeSocketEnd,
-  SOCKET_KIND,
-  socketHeader,
-  SocketMeter,
   SocketReader,
+  SocketWriter,
+  type PlainSocketMessage,
+  type SocketDataKind,
   type SocketEnd,
-  type SocketKind,
   type SocketMessage,
 } from '../../protocol/socket.js';
 import type { StreamKey } from './stream-key.js';
 
-const NO_BYTES = new Uint8Array(0);
+type OnWire = Promise<Uint8Array<ArrayBuffer>>;
 
 /**
  * Seals the messages of one direction of a socket (PROTOCOL §7). Numbers are taken when a method is called: what is called
@@ -20,8 +18,7 @@ const NO_BYTES = new Uint8Array(0);
  */
 export class SocketSealer {
   readonly #streamKey: StreamKey;
-  readonly #meter = new SocketMeter();
-  #ended = false;
+  readonly #writer = new SocketWriter();
 
   constructor(streamKey: StreamKey) {
     this.#streamKey = streamKey;
@@ -29,7 +26,7 @@ export class SocketSealer {
 
   /** Whether a message of this length may still go. Where not, the socket is to be ended. */
   hasRoomFor(length: number): boolean {
-    return !this.#ended && this.#meter.hasRoomFor(length);
+    return this.#writer.hasRoomFor(length);
   }
 
   /**
@@ -37,12 +34,8 @@ export class SocketSealer {
    *
    * @throws RangeError past what one direction may carry, or after the end.
    */
-  async seal(
-    kind: typeof SOCKET_KIND.binary | typeof SOCKET_KIND.text,
-    plaintext: Bytes,
-  ): Promise<Uint8Array<ArrayBuffer>> {
-    if (!this.hasRoomFor(plaintext.length)) throw new RangeError('this direction of the socket carries no more');
-    return this.#seal(kind, plaintext);
+  async seal(kind: SocketDataKind, plaintext: Bytes): OnWire {
+    return this.#seal(this.#writer.message(kind, plaintext));
   }
 
   /**
@@ -50,27 +43,18 @@ export class SocketSealer {
    *
    * @throws RangeError for a code or a reason that none may have, or after the end.
    */
-  async end(end: SocketEnd): Promise<Uint8Array<ArrayBuffer>> {
-    return this.#sealLast(SOCKET_KIND.end, encodeSocketEnd(end));
+  async end(end: SocketEnd): OnWire {
+    return this.#seal(this.#writer.end(end));
   }
 
   /** That this side gave up: nothing is sealed after it. */
-  async fail(): Promise<Uint8Array<ArrayBuffer>> {
-    return this.#sealLast(SOCKET_KIND.failed, NO_BYTES);
+  async fail(): OnWire {
+    return this.#seal(this.#writer.fail());
   }
 
-  #sealLast(kind: SocketKind, plaintext: Bytes): Promise<Uint8Array<ArrayBuffer>> {
-    if (this.#ended || this.#meter.messages >= MAX_FRAMES) throw new RangeError('this direction of the socket is over');
-    this.#ended = true;
-    return this.#seal(kind, plaintext);
-  }
-
-  async #seal(kind: SocketKind, plaintext: Bytes): Promise<Uint8Array<ArrayBuffer>> {
-    const header = socketHeader(kind);
-    const nonce = frameNonce(this.#meter.messages);
-    this.#meter.note(plaintext.length);
+  async #seal({ number, header, plaintext }: PlainSocketMessage): OnWire {
     const { engine, key } = this.#streamKey;
-    const { ciphertext, tag } = await engine.seal(key, nonce, header, plaintext);
+    const { ciphertext, tag } = await engine.seal(key, frameNonce(number), header, plaintext);
     const message = new Uint8Array(1 + ciphertext.length + tag.length);
     message.set(header);
     message.set(ciphertext, 1);
