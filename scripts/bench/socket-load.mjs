@@ -24,12 +24,12 @@ async function visit() {
 }
 
 /** By their way. */
-const sockets = { plain: [], sealed: [] };
+const sockets = { plain: [], least: [], sealed: [] };
 let guest;
 let ready = [];
 
 async function open(way, isShared) {
-  if (way === 'plain') return PlainPeer.open(port, '/plain');
+  if (way !== 'sealed') return PlainPeer.open(port, `/${way}`);
   if (!isShared || !guest) guest = await visit();
   return SealedPeer.open(port, '/sealed', guest.headers, guest.channel);
 }

@@ -5,14 +5,18 @@ import { MessageBody, SubscribeMessage, WebSocketGateway, WebSocketServer } from
 import { E2eModule, Encrypted } from '../../dist/esm/index.js';
 import { E2eWsAdapter } from '../../dist/esm/ws/index.js';
 import { answerParent } from './children.mjs';
+import { exchanger } from './least.mjs';
 
-// The application whose sockets are measured: the same gateway, sealed and plain.
+// The application whose sockets are measured: the same gateway sealed, plain, and plain with AES by hand.
+
+let exchange = exchanger(1024);
 
 function gateway(path, ...decorators) {
   class LiveGateway {
     /** @type {import('ws').Server} */
     server;
     echo(data) {
+      if (path === '/least') exchange();
       return { event: 'echo', data };
     }
     say(data) {
@@ -33,7 +37,7 @@ function gateway(path, ...decorators) {
 class AppModule {}
 Module({
   imports: [E2eModule.forRoot({ keyPool: { size: 0 } })],
-  providers: [gateway('/sealed', Encrypted()), gateway('/plain')],
+  providers: [gateway('/sealed', Encrypted()), gateway('/plain'), gateway('/least')],
 })(AppModule);
 
 /** @type {import('@nestjs/common').INestApplication} */
@@ -50,6 +54,8 @@ answerParent(
       const { user, system } = process.cpuUsage();
       return user + system;
     },
+    /** How long the messages are that are sealed by hand. */
+    exchange: (bytes) => void (exchange = exchanger(bytes)),
     memory: () => {
       for (let index = 0; index < 3; index++) globalThis.gc?.();
       const { heapUsed, external, rss } = process.memoryUsage();
