@@ -13,7 +13,7 @@ import type { ClaimResult } from './replay.js';
  *   the true status;
  * - `refused`: a problem was answered, whose name says why, and at which step, which the answer does not tell;
  * - `stream-opened`, `stream-ended`, `stream-broken`: a request's body, an answer in frames or a socket began, ended whole, or
- *   broke off, on whichever end; `bytes` of plaintext, and `ms` since it began;
+ *   broke off, on whichever end; `bytes` of plaintext, and `ms` since it began; of a socket, its `cause`;
  * - `window`: what became of a claim to a sequence number; `failed` where the window did not answer;
  * - `key-pool`: how many RSA key pairs are ready, and how many handshakes wait for one.
  */
@@ -36,12 +36,27 @@ export type E2eEvent =
 /** Whose body comes in frames; or a socket, both ways of it together. */
 export type StreamDirection = 'request' | 'response' | 'socket';
 
+/**
+ * Why a socket ended:
+ * - `client`: its client said so;
+ * - `application`: the gateway closed it, or sent more than a message or a socket may have;
+ * - `session`: its session or its channel ended;
+ * - `closing`: the application closed;
+ * - `message`: a message did not open, came out of its order or was too long: somebody interferes, or a client is wrong;
+ * - `slow`: too much waited for a client that reads slowly;
+ * - `cut`: the connection ended without an end.
+ */
+export type SocketEndCause = 'client' | 'application' | 'session' | 'closing' | 'message' | 'slow' | 'cut';
+
 /** What became of a stream. */
 export interface StreamFacts {
   /** Of plaintext. */
   readonly bytes: number;
+  /** Of a socket, its messages. */
   readonly frames: number;
   readonly ms: number;
+  /** Of a socket alone. */
+  readonly cause?: SocketEndCause;
 }
 
 /** How often streams of one direction opened, ended whole, and broke off. Those still open are the rest. */
@@ -51,12 +66,22 @@ export interface StreamCounts {
   readonly broken: number;
 }
 
+/** The sockets that are open now, what went over those that are over, both ways, and why they ended. */
+export interface SocketCounts {
+  readonly open: number;
+  readonly messages: number;
+  /** Of plaintext. */
+  readonly bytes: number;
+  readonly causes: Readonly<Partial<Record<SocketEndCause, number>>>;
+}
+
 /** How often each thing happened since the start, and how the pool stands. */
 export interface E2eCounters {
   readonly handshakes: number;
   readonly opened: number;
   readonly sealed: number;
   readonly streams: Readonly<Record<StreamDirection, StreamCounts>>;
+  readonly sockets: SocketCounts;
   readonly refused: Readonly<Partial<Record<ProblemName, number>>>;
   readonly windows: Readonly<Partial<Record<ClaimResult | 'failed', number>>>;
   readonly keyPool: KeyPoolState;
@@ -71,6 +96,8 @@ export class E2eEvents {
   readonly #refused: Partial<Record<ProblemName, number>> = {};
   readonly #windows: Partial<Record<ClaimResult | 'failed', number>> = {};
   readonly #counts = { handshake: 0, opened: 0, sealed: 0 };
+  readonly #sockets = { messages: 0, bytes: 0 };
+  readonly #causes: Partial<Record<SocketEndCause, number>> = {};
   readonly #streams = { request: NO_STREAMS, response: NO_STREAMS, socket: NO_STREAMS };
   #keyPool: KeyPoolState = { ready: 0, waiting: 0 };
 
@@ -81,11 +108,13 @@ export class E2eEvents {
   }
 
   get counters(): E2eCounters {
+    const { opened, ended, broken } = this.#streams.socket;
     return {
       handshakes: this.#counts.handshake,
       opened: this.#counts.opened,
       sealed: this.#counts.sealed,
       streams: { ...this.#streams },
+      sockets: { open: opened - ended - broken, ...this.#sockets, causes: { ...this.#causes } },
       refused: { ...this.#refused },
       windows: { ...this.#windows },
       keyPool: this.#keyPool,
@@ -118,9 +147,11 @@ export class E2eEvents {
         break;
       case 'stream-ended':
         this.#countStream(event.direction, 'ended');
+        this.#countSocket(event);
         break;
       case 'stream-broken':
         this.#countStream(event.direction, 'broken');
+        this.#countSocket(event);
         break;
       case 'handshake':
       case 'opened':
@@ -132,5 +163,11 @@ export class E2eEvents {
   #countStream(direction: StreamDirection, what: keyof StreamCounts): void {
     const counts = this.#streams[direction];
     this.#streams[direction] = { ...counts, [what]: counts[what] + 1 };
+  }
+  #countSocket({ cause, frames, bytes }: StreamFacts): void {
+    if (!cause) return;
+    this.#causes[cause] = (this.#causes[cause] ?? 0) + 1;
+    this.#sockets.messages += frames;
+    this.#sockets.bytes += bytes;
   }
 }

@@ -64,7 +64,7 @@ export function sealedSocketClass(library: WebSocketClass, options: object): Sea
           if (this.listenerCount('error') > 0) this.emit('error', error);
         },
         onClose: (code, reason) => {
-          noteOver(this.#link.hasEnded);
+          noteOver(this.#link.hasEnded, this.#link.cause);
           this.emit('close', code, Buffer.from(reason));
         },
       });
@@ -123,7 +123,7 @@ export function sealedSocketClass(library: WebSocketClass, options: object): Sea
     }
 
     terminate(): void {
-      this.#raw.terminate();
+      this.#link.terminate();
     }
 
     /** Carries no data: a ping is not sealed. */

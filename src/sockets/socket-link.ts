@@ -1,4 +1,5 @@
 import type { WebSocket } from 'ws';
+import type { SocketEndCause } from '../channel/events.js';
 import type { AcceptedSocket } from '../channel/message.js';
 import type { EndCause } from '../nest/keys/running-streams.js';
 import type { Bytes } from '../protocol/crypto.js';
@@ -47,6 +48,8 @@ export class SocketLink {
   #received: SocketEnd | undefined;
   #isBroken = false;
   #isClosing = false;
+  /** The first that there was. */
+  #cause: SocketEndCause | undefined;
 
   constructor(raw: WebSocket, accepted: AcceptedSocket, limits: LinkLimits, events: LinkEvents) {
     this.#raw = raw;
@@ -69,6 +72,11 @@ export class SocketLink {
     return this.#received !== undefined && !this.#isBroken;
   }
 
+  /** Why it is over. */
+  get cause(): SocketEndCause {
+    return this.#cause ?? 'cut';
+  }
+
   receive(data: Buffer, isBinary: boolean): void {
     if (this.#received || this.#isBroken) return;
     let message: SocketMessage;
@@ -76,7 +84,7 @@ export class SocketLink {
       if (!isBinary) throw new Error('a text message came after the head');
       message = this.#accepted.opener.open(data);
     } catch (error) {
-      this.fail(error as Error);
+      this.#fail(error as Error, 'message');
       return;
     }
     if (message.kind === SOCKET_KIND.end) this.#answerEnd(message);
@@ -99,7 +107,10 @@ export class SocketLink {
     }
     this.#raw.send(sealer.seal(kind, plaintext), { binary: true, compress: false }, done);
     if (this.#raw.bufferedAmount > this.#limits.maxBuffered) {
-      this.fail(new Error(`The client reads too slowly: more than ${this.#limits.maxBuffered} bytes wait for it.`));
+      this.#fail(
+        new Error(`The client reads too slowly: more than ${this.#limits.maxBuffered} bytes wait for it.`),
+        'slow',
+      );
     }
   }
 
@@ -108,10 +119,11 @@ export class SocketLink {
    *
    * @throws RangeError for a code or a reason that no end may have.
    */
-  end(end: SocketEnd): void {
+  end(end: SocketEnd, cause: SocketEndCause = 'application'): void {
     const { sealer } = this.#accepted;
     if (this.#state !== this.#raw.OPEN) return;
     const message = sealer.end(end);
+    this.#cause ??= cause;
     this.#state = this.#raw.CLOSING;
     this.#raw.send(message, { binary: true, compress: false });
     // Without an answer it is no end that both have agreed on.
@@ -119,17 +131,24 @@ export class SocketLink {
     this.#raw.once('close', () => clearTimeout(timer));
   }
 
+  /** The application cuts it off. */
+  terminate(): void {
+    this.#cause ??= 'application';
+    this.#raw.terminate();
+  }
+
   /** Its session has ended, or the application closes: said a second time, that has waited long enough. */
   supersede(cause: EndCause): void {
-    this.end({ code: cause === 'session' ? SESSION_ENDED_CODE : GOING_AWAY, reason: '' });
+    this.end({ code: cause === 'session' ? SESSION_ENDED_CODE : GOING_AWAY, reason: '' }, cause);
     if (cause !== 'closing') return;
     if (this.#isClosing) this.#raw.terminate();
     this.#isClosing = true;
   }
 
   /** Ends it as one that is broken. */
-  fail(error: Error): void {
+  #fail(error: Error, cause: SocketEndCause): void {
     if (this.#isBroken || this.#state === this.#raw.CLOSED) return;
+    this.#cause ??= cause;
     this.#isBroken = true;
     this.#state = this.#raw.CLOSING;
     this.#raw.terminate();
@@ -138,7 +157,7 @@ export class SocketLink {
 
   #answerEnd(received: SocketEnd): void {
     this.#received = received;
-    this.end({ code: received.code, reason: received.reason });
+    this.end({ code: received.code, reason: received.reason }, 'client');
     this.#raw.close(1000);
   }
 

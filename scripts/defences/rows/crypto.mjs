@@ -90,8 +90,8 @@ export const crypto = [
   ]),
   row('a frame opens at its own place alone', FRAMES, '', [
     'src/protocol/frames.ts',
-    '.setUint32(IV_BYTES - 4, number);',
-    '.setUint32(IV_BYTES - 4, number & 0);',
+    'nonce[at--] = left & 0xff;',
+    'nonce[at--] = left & 0;',
   ]),
   row('a stream ends with its last frame alone', FRAMES, '', [
     'src/protocol/frames.ts',

@@ -1,7 +1,7 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import type { IncomingMessage } from 'node:http';
 import { nowInSeconds } from '../../channel/channels.js';
-import type { E2eEvents } from '../../channel/events.js';
+import type { E2eEvents, SocketEndCause } from '../../channel/events.js';
 import type { AcceptedSocket, OpenedMessage } from '../../channel/message.js';
 import { MAX_HEAD_BYTES } from '../../protocol/frames.js';
 import { utf8 } from '../../protocol/json.js';
@@ -34,13 +34,13 @@ export interface OpenedSocket {
   /**
    * Has the socket stand for its request, and end with its session and with the application.
    *
-   * @returns a function to call when it is over, with whether it was ended by both sides.
+   * @returns a function to call when it is over, with whether it was ended by both sides, and why.
    */
   readonly supervise: (
     socket: object,
     accepted: AcceptedSocket,
     fail: (cause: EndCause) => void,
-  ) => (ended: boolean) => void;
+  ) => (ended: boolean, cause: SocketEndCause) => void;
 }
 
 /**
@@ -139,9 +139,9 @@ export class SealedSockets {
       supervise: (socket, { opener, sealer }, fail) => {
         bindSocket(socket, request);
         const noteOver = this.keys.streams.add('socket', { request, channel, fail, isEndless: true });
-        return (ended) => {
+        return (ended, cause) => {
           const [read, sent] = [opener.progress, sealer.progress];
-          noteOver(ended, { bytes: read.bytes + sent.bytes, frames: read.frames + sent.frames });
+          noteOver(ended, { bytes: read.bytes + sent.bytes, frames: read.frames + sent.frames, cause });
         };
       },
     };

@@ -28,7 +28,7 @@ interface Running extends RunningStream {
   isDoubtful: boolean;
 }
 
-type Progress = Pick<StreamFacts, 'bytes' | 'frames'>;
+type Progress = Omit<StreamFacts, 'ms'>;
 
 export interface StreamParts {
   readonly sessionOf: (request: object) => HttpSession | undefined;
@@ -72,10 +72,10 @@ export class RunningStreams {
     this.#timer ??= setInterval(() => void this.#check(), this.parts.streamCheckInterval).unref();
     if (this.#deadline !== undefined) this.#failBy(this.#deadline, [running]);
     this.parts.events.emit({ type: 'stream-opened', direction });
-    return (hasEnded, { bytes, frames }) => {
+    return (hasEnded, progress) => {
       this.#running.delete(running);
       const type = hasEnded ? 'stream-ended' : 'stream-broken';
-      this.parts.events.emit({ type, direction, bytes, frames, ms: performance.now() - from });
+      this.parts.events.emit({ type, direction, ...progress, ms: performance.now() - from });
       if (this.#running.size > 0) return;
       this.#tellEmpty();
       clearInterval(this.#timer);

@@ -58,6 +58,7 @@ onEachPlatform('Events', (platform) => {
         opened: 3,
         sealed: 3,
         streams: { request: NONE, response: NONE, socket: NONE },
+        sockets: { open: 0, messages: 0, bytes: 0, causes: {} },
         refused: { 'message-rejected': 1 },
         windows: { new: 3 },
         keyPool: { ready: expect.any(Number), waiting: 0 },
