@@ -105,7 +105,8 @@ export const MESSAGES = {
   early: () =>
     'The server responded with success before it had the whole body, so the response was discarded. Read the body to its end in the handler before you respond.',
 
-  socket: () => 'The socket was cut off or changed on the way. The messages received before are genuine.',
+  socket: () =>
+    'A message of the socket was changed on the way, or could not be read or sent. The messages received before are genuine.',
 
   // refused
   sealedRefusal: ({ method, path, problem, status, isCopy, isRepeatable }: SealedRefusal) =>

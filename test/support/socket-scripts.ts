@@ -20,7 +20,7 @@ export interface Tools {
 export interface Script {
   readonly protocols?: string[];
   /** Which of those that are compared with do it otherwise than the standard. */
-  readonly notIn?: readonly 'ws'[];
+  readonly notIn?: readonly ('ws' | 'Node' | 'Bun' | 'Deno')[];
   readonly run: (socket: AnySocket, tools: Tools) => Promise<void>;
 }
 
@@ -159,7 +159,7 @@ export const SCRIPTS: Readonly<Record<string, Script>> = {
       socket.close();
       log(`${socket.readyState}`);
     },
-    notIn: ['ws'],
+    notIn: ['ws', 'Deno'],
   },
   'selects a subprotocol': {
     protocols: ['v2.things', 'v1.things'],
@@ -196,7 +196,7 @@ export const SCRIPTS: Readonly<Record<string, Script>> = {
       attempt(() => socket.close(3000, 'ü'.repeat(62)));
       attempt(() => socket.close(3000, 'x'.repeat(123)));
     },
-    notIn: ['ws'],
+    notIn: ['ws', 'Bun'],
   },
   'checks the code before it is open': {
     async run(socket, { attempt, next }) {
@@ -204,7 +204,7 @@ export const SCRIPTS: Readonly<Record<string, Script>> = {
       await next('open');
       socket.close();
     },
-    notIn: ['ws'],
+    notIn: ['ws', 'Bun'],
   },
   'cannot send before it is open': {
     async run(socket, { next, attempt }) {
@@ -220,7 +220,7 @@ export const SCRIPTS: Readonly<Record<string, Script>> = {
       socket.close();
       log(`${socket.readyState}`);
     },
-    notIn: ['ws'],
+    notIn: ['ws', 'Node', 'Deno'],
   },
   'is closed before it is open, with a code': {
     async run(socket, { log }) {
@@ -228,7 +228,7 @@ export const SCRIPTS: Readonly<Record<string, Script>> = {
       socket.close(3000, 'never mind');
       log(`${socket.readyState}`);
     },
-    notIn: ['ws'],
+    notIn: ['ws', 'Node', 'Deno'],
   },
   'sends nothing after close': {
     async run(socket, { next, attempt }) {
@@ -239,6 +239,7 @@ export const SCRIPTS: Readonly<Record<string, Script>> = {
       await next('close');
       attempt(() => socket.send(new Uint8Array(10)));
     },
+    notIn: ['Node', 'Deno'],
   },
   'hands nothing over after its own close': {
     async run(socket, { next, messages }) {
@@ -248,7 +249,7 @@ export const SCRIPTS: Readonly<Record<string, Script>> = {
       for (let index = 0; index < 20; index++) socket.send(new Uint8Array(1));
       socket.close();
     },
-    notIn: ['ws'],
+    notIn: ['ws', 'Deno'],
   },
   'is closed by the server': {
     async run(socket, { next }) {
@@ -259,8 +260,15 @@ export const SCRIPTS: Readonly<Record<string, Script>> = {
   'has all messages before the server’s close': {
     async run(socket, { next }) {
       await next('open');
-      socket.send(JSON.stringify({ event: 'many' }));
+      // Those are answered at once.
+      for (let index = 0; index < 5; index++) socket.send(new Uint8Array(index));
       socket.send(JSON.stringify({ event: 'bye' }));
+    },
+  },
+  'is cut off': {
+    async run(socket, { next }) {
+      await next('open');
+      socket.send(JSON.stringify({ event: 'cut' }));
     },
   },
   'calls handlers among listeners, where they were first set': {
@@ -284,7 +292,7 @@ export const SCRIPTS: Readonly<Record<string, Script>> = {
       }
       socket.close();
     },
-    notIn: ['ws'],
+    notIn: ['ws', 'Node'],
   },
   'asks nobody who is no function or object': {
     async run(socket, { next, log }) {

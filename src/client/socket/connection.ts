@@ -100,45 +100,53 @@ async function attempt(
     channel.release(seq);
     throw error;
   });
-  let head: SealedHead | undefined;
   return new Promise<Attempt>((resolve, reject) => {
+    let head: SealedHead | undefined;
     let refusal: Attempt = {};
-    const giveUp = () => raw.close();
-    const fail = (error: Error): void => {
-      giveUp();
-      reject(error);
-    };
-    const timer = setTimeout(giveUp, HEAD_PATIENCE_MS);
-    if (signal.aborted) giveUp();
-    signal.addEventListener('abort', giveUp);
-    const isSettled = (): void => {
+    let isSettled = false;
+    // A socket that is closed while it connects has no event of its own everywhere: none is waited for.
+    const settle = (action: () => void): void => {
+      if (isSettled) return;
+      isSettled = true;
       clearTimeout(timer);
-      signal.removeEventListener('abort', giveUp);
+      signal.removeEventListener('abort', leave);
+      if (!head) channel.release(seq);
+      action();
     };
+    const fail = (error: Error): void => {
+      raw.close();
+      settle(() => reject(error));
+    };
+    const leave = () => fail(signal.reason as Error);
+    const timer = setTimeout(() => {
+      raw.close();
+      settle(() => resolve(refusal));
+    }, HEAD_PATIENCE_MS);
+    if (signal.aborted) leave();
+    signal.addEventListener('abort', leave);
     const sendHead = async (): Promise<void> => {
       // No other protocol is spoken with a server that has not selected this one.
       if (raw.protocol !== SOCKET_SUBPROTOCOL) {
-        giveUp();
+        raw.close();
         return;
       }
       const again = first && (await first.channel.proveAgain(first.seq, claim));
       const binding = { method: 'GET', target: url.pathname + url.search, again };
       const sealed = await channel.sealHead(seq, binding, meta, 'socket');
       if (!sealed) throw await failure('request-unsupported', 'long');
-      if (signal.aborted) return;
+      if (isSettled) return;
       head = sealed;
       raw.send(head.head);
     };
     const takeHead = async (data: unknown): Promise<void> => {
       if (typeof data !== 'string' || !head) {
-        giveUp();
+        raw.close();
         return;
       }
+      const accepted = { head, raw };
       const opened = await channel.open(seq, data, 'socket');
-      if (opened) {
-        isSettled();
-        resolve({ accepted: { opened, head, raw } });
-      } else refusal = await readRefusal(data, claim);
+      if (opened) settle(() => resolve({ accepted: { ...accepted, opened } }));
+      else refusal = await readRefusal(data, claim);
     };
     raw.onopen = () => void sendHead().catch(fail);
     let taking: Promise<void> | undefined;
@@ -148,9 +156,7 @@ async function attempt(
       else (raw.early ??= []).push(data);
     };
     raw.onclose = ({ code }) => {
-      isSettled();
-      if (!head) channel.release(seq);
-      void Promise.resolve(taking).then(() => resolve({ ...refusal, code }));
+      void Promise.resolve(taking).then(() => settle(() => resolve({ ...refusal, code })));
     };
   });
 }

@@ -6,8 +6,7 @@ export interface E2eWebSocketEventMap {
   close: CloseEvent;
 }
 
-type Listener<Name extends keyof E2eWebSocketEventMap> =
-  ((this: E2eWebSocket, event: E2eWebSocketEventMap[Name]) => unknown) | null;
+type Listener<Name extends keyof E2eWebSocketEventMap> = ((event: E2eWebSocketEventMap[Name]) => unknown) | null;
 
 /** The values of `readyState`. */
 export interface SocketStates {
@@ -44,7 +43,7 @@ export interface E2eWebSocket extends EventTarget, SocketStates {
   close(code?: number, reason?: string): void;
   addEventListener<Name extends keyof E2eWebSocketEventMap>(
     type: Name,
-    listener: (this: E2eWebSocket, event: E2eWebSocketEventMap[Name]) => unknown,
+    listener: (event: E2eWebSocketEventMap[Name]) => unknown,
     options?: boolean | AddEventListenerOptions,
   ): void;
   addEventListener(

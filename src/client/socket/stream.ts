@@ -1,3 +1,4 @@
+import { StreamError } from '../../protocol/frames.js';
 import { utf8 } from '../../protocol/json.js';
 import {
   ABNORMAL_CODE,
@@ -44,6 +45,7 @@ export class SocketStream {
   #unsealed = 0;
   #received: SocketEnd | undefined;
   #isBroken = false;
+  #failed: StreamError['code'] | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(socket: OwnSocket, raw: RawSocket, opener: SocketOpener, sealer: SocketSealer) {
@@ -70,7 +72,7 @@ export class SocketStream {
   }
 
   #take(data: unknown): void {
-    this.#incoming = this.#incoming.then(() => this.#open(data)).catch(() => this.#break());
+    this.#incoming = this.#incoming.then(() => this.#open(data)).catch((error: unknown) => this.#break(error));
   }
 
   async #open(data: unknown): Promise<void> {
@@ -125,12 +127,15 @@ export class SocketStream {
 
   /** One after another, whatever each of them waits for. */
   #queue(send: () => Promise<void>): void {
-    this.#outgoing = this.#outgoing.then(() => (this.#isBroken ? undefined : send())).catch(() => this.#break());
+    this.#outgoing = this.#outgoing.then(() => (this.#isBroken ? undefined : send()));
+    this.#outgoing = this.#outgoing.catch((error: unknown) => this.#break(error));
   }
 
-  #break(): void {
+  /** @param error what did not open, or could not be sent; none where the other side is only silent. */
+  #break(error?: unknown): void {
     if (this.#isBroken) return;
     this.#isBroken = true;
+    if (error) this.#failed = error instanceof StreamError ? error.code : 'stream-broken';
     this.#socket.readyState = 2;
     this.#raw.close();
   }
@@ -140,9 +145,8 @@ export class SocketStream {
     const socket = this.#socket;
     const wasClean = this.#received !== undefined && !this.#isBroken;
     socket.readyState = 3;
-    if (!wasClean) {
-      dispatch(socket, 'error', { error: await failure('stream-broken', 'socket') });
-    }
+    // As in browsers, a connection that is only cut has no error.
+    if (this.#failed) dispatch(socket, 'error', { error: await failure(this.#failed, 'socket') });
     const { code = NO_STATUS_CODE, reason = '' } = wasClean ? this.#received! : { code: ABNORMAL_CODE };
     dispatch(socket, 'close', { code, reason, wasClean });
   }

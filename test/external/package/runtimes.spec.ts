@@ -3,8 +3,11 @@ import { Body, Controller, Get, Post, Query } from '@nestjs/common';
 import { build } from 'esbuild';
 import { cpSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { Encrypted } from '../../../src/index.js';
+import { E2eWsAdapter } from '../../../src/ws/index.js';
 import { TestApp } from '../../integration/e2e/support/apps.js';
+import { liveGateway } from '../../integration/sockets/support/gateway.js';
 import { FIXTURE, install, makeFolder, MINUTES, pack, run } from './application.js';
 
 @Controller('notes')
@@ -38,7 +41,17 @@ beforeAll(async () => {
   mkdirSync(join(folder, 'node_modules'), { recursive: true });
   cpSync(join(folder, 'package'), join(folder, 'node_modules/nestjs-e2e-encryption'), { recursive: true });
   cpSync(join(FIXTURE, 'runtimes'), folder, { recursive: true });
-  app = await TestApp.start('express', { controllers: [NoteController], e2e: { keyPool: { size: 2 } } });
+  await build({
+    entryPoints: [fileURLToPath(new URL('../../support/socket-scripts.ts', import.meta.url))],
+    outfile: join(folder, 'socket-scripts.mjs'),
+    format: 'esm',
+  });
+  app = await TestApp.start('express', {
+    controllers: [NoteController],
+    providers: [liveGateway('/live', Encrypted()), liveGateway('/plain')],
+    configure: (nest) => nest.useWebSocketAdapter(new E2eWsAdapter(nest)),
+    e2e: { keyPool: { size: 2 } },
+  });
 }, 3 * MINUTES);
 
 afterAll(async () => {
@@ -55,12 +68,15 @@ function program(scope: string, ...path: string[]): string {
 /** Node 24, whose WebCrypto and node:crypto have ML-KEM-768. */
 const node24 = (): string => join(folder, 'node_modules', NODE_24, 'bin/node');
 
+const bun = (): string => program('@oven', 'bin', 'bun');
+const deno = (): string => program('@deno', 'deno');
+const DENO_FLAGS = ['run', '--allow-all', '--node-modules-dir=manual'];
+
 const RUNTIMES: Readonly<Record<string, () => Promise<string>>> = {
   Node: () => run(folder, process.execPath, 'main.mjs', app.url),
   'Node 24': () => run(folder, node24(), 'main.mjs', app.url),
-  Bun: () => run(folder, program('@oven', 'bin', 'bun'), 'run', 'main.mjs', app.url),
-  Deno: () =>
-    run(folder, program('@deno', 'deno'), 'run', '--allow-all', '--node-modules-dir=manual', 'main.mjs', app.url),
+  Bun: () => run(folder, bun(), 'run', 'main.mjs', app.url),
+  Deno: () => run(folder, deno(), ...DENO_FLAGS, 'main.mjs', app.url),
   'workerd, bundled with its clients at module scope': async () => {
     await build({
       absWorkingDir: folder,
@@ -84,6 +100,25 @@ describe('the client', () => {
       expect(seen).toEqual({ RSA: EXPECTED, 'P-256': EXPECTED, X25519: EXPECTED, 'MLKEM768-X25519': EXPECTED });
       expect(app.tap.text).toContain('application/jose');
       expect(app.tap.text).not.toContain('canary');
+    },
+    MINUTES,
+  );
+});
+
+describe('client.webSocket', () => {
+  const flags = process.version.startsWith('v20.') ? ['--experimental-websocket'] : [];
+  const runtimes: Readonly<Record<string, () => Promise<string>>> = {
+    'this Node': () => run(folder, process.execPath, ...flags, 'sockets.mjs', app.url, 'Node'),
+    'Node 24': () => run(folder, node24(), 'sockets.mjs', app.url, 'Node'),
+    Bun: () => run(folder, bun(), 'run', 'sockets.mjs', app.url, 'Bun'),
+    Deno: () => run(folder, deno(), ...DENO_FLAGS, 'sockets.mjs', app.url, 'Deno'),
+  };
+  it.each(Object.entries(runtimes))(
+    'does what the global WebSocket of %s does',
+    async (_, runScripts) => {
+      const logs = JSON.parse(await runScripts()) as Record<string, { plain: string[]; sealed: string[] }>;
+      expect(Object.keys(logs).length).toBeGreaterThan(12);
+      for (const [name, { plain, sealed }] of Object.entries(logs)) expect([name, ...sealed]).toEqual([name, ...plain]);
     },
     MINUTES,
   );

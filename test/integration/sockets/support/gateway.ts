@@ -149,6 +149,10 @@ export function liveGateway(path: string, ...decorators: ClassDecorator[]): Type
     bye(@ConnectedSocket() client: WebSocket): void {
       client.close(3001, 'as asked');
     }
+    @SubscribeMessage('cut')
+    cut(@ConnectedSocket() client: WebSocket): void {
+      client.terminate();
+    }
     @SubscribeMessage('channel')
     channel(@E2e() channel: ChannelFacts | undefined): object {
       return { event: 'channel', data: channel?.kid ?? null };
