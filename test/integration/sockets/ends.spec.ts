@@ -9,6 +9,7 @@ import { onEachPlatform, TestApp, useApp, type PlatformName } from '../e2e/suppo
 import { COOKIE_SECRET, SECRET, SessionController, useOwnSession } from '../e2e/support/sessions.js';
 import { liveGateway, seen } from './support/gateway.js';
 import { SocketPeer } from './support/peer.js';
+import { breakings } from './support/rows.js';
 
 const Live = liveGateway('/live', Encrypted());
 const MAX_BODY = 10_000;
@@ -125,33 +126,21 @@ onEachPlatform('A sealed socket', (platform) => {
   const clients = (): WebSocket[] => [...(app().get(Live) as { server: Server }).server.clients];
   const ECHO = JSON.stringify({ event: 'echo' });
 
-  it.each<[string, (peer: SocketPeer, other: SocketPeer) => void]>([
-    ['a flipped bit', (peer) => peer.raw.send(flipped(peer.seal(3, ECHO)))],
-    ['a message a second time', (peer) => twice(peer, peer.seal(3, JSON.stringify({ event: 'silent' })))],
-    ['a message left out', (peer) => leftOut(peer, ECHO)],
-    ['a message of another socket', (peer, other) => peer.raw.send(other.seal(3, ECHO))],
-    ['another kind', (peer) => peer.raw.send(Buffer.concat([Buffer.of(0), peer.seal(3, ECHO).subarray(1)]))],
-    ['an unknown kind', (peer) => peer.raw.send(peer.seal(4, ECHO))],
-    ['a text message after the head', (peer) => peer.raw.send(ECHO)],
-    ['a message cut short', (peer) => peer.raw.send(peer.seal(3, ECHO).subarray(0, -1))],
-    ['an empty message', (peer) => peer.raw.send(Buffer.alloc(0))],
-    ['a text that is not UTF-8', (peer) => peer.raw.send(peer.seal(3, Buffer.of(0xff)))],
-    ['that the client gave up', (peer) => peer.raw.send(peer.seal(2, ''))],
-    ['an end of a code that none may have', (peer) => peer.raw.send(peer.seal(1, Buffer.of(3, 237)))],
-    ['a message over the limit', (peer) => peer.raw.send(peer.seal(0, Buffer.alloc(MAX_BODY + 1)))],
-    ['an outer close without an end', (peer) => peer.raw.close(3000, 'in the clear')],
-  ])('is broken by %s, and no handler runs', async (_, act) => {
-    const [peer, other, bystander] = [await open(), await open(), await open()];
-    seen.length = 0;
-    act(peer, other);
-    await peer.over();
-    await until(() => seen.includes('disconnected'));
-    const lines = seen.filter((line) => line !== 'silent');
-    expect(lines.filter((line) => line.startsWith('error')).length).toBeLessThan(2);
-    expect(lines.filter((line) => !line.startsWith('error')).sort()).toEqual(['closed 1006 ', 'disconnected']);
-    expect(await bystander.ask('echo', 1)).toEqual({ event: 'echo', data: 1 });
-    for (const each of [other, bystander]) each.raw.terminate();
-  });
+  it.each(breakings(ECHO, JSON.stringify({ event: 'silent' }), MAX_BODY))(
+    'is broken by %s, and no handler runs',
+    async (_, act) => {
+      const [peer, other, bystander] = [await open(), await open(), await open()];
+      seen.length = 0;
+      act(peer, other);
+      await peer.over();
+      await until(() => seen.includes('disconnected'));
+      const lines = seen.filter((line) => line !== 'silent');
+      expect(lines.filter((line) => line.startsWith('error')).length).toBeLessThan(2);
+      expect(lines.filter((line) => !line.startsWith('error')).sort()).toEqual(['closed 1006 ', 'disconnected']);
+      expect(await bystander.ask('echo', 1)).toEqual({ event: 'echo', data: 1 });
+      for (const each of [other, bystander]) each.raw.terminate();
+    },
+  );
 
   it('takes a message that is just as long as the limit', async () => {
     const peer = await open();
@@ -215,18 +204,3 @@ onEachPlatform('A sealed socket', (platform) => {
     peer.raw.terminate();
   });
 });
-
-function flipped(message: Buffer): Buffer {
-  message[5]! ^= 1;
-  return message;
-}
-
-function twice(peer: SocketPeer, message: Buffer): void {
-  peer.raw.send(message);
-  peer.raw.send(message);
-}
-
-function leftOut(peer: SocketPeer, text: string): void {
-  peer.seal(3, text);
-  peer.send(text);
-}

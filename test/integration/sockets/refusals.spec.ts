@@ -8,6 +8,7 @@ import { stopTimers, until } from '../../support/clock.js';
 import { onEachPlatform, useApp, type TestApp } from '../e2e/support/apps.js';
 import { liveGateway, seen } from './support/gateway.js';
 import { SocketPeer, type Opening } from './support/peer.js';
+import { refusedOpenings } from './support/rows.js';
 
 const Live = liveGateway('/live', Encrypted());
 const Other = liveGateway('/other', Encrypted());
@@ -72,23 +73,7 @@ onEachPlatform('A sealed gateway turns away', (platform) => {
     expect(await upgrade(app(), 'e2e.1')).toBe('HTTP/1.1 101 Switching Protocols');
   });
 
-  it.each<[string, Opening, string, number]>([
-    ['a binary first message', { first: Buffer.from('x') }, 'message-required', 4415],
-    ['what is no message', { first: 'x' }, 'message-rejected', 4400],
-    ['an empty text', { first: '' }, 'message-rejected', 4400],
-    ['JSON', { first: '{"event":"echo"}' }, 'message-rejected', 4400],
-    ['a head that is too long', { first: 'x'.repeat(40_000) }, 'message-rejected', 4400],
-    ['a head of a request without frames', { members: { frames: undefined } }, 'message-rejected', 4400],
-    ['the head of an upload', { members: { frames: 'body', cty: 'text/plain' } }, 'message-rejected', 4400],
-    ['a head with a media type', { members: { cty: 'text/plain' } }, 'message-rejected', 4400],
-    ['a head of another path', { members: { target: '/other' } }, 'message-rejected', 4400],
-    ['a head with a query that was not asked for', { members: { target: '/live?a=1' } }, 'message-rejected', 4400],
-    ['a head of another method', { members: { method: 'POST' } }, 'message-rejected', 4400],
-    ['a head of a request that names an Idempotency-Key', { members: { idem: 'x' } }, 'message-rejected', 4400],
-    ['a head of an unknown channel', { members: { kid: 'A'.repeat(43) } }, 'handshake-required', 4428],
-    ['a subprotocol twice', { protocols: ['v1', 'v1'] }, 'message-rejected', 4400],
-    ['a plain message', { members: { alg: 'RSA-OAEP-256' } }, 'message-rejected', 4400],
-  ])('%s, in the clear', async (_, opening, name, code) => {
+  it.each(refusedOpenings('/live', '/other'))('%s, in the clear', async (_, opening, name, code) => {
     const channel = await app().visitor().handshake('X25519');
     expect(await outcomeOf(channel, opening)).toEqual([problem(name), code]);
     expect(seen).toEqual(NO_TRACE);
