@@ -6,6 +6,7 @@ import { paths } from './rows/paths.mjs';
 import { platform } from './rows/platform.mjs';
 import { revised } from './rows/revised.mjs';
 import { row } from './row.mjs';
+import { socketIo } from './rows/socket-io.mjs';
 import { sockets } from './rows/sockets.mjs';
 import { streams } from './rows/streams.mjs';
 import { state } from './rows/state.mjs';
@@ -431,6 +432,7 @@ export const defences = [
   ...kit,
   ...crypto,
   ...sockets,
+  ...socketIo,
   ...paths,
   ...streams,
   ...atStart,

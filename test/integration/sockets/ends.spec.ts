@@ -10,6 +10,7 @@ import { COOKIE_SECRET, SECRET, SessionController, useOwnSession } from '../e2e/
 import { liveGateway, seen } from './support/gateway.js';
 import { SocketPeer } from './support/peer.js';
 import { breakings } from './support/rows.js';
+import { viewOf } from './support/stores.js';
 
 const Live = liveGateway('/live', Encrypted());
 const MAX_BODY = 10_000;
@@ -26,13 +27,6 @@ const serve = (platform: PlatformName, e2e: E2eOptions = {}, own = false): Promi
       nest.useWebSocketAdapter(new E2eWsAdapter(nest));
     },
   });
-
-/** The same sessions by another object, as another process has them. */
-function viewOf(store: MemoryStore): MemoryStore {
-  const of = store as unknown as { sessions: object };
-  const sessions = { get: () => of.sessions, set: (value: object) => void (of.sessions = value) };
-  return Object.defineProperty(new MemoryStore(), 'sessions', sessions);
-}
 
 const at = (app: TestApp, { jar }: Channel['visitor']) => Object.assign(app.visitor(), { jar: jar.clone() });
 const act = async (channel: Channel, what: string): Promise<void> => {

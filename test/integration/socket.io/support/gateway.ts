@@ -177,7 +177,7 @@ export function ioGateway({ port = 0, ...options }: Place, ...decorators: ClassD
     }
     @SubscribeMessage('whoami')
     whoami(@ConnectedSocket() client: Socket): unknown {
-      return (client.request as { session?: { notes?: string[] } }).session?.notes ?? null;
+      return { notes: (client.request as { session?: { notes?: string[] } }).session?.notes ?? null };
     }
     @SubscribeMessage('revoke')
     async revoke(@ConnectedSocket() client: Socket): Promise<void> {
