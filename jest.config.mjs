@@ -27,6 +27,8 @@ export default {
     ...(isNest11 && {
       '^(@nestjs/[^/]+|rxjs|reflect-metadata|class-validator|class-transformer|passport)($|/.*)': `${NEST11}/$1$2`,
     }),
+    // Of mercurius' @fastify/static: jest loads no ES module by require() on Node 20, and the older version is CommonJS.
+    '^content-disposition$': '<rootDir>/node_modules/content-disposition',
     '^nestjs-e2e-encryption$': '<rootDir>/src/index.ts',
     '^nestjs-e2e-encryption/(\\w+)$': '<rootDir>/src/$1/index.ts',
     // The sources name their neighbours with `.js`, as ES modules must; under jest they are still `.ts`.

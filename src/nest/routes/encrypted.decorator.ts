@@ -84,8 +84,21 @@ export interface ChannelFacts {
   readonly expiresAt: Date;
 }
 
-/** Parameter decorator for the channel's facts; `undefined` if the request was plain. */
+/** Parameter decorator of handlers and resolvers for the channel's facts; `undefined` if the request was plain. */
 export const E2e = createParamDecorator((_: unknown, context: ExecutionContext): ChannelFacts | undefined => {
-  const channel = openedMessageOf(context.switchToHttp().getRequest<object>())?.channel;
+  const request = requestIn(context);
+  const channel = request && openedMessageOf(request)?.channel;
   return channel && { kid: channel.kid, kind: channel.kind, expiresAt: new Date(channel.expiresAt * 1000) };
 });
+
+/** What is used of the context that GraphQL gives resolvers; of a subscription, `graphql-ws` puts the request in `extra`. */
+interface GraphqlContext {
+  readonly req?: object & { readonly extra?: { readonly request?: object } };
+  readonly extra?: { readonly request?: object };
+}
+
+function requestIn(context: ExecutionContext): object | undefined {
+  if (context.getType<string>() !== 'graphql') return context.switchToHttp().getRequest<object>();
+  const { req, extra } = context.getArgByIndex<GraphqlContext | undefined>(2) ?? {};
+  return extra?.request ?? req?.extra?.request ?? req;
+}
