@@ -60,7 +60,7 @@ export class SealedEngine {
     engine.opts.wsEngine = class extends engine.opts.wsEngine {
       constructor(options: object) {
         super({ ...options, maxPayload });
-        sealer.seal(this, server, beforeEnd);
+        sealer.seal(this, server, { beforeEnd });
         const upgrade = this.handleUpgrade.bind(this);
         this.handleUpgrade = (request, socket, head, callback) => {
           upgrade(request, socket, head, (opened) => takeQuery(opened, request) && callback(opened, request));

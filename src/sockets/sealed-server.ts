@@ -3,6 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { WebSocket, WebSocketServer } from 'ws';
 import { SocketRefusal, type OpenedSocket, type SealedSockets } from '../nest/exchange/sealed-sockets.js';
+import { refuseUpgrade } from '../nest/request/refuse-upgrade.js';
 import { E2eProblem } from '../protocol/problem.js';
 import { SOCKET_SUBPROTOCOL } from '../protocol/socket.js';
 import { sealedSocketClass, type BeforeEnd, type SealedSocketClass, type WebSocketClass } from './sealed-socket.js';
@@ -12,6 +13,13 @@ import type { WaitingSockets } from './waiting-sockets.js';
 /** Gives a request its session, in place of the application's own middleware. */
 export type ReadSession = (request: IncomingMessage) => Promise<void>;
 
+/**
+ * Says which of the client's subprotocols is selected; none is the empty string.
+ *
+ * @throws SocketRefusal
+ */
+export type SelectProtocol = (request: IncomingMessage, opened: OpenedSocket) => Promise<string>;
+
 export interface SealedServerParts {
   readonly sockets: SealedSockets;
   readonly waiting: WaitingSockets;
@@ -19,6 +27,8 @@ export interface SealedServerParts {
   readonly readSession: ReadSession | undefined;
   /** By default nothing is said. */
   readonly beforeEnd?: BeforeEnd | undefined;
+  /** By default the server's own choice. */
+  readonly select?: SelectProtocol | undefined;
 }
 
 /** What is used of a server of the library beside its types: what it was made with. */
@@ -30,6 +40,9 @@ interface LibraryServer extends Omit<WebSocketServer, 'clients' | 'options'> {
     handleProtocols?: ((protocols: Set<string>, request: IncomingMessage) => string | false) | null;
   };
 }
+
+/** What is told to whoever asks for no sealed socket. */
+const SEALED_ONLY = `This path takes sealed sockets only: ask for the subprotocol "${SOCKET_SUBPROTOCOL}" and no other.`;
 
 const endAtOnce: BeforeEnd = (_socket, _cause, end) => {
   end();
@@ -45,7 +58,7 @@ export class SealedServer {
   readonly #logger = new Logger('E2eModule');
   readonly #server: LibraryServer;
   readonly #Socket: SealedSocketClass;
-  readonly #select: (protocols: Set<string>, request: IncomingMessage) => string | false | undefined;
+  readonly #select: SelectProtocol;
 
   constructor(
     server: WebSocketServer,
@@ -54,12 +67,13 @@ export class SealedServer {
     this.#server = server as unknown as LibraryServer;
     const { options } = this.#server;
     const { handleProtocols } = options;
-    this.#select = handleProtocols ?? ((protocols) => protocols.values().next().value);
+    this.#select =
+      parts.select ?? selectBy(handleProtocols ?? ((protocols) => protocols.values().next().value ?? false));
     options.handleProtocols = () => SOCKET_SUBPROTOCOL;
     this.#Socket = sealedSocketClass(options.WebSocket, options);
     const upgrade = server.handleUpgrade.bind(server);
     server.handleUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer, callback: Callback) => {
-      if (request.headers['sec-websocket-protocol']?.trim() !== SOCKET_SUBPROTOCOL) refuseUpgrade(socket);
+      if (request.headers['sec-websocket-protocol']?.trim() !== SOCKET_SUBPROTOCOL) refuseUpgrade(socket, SEALED_ONLY);
       else upgrade(request, socket, head, (raw) => void this.#enter(raw, request, callback));
     };
   }
@@ -70,9 +84,11 @@ export class SealedServer {
     const { first, leave } = this.parts.waiting.add(raw, request.socket.remoteAddress ?? '');
     try {
       const opened = await this.#open(request, await first);
-      if (!opened || raw.readyState !== raw.OPEN) return;
+      if (!opened || isGone(raw)) return;
+      const protocol = await this.#select(request, opened);
+      if (isGone(raw)) return;
       const rest = leave();
-      const socket = this.#accept(raw, request, opened);
+      const socket = this.#accept(raw, opened, protocol);
       callback(socket, request);
       // The library engine.io listens a moment later.
       await Promise.resolve();
@@ -100,10 +116,8 @@ export class SealedServer {
     return sockets.open(request, first.data.toString('latin1'), readSession);
   }
 
-  #accept(raw: WebSocket, request: IncomingMessage, opened: OpenedSocket): WebSocket {
-    const { protocols } = opened;
-    const selected = protocols.length > 0 ? this.#select(new Set(protocols), request) : undefined;
-    const protocol = selected === false ? undefined : selected;
+  #accept(raw: WebSocket, opened: OpenedSocket, selected: string): WebSocket {
+    const protocol = selected === '' ? undefined : selected;
     const accepted = opened.accept(protocol);
     raw.send(accepted.head, { compress: false });
     const { clients } = this.#server;
@@ -116,20 +130,19 @@ export class SealedServer {
   }
 }
 
+/** As the library selects: only where the client named any. */
+function selectBy(select: (protocols: Set<string>, request: IncomingMessage) => string | false): SelectProtocol {
+  return (request, { protocols }) =>
+    Promise.resolve(protocols.length > 0 ? select(new Set(protocols), request) || '' : '');
+}
+
+function isGone(raw: WebSocket): boolean {
+  return raw.readyState !== raw.OPEN;
+}
+
 function refuse(raw: WebSocket, { text, code }: SocketRefusal): void {
   if (raw.readyState !== raw.OPEN) return;
   raw.resume();
   raw.send(text, { compress: false });
   raw.close(code);
-}
-
-/** Before there is a socket: what asks for no sealed one. */
-function refuseUpgrade(socket: Duplex): void {
-  const body = `This path takes sealed sockets only: ask for the subprotocol "${SOCKET_SUBPROTOCOL}" and no other.`;
-  socket.on('error', () => socket.destroy());
-  socket.once('finish', () => socket.destroy());
-  socket.end(
-    'HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Type: text/plain\r\nCache-Control: no-store, no-transform\r\n' +
-      `Content-Length: ${body.length}\r\n\r\n${body}`,
-  );
 }

@@ -2,12 +2,11 @@ import type { INestApplicationContext } from '@nestjs/common';
 import { ServerResponse, type IncomingMessage } from 'node:http';
 import type { WebSocketServer } from 'ws';
 import { called } from '../nest/keys/session.js';
-import { SealedSockets } from '../nest/exchange/sealed-sockets.js';
+import { SealedSockets, type TakeUpgrade } from '../nest/exchange/sealed-sockets.js';
 import type { GatewayPaths } from '../nest/routes/gateway-table.js';
 import { MAX_HEAD_BYTES } from '../protocol/frames.js';
 import { SOCKET_OVERHEAD_BYTES } from '../protocol/socket.js';
-import { SealedServer, type ReadSession } from './sealed-server.js';
-import type { BeforeEnd } from './sealed-socket.js';
+import { SealedServer, type ReadSession, type SealedServerParts } from './sealed-server.js';
 import { WaitingSockets } from './waiting-sockets.js';
 
 /** A middleware as Express and `express-session` have it. */
@@ -27,6 +26,8 @@ export interface SealedSocketOptions {
   /** Bytes that may wait for a client that reads slowly; over it, its socket ends. Default 16,777,216 (16 MiB). */
   readonly maxBuffered?: number;
 }
+
+type SealingHooks = Pick<SealedServerParts, 'beforeEnd' | 'select'>;
 
 /** What an adapter of Nest needs to have its servers take sealed sockets alone. */
 export class ServerSealer {
@@ -66,7 +67,7 @@ export class ServerSealer {
    *
    * @param owner what the adapter will close.
    */
-  seal(server: WebSocketServer, owner: object = server, beforeEnd?: BeforeEnd): void {
+  seal(server: WebSocketServer, owner: object = server, { beforeEnd, select }: SealingHooks = {}): void {
     const { middleware, maxWaiting = 1000, maxWaitingPerAddress = 100 } = this.#options;
     const waiting = this.#waiting.get(owner) ?? new WaitingSockets({ maxWaiting, maxWaitingPerAddress });
     this.#waiting.set(owner, waiting);
@@ -76,7 +77,13 @@ export class ServerSealer {
       limits: { maxMessage: this.maxMessage, maxBuffered: this.maxBuffered },
       readSession: middleware && readerOf(middleware),
       beforeEnd,
+      select,
     });
+  }
+
+  /** Has upgrades under sealed paths go this way. */
+  takeUpgrades(take: TakeUpgrade): void {
+    this.#sockets.take = take;
   }
 
   /** Whether what the adapter is to close has sealed sockets. */

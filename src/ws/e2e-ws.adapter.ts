@@ -1,6 +1,7 @@
 import type { INestApplicationContext } from '@nestjs/common';
 import { WsAdapter } from '@nestjs/platform-ws';
 import type { WebSocketServer } from 'ws';
+import { SealedTunnel } from '../sockets/sealed-tunnel.js';
 import { ServerSealer, type SealedSocketOptions } from '../sockets/server-sealer.js';
 
 /** The options of Nest's own `WsAdapter`. */
@@ -14,7 +15,8 @@ const PATHS = { defaultPath: '/', takesBelow: false, why: 'Nest gives each of th
 /**
  * Nest's `WsAdapter`, under which gateways with `@Encrypted()` take sealed sockets alone (PROTOCOL §7). Their code stays as
  * it is: handlers, DTOs, pipes, guards, interceptors, filters, `server.clients`. Gateways that are not sealed work as under
- * `WsAdapter`, at paths of their own.
+ * `WsAdapter`, at paths of their own. Under the paths of the option `sealedPaths` it seals the sockets of whatever library
+ * answers there, such as GraphQL subscriptions.
  *
  * @example
  * const app = await NestFactory.create(AppModule);
@@ -24,10 +26,14 @@ const PATHS = { defaultPath: '/', takesBelow: false, why: 'Nest gives each of th
  */
 export class E2eWsAdapter extends WsAdapter {
   readonly #sealer: ServerSealer;
+  readonly #tunnel: SealedTunnel;
 
   constructor(app: INestApplicationContext, options: E2eWsAdapterOptions = {}) {
     super(app, options);
     this.#sealer = new ServerSealer(app, this, PATHS, options);
+    const maxPayload = this.#sealer.payloadOf(this.#sealer.maxMessage);
+    this.#tunnel = new SealedTunnel(maxPayload, (server, select) => this.#sealer.seal(server, this, { select }));
+    this.#sealer.takeUpgrades((...upgrade) => this.#tunnel.take(...upgrade));
   }
 
   /** @throws Error where a sealed gateway and one that is not would share their sockets. */
@@ -43,5 +49,10 @@ export class E2eWsAdapter extends WsAdapter {
   override async close(server: object): Promise<void> {
     this.#sealer.clear(server);
     await super.close(server);
+  }
+
+  override async dispose(): Promise<void> {
+    this.#sealer.clear(this);
+    await super.dispose();
   }
 }

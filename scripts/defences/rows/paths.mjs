@@ -4,6 +4,7 @@ import { row } from '../row.mjs';
 const VARIANTS = 'test/integration/paths/variants.spec.ts';
 const MOUNTED = 'test/integration/paths/mounted.spec.ts';
 const AT_START = 'test/integration/paths/at-start.spec.ts';
+const SUBSCRIPTIONS = 'test/integration/graphql/subscriptions.spec.ts';
 const GATE = 'src/nest/exchange/path-gate.ts';
 const PATHS = 'src/nest/routes/sealed-paths.ts';
 
@@ -61,4 +62,25 @@ export const paths = [
     'if (declared && !(declared.request && declared.response)) throw',
     'if (false) throw',
   ]),
+  row('a sealed path takes no plain socket', SUBSCRIPTIONS, 'apollo on express.*asks for graphql-transport-ws', [
+    GATE,
+    "if (!this.paths.covers(request.url ?? '')) return true;",
+    "if (request.url !== '/graphql') return true;",
+  ]),
+  row(
+    'without who seals them there are no sockets under a sealed path',
+    SUBSCRIPTIONS,
+    'apollo on express.*is refused, sealed',
+    [
+      'src/nest/exchange/sealed-sockets.ts',
+      'else refuseUpgrade(socket, NO_ADAPTER);',
+      'else passOn(request, socket, head);',
+    ],
+  ),
+  row(
+    'a socket under a sealed path ends with its session',
+    SUBSCRIPTIONS,
+    'apollo on express.*end with their session',
+    ['src/sockets/sealed-tunnel.ts', "sealed.on('close', (code, reason) => endWith(inner, code, reason));", ''],
+  ),
 ];

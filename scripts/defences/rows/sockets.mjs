@@ -37,7 +37,7 @@ export const sockets = [
   ]),
   row('a sealed gateway takes sealed sockets alone', REFUSALS, 'express.*an upgrade that asks', [
     'src/sockets/sealed-server.ts',
-    "if (request.headers['sec-websocket-protocol']?.trim() !== SOCKET_SUBPROTOCOL) refuseUpgrade(socket);\n      else ",
+    "if (request.headers['sec-websocket-protocol']?.trim() !== SOCKET_SUBPROTOCOL) refuseUpgrade(socket, SEALED_ONLY);\n      else ",
     '',
   ]),
   row('nobody sees a socket before its head has passed', REFUSALS, 'express.*nobody saw before', [

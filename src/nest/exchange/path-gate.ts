@@ -1,14 +1,16 @@
 import { HttpException, Inject, Injectable } from '@nestjs/common';
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { JSON_MEDIA_TYPE } from '../../protocol/media-type.js';
 import { E2eProblem } from '../../protocol/problem.js';
 import { rawRequest, stateOf } from '../request/exchange-state.js';
 import { lingerOnceAnswered } from '../request/linger.js';
+import { interceptEvent, type Upgrade } from '../request/server-events.js';
 import { GatewayTable } from '../routes/gateway-table.js';
 import { SealedPaths } from '../routes/sealed-paths.js';
 import { HEAD_REFUSED, NO_STORE } from './constant-answers.js';
 import { Exchange } from './exchange.js';
 import { isSealed } from './incoming.js';
+import { SealedSockets } from './sealed-sockets.js';
 
 /** A path at which nothing is. */
 const NOWHERE = '/e2e-turned-away';
@@ -24,6 +26,7 @@ export class PathGate {
     @Inject(Exchange) private readonly exchange: Exchange,
     @Inject(GatewayTable) private readonly gateways: GatewayTable,
     @Inject(SealedPaths) private readonly paths: SealedPaths,
+    @Inject(SealedSockets) private readonly sockets: SealedSockets,
   ) {}
 
   /**
@@ -43,6 +46,16 @@ export class PathGate {
     lingerOnceAnswered(raw, response);
     turnAway(raw);
     return true;
+  }
+
+  /** Has a server's upgrades under a sealed path sealed, or refused: nobody else who listens for them gets them. */
+  holdUpgrades(server: Pick<Server, 'emit'>): void {
+    if (this.paths.list.length === 0) return;
+    const passOn = interceptEvent<Upgrade>(server, 'upgrade', (request, socket, head) => {
+      if (!this.paths.covers(request.url ?? '')) return true;
+      this.sockets.enter(request, socket, head, passOn);
+      return false;
+    });
   }
 
   /** Opens what came under a sealed path, where the platform would not answer a refusal by itself. */

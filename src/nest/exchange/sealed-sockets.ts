@@ -1,15 +1,19 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
 import { nowInSeconds } from '../../channel/channels.js';
 import type { E2eEvents, SocketEndCause } from '../../channel/events.js';
 import type { AcceptedSocket, OpenedMessage } from '../../channel/message.js';
 import { MAX_HEAD_BYTES } from '../../protocol/frames.js';
 import { utf8 } from '../../protocol/json.js';
+import { OCTETS_MEDIA_TYPE } from '../../protocol/media-type.js';
 import { E2eProblem, PROBLEM_MEDIA_TYPE } from '../../protocol/problem.js';
 import type { KeyService } from '../keys/key.service.js';
 import type { EndCause } from '../keys/running-streams.js';
 import { E2E_EVENTS, E2E_KEYS } from '../options/e2e.options.js';
 import { bindSocket, stateOf } from '../request/exchange-state.js';
+import { refuseUpgrade } from '../request/refuse-upgrade.js';
+import type { Upgrade } from '../request/server-events.js';
 import { GatewayTable, markSealingAdapter, type GatewayPaths } from '../routes/gateway-table.js';
 import { noteRefusal, openMessage } from './message-opening.js';
 
@@ -25,12 +29,24 @@ export class SocketRefusal extends Error {
   }
 }
 
+/** Hands an upgrade to whoever listens for them. */
+export type PassOn = (...upgrade: Upgrade) => unknown;
+
+/** Takes an upgrade under a sealed path. */
+export type TakeUpgrade = (...all: [...upgrade: Upgrade, passOn: PassOn]) => void;
+
+const NO_ADAPTER =
+  'Sockets under this path have to be sealed, and nobody is there to do it: app.useWebSocketAdapter(new E2eWsAdapter(app)), ' +
+  "from 'nestjs-e2e-encryption/ws'.";
+
 /** A socket whose first message was let in. */
 export interface OpenedSocket {
   /** The application's own subprotocols that the client asks for. */
   readonly protocols: readonly string[];
   /** Seals the server's head, which says the subprotocol that was selected. */
   readonly accept: (protocol: string | undefined) => AcceptedSocket;
+  /** A refusal by the application itself, sealed. */
+  readonly refuse: (status: number, mediaType: string | undefined, body: Uint8Array) => SocketRefusal;
   /**
    * Has the socket stand for its request, and end with its session and with the application.
    *
@@ -54,6 +70,9 @@ export class SealedSockets {
   /** Set when the application starts: gives a request that asks for a socket its session. */
   readSession: ((request: IncomingMessage) => Promise<void>) | undefined;
 
+  /** Set by the application's adapter, where that seals what other libraries do with sockets. */
+  take: TakeUpgrade | undefined;
+
   constructor(
     @Inject(E2E_KEYS) private readonly keys: KeyService,
     @Inject(E2E_EVENTS) private readonly events: E2eEvents,
@@ -68,6 +87,12 @@ export class SealedSockets {
   /** An adapter says that it seals the gateways that ask for it, and where it has them. */
   takeAdapter(adapter: object, paths: GatewayPaths): void {
     markSealingAdapter(adapter, paths);
+  }
+
+  /** An upgrade under a sealed path: sealed, or refused. */
+  enter(request: IncomingMessage, socket: Duplex, head: Buffer, passOn: PassOn): void {
+    if (this.take) this.take(request, socket, head, passOn);
+    else refuseUpgrade(socket, NO_ADAPTER);
   }
 
   /** @throws Error where a sealed gateway and one that is not would share their sockets. */
@@ -135,6 +160,10 @@ export class SealedSockets {
         const accepted = message.acceptSocket({ protocol, iat: nowInSeconds(), limit: this.maxMessage });
         this.events.emit({ type: 'sealed', status: 101, bytes: 0, ms: performance.now() - from });
         return accepted;
+      },
+      refuse: (status, mediaType, body) => {
+        const cty = body.length > 0 ? (mediaType ?? OCTETS_MEDIA_TYPE) : undefined;
+        return new SocketRefusal(message.seal({ status, iat: nowInSeconds(), cty, plaintext: body }), 4000 + status);
       },
       supervise: (socket, { opener, sealer }, fail) => {
         bindSocket(socket, request);

@@ -167,6 +167,7 @@ export class E2eModule extends ConfigurableModuleClass implements NestModule, On
       maxBodySize,
       isCookieless: this.defaultSession.cookieless !== undefined,
     });
+    if (server) this.gate.holdUpgrades(server);
     this.sockets.readSession = (request) => platform.readSession(request);
     this.exchange.decoding = {
       maxBodyDepth,

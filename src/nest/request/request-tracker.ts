@@ -1,6 +1,7 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { nowInSeconds } from '../../channel/channels.js';
 import { stateOf, type Arrival } from './exchange-state.js';
+import { interceptEvent } from './server-events.js';
 
 /** The media type under which a handshake's bytes reach our reader untouched: duplicate members show in them alone. */
 export const HANDSHAKE_MEDIA_TYPE = 'application/x-e2e-handshake';
@@ -9,7 +10,7 @@ export const HANDSHAKE_MEDIA_TYPE = 'application/x-e2e-handshake';
 type Watch = (request: IncomingMessage, response: ServerResponse, arrival: Arrival) => void;
 
 /**
- * Notes each request's arrival, before anyone else could change or read it: as the first who listens to the platform's
+ * Notes each request's arrival, before anyone else could change or read it: before all who listen to the platform's
  * own HTTP server, and at the platform's door for what comes by another way (a server of the application's own, a parent
  * application, a serverless adapter, `inject()`).
  */
@@ -20,10 +21,11 @@ export class RequestTracker {
   constructor(private readonly handshakePath: string) {}
 
   /** @param watch told of each request, once it is noted. */
-  listen(server: Pick<Server, 'prependListener' | 'listening'> | undefined, watch: Watch): void {
+  listen(server: Pick<Server, 'emit' | 'listening'> | undefined, watch: Watch): void {
     this.#watch = watch;
     let hasListened = false;
-    server?.prependListener('request', (request: IncomingMessage, response: ServerResponse) => {
+    if (!server) return;
+    interceptEvent(server, 'request', (request: IncomingMessage, response: ServerResponse) => {
       // A server that is told to end answers what it has begun, and each answer then ends its connection: a balancer
       // that keeps its connections busy would keep the server, too.
       if (server.listening) hasListened = true;

@@ -1,7 +1,7 @@
 import { Inject, Injectable, type Type } from '@nestjs/common';
 import { ApplicationConfig, MetadataScanner, ModulesContainer } from '@nestjs/core';
 import { E2E_OPTIONS, E2E_PATH, type E2eOptions } from '../options/e2e.options.js';
-import type { Sealing } from './encrypted.decorator.js';
+import { PLAIN, type Sealing } from './encrypted.decorator.js';
 import { GatewayTable } from './gateway-table.js';
 import { GRAPHQL_OPTIONS, methodsOf, nameOf, RESOLVER, type Method } from './nest-metadata.js';
 import { RouteTable } from './route-table.js';
@@ -50,10 +50,11 @@ export class PathValidator {
   }
 
   #checkGateways(): void {
-    for (const { owner, path, port } of this.gateways.gateways) {
+    for (const { owner, path, port, isSealed } of this.gateways.gateways) {
+      if (port !== 0 || !this.paths.covers(path)) continue;
       const declared = declaredOnClass(owner, owner.prototype as object);
-      if (port !== 0 || !declared || seals(declared) || !this.paths.covers(path)) continue;
-      throw new Error(contrary(owner.name, path, declared));
+      if (isPlain(declared)) throw new Error(contrary(owner.name, path, PLAIN));
+      if (isSealed && this.gateways.isSealing) throw new Error(sealedTwice(owner.name, path));
     }
   }
 
@@ -67,7 +68,7 @@ export class PathValidator {
       const plain = methodsOf(this.scanner, resolver).find((method) => isPlain(declaredOnMethod(method)));
       if (isSealed && (isPlain(onClass) || plain)) {
         const name = plain ? nameOf(plain) : resolver.name;
-        throw new Error(contrary(name, paths[0] ?? 'the path of GraphQL', { request: false, response: false }));
+        throw new Error(contrary(name, paths[0] ?? 'the path of GraphQL', PLAIN));
       }
       if (!isSealed && this.options.encryptByDefault && !isPlain(onClass)) {
         throw new Error(
@@ -108,6 +109,13 @@ function declaredOn(method: Method): Sealing | undefined {
 
 function isPlain(declared: Sealing | undefined): boolean {
   return declared !== undefined && !seals(declared);
+}
+
+function sealedTwice(name: string, path: string): string {
+  return (
+    `E2eModule: ${name} takes sealed sockets by itself at ${path}, and the option "sealedPaths" would seal them once more. ` +
+    'Move it to another path, or take that path out of the option.'
+  );
 }
 
 function contrary(name: string, path: string, declared: Sealing): string {

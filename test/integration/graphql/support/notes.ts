@@ -122,6 +122,12 @@ export class LoginController {
   login(@Req() request: { session: { user?: string } }, @Body() { user }: { user: string }): void {
     request.session.user = user;
   }
+  @Post('out')
+  @HttpCode(204)
+  @Encrypted()
+  async logout(@Req() request: { session: { destroy: (done: () => void) => void } }): Promise<void> {
+    await new Promise<void>((resolve) => request.session.destroy(resolve));
+  }
 }
 
 /** The servers that `@nestjs/graphql` brings, on the platforms that each has. */
@@ -140,7 +146,7 @@ export function graphqlOf(server: ServerName, path = '/graphql', subscriptions =
       path,
       graphiql: true,
       allowBatchedQueries: true,
-      subscription: subscriptions && { fullWsTransport: true },
+      subscription: subscriptions && { fullWsTransport: true, context: (_, req) => ({ req }) },
     });
   }
   return GraphQLModule.forRoot<ApolloDriverConfig>({

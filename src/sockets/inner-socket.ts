@@ -1,0 +1,107 @@
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { WebSocket } from 'ws';
+import { SOCKET_PATIENCE_MS } from '../protocol/socket.js';
+import { createDuplexPair } from './duplex-pair.js';
+
+/** Why the application did not let a socket in. */
+export class InnerRefusal extends Error {
+  override readonly name = 'InnerRefusal';
+
+  /** @param status of its answer to the upgrade. */
+  constructor(
+    readonly status: number,
+    readonly mediaType: string | undefined,
+    readonly body: Buffer,
+  ) {
+    super('the application refused the socket');
+  }
+}
+
+const KEY = /^sec-websocket-key: *(\S+)/im;
+const MAX_REFUSAL_BYTES = 65_536;
+
+/**
+ * Asks the application for a socket over a connection within the process, by the library that it has for them, whichever
+ * that is. It gets the client's own request, with the application's subprotocols in place of ours.
+ *
+ * @param passOn hands the upgrade to whoever listens for them.
+ * @throws InnerRefusal
+ */
+export function openInnerSocket(
+  request: IncomingMessage,
+  protocols: readonly string[],
+  passOn: (request: IncomingMessage, socket: Duplex, head: Buffer) => void,
+): Promise<WebSocket> {
+  const [own, theirs] = createDuplexPair();
+  void readHead(theirs).then((head) => {
+    describe(request, KEY.exec(head)?.[1] ?? '', protocols);
+    passOn(request, theirs, Buffer.alloc(0));
+  });
+  // Pings and pongs go through to the client and back.
+  const options = { perMessageDeflate: false, autoPong: false, handshakeTimeout: SOCKET_PATIENCE_MS };
+  const socket = new WebSocket('ws://localhost', [...protocols], { ...options, createConnection: () => own as never });
+  return new Promise((resolve, reject) => {
+    socket.once('open', () => {
+      // Nothing of it is lost until it is listened to.
+      socket.pause();
+      socket.off('error', fail);
+      resolve(socket);
+    });
+    const fail = (): void => reject(new InnerRefusal(500, undefined, Buffer.alloc(0)));
+    socket.once('error', fail);
+    socket.once('unexpected-response', (_, response) => {
+      const status = response.statusCode ?? 500;
+      void collect(response).then((body) => {
+        own.destroy();
+        const isRefusal = status >= 400 && status <= 599;
+        reject(new InnerRefusal(isRefusal ? status : 500, response.headers['content-type'], body));
+      });
+    });
+  });
+}
+
+/** The head of the request that the library writes, which the application gets as an object. */
+function readHead(socket: Duplex): Promise<string> {
+  return new Promise((resolve) => {
+    let head = '';
+    const take = (chunk: Buffer): void => {
+      head += chunk.toString('latin1');
+      if (!head.endsWith('\r\n\r\n')) return;
+      // Not paused, since the library would not go on reading: nothing more comes before it has answered.
+      socket.off('data', take);
+      resolve(head);
+    };
+    socket.on('data', take);
+  });
+}
+
+/** What the application reads off the request: the key of the socket within the process, and its own subprotocols. */
+function describe({ headers, rawHeaders }: IncomingMessage, key: string, protocols: readonly string[]): void {
+  headers['sec-websocket-key'] = key;
+  if (protocols.length > 0) headers['sec-websocket-protocol'] = protocols.join(', ');
+  else delete headers['sec-websocket-protocol'];
+  delete headers['sec-websocket-extensions'];
+  for (let index = rawHeaders.length - 2; index >= 0; index -= 2) {
+    const name = rawHeaders[index]!.toLowerCase();
+    if (!/^sec-websocket-(key|protocol|extensions)$/.test(name)) continue;
+    const value = headers[name];
+    if (value === undefined) rawHeaders.splice(index, 2);
+    else rawHeaders[index + 1] = String(value);
+  }
+}
+
+async function collect(response: IncomingMessage): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  try {
+    for await (const chunk of response as AsyncIterable<Buffer>) {
+      length += chunk.length;
+      if (length > MAX_REFUSAL_BYTES) break;
+      chunks.push(chunk);
+    }
+  } catch {
+    // Cut off: what has come of it says enough.
+  }
+  return Buffer.concat(chunks);
+}

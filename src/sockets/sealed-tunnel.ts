@@ -1,0 +1,85 @@
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { WebSocketServer, type WebSocket } from 'ws';
+import type { OpenedSocket, PassOn } from '../nest/exchange/sealed-sockets.js';
+import { isSocketEndCode } from '../protocol/socket.js';
+import { InnerRefusal, openInnerSocket } from './inner-socket.js';
+
+/** The library's codes for an end without a code, and for none at all. */
+const NO_CODE = 1005;
+const UNCLEAN = 1006;
+/** What an end is told as whose own code none may send. */
+const FAILED = 1011;
+/** Bytes that wait for the application, above which the client is read no further. */
+const HIGH_WATER = 1_048_576;
+
+/**
+ * Takes sealed sockets under a path where the application has sockets of its own, by whatever library: each is opened here,
+ * and goes on in the clear over a connection within the process (PROTOCOL §7).
+ */
+export class SealedTunnel {
+  readonly #server: WebSocketServer;
+  /** By the request that asks for a socket: who answers it, and the socket that was got. */
+  readonly #asking = new WeakMap<IncomingMessage, PassOn>();
+  readonly #inner = new WeakMap<IncomingMessage, WebSocket>();
+
+  /** @param seal has the server take sealed sockets alone. */
+  constructor(
+    maxPayload: number,
+    seal: (
+      server: WebSocketServer,
+      select: (request: IncomingMessage, opened: OpenedSocket) => Promise<string>,
+    ) => void,
+  ) {
+    this.#server = new WebSocketServer({ noServer: true, clientTracking: false, perMessageDeflate: false, maxPayload });
+    seal(this.#server, (request, opened) => this.#select(request, opened));
+  }
+
+  /** @param passOn hands an upgrade to whoever listens for them. */
+  take(request: IncomingMessage, socket: Duplex, head: Buffer, passOn: PassOn): void {
+    this.#asking.set(request, passOn);
+    this.#server.handleUpgrade(request, socket, head, (sealed) => {
+      const inner = this.#inner.get(request);
+      if (inner) join(sealed, inner);
+      else sealed.terminate();
+    });
+  }
+
+  /** The subprotocol that the application selects. */
+  async #select(request: IncomingMessage, { protocols, refuse }: OpenedSocket): Promise<string> {
+    try {
+      const inner = await openInnerSocket(request, protocols, this.#asking.get(request)!);
+      this.#inner.set(request, inner);
+      request.socket.once('close', () => inner.terminate());
+      return inner.protocol;
+    } catch (error) {
+      if (!(error instanceof InnerRefusal)) throw error;
+      throw refuse(error.status, error.mediaType, error.body);
+    }
+  }
+}
+
+/** Passes messages, pings and ends on, both ways. */
+function join(sealed: WebSocket, inner: WebSocket): void {
+  sealed.on('message', (data: Buffer, isBinary) => {
+    inner.send(data, { binary: isBinary }, () => {
+      if (sealed.isPaused && inner.bufferedAmount < HIGH_WATER) sealed.resume();
+    });
+    if (inner.bufferedAmount >= HIGH_WATER) sealed.pause();
+  });
+  inner.on('message', (data: Buffer, isBinary) => sealed.send(data, { binary: isBinary }));
+  inner.on('ping', () => sealed.ping());
+  sealed.on('pong', () => inner.pong());
+  inner.on('error', () => undefined);
+  sealed.on('error', () => undefined);
+  inner.on('close', (code, reason) => endWith(sealed, code, reason));
+  sealed.on('close', (code, reason) => endWith(inner, code, reason));
+  inner.resume();
+}
+
+function endWith(socket: WebSocket, code: number, reason: Buffer): void {
+  if (code === UNCLEAN) socket.terminate();
+  else if (code === NO_CODE) socket.close();
+  else if (isSocketEndCode(code)) socket.close(code, reason);
+  else socket.close(FAILED);
+}
