@@ -88,12 +88,13 @@ onEachPlatform('What is left of a request’s body when it is answered', (platfo
   }
 
   it.each(CASES)('is read up to 16 MiB, and the connection closes: %s', async (_, path, isSpoilt, status) => {
-    const { ours, answered } = await send(path, 350, isSpoilt);
+    const { ours, answered } = await send(path, 640, isSpoilt);
     // The client may see a reset before the answer: it goes on sending.
     if (path === '/refused') expect(await answered()).toBe(status);
     if (!ours.closed) await once(ours, 'close');
     expect(ours.bytesRead / MIB).toBeGreaterThan(15.9);
-    expect(ours.bytesRead / MIB).toBeLessThan(18);
+    // Of 40. What is on its way when it stops reading is read by Node, which takes as long as the machine is busy.
+    expect(ours.bytesRead / MIB).toBeLessThan(24);
   });
 
   it.each(CASES)('is waited for 10 s, and the connection closes: %s', async (_, path, isSpoilt, status) => {
