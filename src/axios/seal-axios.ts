@@ -2,20 +2,23 @@ import type { AxiosAdapter, AxiosInstance, AxiosPromise, InternalAxiosRequestCon
 import type { E2eProgress, E2eRequestInit } from '../client/call/request.js';
 import type { E2eClient } from '../client/client.js';
 
-/** What an adapter's error is known to have, whichever copy of axios made it. */
+/** The members of an adapter's error that we rely on, from any copy of axios. */
 interface Rejection {
   config?: unknown;
   response?: { config: unknown };
 }
 
 /**
- * Makes an axios instance send everything through the client. Interceptors, `transformRequest`, `validateStatus` and
- * errors work unchanged, on plain data. `onUploadProgress` and `onDownloadProgress` count plain bytes. What the client
- * refuses (another origin, an answer in the clear) is an `AxiosError` whose `cause` is the `E2eClientError`. The client's
- * own options go into `fetchOptions`: `{ fetchOptions: { e2e: { request: false } } }`.
+ * Sends all requests of an axios instance through the client. Interceptors, `transformRequest`, `validateStatus` and
+ * errors work as usual, on plain data. `onUploadProgress` and `onDownloadProgress` count plain bytes. An error of the
+ * client (another origin, a response in the clear) is an `AxiosError` whose `cause` is the `E2eClientError`. Pass the
+ * client's own options in `fetchOptions`: `{ fetchOptions: { e2e: { request: false } } }`.
  *
- * Needs axios 1.12 or later, whose fetch adapter takes a `fetch`; with an earlier one every request fails, and nothing
- * is sent. A request that names an `adapter` of its own is not sealed.
+ * It needs axios 1.12 or later, whose fetch adapter accepts a `fetch`. With an earlier version every request fails, and
+ * nothing is sent. A request with its own `adapter` is not sealed.
+ *
+ * @example
+ * const http = sealAxios(axios.create({ baseURL: 'https://api.example.com' }), client);
  *
  * @returns the same instance.
  */
@@ -46,7 +49,7 @@ export function sealAxios<Instance extends AxiosInstance>(
   return instance;
 }
 
-/** Progress comes from the client, which sees plain bytes both ways, and not from axios, which sees the upload only in browsers. */
+/** Progress comes from the client, which sees plain bytes in both directions. axios sees uploads only in browsers. */
 function withProgress(config: InternalAxiosRequestConfig): object {
   const { onUploadProgress, onDownloadProgress, fetchOptions } = config;
   if (!onUploadProgress && !onDownloadProgress) return { ...config };
@@ -70,7 +73,7 @@ function withProgress(config: InternalAxiosRequestConfig): object {
   };
 }
 
-/** `Request: null` above has axios hand over URL and options, so that credentials and the like are the client's own. */
+/** `Request: null` above makes axios pass URL and options, so that `credentials` and others are the client's own. */
 function sendBy(client: Pick<E2eClient, 'fetch'>): typeof globalThis.fetch {
   return (input, init) => {
     const headers = new Headers(init?.headers);
@@ -81,8 +84,8 @@ function sendBy(client: Pick<E2eClient, 'fetch'>): typeof globalThis.fetch {
 }
 
 /**
- * That this axios gives requests to `env.fetch`: an earlier one gives them to the global one, in the clear. Asked with a
- * URL that no `fetch` can send anything to.
+ * Checks that this axios passes requests to `env.fetch`. An earlier version would pass them to the global `fetch`, in the
+ * clear. The check uses a URL that no `fetch` can send anything to.
  */
 async function checkThat(inner: AxiosInstance, raw: object): Promise<void> {
   const asked: string[] = [];
@@ -99,7 +102,7 @@ async function checkThat(inner: AxiosInstance, raw: object): Promise<void> {
   if (asked.length === 0) throw new TypeError('sealAxios needs axios 1.12 or later. Nothing was sent.');
 }
 
-/** The error of the request that the caller made, not of the one inside. */
+/** The error of the caller's request, not of the inner one. */
 function attribute(error: unknown, config: InternalAxiosRequestConfig): unknown {
   if (typeof error !== 'object' || error === null) return error;
   const rejection = error as Rejection;

@@ -46,7 +46,7 @@ export interface Entered {
 /** Where a message stands (PROTOCOL §4): in a body, in a request's header, before frames, or first on a socket. */
 export type Place = 'body' | 'header' | 'stream' | 'socket';
 
-/** What follows a message that stands there. */
+/** What follows a message in that place. */
 const FRAMES: Record<Place, Frames | undefined> = {
   body: undefined,
   header: undefined,
@@ -79,9 +79,9 @@ export class Channels {
   /**
    * The server's side of a handshake (PROTOCOL §2). When it returns, the channel is stored and has its windows.
    *
-   * @param how `enter` finds the session and reads its record, once. It is called when a key pair is at hand, so that a
+   * @param how `enter` finds the session and reads its record, once. It is called when a key pair is available, so that a
    * handshake that is refused costs the store nothing. `gone` is aborted when the client's connection ends.
-   * @throws E2eProblem `key-rejected`, or `busy` where no key pair or store is at hand.
+   * @throws E2eProblem `key-rejected`, or `busy` if no key pair or store is available.
    */
   async handshake(
     ref: SessionRef | undefined,
@@ -151,7 +151,7 @@ export class Channels {
   }
 
   /**
-   * Steps 5 and 6: the message is fresh, and no other copy of it was let in. From here on every answer is sealed.
+   * Steps 5 and 6: the message is fresh, and no other copy of it was accepted. From here on every response is sealed.
    *
    * @param session as for `open`.
    * @param arrivedAt when the request's head arrived, in seconds since 1970 by this server's own clock.

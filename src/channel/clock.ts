@@ -5,7 +5,7 @@ export interface ClockOptions {
   readonly source?: (() => Awaitable<number>) | undefined;
   /** Told where this server's own clock is off: so many seconds behind the shared one, or ahead (negative). */
   readonly onOffset?: ((seconds: number) => void) | undefined;
-  /** Told of a message that is so many seconds ahead, which no client of this server seals. */
+  /** Called for a message that is so far ahead that no client of this server can have sealed it. */
   readonly onAhead?: ((seconds: number) => void) | undefined;
 }
 

@@ -5,16 +5,15 @@ import type { KeyPoolState } from './key-pool.js';
 import type { ClaimResult } from './replay.js';
 
 /**
- * What happened, for counting and for charts. Never a key, a body, a path or a name of a session; all durations in
- * milliseconds.
- * - `handshake`: a channel was made; `ms` with the wait for a key pair and for the store;
- * - `opened`: a message was let in, with all checks; `bytes` of plaintext;
- * - `sealed`: an answer was sealed, or the head of one in pieces, whose bytes are not counted here; `bytes` of plaintext, and
- *   the true status;
- * - `refused`: a problem was answered, whose name says why, and at which step, which the answer does not tell;
- * - `stream-opened`, `stream-ended`, `stream-broken`: a request's body, an answer in frames or a socket began, ended whole, or
- *   broke off, on whichever end; `bytes` of plaintext, and `ms` since it began; of a socket, its `cause`;
- * - `window`: what became of a claim to a sequence number; `failed` where the window did not answer;
+ * An event, for metrics. It never contains a key, a body, a path or the name of a session. Durations are in milliseconds.
+ * - `handshake`: a channel was created; `ms` includes the wait for a key pair and for the store;
+ * - `opened`: a message passed all checks; `bytes` of plaintext;
+ * - `sealed`: a response was sealed, or the head of one in frames, whose bytes are not counted here; `bytes` of plaintext,
+ *   and the real `status`;
+ * - `refused`: a request was rejected; `problem` says why, `step` says at which check, which the response does not reveal;
+ * - `stream-opened`, `stream-ended`, `stream-broken`: a request's body, a response in frames or a socket began, ended
+ *   completely, or broke off, at either end; `bytes` of plaintext, and `ms` since it began; for a socket, its `cause`;
+ * - `window`: the result of a claim to a sequence number; `failed` if the window did not answer;
  * - `key-pool`: how many RSA key pairs are ready, and how many handshakes wait for one.
  */
 export type E2eEvent =
@@ -33,18 +32,18 @@ export type E2eEvent =
   | { readonly type: 'window'; readonly claim: ClaimResult | 'failed'; readonly ms: number }
   | ({ readonly type: 'key-pool' } & KeyPoolState);
 
-/** Whose body comes in frames; or a socket, both ways of it together. */
+/** Which body is in frames, or a socket with both directions together. */
 export type StreamDirection = 'request' | 'response' | 'socket';
 
 /**
  * Why a socket ended:
- * - `client`: its client said so;
- * - `application`: the gateway closed it, or sent more than a message or a socket may have;
+ * - `client`: the client closed it;
+ * - `application`: the gateway closed it, or sent more than a message or a socket may carry;
  * - `session`: its session or its channel ended;
  * - `closing`: the application closed;
- * - `message`: a message did not open, came out of its order or was too long: somebody interferes, or a client is wrong;
- * - `slow`: too much waited for a client that reads slowly;
- * - `cut`: the connection ended without an end.
+ * - `message`: a message did not open, was out of order or too long: someone interferes, or the client has a bug;
+ * - `slow`: the client read too slowly, and too much data waited for it;
+ * - `cut`: the connection ended without an orderly close.
  */
 export type SocketEndCause = 'client' | 'application' | 'session' | 'closing' | 'message' | 'slow' | 'cut';
 
@@ -59,14 +58,14 @@ export interface StreamFacts {
   readonly cause?: SocketEndCause;
 }
 
-/** How often streams of one direction opened, ended whole, and broke off. Those still open are the rest. */
+/** How many streams of one direction opened, ended completely, and broke off. The rest is still open. */
 export interface StreamCounts {
   readonly opened: number;
   readonly ended: number;
   readonly broken: number;
 }
 
-/** The sockets that are open now, what went over those that are over, both ways, and why they ended. */
+/** Open sockets, and for closed sockets: their data in both directions, and why they ended. */
 export interface SocketCounts {
   readonly open: number;
   readonly messages: number;
@@ -75,7 +74,7 @@ export interface SocketCounts {
   readonly causes: Readonly<Partial<Record<SocketEndCause, number>>>;
 }
 
-/** How often each thing happened since the start, and how the pool stands. */
+/** Counters since the start, and the state of the key pool. */
 export interface E2eCounters {
   readonly handshakes: number;
   readonly opened: number;
@@ -89,7 +88,7 @@ export interface E2eCounters {
 
 const NO_STREAMS: StreamCounts = { opened: 0, ended: 0, broken: 0 };
 
-/** Counts events and hands them to the application's hook, which can neither slow down nor break what it watches. */
+/** Counts events and passes them to the application's hook. An error of the hook does not affect requests. */
 export class E2eEvents {
   readonly #hook: ((event: E2eEvent) => void) | undefined;
   readonly #onHookFailure: (() => void) | undefined;
@@ -101,7 +100,7 @@ export class E2eEvents {
   readonly #streams = { request: NO_STREAMS, response: NO_STREAMS, socket: NO_STREAMS };
   #keyPool: KeyPoolState = { ready: 0, waiting: 0 };
 
-  /** @param onHookFailure told each time that the hook throws. */
+  /** @param onHookFailure is called each time the hook throws. */
   constructor(hook?: (event: E2eEvent) => void, onHookFailure?: () => void) {
     this.#hook = hook;
     this.#onHookFailure = onHookFailure;

@@ -34,7 +34,7 @@ export class FrameSealer {
   }
 
   /**
-   * The next frame, as it goes on the wire.
+   * Seals the next frame for the wire.
    *
    * @param plaintext at most `MAX_FRAME_BYTES`; none for the kind `failed`.
    * @throws RangeError past the last frame that a stream may have.

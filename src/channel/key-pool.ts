@@ -8,12 +8,12 @@ export interface KeyPoolOptions {
   size?: number;
   /** How many are made at the same time, each on a thread of its own. Default 1. */
   making?: number;
-  /** How many handshakes may wait for a pair; one more is told `busy` at once. Default 32. */
+  /** How many handshakes may wait for a pair. Further ones are `busy` at once. Default 32. */
   waiting?: number;
 }
 
 export interface KeyPoolState {
-  /** Pairs at hand. */
+  /** Key pairs that are ready. */
   readonly ready: number;
   /** Handshakes that wait for one. */
   readonly waiting: number;
@@ -58,7 +58,7 @@ export class KeyPool {
     return { ready: this.#ready.length, waiting: this.#waiters.length };
   }
 
-  /** Whether whoever asks now is told `busy`. To be asked before anything is looked up for a handshake. */
+  /** Whether a handshake now would be `busy`. Check it before you look up anything for a handshake. */
   get isExhausted(): boolean {
     return this.#ready.length === 0 && (this.#stopped || this.#waiters.length >= this.#waiting);
   }
@@ -103,7 +103,7 @@ export class KeyPool {
     }
   }
 
-  /** Makes no more pairs; whoever waits is told `busy`. */
+  /** Makes no more pairs. Waiting handshakes are `busy`. */
   stop(): void {
     this.#stopped = true;
     this.#ready.length = 0;
@@ -147,7 +147,7 @@ export class KeyPool {
     });
   }
 
-  /** No pair could be made: whoever waits is told so, and the next handshake tries again. */
+  /** No pair could be made. Waiting handshakes fail, and the next one tries again. */
   #fail(): void {
     for (const { reject } of this.#waiters.splice(0)) reject(new E2eProblem('busy'));
   }

@@ -10,12 +10,12 @@ import type { E2eWebSocketConstructor } from './socket/own-socket.js';
 import { webSocketOf } from './socket/web-socket.js';
 import { openEventSource, type E2eEventSource, type E2eEventSourceInit } from './events/event-source.js';
 
-/** What is known of a channel. */
+/** Facts about a channel. */
 export interface ChannelFacts {
-  /** Its name: the thumbprint of the server's key. */
+  /** The name of the channel: the thumbprint of the server's key. */
   readonly kid: string;
   readonly kind: KeyKind;
-  /** The public name of the session, fixed for it; it is not its id. */
+  /** The public name of the session. It stays the same for the session, and is not its id. */
   readonly session: string;
   /** By the server's clock. */
   readonly expiresAt: Date;
@@ -23,51 +23,65 @@ export interface ChannelFacts {
 
 export interface E2eClient {
   /**
-   * `fetch` over the channel: what comes back is a real Response with the true status and the plain body. Give it to
-   * whatever takes a `fetch`. The first call shakes hands.
+   * `fetch` over the channel. It resolves with a real Response that has the real status and the plain body. Pass it to any
+   * library that accepts a `fetch`. The first call makes the handshake.
    *
-   * @throws E2eClientError; and what `fetch` throws (no connection, an aborted signal, a wrong `init`).
+   * @example
+   * const response = await client.fetch('notes', { method: 'POST', body: new Blob(['{}'], { type: 'application/json' }) });
+   *
+   * @throws E2eClientError, and what `fetch` throws (no connection, an aborted signal, a wrong `init`).
    */
   readonly fetch: (input: RequestInfo | URL, init?: E2eRequestInit) => Promise<Response>;
   /**
-   * An `EventSource` over the channel (HTML §9.2), for routes that answer `text/event-stream`: with any method, body and
-   * header fields, and also as an async iterable of events. It connects again by itself where a connection ends or fails,
-   * each time with a fresh sealed request that has the last event's id inside, after the time that the server's `retry`
-   * says (2 s unless said), doubled with each failure up to a minute. It stops where the server answers 204 or no
-   * event stream, on errors that another connection does not mend, and by `close()`.
+   * An `EventSource` over the channel (HTML §9.2), for routes that return `text/event-stream`, with any method, body and
+   * header fields. It is also an async iterable of events. If a connection ends or fails, it connects again with a new
+   * sealed request that has the last event's id inside. It waits for the time in the server's `retry` (2 s by default),
+   * doubled with each failure up to a minute. It stops at a 204, at a response that is not an event stream, at errors that
+   * do not go away by connecting again, and on `close()`.
    *
    * @example
    * for await (const { data } of client.eventSource('chat', { method: 'POST', body: question })) show(data);
    *
-   * @throws TypeError where `url` or `init` is not what `fetch` takes.
+   * @throws TypeError if `fetch` would not accept `url` or `init`.
    */
   readonly eventSource: (url: string | URL, init?: E2eEventSourceInit) => E2eEventSource;
   /**
-   * A `WebSocket` over the channel (PROTOCOL §7), to a gateway under `E2eWsAdapter`. It opens on a fresh channel where the
-   * old one is over, and does not connect again by itself. After the close code 4401 the session has ended. It is a
-   * constructor too, with the constants of `WebSocket`: give it to libraries that take a `WebSocket` class.
+   * A `WebSocket` over the channel (PROTOCOL §7), to a gateway under `E2eWsAdapter`. If the old
+   * channel has ended, it opens a new one. It does not connect again by itself. Close code 4401 means that the session has
+   * ended. It is also a constructor with the constants of `WebSocket`: pass it to libraries that accept a `WebSocket` class.
    *
    * @example
    * const socket = client.webSocket('live');
    * socket.addEventListener('message', ({ data }) => show(data));
    *
-   * @throws TypeError where `url` is none. What else is wrong is the `error` of the `error` event.
+   * @throws TypeError if `url` is not a URL. Other errors are the `error` of the `error` event.
    */
   readonly webSocket: E2eWebSocketConstructor;
   /**
-   * Opens the channel now rather than at the first call, where none is open, and says what is known of it. With `renew`
-   * it opens a new one in any case: after a login that made a new session. After `session-changed` it goes on with the
-   * session that the server gave: compare who is logged in.
+   * Opens the channel before the first call, if none is open, and returns facts about it. With `renew` it always opens a
+   * new channel: call that after a login that created a new session. After `session-changed` it continues with the new
+   * session: check who is logged in.
+   *
+   * @example
+   * const { kind, expiresAt } = await client.handshake();
    */
   readonly handshake: (options?: { signal?: AbortSignal; renew?: boolean }) => Promise<ChannelFacts>;
   /**
-   * Forgets the channel, its keys, and the cookies that the client keeps. Calls that wait for a channel fail with
-   * `closed`; a later call begins anew.
+   * Discards the channel, its keys, and the cookies that the client keeps. Calls that wait for a channel fail with
+   * `closed`. A later call opens a new channel.
    */
   readonly close: () => void;
 }
 
-/** @throws E2eClientError `invalid-option`. */
+/**
+ * Creates a client for one server. It opens its channel with the first call.
+ *
+ * @example
+ * const client = createE2eClient({ baseUrl: 'https://api.example.com', keyKind: 'X25519' });
+ * const response = await client.fetch('notes');
+ *
+ * @throws E2eClientError `invalid-option`.
+ */
 export function createE2eClient(options: E2eClientOptions = {}): E2eClient {
   const settings = resolveOptions(options);
   const wire = new Wire(settings);

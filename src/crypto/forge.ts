@@ -68,11 +68,11 @@ export class ForgeEngine implements CryptoEngine {
     return toBytes(hmac(toBinary(key), toBinary(data)));
   }
 
-  /** RSA alone; takes about a second, in steps between which the page goes on. */
+  /** Supports only RSA. It takes about a second, in steps that do not block the page. */
   async generateKeyPair(kind: KeyKind, modulusLength = 2048): Promise<KeyPair> {
     requireRsa(kind);
     const prng = { getBytesSync: (length: number) => toBinary(this.randomBytes(length)) };
-    // Not forge's own asynchronous way: it wants a worker script at a fixed address, and hangs where there is none.
+    // Not forge's own asynchronous way: it needs a worker script at a fixed address, and hangs without one.
     const state = forge.pki.rsa.createKeyPairGenerationState(modulusLength, PUBLIC_EXPONENT, { prng });
     while (!forge.pki.rsa.stepKeyPairGenerationState(state, STEP)) {
       await new Promise((resolve) => setTimeout(resolve, 0));

@@ -33,7 +33,7 @@ export function withNative(engine: WebEngine, crypto: NodeCrypto): CryptoEngine 
     seal: (key, iv, aad, plaintext) => seal(crypto, NativeContentKey.reveal(key), iv, aad, plaintext),
     open: (key, iv, aad, ciphertext, tag) => {
       const plaintext = open(crypto, NativeContentKey.reveal(key), iv, aad, ciphertext, tag);
-      // A Buffer's slice() is no copy, and whoever calls the client expects one.
+      // A Buffer's slice() does not copy, but callers of the client expect a copy.
       return plaintext && new Uint8Array(plaintext.buffer, plaintext.byteOffset, plaintext.byteLength);
     },
   });

@@ -85,7 +85,7 @@ class NodeContentKey extends Opaque<KeyObject> implements ContentKey {
 /**
  * The engine of the server: node:crypto, synchronous throughout, so that opening a message costs no turn of the event
  * loop. Beyond the interface it keeps private keys at rest and signs with identity keys. On hybrid channels the server's key
- * is an X25519 key; what it encapsulates stands in channel/encapsulator.ts.
+ * is an X25519 key; see channel/encapsulator.ts for encapsulation.
  */
 export class NodeEngine implements CryptoEngine {
   readonly name = 'node';
@@ -135,7 +135,7 @@ export class NodeEngine implements CryptoEngine {
     return { publicKey, privateKey: new NodePrivateKey(own, privateKey) };
   }
 
-  /** A key pair that node:crypto made elsewhere, off the event loop. A TypeError for a kind that is none of ours. */
+  /** Wraps a key pair that node:crypto made off the event loop. Throws a TypeError for an unknown kind. */
   keyPairFrom(publicKey: KeyObject, privateKey: KeyObject): KeyPair {
     const kind = kindOf(privateKey);
     return { publicKey: channelJwk(publicKey), privateKey: new NodePrivateKey(kind, privateKey) };

@@ -53,7 +53,7 @@ export function decodeBase64url(text: string): Uint8Array<ArrayBuffer> | undefin
   return held < 6 && (bits & ((1 << held) - 1)) === 0 ? bytes : undefined;
 }
 
-/** How many bytes a base64url text of this length stands for. */
+/** How many bytes a base64url string of this length decodes to. */
 export function base64urlByteLength(text: string): number {
   return Math.floor((text.length * 3) / 4);
 }

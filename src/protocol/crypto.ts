@@ -63,7 +63,7 @@ export interface CryptoEngine {
   /** HMAC-SHA-256 (RFC 2104), 32 bytes. */
   hmac(key: Bytes, data: Bytes): Awaitable<Bytes>;
 
-  /** A fresh key pair; `modulusLength` (bits, 2048 unless said) counts for RSA only. */
+  /** A new key pair. `modulusLength` (bits, default 2048) applies to RSA only. */
   generateKeyPair(kind: KeyKind, modulusLength?: number): Awaitable<KeyPair>;
   importPublicKey(jwk: PublicJwk): Awaitable<PublicKey>;
   /**

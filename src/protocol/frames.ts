@@ -59,7 +59,7 @@ export function framesLength(length: number): number {
 
 /**
  * Takes bytes as they come and gives the frames in them. It keeps the rules that need no key: kinds, lengths, numbers,
- * nothing after the last. Whoever opens the frames reports each by `accept`.
+ * nothing after the last. The caller opens the frames and reports each with `accept`.
  */
 export class FrameReader {
   readonly #length: number | undefined;

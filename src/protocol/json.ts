@@ -11,7 +11,7 @@ const BACKSLASH = 0x5c;
 /** After a string, where it is sought: that the string was a name. */
 const COLON = /\s*:/y;
 
-// Made when they are needed: what is missing in a runtime is told by the client's options, not by an import that fails.
+// Created when needed, so that a missing class is reported by the client's options, not by a failing import.
 let encoder: TextEncoder | undefined;
 let decoder: TextDecoder | undefined;
 let lenient: TextDecoder | undefined;

@@ -1,6 +1,6 @@
 /** A compact JWE (RFC 7516 §7.1): five parts of base64url, joined by dots. */
 export interface CompactJwe {
-  /** The protected header as it stands in the message; its ASCII bytes are the additional authenticated data. */
+  /** The protected header as in the message. Its ASCII bytes are the additional authenticated data. */
   readonly protected: string;
   readonly encryptedKey: string;
   readonly iv: string;
@@ -20,7 +20,7 @@ const TAG_CHARACTERS = Math.ceil((TAG_BYTES * 4) / 3);
 
 /**
  * The five parts of a compact JWE, or `undefined` where there are not five, or where the header, the IV or the tag has
- * not the right length. The alphabet of each part is checked by whoever decodes it.
+ * not the right length. Decoders check the alphabet of each part.
  */
 export function splitJwe(jwe: string): CompactJwe | undefined {
   const first = jwe.indexOf('.');

@@ -7,7 +7,7 @@ import { hybridKeyFlaw } from './hybrid-key.js';
 import { rsaKeyFlaw } from './rsa-key.js';
 import { readSpki } from './spki.js';
 
-// What server and client both need of keys stands in jwk.ts; this file is the server's.
+// jwk.ts has what server and client share. This file is only for the server.
 export { KEY_KINDS } from './key-kind.js';
 export {
   hasSecret,
@@ -20,7 +20,7 @@ export {
 } from './jwk.js';
 export type * from './jwk.js';
 
-/** What the other end is told of its key. */
+/** What the other end learns about its key. */
 const DETAILS: Record<Exclude<KeyFlaw, 'n' | 'x' | 'y'>, string> = {
   kind: '"kty" is one of "RSA", "EC", "OKP" and "AKP"',
   private: 'the key carries a private member',

@@ -33,7 +33,7 @@ export function parseRequestMeta(json: string): Meta | undefined {
   return fields && fits ? { query, headers: fields, protocols } : undefined;
 }
 
-/** The meta object of an answer, likewise. */
+/** The same for the meta object of a response. */
 export function parseResponseMeta(json: string): Meta | undefined {
   const { headers, protocol } = parseJsonObject(json) ?? { headers: null };
   const fields = readHeaders(headers, RESPONSE_VALUE);

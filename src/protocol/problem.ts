@@ -41,7 +41,7 @@ export type RefusalStep =
   | 'window'
   | 'again';
 
-/** A refusal. `code` is one of the protocol's problem names; nothing else about its cause is told to the other end. */
+/** A refusal. `code` is one of the protocol's problem names. The other end learns nothing else about the cause. */
 export class E2eProblem extends Error {
   override readonly name = 'E2eProblem';
   readonly code: ProblemName;

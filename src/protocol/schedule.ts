@@ -46,7 +46,7 @@ export function joinSecrets(ss: Uint8Array, other: Uint8Array): Uint8Array<Array
   return ikm;
 }
 
-/** How much of the HMAC stands in `again.tag`. */
+/** How many bytes of the HMAC are in `again.tag`. */
 export const AGAIN_TAG_BYTES = 16;
 
 /** What the tag of `again` authenticates (PROTOCOL §4): the first copy's number, and the copy's own channel and number. */

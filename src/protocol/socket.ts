@@ -65,7 +65,7 @@ export interface SealedSocketMessage {
   readonly tag: Bytes;
 }
 
-/** Whether a code may stand in an end: what a browser lets an application say, and what servers say to each other. */
+/** Whether a code is allowed in an end: the codes that browsers let applications send, and those between servers. */
 export function isSocketEndCode(code: number): boolean {
   if (!Number.isInteger(code)) return false;
   const isRegistered = code >= 1000 && code <= 1014 && code !== 1002 && (code < 1004 || code > 1006);
@@ -162,7 +162,7 @@ export class SocketWriter {
 
 /**
  * Reads the messages of one direction. It keeps the rules that need no key: kinds, lengths, numbers, nothing after the
- * end. Whoever opens them hands the plaintext of each to `accept`.
+ * end. The caller opens them and passes the plaintext of each to `accept`.
  */
 export class SocketReader {
   readonly #limit: number;

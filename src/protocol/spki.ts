@@ -4,7 +4,7 @@ import type { JsonObject } from './json.js';
 /**
  * SubjectPublicKeyInfo in PEM (RFC 7468 §13, RFC 5280 §4.1.2.7) → the members of a JWK. DER only, and only the three
  * algorithm identifiers that the protocol has: rsaEncryption, id-ecPublicKey on the named curve P-256 with an
- * uncompressed point, and X25519. The key itself is checked by whoever reads the JWK.
+ * uncompressed point, and X25519. The reader of the JWK checks the key itself.
  */
 const MAX_PEM_LENGTH = 4096;
 

@@ -8,12 +8,12 @@ import { within, type IoRedisClient, type NodeRedisClient } from './client.js';
 export interface RedisReplayGuardOptions {
   /** Prefix of each key. Default `e2e:window:`. */
   prefix?: string;
-  /** Milliseconds after which a claim that was not answered is `busy`. Default 2000. */
+  /** How long a claim may take before the request is `busy`, in milliseconds. Default 2000. */
   timeout?: number;
   /**
    * Whether this Redis never loses a write that it has acknowledged: a single server with `appendonly yes` and
-   * `appendfsync always`, no replica that is promoted, no restored backup. Windows then outlive a restart of Redis.
-   * Default `false`: after a restart, a failover or a restored backup every channel is lost, and clients open new ones.
+   * `appendfsync always`, without failover and without restored backups. Windows then survive a restart of Redis. Default
+   * `false`: after a restart, a failover or a restored backup all channels are lost, and clients open new ones.
    */
   durable?: boolean;
 }
@@ -81,8 +81,8 @@ const SHA = createHash('sha1').update(SCRIPT).digest('hex');
 const WAY_NUMBER: Record<KeyManagement, string> = { dir: '0', 'RSA-OAEP-256': '1' };
 
 /**
- * Sequence windows in Redis or Valkey, shared by all servers: a claim is one round trip, and atomic. Whatever keeps
- * Redis from answering is `busy`, and the request is refused.
+ * Sequence windows in Redis or Valkey, shared by all servers. A claim is atomic and needs one round trip. If Redis does not
+ * answer, the request is rejected as `busy`.
  *
  * @example
  * E2eModule.forRoot({ replayGuard: redisReplayGuard(client), secret, session: { store } });
@@ -121,7 +121,7 @@ function claimOf(answer: number): ClaimResult {
   return CLAIMS[answer] ?? 'lost';
 }
 
-/** By its hash; in full where this server (a new one, a restarted one, a node of a cluster) does not have it yet. */
+/** Runs the script by its hash, or in full if this server (new, restarted, or another node) does not have it yet. */
 async function runScript(client: NodeRedisClient | IoRedisClient, key: string, args: string[]): Promise<unknown> {
   const isNodeRedis = 'evalSha' in client;
   try {

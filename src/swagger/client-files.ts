@@ -15,7 +15,7 @@ export const LOADER = 'swagger-ui/load.js';
 
 /**
  * Swagger UI's page takes classic scripts and begins with its `load` event, which waits for what is put in before. The
- * plug-in is a module. A file, since a strict policy forbids scripts that stand in the page.
+ * plug-in is a module. It is a file because a strict policy forbids inline scripts.
  */
 const LOADER_SCRIPT = `document.head.append(
   Object.assign(document.createElement('script'), {
@@ -32,7 +32,7 @@ export function isClientFile(path: string): boolean {
   return FILE.test(path) || path === FORGE;
 }
 
-/** A file of the plug-in, or `undefined` where there is none at this path. */
+/** A file of the plug-in, or `undefined` if there is none at this path. */
 export function clientFile(path: string): string | undefined {
   if (path === LOADER) return LOADER_SCRIPT;
   const known = read.get(path);
@@ -46,7 +46,7 @@ export function clientFile(path: string): string | undefined {
 function readBuilt(path: string): string | undefined {
   const file = new URL(`dist/esm/${path}`, packageFolder());
   if (!existsSync(file)) return undefined;
-  // Browsers know no packages, and an import map would have to stand in the page.
+  // Browsers do not resolve packages, and an import map would be an inline script.
   return readFileSync(file, 'utf8').replace("from 'node-forge'", `from '../${FORGE}'`);
 }
 

@@ -3,7 +3,7 @@ import type { OpenAPIObject } from '@nestjs/swagger';
 type PathItem = OpenAPIObject['paths'][string];
 export type Operation = NonNullable<PathItem['get']>;
 
-/** An operation, and where it stands in its document. */
+/** An operation and its place in the document. */
 export interface PlacedOperation {
   /** In lower case, as documents have it. */
   readonly method: string;
@@ -11,7 +11,7 @@ export interface PlacedOperation {
   readonly operation: Operation;
 }
 
-/** What stands in a path item beside its operations. */
+/** Members of a path item that are not operations. */
 const NO_OPERATIONS = ['$ref', 'summary', 'description', 'servers', 'parameters', 'additionalOperations'];
 
 export function operationsOf(document: OpenAPIObject): PlacedOperation[] {

@@ -77,7 +77,7 @@ interface Metadata {
   readonly value: unknown;
 }
 
-/** Runs while the metadata stand there, and leaves everything as it was. */
+/** Runs a function while the metadata are set, and restores everything afterwards. */
 function withMetadata<Result>(metadata: readonly Metadata[], run: () => Result): Result {
   const before = metadata.map(({ handler, key }) => ({
     handler,

@@ -17,7 +17,7 @@ export type SealedSwaggerClientOptions = Pick<
 
 /** Those of `SwaggerModule.setup`, those of `sealDocument`, and three. */
 export interface SealedSwaggerOptions extends SwaggerCustomOptions, SealDocumentOptions {
-  /** Where Swagger UI is; `'api'` unless said. */
+  /** The path of Swagger UI. Default `'api'`. */
   readonly path?: string;
   /**
    * Where the document is as it was given, for code generators: the bodies in it are those inside the messages. Default

@@ -92,7 +92,7 @@ export class ChannelStore {
     return this.#sessions.read(id);
   }
 
-  /** The first record of a session; where there are no cookies, what stands for one. */
+  /** Creates the first record of a session, or a substitute without cookies. */
   async begin(
     session: SessionRef | undefined,
     given: { device?: SigningJwk; name?: string } = {},
@@ -111,7 +111,7 @@ export class ChannelStore {
    * The end of a handshake on a session that others have too. Two first handshakes at once both begin its record, and
    * one record comes to stay: has the channel follow it.
    *
-   * @throws E2eProblem `busy` where the session ended meanwhile, or is another one now.
+   * @throws E2eProblem `busy` if the session has ended or was replaced.
    */
   async confirm(session: SessionRef, record: SessionRecord, channel: Channel): Promise<void> {
     const now = await this.#sessions.read(session.id);

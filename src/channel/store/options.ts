@@ -8,8 +8,8 @@ export interface ChannelStoreOptions {
   readonly requiresDevice: boolean;
   /** What is left of a channel outlives it by so long (PROTOCOL §5 step 6). */
   readonly againSeconds: number;
-  /** Told of a record that is there and cannot be read: damaged, or its secret is gone. */
+  /** Called for a record that cannot be read: it is damaged, or its secret is gone. */
   readonly onUnreadable: () => void;
-  /** Told of channels that this process ended, though not of those that made room for others. */
+  /** Called for channels that this process ended, but not for evicted ones. */
   readonly onEnded: (ended: Ended) => void;
 }

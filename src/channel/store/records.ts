@@ -10,7 +10,7 @@ export interface Records {
   /** `expiresAt` in seconds since 1970. */
   set(name: string, value: string, expiresAt: number): Promise<void>;
   delete(name: string): Promise<void>;
-  /** Has a record end later. Its value stays, whoever changes it meanwhile; one that is gone stays gone. */
+  /** Extends a record without changing its value, even if others change it. It does not bring back a removed record. */
   extend(name: string, expiresAt: number): Promise<void>;
   /** Whether `extend` does so. */
   readonly canExtend: boolean;

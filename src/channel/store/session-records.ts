@@ -22,7 +22,7 @@ export interface SessionRecord {
   readonly device?: SigningJwk | undefined;
   /** Random. A channel is valid only under the epoch in which it was made; to end all channels, replace it. */
   readonly epoch: string;
-  /** Whether it stands in the store under a secret that is to be replaced. */
+  /** Whether it is stored under a secret that is to be replaced. */
   readonly isOutdated?: boolean;
 }
 
@@ -42,7 +42,7 @@ export class SessionRecords {
     private readonly onUnreadable: () => void,
   ) {}
 
-  /** Not the session's id itself: whoever may list the store's names learns no cookie from it. */
+  /** Not the session's id itself, so that names in the store reveal no cookie. */
   nameOf(id: string): string {
     return `session:${this.engine.encodeBase64url(this.engine.sha256(utf8(id)))}`;
   }
@@ -69,7 +69,7 @@ export class SessionRecords {
     return record;
   }
 
-  /** What stands for the record where a channel stands alone. */
+  /** The record for channels without a session. */
   alone(device?: SigningJwk): SessionRecord {
     return { session: this.#epoch(), device, epoch: '' };
   }

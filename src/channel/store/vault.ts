@@ -45,7 +45,7 @@ export class Vault {
     return others.length > 0 && this.#open(current!, context, wrapped) === undefined;
   }
 
-  /** 16 bytes that follow from the text, in base64url: the same on every server, and nothing to whoever lacks the secret. */
+  /** 16 bytes derived from the text, in base64url. They are the same on every server, and reveal nothing without the secret. */
   name(text: string): string {
     return this.#engine.encodeBase64url(this.#engine.hmac(this.#naming, utf8(text)).subarray(0, 16));
   }

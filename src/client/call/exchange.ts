@@ -10,7 +10,7 @@ import type { Wire } from './wire.js';
 
 const RESENDABLE_METHODS = ['GET', 'PUT', 'DELETE', 'OPTIONS'];
 
-/** What a client is made of. */
+/** The parts of a client. */
 export interface ClientParts {
   readonly settings: Settings;
   readonly wire: Wire;
@@ -44,12 +44,12 @@ export async function exchange(request: OutgoingRequest, { settings, wire, chann
   );
 }
 
-/** Whether its body, where it has one, can be read again from the start. */
+/** Whether its body, if there is one, can be read again from the start. */
 export function isRepeatable({ body }: OutgoingRequest): boolean {
   return !body || !('read' in body) || body.isRepeatable;
 }
 
-/** Whether it may be sent again on a new channel: the call's word, the client's, the protocol's (PROTOCOL §8). */
+/** Whether it may be sent again on a new channel: the option of the call, of the client, or the protocol's rule. */
 function isResendable({ method, url, headers, resend }: OutgoingRequest, settings: Settings): boolean {
   const { resend: rule } = settings;
   const answer = resend ?? (typeof rule === 'function' ? rule({ method, url: url.href, headers }) : rule);

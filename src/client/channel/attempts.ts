@@ -53,7 +53,7 @@ export async function onOpenChannel<Result extends Outcome>(
   }
 }
 
-/** Whether a new channel would do what this one did not. Of a plain `message-stale` anybody may be the author. */
+/** Whether a new channel would help. A plain `message-stale` may be from anyone. */
 function isWorthRepeating({ problem, sealed }: Outcome): boolean {
   return problem === 'handshake-required' || (problem === 'message-stale' && sealed === true);
 }

@@ -30,7 +30,7 @@ export class SocketSealer {
   }
 
   /**
-   * A message of the application's, as it goes on the wire.
+   * Seals a message of the application for the wire.
    *
    * @throws RangeError past what one direction may carry, or after the end.
    */

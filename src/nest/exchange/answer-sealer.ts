@@ -12,7 +12,7 @@ import { sealAnswer } from './sealed-answer.js';
 /** The rest of the request's body may never be read: no client may send another request after it (RFC 9112 §9.6). */
 const BODY_LEFT = { Connection: 'close' } as const;
 
-/** Seals what answers messages. Whatever goes wrong meanwhile, no plaintext leaves. */
+/** Seals responses to messages. Whatever goes wrong, no plaintext leaves. */
 export class AnswerSealer {
   /** What all answers together may hold until they can be sealed. */
   readonly held: HeldBytes;

@@ -6,7 +6,7 @@ import type { ResponseStream } from '../request/response-stream.js';
 /** Has an answer in frames end with its session, and with the application. */
 export function superviseAnswer(raw: IncomingMessage, stream: ResponseStream, streams: RunningStreams): void {
   const { message, request = raw } = stateOf(raw);
-  // Its message is not let in yet.
+  // Its message is not accepted yet.
   if (!message) return stream.fail();
   const { httpVersionMajor, socket } = raw;
   const noteOver = streams.add('response', { request, channel: message.channel, fail: () => stream.fail() });

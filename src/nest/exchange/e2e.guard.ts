@@ -2,7 +2,7 @@ import { Inject, Injectable, type CanActivate, type ExecutionContext } from '@ne
 import { Exchange } from './exchange.js';
 import { RouteTable } from '../routes/route-table.js';
 
-/** Opens the message before the application's guards run, so that they see the plain DTO. First of all guards. */
+/** Opens the message before the application's guards run, so that they see the plain DTO. It is the first guard. */
 @Injectable()
 export class E2eGuard implements CanActivate {
   constructor(

@@ -5,8 +5,8 @@ import { SSE } from '../routes/nest-metadata.js';
 import { RouteTable } from '../routes/route-table.js';
 
 /**
- * The outermost interceptor: decrypts the incoming DTO where the guard has not done so already. All other interceptors
- * see plain values both ways.
+ * The outermost interceptor: opens the message if the guard has not done so. All other interceptors see plain values in
+ * both directions.
  */
 @Injectable()
 export class E2eInterceptor implements NestInterceptor {
@@ -21,7 +21,7 @@ export class E2eInterceptor implements NestInterceptor {
     const http = context.switchToHttp();
     const response = http.getResponse<object>();
     await this.exchange.enter(http.getRequest(), response, sealing);
-    // Of a stream of events Nest itself makes an event of the error, and then an end.
+    // In a stream of events, Nest itself sends the error as an event and then ends.
     if (Reflect.hasMetadata(SSE, context.getHandler())) return next.handle();
     return next.handle().pipe(tap({ error: () => this.exchange.fail(response) }));
   }

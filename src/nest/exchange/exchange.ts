@@ -25,16 +25,16 @@ import { AnswerSealer } from './answer-sealer.js';
 import { BROKEN, HEAD_REFUSED, problemAnswer, unchangedAnswer, WITHHELD, withheldAnswer } from './constant-answers.js';
 
 /**
- * One request's way through: its message is opened and put before the application, and whatever answers it is sealed.
- * The only place that decides what may leave. Guard and interceptor call `enter`; the first call opens the message, and
- * each holds the request to its own route's declaration. What answers before any of them has the message opened then.
+ * Handles one request: opens its message, gives the plain request to the application, and seals the response. This is the
+ * only place that decides what may leave. Guard and interceptor call `enter`: the first call opens the message, and each
+ * call enforces the declaration of its route. If something responds earlier, the message is opened at that point.
  */
 @Injectable()
 export class Exchange {
   readonly #logger = new Logger('E2eModule');
   readonly #log = new RateLimitedLogger(this.#logger);
 
-  /** Set when the application starts: how this platform's requests are read. */
+  /** Set at start: how this platform's requests are read. */
   decoding: DecodingOptions | undefined;
 
   readonly #sealer: AnswerSealer;
@@ -48,10 +48,10 @@ export class Exchange {
   }
 
   /**
-   * First of all. What comes sealed, and a handshake, is answered in time, whatever hangs before its opening; and of what
-   * comes sealed, nothing is answered in the clear but what this class decides on.
+   * Runs before everything else. Sealed requests and handshakes get a response in time, whatever hangs before they are
+   * opened. To a sealed request, nothing leaves in the clear except what this class decides.
    *
-   * @returns whether it is one of the two.
+   * @returns whether the request is sealed or a handshake.
    */
   watch(raw: IncomingMessage, response: ServerResponse, { handshakeType }: Arrival): boolean {
     const isMessage = isSealed(raw);
@@ -68,10 +68,10 @@ export class Exchange {
   }
 
   /**
-   * Opens the request's message, if it has one, in the order of PROTOCOL §5; refuses it where the route asks for more
-   * than came.
+   * Opens the request's message, if it has one, in the order of PROTOCOL §5. Rejects the request if the route requires
+   * more.
    *
-   * @throws an exception for Nest, whose answer is settled: whatever becomes of it, the problem is what leaves.
+   * @throws an exception for Nest. The response is already settled: whatever happens to the exception, the problem leaves.
    */
   async enter(request: object, response: object, declared: Sealing = PLAIN): Promise<void> {
     const raw = rawRequest(request);
@@ -85,7 +85,7 @@ export class Exchange {
     }
     const isSealedRoute = route.request || route.response;
     if (raw.method === 'HEAD' && (isSealedRoute || raw.headers[REQUEST_HEADER] !== undefined)) {
-      // Its answer has no body to seal.
+      // Its response has no body to seal.
       this.settle(request, response, HEAD_REFUSED);
       throw new MethodNotAllowedException();
     }
@@ -94,7 +94,7 @@ export class Exchange {
       const found = findMessage(raw);
       if (found) await this.#enterFirst(request, response, found, route);
       else if (isSealedRoute) throw new E2eProblem('message-required');
-      // A handshake whose session's store is down ends before its controller: busy, as a message is.
+      // A handshake whose session store is down is busy before its controller runs, like a message.
       else if (this.tracker.of(raw).handshakeType !== undefined) this.keys.sessionOf(request);
     } catch (error) {
       if (!(error instanceof E2eProblem)) throw error;
@@ -114,14 +114,14 @@ export class Exchange {
     await this.enter(request, response);
   }
 
-  /** Has this very answer leave, whoever ends the response, and however. On a sealed request it is sealed in turn. */
+  /** Sends this response, whoever ends the response and however. On a sealed request it is sealed too. */
   settle(request: object, response: object, answer: WireAnswer): void {
     const raw = rawRequest(request);
     stateOf(raw).settled = answer;
     this.#capture(raw, rawResponse(response));
   }
 
-  /** Has the problem leave: in the clear as long as the message is not opened, sealed from then on. */
+  /** Sends the problem: in the clear while the message is not opened, sealed from then on. */
   refuse(request: object, response: object, problem: E2eProblem): E2eException {
     const state = stateOf(rawRequest(request));
     state.refusal = problem;
@@ -132,7 +132,7 @@ export class Exchange {
     return new E2eException(problem);
   }
 
-  /** Notes that what answers a request failed: of an answer that had begun, no end is one, whoever gives it. */
+  /** Notes that the handler failed: a response that has begun must then not end as complete, whoever ends it. */
   fail(response: object): void {
     const { req } = rawResponse(response) as { req?: IncomingMessage };
     if (req) stateOf(req).capture?.fail();
@@ -226,7 +226,7 @@ export class Exchange {
     if (problem) throw this.refuse(request, response, problem);
   }
 
-  /** Once for each request, whoever asks first. */
+  /** Runs once for each request. */
   #open(request: object, response: object, found: FoundMessage): Promise<OpenedMessage> {
     return (stateOf(rawRequest(request)).opening ??= this.#openMessage(request, response, found));
   }

@@ -5,7 +5,7 @@ import { MAX_REQUEST_HEADER_BYTES, MESSAGE_MEDIA_TYPE, REQUEST_HEADER } from '..
 import { E2eProblem } from '../../protocol/problem.js';
 import { readBodyOf } from '../request/body-reader.js';
 
-/** Where a request's message stood: in its body, or in the header of a request that has none, or has a plain one. */
+/** Where a request's message was: in its body, or in a header if the request has no body or a plain one. */
 export interface FoundMessage {
   readonly text: string;
   readonly place: 'body' | 'header' | 'stream';
@@ -13,14 +13,14 @@ export interface FoundMessage {
   readonly besideBody: boolean;
 }
 
-/** What a body of our own media types holds: a message, or one that frames follow. */
+/** What a body of our media types contains: a message, or a message followed by frames. */
 const PLACES: ReadonlyMap<string, 'body' | 'stream'> = new Map([
   [MESSAGE_MEDIA_TYPE, 'body'],
   [STREAM_MEDIA_TYPE, 'stream'],
 ]);
 
 /**
- * The one message of a request, or `undefined` where it is plain.
+ * The message of a request, or `undefined` if the request is plain.
  *
  * @throws E2eProblem `message-rejected` for two messages, and for a header over its limit, which is the protocol’s own.
  */
@@ -36,12 +36,12 @@ export function findMessage(request: IncomingMessage): FoundMessage | undefined 
   return { text: header, place: 'header', besideBody };
 }
 
-/** Whether a request says that it carries a message. */
+/** Whether a request claims to carry a message. */
 export function isSealed({ headers }: IncomingMessage): boolean {
   return headers[REQUEST_HEADER] !== undefined || PLACES.has(essence(headers['content-type'] ?? ''));
 }
 
-/** Whether a plain body comes beside a message in the header. */
+/** Whether there is a plain body beside a message in the header. */
 export function hasBodyBeside(request: IncomingMessage): boolean {
   return request.headers[REQUEST_HEADER] !== undefined && hasBody(request);
 }

@@ -7,7 +7,7 @@ import type { KeyService } from '../keys/key.service.js';
 import { rawRequest } from '../request/exchange-state.js';
 import { mayCarry } from './incoming.js';
 
-/** A message that opened, and what lets it in: from here on whatever answers it is sealed. */
+/** An opened message, and the function that admits it: from here on every response to it is sealed. */
 export interface MessageOpening {
   readonly message: OpenedMessage;
   /**
@@ -23,7 +23,7 @@ export interface MessageOpening {
  * Opens the message of a request, or the first one of a socket: steps 1 to 4 of PROTOCOL §5.
  *
  * @param target path and query as they were sent here.
- * @throws E2eProblem which is answered in the clear.
+ * @throws E2eProblem which leaves in the clear.
  */
 export async function openMessage(
   keys: KeyService,
@@ -55,7 +55,7 @@ export async function openMessage(
   return { message, admit };
 }
 
-/** Counts a refusal and says it in the debug log, with the step that its answer does not tell. */
+/** Counts a refusal and logs it at debug level, with the step that the response does not reveal. */
 export function noteRefusal(
   keys: KeyService,
   events: E2eEvents,

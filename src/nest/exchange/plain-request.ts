@@ -15,15 +15,15 @@ export interface DecodingOptions {
   readonly parseQuery: (query: string) => unknown;
   /** Names of header fields that are taken from inside a message, and never from outside. */
   readonly sealedHeaders: readonly string[];
-  /** What stands for a sealed query in the URL, so that two queries never look alike, and none is told. */
+  /** The tag in the URL for a sealed query: different for different queries, and revealing none. */
   readonly queryTag: (query: string) => string;
   /** Gives the request the body that it would have if these bytes had come plain. */
   readonly putBody: (request: object, response: object, body: Buffer) => Promise<void>;
-  /** The same for a body that comes in frames: the request is a stream of its plaintext by now. */
+  /** The same for a body in frames: the request is already a stream of its plaintext. */
   readonly putStream: (request: object, response: object) => Promise<void>;
 }
 
-/** The query parameter that stands in the URL for a sealed query. */
+/** The query parameter in the URL that replaces a sealed query. */
 const QUERY_TAG = 'e2e-query';
 
 /** Whether a request's own URL poses as that of a sealed query: what a cache keeps for that one is not for it. */

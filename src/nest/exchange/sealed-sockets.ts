@@ -17,7 +17,7 @@ import type { Upgrade } from '../request/server-events.js';
 import { GatewayTable, markSealingAdapter, type GatewayPaths } from '../routes/gateway-table.js';
 import { noteRefusal, openMessage } from './message-opening.js';
 
-/** Why a socket was not let in: the one text message that says so, and the code of the close that follows. */
+/** Why a socket was rejected: the text message that says so, and the close code that follows. */
 export class SocketRefusal extends Error {
   override readonly name = 'SocketRefusal';
 

@@ -95,7 +95,7 @@ export class Carrier {
     if (!isHanded) await store.end(channel);
   }
 
-  /** Says whether the channel goes on. */
+  /** Whether the channel continues. */
   async #hand(
     store: ChannelStore,
     before: HttpSession,

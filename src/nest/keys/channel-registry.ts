@@ -18,7 +18,7 @@ import { watchStore, type Regenerating } from './session-watch.js';
 import { SessionCookie } from './session-cookie.js';
 import { RateLimitedLogger } from '../request/rate-limited-logger.js';
 
-/** Channels already unwrapped that one store's `ChannelStore` keeps at hand. */
+/** How many decrypted channels one `ChannelStore` keeps in memory. */
 const CACHED_CHANNELS = 10_000;
 
 /** What the channels of every store have in common. */
@@ -33,7 +33,7 @@ export interface ChannelParts {
   readonly logger: Logger;
   /** Called around each replacement of a session by a new one. */
   readonly regenerating: Regenerating;
-  /** Told of channels that were ended in this process. */
+  /** Called for channels that ended in this process. */
   readonly onEnded: (ended: Ended) => void;
 }
 

@@ -17,7 +17,7 @@ const MAX_SESSIONS = 50_000;
 export class DefaultSession {
   /** Whether the application brings its own session, or none is wanted, and so never gets this one. */
   readonly isOff: boolean;
-  /** `session: 'channel'`: no cookies; what stands for every request's session. */
+  /** With `session: 'channel'`, which has no cookies: the substitute for every request's session. */
   readonly cookieless: HttpSession | undefined;
   readonly #given: Partial<SessionOptions>;
   readonly #memory: MemorySessions | undefined;
@@ -50,7 +50,7 @@ export class DefaultSession {
     return this.#given.store !== undefined;
   }
 
-  /** The completed options. A method, since they hold the secret: whoever prints this object runs its getters. */
+  /** The completed options. A method, because they have the secret, and printing an object runs its getters. */
   completeOptions(): SessionOptions & { readonly name: string } {
     return {
       name: COOKIE_NAME,

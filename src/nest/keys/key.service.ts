@@ -29,19 +29,18 @@ import { sessionOf, type HttpSession } from './session.js';
 import { watchSession } from './session-watch.js';
 import { lostCookie } from './session-cookie.js';
 
-/** What a message must say it belongs to; it stands in a body unless said otherwise. */
+/** What a message must belong to. The default place is a body. */
 export type MessageBinding = Omit<Binding, 'place'> & Partial<Pick<Binding, 'place'>>;
 
 /**
- * The server's keys: makes channels, opens and seals messages on them, ends them, and carries one over a login.
- * Requests are the platform's own (Express' or Fastify's), with their session; a sealed socket stands for the request
- * that asked for it.
+ * The server's keys: creates channels, opens and seals messages on them, ends them, and keeps one over a login. Requests
+ * are those of the platform (Express or Fastify), with their session. Instead of a request you can pass a sealed socket.
  */
 @Injectable()
 export class KeyService implements BeforeApplicationShutdown, OnApplicationShutdown {
-  /** @internal What this was set up with, but for secrets and keys: whoever prints this object sees them. */
+  /** @internal The options without secrets and keys, because anyone who prints this object sees them. */
   readonly options: ShownOptions;
-  /** @internal The uploads and answers in frames that are under way. */
+  /** @internal The running uploads and responses in frames. */
   readonly streams: RunningStreams;
   readonly #logger = new Logger('E2eModule');
   readonly #log = new RateLimitedLogger(this.#logger);
@@ -89,7 +88,7 @@ export class KeyService implements BeforeApplicationShutdown, OnApplicationShutd
     this.#entrance = new Entrance(this.options, storeOf, this.#log);
   }
 
-  /** @internal Makes the first key pairs, and checks where windows are kept: not in an application that answers no HTTP. */
+  /** @internal Makes the first key pairs and checks the store of windows, unless the application has no HTTP server. */
   prepare(): void {
     if (this.options.keyKinds.includes('RSA')) this.#pool.fill();
     void this.#checkWindows();
@@ -103,23 +102,23 @@ export class KeyService implements BeforeApplicationShutdown, OnApplicationShutd
     }
   }
 
-  /** Before the server is closed, which may cut all connections at once. */
+  /** Runs before the server is closed, which may cut all connections at once. */
   async beforeApplicationShutdown(): Promise<void> {
     await this.streams.close(this.options.shutdownTimeout);
   }
 
-  /** Not before the last request was answered: a handshake under way still gets its pair. */
+  /** Runs after the last response: a handshake in progress still gets its key pair. */
   onApplicationShutdown(): void {
     this.#pool.stop();
     this.#encapsulator.stop();
   }
 
   /**
-   * Shakes hands: makes a channel for the request's session from the client's public key (a JWK or SPKI in PEM), and
-   * saves the session. With a device key that the session is not bound to, the request gets a new session.
+   * Makes a handshake: creates a channel for the request's session from the client's public key (a JWK, or SPKI in PEM),
+   * and saves the session. If the session is not bound to the given device key, the request gets a new session.
    *
-   * @param device the client's device key, a JWK; not looked at unless `deviceBinding` is on.
-   * @throws E2eProblem `key-rejected`, or `busy` where no key pair, session or store is at hand.
+   * @param device the client's device key, a JWK. It is ignored unless `deviceBinding` is on.
+   * @throws E2eProblem `key-rejected`, or `busy` if no key pair, session or store is available.
    */
   async createChannel(request: object, publicKey: unknown, device?: unknown): Promise<HandshakeAnswer> {
     const from = performance.now();
@@ -145,8 +144,8 @@ export class KeyService implements BeforeApplicationShutdown, OnApplicationShutd
   }
 
   /**
-   * Opens a message on a channel of the request's session, with all checks of PROTOCOL §5. For transports of your own;
-   * routes need nothing of this.
+   * Opens a message on a channel of the request's session, with all checks of PROTOCOL §5. Use it for your own transports;
+   * routes do not need it.
    *
    * @throws E2eProblem
    */
@@ -158,14 +157,14 @@ export class KeyService implements BeforeApplicationShutdown, OnApplicationShutd
     return opened;
   }
 
-  /** Seals an answer to an opened message. */
+  /** Seals a response to an opened message. */
   seal(opened: OpenedMessage, answer: Omit<Answer, 'iat'>): string {
     return opened.seal({ ...answer, iat: nowInSeconds() });
   }
 
   /**
-   * Ends all channels of the request's session, on every server; without cookies, the one that the request came on.
-   * The session and its device key stay. Clients open a new channel with their next request.
+   * Ends all channels of the request's session, on every server. Without cookies, it ends the channel of the request. The
+   * session and its device key stay. Clients open a new channel with their next request.
    */
   async revoke(request: object): Promise<void> {
     const { ref, store } = this.sessionOf(request);
@@ -176,16 +175,18 @@ export class KeyService implements BeforeApplicationShutdown, OnApplicationShutd
   }
 
   /**
-   * Makes a new session in place of the request's, as a login should, and carries the request's own channel over to it;
-   * every other channel of the old session ends. On a plain request the new session keeps the device key and no channel:
-   * the page that such a login returns to calls `client.handshake({ renew: true })`. Without cookies there is nothing to
-   * carry: the channel itself is what the caller is known by.
+   * Replaces the request's session by a new one, as a login should, and moves the request's channel to it. All other
+   * channels of the old session end. On a plain request the new session keeps the device key but no channel: the page after
+   * such a login calls `client.handshake({ renew: true })`. Without cookies it does nothing, because the caller is
+   * identified by the channel itself.
    *
-   * Where somebody is logged in already and another user logs in, call `session.regenerate()` instead: then no channel is
-   * carried over. With passport, that is found out by itself. Of two logins at the same time on one session the second
-   * is refused as `busy`.
+   * If another user is already logged in, call `session.regenerate()` instead: then no channel is kept. With passport, this
+   * is detected automatically. If two logins run on one session at the same time, the second is rejected as `busy`.
    *
-   * @param regenerate how the new session is made. Default: `session.regenerate()`. For passport:
+   * @example
+   * await this.keys.carryOver(request);
+   *
+   * @param regenerate creates the new session. Default: `session.regenerate()`. For passport:
    * `() => new Promise((resolve, reject) => req.logIn(user, (error) => (error ? reject(error) : resolve())))`.
    */
   async carryOver(request: object, regenerate?: () => Promise<void>): Promise<void> {
@@ -193,24 +194,24 @@ export class KeyService implements BeforeApplicationShutdown, OnApplicationShutd
     await this.#carrier.carryOver(request, regenerate ?? (() => before.regenerate()));
   }
 
-  /** The public identity keys, as `GET /e2e/identity` answers them; the first one signs. */
+  /** The public identity keys, as in the response of `GET /e2e/identity`. The first one signs. */
   identityKeys(): readonly PublishedIdentityKey[] {
     return this.#identity.published;
   }
 
-  /** @internal The channels behind a session's store. */
+  /** @internal The channels in a session's store. */
   channelsOf({ store }: HttpSession): Channels {
     return this.#registry.of(store).channels;
   }
 
-  /** @internal Why a message with this protected header would be refused, as far as that tells before the rest is read. */
+  /** @internal Why a message with this protected header would be rejected, before the rest of it is read. */
   async precheck(request: object, protectedHeader: string): Promise<E2eProblem | undefined> {
     const session = this.defaultSession.cookieless ?? sessionOf(request);
     // Without a session, the opening of the message says what is missing.
     return session && this.channelsOf(session).precheck(session.ref?.id, protectedHeader);
   }
 
-  /** @internal Says in the log where a request's channel was not found because its session's cookie did not come along. */
+  /** @internal Logs that a request's channel was not found because the session's cookie was not sent. */
   noteLostCookie(request: object): boolean {
     const session = this.defaultSession.cookieless ?? sessionOf(request);
     if (!session?.ref) return false;
@@ -220,15 +221,15 @@ export class KeyService implements BeforeApplicationShutdown, OnApplicationShutd
     return isLost;
   }
 
-  /** @internal What stands in the URL for a sealed query: the same on every server, and nothing to a reader of logs. */
+  /** @internal The tag in the URL for a sealed query. It is the same on every server, and reveals nothing in logs. */
   queryTag(query: string): string {
     return this.#vault.name(`query ${query}`);
   }
 
   /**
-   * @internal The session to look in for a request's channel.
+   * @internal The session that has a request's channel.
    *
-   * @throws E2eProblem `busy`: a sealed request, or a handshake, without a session is never let through.
+   * @throws E2eProblem `busy` if a sealed request or a handshake has no session.
    */
   sessionOf(request: object): HttpSession {
     const session = this.findSession(request);
@@ -236,21 +237,21 @@ export class KeyService implements BeforeApplicationShutdown, OnApplicationShutd
     return session;
   }
 
-  /** @internal The same, or `undefined` where there is none. */
+  /** @internal The same, or `undefined` if there is none. */
   findSession(request: object): HttpSession | undefined {
     return this.defaultSession.cookieless ?? sessionOf(requestOf(request));
   }
 
   /**
-   * @internal Has channels end with their session, whoever ends it. For every request, sealed or not: a logout may be the
-   * first that this process hears of.
+   * @internal Ends channels with their session, whoever ends it. It is called for every request, sealed or not: this
+   * process may see the session for the first time in a logout.
    */
   watch(request: object): void {
     const { sessionStore } = request as { sessionStore?: SessionStore };
     if (sessionStore && this.#registry.isReady(sessionStore)) this.#registry.of(sessionStore);
   }
 
-  /** @internal The same for a sealed request, once it was let in: its session may be replaced by a login. */
+  /** @internal The same for an accepted sealed request: a login may replace its session. */
   watchLogin(request: object): void {
     if (!this.defaultSession.cookieless) watchSession(request, this.#carrier.regenerating);
   }

@@ -87,7 +87,7 @@ export class RunningStreams {
   noteEnded(ended: Ended): void {
     for (const stream of this.#running) {
       const isIts = 'kid' in ended ? stream.channel.kid === ended.kid : stream.session === ended.session;
-      // The request that replaces its own session goes on.
+      // The request that replaces its own session is not affected.
       if (isIts && !stateOf(rawRequest(stream.request)).isCarrying) stream.fail('session');
     }
   }

@@ -19,7 +19,7 @@ export function watchStore(store: WatchedStore, channels: ChannelStore, timeout:
   const destroy = store.destroy.bind(store);
   store.destroy = (id, callback) => {
     const ended = isRecord(id) || typeof id !== 'string' ? undefined : channels.endSession(id).catch(() => undefined);
-    // Whoever logs out is answered once the channels have ended, too.
+    // A logout gets its response only after the channels have ended.
     return destroy(id, ended && callback ? (error) => void ended.then(() => callback(error)) : callback);
   };
 

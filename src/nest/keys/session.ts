@@ -24,7 +24,7 @@ export interface HttpSession {
   readonly user: string | undefined;
   /** Makes a new session in its place. */
   regenerate(): Promise<void>;
-  /** Makes a new session beside it, which stays as it was; `undefined` where the platform has no public way to. */
+  /** Creates a new session and leaves this one unchanged; `undefined` if the platform has no public way to. */
   readonly createSibling: (() => HttpSession | undefined) | undefined;
 }
 
@@ -44,7 +44,7 @@ interface AnySession {
 /** A session without an end of its own is taken to last a day, as its store takes it. */
 const DAY_SECONDS = 86_400;
 
-/** The session, or `undefined` where there is none: no middleware, or a store that does not answer. */
+/** The session, or `undefined` if there is none: no middleware, or a store that does not respond. */
 export function sessionOf(request: object): HttpSession | undefined {
   const { session, sessionID, sessionStore } = request as {
     session?: AnySession | null;
@@ -65,7 +65,7 @@ export function sessionOf(request: object): HttpSession | undefined {
     persist: async (timeout) => {
       const isStored = await exists(timeout);
       if (isStored && session.e2e !== undefined) return;
-      // Whoever holds a handshake's body back until the user has logged out must not bring the session back.
+      // A handshake whose body is held back until the user has logged out must not bring the session back.
       if (!isStored && cameWith(request, id)) throw new E2eProblem('busy');
       session.e2e = 1;
       if (!isStored) firstSaves.add(session);
@@ -84,7 +84,7 @@ export function sessionOf(request: object): HttpSession | undefined {
 /** Sessions that the module is saving for the first time: their store does not have them yet. */
 export const firstSaves = new WeakSet<object>();
 
-/** What stands for a session where there are no cookies: nothing to look up, to save or to make anew. */
+/** The substitute for a session without cookies: nothing to look up, save or regenerate. */
 export function cookielessSession(store: SessionStore): HttpSession {
   return {
     ref: undefined,

@@ -123,7 +123,7 @@ export class E2eModule extends ConfigurableModuleClass implements NestModule, On
     return super.forRoot(asOptions(options));
   }
 
-  /** Options from `useFactory`, `useClass` or `useExisting`; `path`, `decorators` and `isGlobal` stand beside it. */
+  /** Options from `useFactory`, `useClass` or `useExisting`. Put `path`, `decorators` and `isGlobal` beside it. */
   static override forRootAsync(options: typeof ASYNC_OPTIONS_TYPE): DynamicModule {
     checkAsync(options);
     return super.forRootAsync(options);

@@ -77,7 +77,7 @@ export interface E2eOptions {
   /** Seals every route that is not `@Plain()`. Default `false`. */
   encryptByDefault?: boolean;
   /**
-   * Paths under which everything is sealed, whoever answers there: GraphQL, tRPC, a router or a plugin mounted by hand,
+   * Paths under which everything is sealed, whatever is mounted there: GraphQL, tRPC, a router or a plugin mounted by hand,
    * static files. Each as a request names it at this server, with the global prefix: `['/graphql']`. Default none.
    */
   sealedPaths?: readonly string[];

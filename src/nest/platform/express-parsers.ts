@@ -117,7 +117,7 @@ export class ExpressParsers {
     }
   }
 
-  /** What is over the parser's own limit, and not over this module's. */
+  /** For bodies over the parser's own limit but within the module's. */
   async #parseAnyLength(parser: Parser, request: ParsedRequest, response: ServerResponse, body: Buffer): Promise<void> {
     const kind = KINDS[parser.name]!;
     const keepsRaw = DEFAULTS.get(parser) ?? (await keepsRawBody(parser, request, response));

@@ -18,7 +18,7 @@ type Response = Parameters<ReturnType<typeof session>>[1];
 type NextFunction = Parameters<ReturnType<typeof session>>[2];
 type Middleware = (request: Request, response: Response, next: NextFunction) => void;
 
-/** What is used of an Express application. */
+/** The members of an Express application that we use. */
 interface ExpressApp extends ExpressPrototypes, ExpressStack {
   /** What the application itself, a function, calls for each request; and a parent that it is mounted in. */
   handle(request: Request, response: Response, next?: NextFunction): void;
@@ -47,7 +47,7 @@ export class ExpressPlatform implements Platform {
   }
 
   requireSession(): void {
-    // Middleware shows what it brings with the first request only.
+    // Middleware shows only with the first request what it adds.
   }
 
   install(reader: BodyReader, defaultSession: DefaultSession | undefined, hooks: RequestHooks): Promise<void> {
@@ -55,7 +55,7 @@ export class ExpressPlatform implements Platform {
     if (defaultSession) this.adapter.use(this.#sessionWhereThereIsNone(defaultSession));
     this.#isCookieless = hooks.isCookieless;
     const enter = (request: Request, response: Response, next: NextFunction): void => {
-      // The session's store took too long, and the deadline has answered.
+      // The session store took too long, and the deadline has responded.
       if (response.writableEnded) return;
       hooks.hold(request, response, request.url);
       hooks.watch(request);
@@ -101,13 +101,13 @@ export class ExpressPlatform implements Platform {
 
   async readSession(request: IncomingMessage): Promise<void> {
     const read = this.#session;
-    // The response is never sent: nothing is saved, and no cookie is set.
+    // The response is never sent, so nothing is saved and no cookie is set.
     if (read) await called((done) => read(request as Request, new ServerResponse(request) as Response, done));
   }
 
   parseQuery(query: string): unknown {
     const parser = this.#app.get('query parser fn') as ((query: string) => unknown) | undefined;
-    // As Express has it with the setting "query parser" at false.
+    // As Express does with the setting "query parser" at false.
     return parser ? parser(query) : Object.create(null);
   }
 
@@ -135,7 +135,7 @@ export class ExpressPlatform implements Platform {
     return (own as ReturnType<typeof session> | undefined) ?? this.#defaultSession;
   }
 
-  /** Before every middleware, those among them that were there before this module: a parser takes a handshake's bytes. */
+  /** Runs before all middleware, including earlier ones, because a parser would consume a handshake's bytes. */
   #noteAtTheDoor(): void {
     const app = this.#app;
     const handle = app.handle.bind(app);
@@ -153,7 +153,7 @@ export class ExpressPlatform implements Platform {
     const install = (this.#defaultSession = session(defaultSession.completeOptions()));
     let isOurs: boolean | undefined;
     return (request, response, next) => {
-      // One that was opened early has it already, whoever's it is.
+      // A request that was opened early already has a session.
       if (stateOf(request).isEarly) {
         next();
         return;

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { BodyReader } from '../request/body-reader.js';
 import type { DefaultSession } from '../keys/default-session.js';
 
-/** What a platform calls as a request passes. */
+/** The functions that a platform calls for a request. */
 export interface RequestHooks {
   /** For each request, once its session store is known. */
   readonly watch: (request: object) => void;
@@ -10,11 +10,11 @@ export interface RequestHooks {
   readonly hold: (request: IncomingMessage, response: ServerResponse, path: string) => boolean;
   /** Opens what came under a sealed path; a refusal of it is settled, and reaches nobody. */
   readonly enterHeld: (request: object, response: object) => Promise<void>;
-  /** Where the platform parses bodies itself: opens a sealed request before its route is known. */
+  /** If the platform parses bodies itself: opens a sealed request before its route is known. */
   readonly enter: (request: object, response: object) => Promise<void>;
-  /** Likewise: looks at the body of a sealed request that the platform has parsed. */
+  /** The same: checks the body of a sealed request that the platform has parsed. */
   readonly check: (request: object) => void;
-  /** Likewise: the platform has read more of a sealed request's body than the limit allows. */
+  /** The same: the platform has read more of a sealed request's body than the limit allows. */
   readonly refuseLarge: (request: object, response: object) => void;
   /** The limit of bodies, in bytes. */
   readonly maxBodySize: number;
@@ -22,25 +22,25 @@ export interface RequestHooks {
   readonly isCookieless: boolean;
 }
 
-/** What the module does to an HTTP platform, and asks of it. */
+/** What the module needs from an HTTP platform. */
 export interface Platform {
   /** Whether the application has a session middleware of its own, as far as can be seen at start. */
   readonly hasOwnSession: () => boolean;
   /** Whether the platform takes a session that a module applies, such as `consumer.apply(session(…))`. */
   readonly takesModuleSessions: boolean;
-  /** Stops the start where requests would have no session to find channels in, as far as the platform can tell. */
+  /** Stops the start if requests would have no session for channels, as far as the platform can tell. */
   readonly requireSession: () => void;
   /** Whether a new session can be made beside a request's own, which device keys need. */
   readonly createsSiblingSessions: boolean;
-  /** Puts the session (where the application has none) and the body reader in place, before any route. */
+  /** Installs the body reader, and a session if the application has none, before any route. */
   readonly install: (reader: BodyReader, session: DefaultSession | undefined, hooks: RequestHooks) => Promise<void>;
-  /** Gives a request the body that it would have if these bytes had come plain. */
+  /** Gives a request the body that it would have if these bytes had arrived plain. */
   readonly putBody: (request: object, response: object, body: Buffer) => Promise<void>;
-  /** The same for a body that comes in frames: the request is a stream of its plaintext by now. */
+  /** The same for a body in frames: the request is already a stream of its plaintext. */
   readonly putStream: (request: object, response: object) => Promise<void>;
-  /** Gives a request that asks for a socket the session that other requests get. It saves and prolongs none. */
+  /** Gives an upgrade request the session that other requests get, without saving or prolonging it. */
   readonly readSession: (request: IncomingMessage) => Promise<void>;
-  /** Told of each sealed request and handshake before the platform has it, where that makes it cheaper. */
+  /** Called for each sealed request and handshake before the platform gets it, if that makes it cheaper. */
   readonly preallocateProperties?: (request: IncomingMessage, response: ServerResponse) => void;
   /** The application's own query parser. */
   readonly parseQuery: (query: string) => unknown;

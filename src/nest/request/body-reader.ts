@@ -82,7 +82,7 @@ export class BodyReader {
     if (state.body instanceof E2eProblem) linger(request);
   }
 
-  /** Of a body in frames only the head is read here; behind a parser that has read it all, there is none. */
+  /** For a body in frames, only the head is read here. Behind a parser that has read everything, there is none. */
   async #readHead(request: IncomingMessage): Promise<void> {
     const state = stateOf(request);
     if (state.body) return;

@@ -1,7 +1,7 @@
 import type { EventEmitter } from 'node:events';
 import { rawRequest } from './exchange-state.js';
 
-/** Runs a task that is told when the request's connection ends: nobody waits for its answer any more. */
+/** Runs a task with a signal that aborts when the request's connection ends, because nobody waits any more. */
 export async function whileConnected<T>(request: object, task: (gone: AbortSignal) => Promise<T>): Promise<T> {
   const raw = rawRequest(request) as {
     stream?: EventEmitter;

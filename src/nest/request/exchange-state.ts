@@ -28,7 +28,7 @@ export interface MatchedRoute {
 /** What is known of a request, and what has become of it so far. */
 export interface ExchangeState {
   arrival?: Arrival;
-  /** Set by the router, each time that it goes on to a route of a controller. */
+  /** Set by the router each time it enters a route of a controller. */
   route?: MatchedRoute;
   /** The platform's request, where that is not Node's own. */
   request?: object;
@@ -42,7 +42,7 @@ export interface ExchangeState {
   isEarly?: boolean;
   /** Its message, from when somebody asks for it to be opened. */
   opening?: Promise<OpenedMessage>;
-  /** Its message, once that was opened and let in. */
+  /** The request's message, after it was opened and accepted. */
   message?: OpenedMessage;
   /** Whether it was opened before its route was known, whose declaration is still to be looked at. */
   isUnrouted?: boolean;
@@ -71,7 +71,7 @@ const STATE = Symbol('e2e');
 /** Where a sealed socket, and that request itself, keep the request that asked for it. */
 const UPGRADE = Symbol('e2e.upgrade');
 
-/** Has a socket stand for the request that asked for it, wherever the module takes a request. */
+/** Lets a socket be used in place of its upgrade request, wherever the module accepts a request. */
 export function bindSocket(socket: object, request: IncomingMessage): void {
   for (const each of [socket, request]) Object.defineProperty(each, UPGRADE, { value: request });
 }
@@ -96,7 +96,7 @@ function upgradeOf(subject: object): IncomingMessage | undefined {
   return own ?? request?.[UPGRADE];
 }
 
-/** Node's own response, likewise. */
+/** The same for Node's own response. */
 export function rawResponse(response: object): ServerResponse {
   if (response instanceof ServerResponse) return response as ServerResponse;
   return (response as { raw?: ServerResponse }).raw ?? (response as ServerResponse);

@@ -93,7 +93,7 @@ export function openFramedBody(
     onBroken(problem);
     // Without it, an error destroys the socket, and no answer can leave; and without a listener, it ends the process.
     request._destroy = (error, callback) => callback(request.listenerCount('error') > 0 ? error : null);
-    // As an exception of HTTP to whoever hands it on: Nest logs every other error as one of the server, with its stack.
+    // An HTTP exception, because Nest logs every other error as a server error, with its stack.
     request.destroy(new E2eException(problem));
   };
   const isTooLarge = (): boolean => {

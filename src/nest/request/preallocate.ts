@@ -1,6 +1,6 @@
 import { IncomingMessage, ServerResponse } from 'node:http';
 
-/** What Express, express-session and body parsers put on a request, none of which stands there before. */
+/** The properties that Express, express-session and body parsers add to a request. */
 export const REQUEST_MEMBERS = [
   'res',
   'next',

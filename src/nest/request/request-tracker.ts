@@ -6,7 +6,7 @@ import { interceptEvent } from './server-events.js';
 /** The media type under which a handshake's bytes reach our reader untouched: duplicate members show in them alone. */
 export const HANDSHAKE_MEDIA_TYPE = 'application/x-e2e-handshake';
 
-/** Is called for each request that comes, once. */
+/** Called once for each request. */
 type Watch = (request: IncomingMessage, response: ServerResponse, arrival: Arrival) => void;
 
 /**
@@ -34,7 +34,7 @@ export class RequestTracker {
     });
   }
 
-  /** The first of the ways in that a request takes counts. */
+  /** A request may pass several of these places; the first one counts. */
   note(request: IncomingMessage, response: ServerResponse): void {
     if (stateOf(request).arrival?.notedBy === this) return;
     this.#watch?.(request, response, this.of(request));
@@ -48,7 +48,7 @@ export class RequestTracker {
     return (state.arrival = { at, target, notedBy: this, ...(handshakeType !== undefined && { handshakeType }) });
   }
 
-  /** The handshake's own media type, taken off, where the request is one. */
+  /** Replaces and returns the media type, if the request is a handshake. */
   #handshake(request: IncomingMessage, target: string): string | undefined {
     if (request.method !== 'POST') return undefined;
     // As leniently as Express routes: without case, and with a slash at the end.

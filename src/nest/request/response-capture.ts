@@ -44,7 +44,7 @@ export interface CaptureOptions extends DoorOptions {
   readonly mayPause: () => boolean;
   /** What may be held of an application that may not be paused, by all answers together. */
   readonly held: HeldBytes;
-  /** Told of each answer in frames, as it begins. */
+  /** Called for each response in frames, when it begins. */
   readonly onStream: (stream: ResponseStream) => void;
 }
 
@@ -216,7 +216,7 @@ export class ResponseCapture {
     return true;
   }
 
-  /** Until then the response says that it has begun, or ended, so that whoever asks runs no further handler. */
+  /** Until then the response claims that it has begun or ended, so that no further handler runs. */
   #leaveLater(beneath: Beneath, answer: Omit<PlainAnswer, 'status' | 'headers'>, later: Promise<Sealed>): void {
     this.#state = 'held';
     this.#hasEnded = !answer.isPartial;

@@ -92,7 +92,7 @@ export class ResponseDoor {
     return this.#state;
   }
 
-  /** Whether a call of ours is under way: what is called meanwhile is called by Node, or by middleware that passes it on. */
+  /** Whether our own call is running: calls in that time come from Node, or from middleware that passes them on. */
   get isCalling(): boolean {
     return this.#isCalling;
   }

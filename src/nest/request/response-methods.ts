@@ -118,7 +118,7 @@ export function hasItsLength(response: ServerResponse, length: number): boolean 
   return said === undefined || Number(said) === length;
 }
 
-/** Has the response say that its answer is on its way, so that whoever asks runs no further handler. */
+/** Lets the response claim that it is being sent, so that no further handler runs. */
 export function pretend(response: ServerResponse, name: 'headersSent' | 'writableEnded'): void {
   Object.defineProperty(response, name, { value: true, configurable: true });
 }

@@ -127,7 +127,7 @@ export class ResponseStream {
     Reflect.deleteProperty(this.#response, 'writableEnded');
   }
 
-  /** The stream fails. An error that middleware threw goes on to the application. */
+  /** Fails the stream. An error that middleware threw reaches the application. */
   #giveUp(error: unknown): void {
     this.fail();
     if (!(error instanceof WrongLengthError)) throw error;

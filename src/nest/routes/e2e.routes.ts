@@ -8,15 +8,15 @@ import { seals, strictest } from './sealing-resolver.js';
 export interface SealedRoute extends Sealing {
   /** Upper case; `ALL` for `@All()`. */
   readonly method: string;
-  /** With the global prefix, the paths of `RouterModule`, and the version where that is part of the URI. */
+  /** With the global prefix, the paths of `RouterModule`, and the version if it is part of the URI. */
   readonly path: string;
-  /** The version, wherever a request names it; `undefined` where the route has none. */
+  /** The version, wherever it is in a request; `undefined` if the route has none. */
   readonly version?: string;
   readonly controller: string;
   readonly handler: string;
 }
 
-/** The list of what is sealed. */
+/** Lists what is sealed. */
 @Injectable()
 export class E2eRoutes {
   constructor(
@@ -24,7 +24,7 @@ export class E2eRoutes {
     @Inject(SealedPaths) private readonly paths: SealedPaths,
   ) {}
 
-  /** The option `sealedPaths`: under each of these paths everything is sealed, whoever answers. */
+  /** The option `sealedPaths`: everything under these paths is sealed. */
   sealedPaths(): readonly string[] {
     return this.paths.list;
   }

@@ -76,7 +76,7 @@ function replace(adapter: HttpServer, name: string, make: (original: Method) => 
   const made = make(original.bind(adapter));
   methods[name] = made;
   return () => {
-    // Another module may have put its own in that place meanwhile, which calls this one.
+    // Another module may have replaced it by its own, which calls this one.
     if (methods[name] !== made) return;
     if (own) Object.defineProperty(methods, name, own);
     else delete methods[name];

@@ -5,7 +5,7 @@ import { E2E_OPTIONS, type E2eOptions } from '../options/e2e.options.js';
 const MAX_DECODINGS = 4;
 
 /**
- * The option `sealedPaths`: what answers under these paths is sealed, whoever mounted it.
+ * The option `sealedPaths`: everything under these paths is sealed, no matter what is mounted there.
  *
  * Who answers decides how a path is read: Express ignores case and slashes at the end, Fastify decodes it, file servers
  * resolve its dots, a URL parser turns backslashes. So a request is covered where any way to read its target leads
