@@ -39,7 +39,7 @@ const NO_ADAPTER =
   'Sockets under this path have to be sealed, and nobody is there to do it: app.useWebSocketAdapter(new E2eWsAdapter(app)), ' +
   "from 'nestjs-e2e-encryption/ws'.";
 
-/** A socket whose first message was let in. */
+/** A socket whose first message was accepted. */
 export interface OpenedSocket {
   /** The application's own subprotocols that the client asks for. */
   readonly protocols: readonly string[];

@@ -20,14 +20,14 @@ export class RequestTracker {
   /** @param handshakePath the end of the handshake's path: a global prefix may stand before it. */
   constructor(private readonly handshakePath: string) {}
 
-  /** @param watch told of each request, once it is noted. */
+  /** @param watch is called for each request, after it was noted. */
   listen(server: Pick<Server, 'emit' | 'listening'> | undefined, watch: Watch): void {
     this.#watch = watch;
     let hasListened = false;
     if (!server) return;
     interceptEvent(server, 'request', (request: IncomingMessage, response: ServerResponse) => {
-      // A server that is told to end answers what it has begun, and each answer then ends its connection: a balancer
-      // that keeps its connections busy would keep the server, too.
+      // A server that shuts down completes its requests, and each response then ends its connection: a balancer
+      // that keeps its connections busy would keep the server running.
       if (server.listening) hasListened = true;
       else if (hasListened) response.shouldKeepAlive = false;
       this.note(request, response);

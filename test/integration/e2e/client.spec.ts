@@ -75,7 +75,7 @@ onEachPlatform('The client', (platform) => {
     expect(await response.json()).toMatchObject({ type, body });
   });
 
-  it('shakes hands once, however many calls come first', async () => {
+  it('makes one handshake, however many calls come first', async () => {
     const client = app().client();
     app().tap.clear();
     const responses = await Promise.all(Array.from({ length: 20 }, () => client.fetch('/client')));

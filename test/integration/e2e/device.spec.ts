@@ -237,7 +237,7 @@ describe('The client with a device key', () => {
   const controllers = [SessionController];
   const app = useApp('express', { controllers, e2e: { deviceBinding: 'required', secret: SECRET } });
 
-  it('proves it until the first answer, and calls as ever', async () => {
+  it('proves it until the first response, and then calls as usual', async () => {
     const proofs: boolean[] = [];
     const watch: typeof fetch = (input, init) => {
       const message = new Headers(init?.headers).get('e2e-request') ?? '';

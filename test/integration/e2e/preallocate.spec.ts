@@ -77,7 +77,7 @@ describe('room for what a sealed request will be given', () => {
     }
   });
 
-  it('lets a response be answered as ever', async () => {
+  it('lets a response leave as usual', async () => {
     const server = createServer((request, response) => {
       preallocateProperties(request, response, express());
       response.statusCode = 201;

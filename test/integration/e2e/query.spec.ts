@@ -131,7 +131,7 @@ onEachPlatform('A sealed query', (platform) => {
     expect(app().log.text).not.toContain(CANARY);
   });
 
-  it('is not given out by a cache to whoever read its tag in a log', async () => {
+  it('is not returned by a cache to someone who read its tag in a log', async () => {
     const sealed = app().client();
     expect(await (await sealed.fetch('/search/plain?name=ada')).json()).toEqual({ name: 'ada' });
     const { url } = (await (await sealed.fetch('/search/urls?name=ada')).json()) as Urls;

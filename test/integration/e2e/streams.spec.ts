@@ -130,7 +130,7 @@ onEachPlatform('A stream on a sealed route', (platform) => {
     expect(app().tap.text).not.toContain(CANARY);
   });
 
-  it('is as ever where the route is @Plain()', async () => {
+  it('is as usual on a @Plain() route', async () => {
     const response = await fetch(`${app().url}/events/open`);
     expect(response.headers.get('content-type')).toContain('text/event-stream');
     expect(await response.text()).toContain('data: open');

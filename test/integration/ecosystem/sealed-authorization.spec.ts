@@ -63,7 +63,7 @@ onEachPlatform('passport-jwt, with a sealed authorization header', (platform) =>
     expect((await outside.fetch('/me')).status).toBe(401);
   });
 
-  it('refuses one that stands inside and outside', async () => {
+  it('rejects one that is inside and outside', async () => {
     const both = app().client({
       sealHeaders: NAMES,
       fetch: (input, init = {}) => {

@@ -183,7 +183,7 @@ describe('Behind a parser of the parent application, which has read the body', (
     expect(log.ofModule.join()).toContain('Mount the application before that parser');
   });
 
-  it('bytes over the limit are refused as ever', async () => {
+  it('bytes over the limit are rejected as usual', async () => {
     const keep = (incoming: object, _: unknown, rawBody: Buffer): void => void Object.assign(incoming, { rawBody });
     const { agent } = await mount(express.json({ verify: keep }));
     const response = await fetch(new URL('e2e/handshake', `${agent.url}/`), {

@@ -80,7 +80,7 @@ onEachPlatform('In Test.createTestingModule()', (platform) => {
     await agent.get('/account/routes').expect(200, { routes, handshakes: 1 });
   });
 
-  it('overrideProvider() of E2eRoutes and E2eEvents does likewise', async () => {
+  it('overrideProvider() of E2eRoutes and E2eEvents does the same', async () => {
     const agent = await agentOf(platform, (testing) =>
       testing
         .overrideProvider(E2eRoutes)

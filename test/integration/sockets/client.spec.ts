@@ -244,7 +244,7 @@ onEachPlatform('client.webSocket', (platform) => {
     ['a message cut short', (data) => [data.slice(0, -1)]],
     ['an empty message', () => [new ArrayBuffer(0)]],
   ])('is broken by %s', (_, change) => {
-    it('and hands over what was read before', async () => {
+    it('and returns what was read before', async () => {
       const one = await opened(client({ webSocket: tampering(change)! }));
       one.socket.send(message('echo', 1));
       await over(one);

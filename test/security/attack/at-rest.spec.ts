@@ -191,7 +191,7 @@ describe('what is left of a channel that expired', () => {
     expect(await server.findFirst('alice', kid, now() + 3700)).toBeUndefined();
   });
 
-  it('stands in the store for 630 seconds, and so does its window', async () => {
+  it('stays in the store for 630 seconds, and so does its window', async () => {
     const store = new session.MemoryStore();
     const opened: number[] = [];
     const ends = new Map<string, number>();

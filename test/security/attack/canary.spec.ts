@@ -138,7 +138,7 @@ describe('after a busy run, what was sealed and what sealed it', () => {
     await until(() => heard.close > 0);
   }
 
-  it('is looked for in all its kinds, and a search finds what is there', () => {
+  it('is searched in all its kinds, and the search finds it', () => {
     expect(sealed.size).toBeGreaterThan(50);
     expect(secrets.size).toBeGreaterThan(40);
     expect([...secrets.keys()].filter((name) => name.startsWith("server's")).length).toBeGreaterThanOrEqual(3);

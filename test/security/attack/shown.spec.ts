@@ -118,7 +118,7 @@ describe('what the API hands out shows no key, however it is printed', () => {
     for (const [name, bytes] of engine.secrets) secrets.set(`${keyKind} ${name}`, bytes);
   }
 
-  it('is looked for in full: the client’s, the server’s, the deployment’s', async () => {
+  it('is searched completely: the client’s, the server’s, the deployment’s', async () => {
     await app
       .visitor()
       .send({ method: 'POST', target: '/shown', headers: { 'content-type': 'application/json' }, body: '{}' });

@@ -43,7 +43,7 @@ describe('The pool of RSA key pairs', () => {
     expect(pool.state).toEqual({ ready: 2, waiting: 0 });
   });
 
-  it('of size 0 keeps none ready, and makes one for whoever asks', async () => {
+  it('of size 0 keeps none ready, and makes one on demand', async () => {
     const pool = poolOf({ size: 0 });
     pool.fill();
     await makeRsaPairs();
@@ -54,7 +54,7 @@ describe('The pool of RSA key pairs', () => {
     expect(pool.state).toEqual({ ready: 0, waiting: 0 });
   });
 
-  it('that is stopped tells whoever waits, and whoever comes, that it is busy', async () => {
+  it('that is stopped is busy for waiting and new handshakes', async () => {
     const pool = poolOf({ size: 1 });
     const waiting = pool.take();
     pool.stop();

@@ -149,7 +149,7 @@ onEachPlatform('get, post, put, patch and delete', (platform) => {
     expect(JSON.parse((await cli.run(args, '{"from":"input"}')).out)).toEqual({ replaced: { from: 'input' } });
   });
 
-  it('ends with what the status stands for', async () => {
+  it('ends with the exit code of the status', async () => {
     expect(await call('get', '/notes/missing')).toMatchObject({
       code: 4,
       out: expect.stringContaining('no such note'),

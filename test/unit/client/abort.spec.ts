@@ -139,7 +139,7 @@ describe('a client that is closed', () => {
 });
 
 describe('a connection that fails', () => {
-  it('is told as fetch tells it', async () => {
+  it('behaves as with fetch', async () => {
     const client = setup.client();
     await client.handshake();
     setup.server.interfere = (response) => (response.destroy(), true);

@@ -60,7 +60,7 @@ describe('the cookies that a client keeps', () => {
     expect(header(jar)).toBe('a=long; a=3');
   });
 
-  it('have the folder of their URL as path unless said', () => {
+  it('have the folder of their URL as default path', () => {
     expect(header(jarWith('sid=1'), '/a')).toBe('sid=1');
     expect(header(jarWith('sid=1'), '/b')).toBe('');
   });

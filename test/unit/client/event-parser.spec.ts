@@ -72,7 +72,7 @@ describe('the event-stream parser', () => {
     }
   });
 
-  it('goes on with the last id of the stream before', () => {
+  it('continues with the last id of the stream before', () => {
     const parser = new EventParser('6');
     expect([...parser.push(encode('data: a\n\n'))]).toEqual([message('a', '6')]);
   });

@@ -91,7 +91,7 @@ describe('what is sealed', () => {
     expect(last().headers['content-type']).toBeUndefined();
   });
 
-  it('leaves the query in the URL where it is told to', async () => {
+  it('leaves the query in the URL if configured', async () => {
     await setup.client({ sealQuery: false }).fetch('/notes?x=1');
     expect(last()).toMatchObject({ target: '/notes?x=1', plaintext: '', meta: {} });
     expect(last().header.cty).toBeUndefined();

@@ -25,7 +25,7 @@ describe('the handshake', () => {
     expect(await response.json()).toEqual({ a: 1 });
   });
 
-  it('is RSA unless said otherwise', async () => {
+  it('is RSA by default', async () => {
     expect((await createE2eClient({ baseUrl: setup.server.url }).handshake()).kind).toBe('RSA');
   });
 

@@ -45,7 +45,7 @@ describe('a list of kinds', () => {
     }
   });
 
-  it('goes on where this runtime does not have the kind', async () => {
+  it('tries the next kind if this runtime does not have one', async () => {
     const asked = takeOnly('RSA', 'P-256', 'X25519', HYBRID);
     expect((await setup.client({ engine: 'forge', keyKind: [HYBRID, 'X25519', 'RSA'] }).handshake()).kind).toBe('RSA');
     expect((await setup.client({ engine: nodeEngine, keyKind: [HYBRID, 'P-256'] }).handshake()).kind).toBe('P-256');

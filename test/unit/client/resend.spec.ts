@@ -62,7 +62,7 @@ describe('a request that the server refuses for its channel', () => {
     expect((await errorOf(client.fetch('/other', init))).problem).toBe('handshake-required');
   });
 
-  it('is sent again once, not for ever', async () => {
+  it('is sent again once, not endlessly', async () => {
     setup.server.interfere = (response) => (problem(response, 428, 'handshake-required'), true);
     const error = await errorOf(setup.client().fetch('/x'));
     expect(error.problem).toBe('handshake-required');

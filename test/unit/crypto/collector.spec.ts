@@ -17,7 +17,7 @@ console.log('made');
 `;
 
 describe('making keys', () => {
-  it('goes on whenever the garbage collector comes', async () => {
+  it('continues when the garbage collector runs', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'collector-'));
     try {
       await build({

@@ -48,7 +48,7 @@ describe('a runtime without all of WebCrypto', () => {
   });
   const replace = (value: unknown) => Object.defineProperty(globalThis.crypto, 'subtle', { value, configurable: true });
 
-  it('is told apart, and refused by name, where it has none', async () => {
+  it('is distinguished, and rejected by name, if it has none', async () => {
     expect(WebEngine.isAvailable()).toBe(true);
     replace(undefined);
     expect(WebEngine.isAvailable()).toBe(false);

@@ -27,7 +27,7 @@ describe('a JSON object', () => {
     );
   });
 
-  it('is refused with any one of its members twice, however deep it stands and however it is spelled', () => {
+  it('is rejected with any member twice, at any depth and in any spelling', () => {
     const escaped = (name: string) =>
       `"${[...name].map((_, index) => `\\u${name.charCodeAt(index).toString(16).padStart(4, '0')}`).join('')}"`;
     const name = fc.string({ unit: fc.constantFrom(...'abc"\\{}[]:,/ é'), maxLength: 5 });

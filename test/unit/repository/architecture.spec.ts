@@ -60,11 +60,11 @@ describe('the architecture', () => {
     ],
     ['a circle of one', 'protocol/a.ts', "import { x } from './a.js';", 'in a circle: protocol/a.ts → protocol/a.ts'],
     ['a giant', 'protocol/a.ts', '\n'.repeat(260) + 'x;', 'has 261 lines'],
-  ])('would not bear %s', (_what, path, text, breach) => {
+  ])('rejects %s', (_what, path, text, breach) => {
     expect(findBreaches(new Map([[path, text]]))).toEqual([expect.stringContaining(breach)]);
   });
 
-  it('would not bear a circle of three', () => {
+  it('rejects a cycle of three', () => {
     const sources = new Map([
       ['protocol/a.ts', "import { b } from './b.js';"],
       ['protocol/b.ts', "export { c } from './c.js';"],
