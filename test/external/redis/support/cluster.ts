@@ -14,7 +14,7 @@ import { freePort, startRedis, type RedisServer } from './redis.js';
 const here = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
 
 export type ClusterOptions = Partial<
-  Pick<ServerSetup, 'storeTimeout' | 'windows' | 'durable' | 'streamCheckInterval'>
+  Pick<ServerSetup, 'storeTimeout' | 'windows' | 'durable' | 'streamCheckInterval' | 'sockets'>
 > & {
   /** One for each server. */
   readonly sessions?: readonly ServerSetup['session'][];
@@ -93,6 +93,7 @@ export class Cluster {
     windows = 'in Redis',
     durable = false,
     streamCheckInterval,
+    sockets,
     clocks = [],
     sessions = ['of the module', 'of the application', 'of the module'],
   }: ClusterOptions = {}): Promise<Cluster> {
@@ -104,7 +105,16 @@ export class Cluster {
     const secret = randomBytes(32).toString('base64url');
     const servers: AppServer[] = [];
     for (const [index, session] of sessions.entries()) {
-      const shared = { secret, storeTimeout, windows, durable, streamCheckInterval, journal, redisUrl: link.url };
+      const shared = {
+        secret,
+        storeTimeout,
+        windows,
+        durable,
+        streamCheckInterval,
+        sockets,
+        journal,
+        redisUrl: link.url,
+      };
       const setup = { ...shared, session, clock: clocks[index] ?? 0 };
       servers.push(new AppServer({ ...setup, name: `server ${index}`, port: await freePort() }));
     }
