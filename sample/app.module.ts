@@ -7,6 +7,7 @@ import { PlainController } from './demo/plain.controller.js';
 import { SealedController } from './demo/sealed.controller.js';
 import { FileController } from './files/file.controller.js';
 import { FilesModule } from './files/files.module.js';
+import { LiveGateway } from './live/live.gateway.js';
 import { NoteController } from './notes/note.controller.js';
 import { NoteService } from './notes/note.service.js';
 import { MemoryNotes, NoteStore, RedisNotes } from './notes/note.store.js';
@@ -43,6 +44,7 @@ const redis = redisUrl ? await (await import('./redis.js')).Redis.connect(redisU
   providers: [
     UserService,
     NoteService,
+    LiveGateway,
     { provide: NoteStore, useFactory: () => (redis ? new RedisNotes(redis.client) : new MemoryNotes()) },
     // Here so that Nest closes it, after the last request.
     ...(redis ? [{ provide: 'Redis', useValue: redis }] : []),

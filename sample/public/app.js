@@ -2,6 +2,7 @@ import { createE2eClient } from 'nestjs-e2e-encryption/client';
 import { addCard, showCarried } from './calls.js';
 import { showChannel, showOpened, showPlain, showReceived, showSent } from './diagram.js';
 import { byId, h } from './dom.js';
+import { closeLive, openLive, send, TappedSocket } from './live.js';
 import { attempt, explain, Refusal, say } from './say.js';
 import { tapFetch } from './wire.js';
 
@@ -30,6 +31,7 @@ function createClient() {
     // Where the server requires it: a key that stays in this browser, without which the cookie opens no channel.
     deviceKey: document.documentElement.dataset.deviceBinding === 'required',
     fetch: wire.fetch,
+    webSocket: TappedSocket,
   });
 }
 
@@ -41,11 +43,14 @@ async function connect() {
   byId('contrast-result').hidden = true;
   say('Generating a key pair and opening a channel…');
   const channel = await attempt('setup-error', () => inTurn(() => isNewest() && handshake(isNewest)));
-  if (channel) await Promise.all([readMe(), readNotes()]);
+  if (!channel) return;
+  await Promise.all([readMe(), readNotes()]);
+  if (isNewest()) live();
 }
 
 async function handshake(isNewest) {
   stopEvents();
+  closeLive();
   client?.close();
   client = connecting = createClient();
   const started = performance.now();
@@ -173,6 +178,7 @@ function noteItem({ id, title, body, file }) {
   remove.addEventListener('click', async () => {
     await attempt('notes-error', () => sealed('DELETE', `/notes/${id}`));
     await readNotes();
+    send('say', { notes: 'changed' });
     if (document.activeElement === document.body) byId('search').focus();
   });
   const attached = file && h('p', { class: 'file' }, downloadButton(file));
@@ -193,7 +199,10 @@ function onSubmit(id, work) {
 
 onSubmit('login-form', async () => {
   const body = { username: byId('username').value, password: byId('password').value };
+  // The login replaces the session's id, which ends the sockets on it.
+  closeLive();
   const me = await attempt('login-error', () => sealed('POST', '/auth/login', body));
+  live();
   if (!me) return;
   const hadFocus = byId('login-form').contains(document.activeElement);
   showMe(me.username);
@@ -203,8 +212,12 @@ onSubmit('login-form', async () => {
 
 byId('logout').addEventListener('click', async () => {
   // The session ends, and its channels with it: whoever comes next begins with a channel of their own.
+  closeLive();
   const done = await attempt('login-error', async () => (await sealed('POST', '/auth/logout'), true));
-  if (!done) return;
+  if (!done) {
+    live();
+    return;
+  }
   showMe(undefined);
   byId('username').focus();
   await connect();
@@ -223,6 +236,7 @@ onSubmit('note-form', async () => {
   byId('note-form').reset();
   if (byId('note-form').contains(document.activeElement)) byId('note-title').focus();
   await readNotes();
+  send('say', { notes: 'changed' });
 });
 
 let typing;
@@ -342,6 +356,23 @@ byId('events-start').addEventListener('click', () => {
     else if (error) byId('events-error').textContent = 'The connection was lost; connecting again…';
   };
   events.onopen = () => (byId('events-error').textContent = '');
+});
+
+// ── The socket ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** Titles and texts are not said: every open page hears it, and reads the notes that are its own. */
+function live() {
+  const onSaid = ({ notes }) => notes && void readNotes();
+  // After a login or logout in another tab: who is logged in is asked first.
+  openLive(client, onSaid, async () => {
+    await Promise.all([readMe(), readNotes()]);
+    live();
+  });
+}
+
+onSubmit('live-form', () => {
+  send('say', { text: byId('live-text').value });
+  byId('live-form').reset();
 });
 
 // ── Settings ─────────────────────────────────────────────────────────────────────────────────────────────────────

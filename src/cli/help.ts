@@ -1,6 +1,7 @@
 export const HELP = `nestjs-e2e-encryption <command>
 
   get|post|put|patch|delete URL [name=value ...]   calls a sealed route
+  connect URL                                      opens a sealed WebSocket
   inspect [MESSAGE|@FILE|-]                        shows what is to be seen of a message, without keys
   keygen                                           makes a secret and an identity key
   help [command]                                   says more
@@ -62,6 +63,27 @@ Exit codes: 0 for an answer with 2xx or 3xx, 4 for 4xx, 5 for 5xx, 1 where the c
 there was no answer: no connection, no handshake, or an answer that the client refuses.
 `;
 
+const CONNECT = `nestjs-e2e-encryption connect URL [options]
+
+Opens a sealed WebSocket over a channel of its own: each line that you type is sent as a message, and each message from the
+server is printed as a line. URL is http://, https://, ws:// or wss://, and may leave out http:// and, as in :3000/live,
+localhost.
+
+  --protocol NAME      a subprotocol of the application, which travels sealed; may be given several times
+  --wait SECONDS       how long to stay after the end of the input, and after each message from then on (default 1)
+  -v, --verbose        each message beside what the wire carries for it, on standard error
+  --path, --kind, --identity-key, --cookie-jar, --timeout
+                       as for calls: help get
+
+Examples
+  npx nestjs-e2e-encryption connect :3000/live -v
+  echo '{"event":"echo","data":1}' | npx nestjs-e2e-encryption connect localhost:3000/live
+  npx nestjs-e2e-encryption connect :3000/live --cookie-jar ada.txt
+
+Exit codes: 0 for a close in order, 4 for the codes 4400 to 4499 (4401: the session has ended), 5 for 1011 and 4500 to 4599,
+1 where the command line was not understood, 2 where the socket was not opened, was cut, or was changed on the way.
+`;
+
 const INSPECT = `nestjs-e2e-encryption inspect [MESSAGE|@FILE|-] [--json]
 
 Shows what anyone sees of a message who has no keys: its protected header, and its sizes. MESSAGE is a compact JWE, as it
@@ -84,6 +106,7 @@ Makes a secret and an identity key, and says what to put where.
 /** What `help` says of a command. */
 export function helpOf(command: string | undefined): string {
   if (command === 'keygen') return KEYGEN;
+  if (command === 'connect') return CONNECT;
   if (command === 'inspect') return INSPECT;
   return command && isCall(command) ? CALL : HELP;
 }

@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import { call } from './call.js';
+import { connect } from './connect.js';
 import { helpOf, isCall } from './help.js';
 import { inspect } from './inspect.js';
 import { explainKeys, generateKeys } from './keygen.js';
@@ -13,6 +14,7 @@ export async function run(args: readonly string[], terminal: Terminal): Promise<
     if (['help', '--help', '-h'].includes(command)) return print(terminal, helpOf(rest[0]));
     if (rest.includes('--help') || rest.includes('-h')) return print(terminal, helpOf(command));
     if (isCall(command)) return await call(command.toUpperCase(), rest, terminal);
+    if (command === 'connect') return await connect(rest, terminal);
     if (command === 'inspect') return await inspect(rest, terminal);
     if (command === 'keygen') return keygen(rest, terminal);
     throw new UsageError(`there is no command "${command}"`);

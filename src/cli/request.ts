@@ -45,15 +45,59 @@ const OPTIONS = {
   json: { type: 'boolean', default: false },
 } as const;
 
+/** A socket, as the command line asks for it. */
+export type ConnectRequest = Pick<
+  CallRequest,
+  'url' | 'path' | 'keyKind' | 'identityKeys' | 'cookieJar' | 'timeout' | 'verbose'
+> & {
+  /** The application's own subprotocols. */
+  readonly protocols: readonly string[];
+  /** How long to stay after the end of the input, in milliseconds. */
+  readonly wait: number;
+};
+
+const { path, kind, 'identity-key': identityKey, 'cookie-jar': cookieJar, timeout, verbose } = OPTIONS;
+const CONNECT_OPTIONS = {
+  ...{ path, kind, 'identity-key': identityKey, 'cookie-jar': cookieJar, timeout, verbose },
+  protocol: { type: 'string', multiple: true, default: [] as string[] },
+  wait: { type: 'string', default: '1' },
+} as const;
+
+/** @throws UsageError, or what `parseArgs` throws. */
+export function readConnection(args: string[]): ConnectRequest {
+  const { values, positionals } = parseArgs({
+    args: withValues(args),
+    options: CONNECT_OPTIONS,
+    allowPositionals: true,
+  });
+  const [address, ...rest] = positionals;
+  if (address === undefined || rest.length > 0) throw new UsageError('connect takes one URL');
+  return {
+    url: readUrl(address.replace(/^ws(?=s?:)/i, 'http')),
+    path: values.path,
+    keyKind: readKinds(values.kind),
+    identityKeys: values['identity-key'],
+    cookieJar: values['cookie-jar'],
+    timeout: readSeconds('--timeout', values.timeout),
+    verbose: values.verbose,
+    protocols: values.protocol,
+    wait: readSeconds('--wait', values.wait, 0),
+  };
+}
+
+function readSeconds(option: string, text: string, least = Number.MIN_VALUE): number {
+  const seconds = Number(text);
+  if (!(seconds >= least && seconds <= 86_400)) throw new UsageError(`${option} takes a number of seconds`);
+  return seconds * 1000;
+}
+
 /** @throws UsageError, or what `parseArgs` throws. */
 export async function readCall(method: string, args: string[], terminal: Terminal): Promise<CallRequest> {
   const { values, positionals } = parseArgs({ args: withValues(args), options: OPTIONS, allowPositionals: true });
   const [address, ...items] = positionals;
   if (address === undefined) throw new UsageError(`${method.toLowerCase()} takes a URL`);
   const keyKind = readKinds(values.kind);
-  const timeout = Number(values.timeout);
-  if (!(timeout > 0 && timeout <= 86_400)) throw new UsageError('--timeout takes a number of seconds');
-
+  const timeout = readSeconds('--timeout', values.timeout);
   const url = readUrl(address);
   const members = readItems(method, items, url);
   const bodies = [members, values.data, values['data-binary'], values.form[0]].filter((each) => each !== undefined);
@@ -85,7 +129,7 @@ export async function readCall(method: string, args: string[], terminal: Termina
     identityKeys: values['identity-key'],
     cookieJar: values['cookie-jar'],
     follow: values.location,
-    timeout: timeout * 1000,
+    timeout,
     verbose: values.verbose,
     json: values.json,
     sealing: { request: !values['plain-request'], response: !values['plain-answer'] },
@@ -107,9 +151,9 @@ function withValues(args: readonly string[]): string[] {
   return tied;
 }
 
-/** The name of the option of a call whose value is the argument after this one. */
+/** The name of the option whose value is the argument after this one. */
 export function optionWithValue(arg: string): string | undefined {
-  return Object.entries(OPTIONS).find(
+  return Object.entries({ ...OPTIONS, ...CONNECT_OPTIONS }).find(
     ([name, each]) => each.type === 'string' && (arg === `--${name}` || ('short' in each && arg === `-${each.short}`)),
   )?.[0];
 }

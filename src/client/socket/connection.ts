@@ -178,7 +178,8 @@ async function makeSocket(url: URL, settings: Settings, wire: Wire): Promise<Raw
   const headers = cookie ? { cookie } : {};
   const protocols = [SOCKET_SUBPROTOCOL];
   // Where no platform keeps cookies: Node's own class takes headers beside the subprotocols, that of `ws` after them.
-  const more = cookie && Class === own ? [{ protocols, headers }] : cookie ? [protocols, { headers }] : [protocols];
+  const isOwn = Class === own || (typeof own === 'function' && Class.prototype instanceof own);
+  const more = cookie && isOwn ? [{ protocols, headers }] : cookie ? [protocols, { headers }] : [protocols];
   const raw = Reflect.construct(Class, [url.href, ...more]) as RawSocket;
   raw.binaryType = 'arraybuffer';
   // Without a listener the class of `ws` would throw; a close follows.

@@ -17,7 +17,10 @@ export class SamplePage {
     const { page, complaints, statuses } = sample;
     page.on('pageerror', (error) => complaints.push(String(error)));
     page.on('console', (message) => {
-      const isStatus = message.text().startsWith('Failed to load resource: the server responded with a status of');
+      // The socket is opened again while a server restarts.
+      const isStatus = /^(Failed to load resource: the server responded with a status of|WebSocket connection to)/.test(
+        message.text(),
+      );
       if (message.type() === 'error') (isStatus ? statuses : complaints).push(message.text());
     });
     await page.addInitScript(() => {
