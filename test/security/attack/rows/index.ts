@@ -4,6 +4,7 @@ import { downgradeRows } from './downgrade.js';
 import { handshakeRows } from './handshake.js';
 import { hybridRows } from './hybrid.js';
 import { moveRows } from './relocation.js';
+import { pathRows } from './paths.js';
 import { replayRows } from './replay.js';
 import type { Row } from './row.js';
 import { serverRows } from './servers.js';
@@ -24,5 +25,6 @@ export const attacks: Readonly<Record<string, readonly Row[]>> = {
   'In streams, on their way to the server': uploadRows,
   'In the messages of sockets': messageRows(ws),
   'In the heads of sockets': headRows(ws),
+  'Under sealed paths': pathRows,
   'Forging and downgrading': downgradeRows,
 };

@@ -18,6 +18,7 @@ import { errorOf, postJson } from '../../../integration/e2e/support/raw.js';
 import { E2eWsAdapter } from '../../../../src/ws/index.js';
 import { BankGateway, OtherGateway } from './bank-gateway.js';
 import { BankController, calls, type Call } from './bank.js';
+import { mountVault, VAULT } from './vault.js';
 import { Proxy, type Passing, type Rule } from './proxy.js';
 
 /** A long-term signing key, with what a client pins of it. */
@@ -66,7 +67,8 @@ export class Lab {
     const app = await TestApp.start(platform, {
       controllers: [BankController],
       providers: [...gateways],
-      configure: (nest) => {
+      configure: async (nest) => {
+        await mountVault(nest, platform);
         nest.useWebSocketAdapter(setup.adapter?.(nest) ?? new E2eWsAdapter(nest));
         if (platform === 'express') return;
         // As it is: its handler reads the request itself.
@@ -76,6 +78,7 @@ export class Lab {
       e2e: {
         identityKey: [identity.pem, former.pem],
         allowPlainJwe,
+        sealedPaths: [VAULT],
         deviceBinding: device ? 'required' : 'off',
         keyPool: { size: 0 },
       },
