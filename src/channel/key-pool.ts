@@ -4,9 +4,9 @@ import type { KeyPair } from '../protocol/crypto.js';
 import { E2eProblem } from '../protocol/problem.js';
 
 export interface KeyPoolOptions {
-  /** How many pairs are kept ready; with 0, a handshake waits for its pair to be made. Default 8. */
+  /** How many pairs are kept ready. With 0, each handshake waits for its own pair. Default 8. */
   size?: number;
-  /** How many are made at the same time, each on a thread of its own. Default 1. */
+  /** How many pairs are made at the same time, each in its own thread. Default 1. */
   making?: number;
   /** How many handshakes may wait for a pair. Further ones are `busy` at once. Default 32. */
   waiting?: number;
@@ -25,8 +25,8 @@ interface Waiter {
 }
 
 /**
- * RSA key pairs, made ahead of time and off the event loop: a pair of 2048 bits takes a core a fifth of a second. All
- * of it is bounded, so that a flood of handshakes costs no more than the threads that it was given.
+ * RSA key pairs, made ahead of time and off the event loop: a pair of 2048 bits takes about a fifth of a second of CPU
+ * time. Everything is limited, so that a flood of handshakes costs no more than the configured threads.
  */
 export class KeyPool {
   readonly #engine: NodeEngine;

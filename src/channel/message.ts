@@ -3,7 +3,7 @@ import type { Channel } from './channel.js';
 
 export type { AcceptedSocket, Answer, AnswerHead, SealedHead } from './answer.js';
 
-/** A request's message, opened: the channel it came on, what it says, and the way back. */
+/** A request's opened message: its channel, its content, and functions that seal the response. */
 export interface OpenedMessage extends Opened {
   readonly channel: Channel;
 }

@@ -7,25 +7,25 @@ import { BoundedMap } from './store/bounded-map.js';
 export const WINDOW_SIZE = 1024;
 
 /**
- * What became of a claim: the number is new and now taken; it was seen; it lies below the window, so that nobody knows; or
- * the channel has no window here.
+ * The result of a claim: the number is new and now claimed (`new`); it was claimed before (`replayed`); it is below the
+ * window, so that nobody knows (`stale`); or the channel has no window here (`lost`).
  */
 export type ClaimResult = 'new' | 'replayed' | 'stale' | 'lost';
 
 /**
- * Takes each sequence number of a channel once (PROTOCOL §5). A claim is atomic across all servers that share the
- * channel. Windows that may have come back older than they were are `lost`. A guard that cannot answer throws, and the
- * request is refused as `busy`.
+ * Accepts each sequence number of a channel once (PROTOCOL §5). A claim is atomic across all servers that share the
+ * channel. Windows that may have been restored from an older state are `lost`. A guard that cannot answer throws, and the
+ * request is rejected as `busy`.
  */
 export interface ReplayGuard {
-  /** Makes a channel's windows, before the handshake is answered. `expiresAt` in seconds since 1970. */
+  /** Creates a channel's windows, before the response to the handshake. `expiresAt` is in seconds since 1970. */
   open(kid: string, expiresAt: number): Awaitable<void>;
   claim(kid: string, way: KeyManagement, seq: number): Awaitable<ClaimResult>;
-  /** Forgets a channel's windows: from now on everything that comes on it is `lost`. */
+  /** Removes a channel's windows. From then on every claim on it is `lost`. */
   close(kid: string): Awaitable<void>;
-  /** The clock that all servers share, in milliseconds since 1970. Without it each server goes by its own clock. */
+  /** The clock that all servers share, in milliseconds since 1970. Without it each server uses its own clock. */
   time?(): Awaitable<number>;
-  /** What is wrong with the store's settings, in sentences for the log. Called once, when the application starts. */
+  /** Problems with the store's settings, as sentences for the log. Called once at start. */
   check?(): Awaitable<readonly string[]>;
 }
 
@@ -56,17 +56,17 @@ export class SlidingWindow {
 
 interface Windows {
   readonly dir: SlidingWindow;
-  /** Made when the first plain message comes: most channels never see one. */
+  /** Created with the first plain message: most channels never get one. */
   plain?: SlidingWindow;
 }
 
-/** Windows in this process's memory: right for one process, and for channels that only one process serves. */
+/** Windows in the memory of this process. Use it if one process serves everything, or each channel. */
 export class MemoryReplayGuard implements ReplayGuard {
   readonly #windows: BoundedMap<Windows>;
 
   /**
-   * @param max how many channels' windows are kept. At the bound a new channel takes the place of one that nobody uses;
-   * where all are in use, its handshake is refused as `busy`.
+   * @param max how many channels have windows, at most. Over the limit, a new channel replaces one that nobody uses. If all
+   * are in use, the handshake is rejected as `busy`. Default 100,000.
    */
   constructor(max = 100_000) {
     this.#windows = new BoundedMap(max);

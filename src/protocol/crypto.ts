@@ -1,12 +1,12 @@
 import type { KeyKind, PrivateJwk, PublicJwk, RsaPublicJwk, SignatureAlgorithm, SigningJwk } from './jwk.js';
 
-/** A value now, or later: node:crypto answers at once, WebCrypto does not. */
+/** A value or a promise of it: node:crypto is synchronous, WebCrypto is not. */
 export type Awaitable<T> = T | Promise<T>;
 
 export type Bytes = Uint8Array;
 
 /**
- * Keys as an engine holds them: opaque, made and used by the same engine. No implementation may show key material to
+ * Keys of an engine: opaque, and used only by the engine that made them. No implementation may reveal key material to
  * `JSON.stringify` or `util.inspect`.
  */
 export interface PrivateKey {
@@ -27,22 +27,22 @@ export interface KeyPair {
   readonly privateKey: PrivateKey;
 }
 
-/** An engine, or the runtime under it, has not what was asked for: another kind of key or another engine may. */
+/** The engine or its runtime does not support something. Another kind of key or another engine may. */
 export class UnsupportedByEngine extends Error {
   override readonly name = 'UnsupportedByEngine';
   readonly code = 'unsupported';
 }
 
-/** The output of AES-256-GCM: as many bytes as went in, and a tag of 16 bytes. */
+/** The output of AES-256-GCM: ciphertext of the same length as the plaintext, and a tag of 16 bytes. */
 export interface Sealed {
   readonly ciphertext: Bytes;
   readonly tag: Bytes;
 }
 
 /**
- * What the protocol needs of a crypto library. Nothing here knows messages or channels. Operations that fail on what
- * the other end sent answer `undefined` or `false`; an exception means misuse, and `UnsupportedByEngine` a kind or a
- * signature that the engine does not have.
+ * What the protocol needs from a crypto library. It knows nothing of messages or channels. Operations that fail because of
+ * data from the other end return `undefined` or `false`. An exception means misuse; `UnsupportedByEngine` means a kind of
+ * key or a signature that the engine does not support.
  */
 export interface CryptoEngine {
   readonly name: 'node' | 'web' | 'forge';
@@ -91,7 +91,7 @@ export interface CryptoEngine {
   importContentKey(bytes: Bytes): Awaitable<ContentKey>;
   /** AES-256-GCM with a 12-byte IV and a 16-byte tag (RFC 7518 §5.3). */
   seal(key: ContentKey, iv: Bytes, aad: Bytes, plaintext: Bytes): Awaitable<Sealed>;
-  /** The plaintext, or `undefined` where anything at all is wrong: key, IV, additional data, ciphertext, tag, lengths. */
+  /** The plaintext, or `undefined` if anything is wrong: key, IV, additional data, ciphertext, tag, lengths. */
   open(key: ContentKey, iv: Bytes, aad: Bytes, ciphertext: Bytes, tag: Bytes): Awaitable<Bytes | undefined>;
 
   /** Ed25519 (RFC 8037), or ES256 with the signature as r ‖ s (RFC 7518 §3.4). */

@@ -6,53 +6,53 @@ import type { StreamedBody } from '../upload/body.js';
 import type { BodySource } from '../upload/source.js';
 
 /**
- * Up to so many bytes a body travels in one message; what is longer, or not yet known to end, in frames (PROTOCOL §6). As
- * measured (docs/performance.md), frames are cheaper from one full frame on.
+ * A body of up to this many bytes travels in one message. A longer body, or one of unknown length, travels in frames
+ * (PROTOCOL §6). As measured (docs/performance.md), frames are cheaper from one full frame on.
  */
 export const MAX_MESSAGE_BODY = 65_536;
 
-/** How far a body has come, in bytes as they are in the clear. */
+/** The progress of a body, in plain bytes. */
 export interface E2eProgress {
   readonly direction: 'upload' | 'download';
-  /** Of an upload what is sealed so far, and handed to the network as fast as that takes it; of a download what is opened. */
+  /** For an upload, the bytes sealed so far, at the speed of the network; for a download, the bytes opened so far. */
   readonly loaded: number;
-  /** `undefined` where nobody says how long the body is. */
+  /** `undefined` if the length of the body is unknown. */
   readonly total: number | undefined;
 }
 
-/** What `client.fetch` takes beside `fetch`'s own `init`. */
+/** The `init` of `client.fetch`: that of `fetch`, and `e2e`. */
 export interface E2eRequestInit extends RequestInit {
   readonly e2e?: {
-    /** `false`: the body goes in the clear, for routes that are `@Encrypted({ request: false })`. */
+    /** `false`: the request's body is plain, for routes with `@Encrypted({ request: false })`. Default `true`. */
     readonly request?: boolean;
-    /** `false`: the answer is expected in the clear, for routes that are `@Encrypted({ response: false })`. */
+    /** `false`: accepts a plain response, for routes with `@Encrypted({ response: false })`. Default `true`. */
     readonly response?: boolean;
-    /** Whether this request may be sent again on a new channel; else the client's `resend` decides. */
+    /** Whether this request may be sent again on a new channel. Default: the client's `resend`. */
     readonly resend?: boolean;
     /**
-     * Called as the bodies of the request and of its answer go and come. What it throws fails the call. A request that is
-     * sent again begins anew.
+     * Called with the progress of the request's and the response's bodies. If it throws, the call fails. If a request is
+     * sent again, the progress begins again.
      */
     readonly onProgress?: (progress: E2eProgress) => void;
   };
 }
 
-/** A request as its caller meant it, read once: whatever is sent for it is sealed anew from this. */
+/** A request as the caller passed it, read once. Each copy that is sent is sealed from this. */
 export interface OutgoingRequest {
   readonly url: URL;
   readonly method: string;
   readonly headers: Headers;
-  /** `undefined` where it is empty, which to HTTP is the same as none. */
+  /** `undefined` if it is empty, which in HTTP is the same as no body. */
   readonly body: Uint8Array<ArrayBuffer> | BodySource | undefined;
   readonly mediaType: string | undefined;
   readonly sealed: boolean;
   readonly plainAnswer: boolean;
-  /** What the call itself says about being sent again. */
+  /** The call's own option `resend`. */
   readonly resend: boolean | undefined;
   readonly onProgress: ((progress: E2eProgress) => void) | undefined;
   readonly redirect: RequestRedirect;
   readonly signal: AbortSignal | undefined;
-  /** The rest of `init`, for `fetch` to make sense of. */
+  /** The rest of `init`, for `fetch`. */
   readonly init: RequestInit;
 }
 

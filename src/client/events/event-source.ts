@@ -3,12 +3,12 @@ import type { EventSourceControls } from './controls.js';
 import type { Settings } from '../options.js';
 import { Handoff } from './handoff.js';
 
-/** What `client.eventSource` takes, in the shape of `fetch`'s `init`. */
+/** The `init` of `client.eventSource`, similar to that of `fetch`. */
 export interface E2eEventSourceInit {
-  /** `'GET'` unless said. */
+  /** Default `'GET'`. */
   readonly method?: string;
   readonly headers?: HeadersInit;
-  /** Sent again with each connection, so it cannot be a stream. */
+  /** Sent with every connection, so it cannot be a stream. */
   readonly body?: string | ArrayBuffer | ArrayBufferView<ArrayBuffer> | Blob | FormData | URLSearchParams | null;
   /** Closes the event source. */
   readonly signal?: AbortSignal | null;
@@ -17,11 +17,11 @@ export interface E2eEventSourceInit {
 
 /** The `error` event of an event source. */
 export interface E2eErrorEvent extends Event {
-  /** Why the connection ended: an E2eClientError, or what `fetch` threw; `undefined` where the response just ended. */
+  /** Why the connection ended: an E2eClientError, or what `fetch` threw; `undefined` if the response just ended. */
   readonly error?: unknown;
 }
 
-/** The events of an event source; every other name is that of a `MessageEvent` with the stream's own `event:`. */
+/** The events of an event source. Any other name is a `MessageEvent` with that name in the stream's `event:`. */
 export interface E2eEventSourceEventMap {
   open: Event;
   message: MessageEvent<string>;
@@ -31,9 +31,9 @@ export interface E2eEventSourceEventMap {
 type Listener<Target, Each> = ((this: Target, event: Each) => unknown) | null;
 
 /**
- * An `EventSource` (HTML §9.2) over the channel, and an async iterable of its events. The iteration begins with the next
- * event, holds the connection back until an event is taken, and closes the event source where it is left. It ends where
- * the event source is closed, and throws where the connection has failed for good.
+ * An `EventSource` (HTML §9.2) over the channel, and an async iterable of its events. An iteration begins with the next
+ * event, pauses the connection until each event is taken, and closes the event source when you leave the loop. It ends when
+ * the event source is closed, and throws when the connection has failed permanently.
  */
 export interface E2eEventSource extends EventTarget, AsyncIterable<MessageEvent<string>> {
   readonly CONNECTING: 0;
@@ -41,7 +41,7 @@ export interface E2eEventSource extends EventTarget, AsyncIterable<MessageEvent<
   readonly CLOSED: 2;
   readonly url: string;
   readonly readyState: 0 | 1 | 2;
-  /** The `id` of the last event so far; each new connection sends it, sealed, as `last-event-id`. */
+  /** The `id` of the last event. Each new connection sends it, sealed, as `last-event-id`. */
   readonly lastEventId: string;
   onopen: Listener<E2eEventSource, Event>;
   onmessage: Listener<E2eEventSource, MessageEvent<string>>;
@@ -60,7 +60,7 @@ export interface E2eEventSource extends EventTarget, AsyncIterable<MessageEvent<
   ): void;
 }
 
-/** @throws TypeError where `url` or `init` is not what `fetch` takes. */
+/** @throws TypeError if `fetch` would not accept `url` or `init`. */
 export function openEventSource(
   url: string | URL,
   { signal, ...init }: E2eEventSourceInit,

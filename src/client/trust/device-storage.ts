@@ -1,13 +1,13 @@
-/** What is kept from one visit to the next. A `CryptoKeyPair` may be kept in IndexedDB, and its private half not be read. */
+/** What is stored between visits. IndexedDB can store a `CryptoKeyPair` whose private key cannot be exported. */
 export interface StoredDevice {
   readonly keys: CryptoKeyPair;
   /** The public name of the session that is bound to the key. */
   readonly session?: string | undefined;
-  /** The origin of the server that the key belongs to: no other is ever shown it. */
+  /** The origin of the server that the key belongs to. No other server ever sees it. */
   readonly server?: string | undefined;
 }
 
-/** Where a device key is kept. Whoever loses it gets a new session, nothing worse. */
+/** Where a device key is stored. If it is lost, the user only gets a new session. */
 export interface DeviceStorage {
   get(): Promise<StoredDevice | undefined>;
   set(device: StoredDevice): Promise<void>;
@@ -17,8 +17,8 @@ const DATABASE = 'nestjs-e2e-encryption';
 const STORE = 'devices';
 
 /**
- * Keeps a device key in this origin's IndexedDB, which stores keys without reading them. Where there is no IndexedDB, or
- * it refuses (sandboxed frames, private windows, a full disk), the key lives as long as the client does.
+ * Stores a device key in this origin's IndexedDB, which can store keys without exporting them. If IndexedDB is missing or
+ * fails (sandboxed frames, private windows, a full disk), the key lives as long as the client.
  */
 export function browserStorage(scope: string): DeviceStorage {
   let kept: StoredDevice | undefined;
@@ -33,7 +33,7 @@ export function browserStorage(scope: string): DeviceStorage {
   };
 }
 
-/** `undefined` where IndexedDB is missing or refuses. The reading of the global itself throws in some sandboxes. */
+/** `undefined` if IndexedDB is missing or fails. In some sandboxes, reading the global itself throws. */
 async function tryStore<T>(
   mode: IDBTransactionMode,
   ask: (devices: IDBObjectStore) => IDBRequest<T>,

@@ -16,8 +16,8 @@ export interface DeviceKey {
 }
 
 /**
- * `true`: a P-256 key that cannot be read out, in IndexedDB, shared by the tabs of an origin. Where IndexedDB is missing
- * or cannot be used, the key stays in memory. Or a key pair or a storage of one's own.
+ * `true`: a P-256 key that cannot be exported, in IndexedDB, shared by the tabs of an origin. Without IndexedDB the key is
+ * kept in memory. Or your own key pair or storage.
  */
 export type DeviceKeyOption = boolean | DeviceKey | CryptoKeyPair | DeviceStorage;
 
@@ -39,12 +39,12 @@ export class Device {
     return this.key.publicKey;
   }
 
-  /** @param scope what the key belongs to: one server, as this origin sees it. */
+  /** @param scope the server that the key belongs to, as this origin sees it. */
   static async load(option: Exclude<DeviceKeyOption, false>, scope: string): Promise<Device> {
     if (typeof option === 'object' && 'sign' in option) {
       const publicKey = readSigningKey(option.publicKey);
       if (!publicKey) {
-        throw new E2eClientError('invalid-option', "deviceKey's publicKey is a public JWK, Ed25519 or P-256");
+        throw new E2eClientError('invalid-option', "deviceKey's publicKey must be a public JWK, Ed25519 or P-256");
       }
       return new Device(
         { publicKey: ofOneServer(publicKey, scope), sign: (data) => option.sign(data) },
