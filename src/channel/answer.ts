@@ -21,7 +21,7 @@ export interface Opened {
   /**
    * Seals an answer to this message, in the way it was asked (PROTOCOL §4).
    *
-   * @throws RangeError where its header fields do not fit into a message, or hold what no field may hold.
+   * @throws RangeError if its header fields do not fit into a message, or hold what no field may hold.
    */
   readonly seal: (answer: Answer) => string;
   /**

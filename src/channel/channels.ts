@@ -125,7 +125,7 @@ export class Channels {
   /**
    * Steps 1 to 4: the message opens, on a channel of this session, and belongs to this very request.
    *
-   * @param session `undefined` where there are no cookies: the channel is found by its name alone.
+   * @param session `undefined` if there are no cookies: the channel is found by its name alone.
    * @throws E2eProblem `message-rejected`, `handshake-required`, `too-large` or `busy`: in the clear, all of them.
    */
   async open(session: string | undefined, message: string, binding: Binding): Promise<OpenedMessage> {

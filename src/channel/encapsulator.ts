@@ -55,7 +55,7 @@ export class Encapsulator {
 
   /**
    * @param clientKey a key that was checked.
-   * @throws E2eProblem `busy` where too many wait; `key-rejected` where this server has no ML-KEM-768.
+   * @throws E2eProblem `busy` if too many wait; `key-rejected` if this server has no ML-KEM-768.
    */
   async encapsulate(clientKey: AkpPublicJwk): Promise<Encapsulation> {
     const { encapsulationKey } = splitHybridKey(clientKey);

@@ -41,7 +41,7 @@ export interface HandshakeTerms {
 /**
  * The server's side of a handshake, without the session: a channel, and the answer that tells the client of it.
  *
- * @throws E2eProblem `key-rejected` where the client's key leads to an all-zero secret (RFC 7748 §6.1).
+ * @throws E2eProblem `key-rejected` if the client's key leads to an all-zero secret (RFC 7748 §6.1).
  */
 export function shakeHands(
   engine: NodeEngine,

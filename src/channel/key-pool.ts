@@ -67,7 +67,7 @@ export class KeyPool {
    * A pair that nobody else gets.
    *
    * @param gone aborted when the client's connection ends: it then leaves the queue, and no pair is made for it.
-   * @throws E2eProblem `busy` where too many wait already, where the pool was stopped, and where the client is gone.
+   * @throws E2eProblem `busy` if too many wait already, the pool was stopped, or the client is gone.
    */
   take(gone?: AbortSignal): Promise<KeyPair> {
     if (this.isExhausted || gone?.aborted) return Promise.reject(new E2eProblem('busy'));

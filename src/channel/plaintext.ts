@@ -4,7 +4,7 @@ import { parseRequestMeta, type Meta } from '../protocol/meta.js';
 
 const NO_META: Meta = {};
 
-/** The two parts of a plaintext, or `undefined` where the first is not a meta object of that length. */
+/** The two parts of a plaintext, or `undefined` if the first is not a meta object of that length. */
 export function splitMeta(plaintext: Bytes, length: number | undefined): { meta: Meta; plaintext: Bytes } | undefined {
   if (length === undefined) return { meta: NO_META, plaintext };
   if (length > plaintext.length) return undefined;

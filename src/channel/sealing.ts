@@ -19,7 +19,7 @@ const NO_BYTES = new Uint8Array(0);
 /**
  * An answer's message (PROTOCOL §4), or the head of one in frames, which has no body.
  *
- * @throws RangeError where its header fields do not fit, or hold what none may hold.
+ * @throws RangeError if its header fields do not fit, or hold what none may hold.
  */
 export function sealResponse(
   engine: NodeEngine,

@@ -21,7 +21,7 @@ export function checkRuntime(fetch: unknown): void {
   );
 }
 
-/** @throws E2eClientError `runtime-unsupported` where URL is missing, or cannot be changed (React Native's own). */
+/** @throws E2eClientError `runtime-unsupported` if URL is missing, or cannot be changed (React Native's own). */
 export function checkUrl(): void {
   try {
     const url = new URL('../b?c#d', 'http://a/e/f');

@@ -11,7 +11,7 @@ interface KeyEncapsulation {
 const SPKI = Buffer.from('308204b2300b0609608648016503040402038204a100', 'hex');
 
 /**
- * ML-KEM-768 encapsulation by node:crypto, or `undefined` where this Node, or the OpenSSL under it, does not have it. The key
+ * ML-KEM-768 encapsulation by node:crypto, or `undefined` if this Node, or the OpenSSL under it, does not have it. The key
  * was checked (FIPS 203 §7.2).
  */
 export function encapsulateNatively(encapsulationKey: Bytes): Encapsulation | undefined {

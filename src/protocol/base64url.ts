@@ -32,7 +32,7 @@ export function encodeBase64url(bytes: Uint8Array): string {
 }
 
 /**
- * Base64url → bytes, or `undefined` where the text is not the canonical form: a character outside the alphabet (padding
+ * Base64url → bytes, or `undefined` if the text is not the canonical form: a character outside the alphabet (padding
  * and white space among them), a length of 1 mod 4, or unused bits that are not zero.
  */
 export function decodeBase64url(text: string): Uint8Array<ArrayBuffer> | undefined {

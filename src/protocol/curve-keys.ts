@@ -4,7 +4,7 @@ import { memberFlaw, octets, toBigInt, type KeyFlaw } from './jwk.js';
 const P = 2n ** 256n - 2n ** 224n + 2n ** 192n + 2n ** 96n - 1n;
 const B = 0x5ac635d8aa3a93e7b3ebbd55769886bc651d06b0cc53b0f63bce3c3e27d2604bn;
 
-/** What is wrong with a JWK of the type EC, or `undefined` where nothing is. All of it is public: timing tells nothing. */
+/** What is wrong with a JWK of the type EC, or `undefined` if nothing is. All of it is public: timing tells nothing. */
 function p256KeyFlaw(jwk: JsonObject): KeyFlaw | undefined {
   if (jwk.crv !== 'P-256') return 'ec crv';
   const flaw = memberFlaw(jwk, ['crv', 'x', 'y']);

@@ -124,7 +124,7 @@ export class FrameReader {
   /**
    * Notes a frame that opened.
    *
-   * @throws StreamError `stream-failed` where the sender gave up, `stream-broken` where it must not stand here.
+   * @throws StreamError `stream-failed` if the sender gave up, `stream-broken` if it is not allowed here.
    */
   accept(kind: FrameKind, plaintextLength: number): void {
     if (kind === FRAME_KIND.failed) throw new StreamError(plaintextLength === 0 ? 'stream-failed' : 'stream-broken');

@@ -13,7 +13,7 @@ export interface HybridParts {
   readonly x25519: X25519PublicJwk;
 }
 
-/** What is wrong with a hybrid key, or `undefined` where nothing is: FIPS 203 §7.2's checks, and those of X25519. */
+/** What is wrong with a hybrid key, or `undefined` if nothing is: FIPS 203 §7.2's checks, and those of X25519. */
 export function hybridKeyFlaw(jwk: JsonObject): KeyFlaw | undefined {
   if (jwk.alg !== HYBRID) return 'alg';
   const flaw = memberFlaw(jwk, ['pub']);

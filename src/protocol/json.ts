@@ -34,7 +34,7 @@ export function fromAscii(bytes: Uint8Array): string {
   return (lenient ??= new TextDecoder('utf-8', { ignoreBOM: true })).decode(bytes);
 }
 
-/** The JSON object in this text, or `undefined` where it is not JSON, not an object, or names a member twice. */
+/** The JSON object in this text, or `undefined` if it is not JSON, not an object, or names a member twice. */
 export function parseJsonObject(text: string): JsonObject | undefined {
   let value: unknown;
   let again: string;

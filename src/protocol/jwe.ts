@@ -19,7 +19,7 @@ const IV_CHARACTERS = (IV_BYTES * 4) / 3;
 const TAG_CHARACTERS = Math.ceil((TAG_BYTES * 4) / 3);
 
 /**
- * The five parts of a compact JWE, or `undefined` where there are not five, or where the header, the IV or the tag has
+ * The five parts of a compact JWE, or `undefined` if there are not five, or if the header, the IV or the tag has
  * not the right length. Decoders check the alphabet of each part.
  */
 export function splitJwe(jwe: string): CompactJwe | undefined {

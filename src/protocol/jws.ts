@@ -25,7 +25,7 @@ export function transcriptPayload(encode: Encode, th: Uint8Array): string {
   return encode(utf8(encode(th)));
 }
 
-/** The three parts of a compact JWS, as they stand, or `undefined` where there are not three. */
+/** The three parts of a compact JWS, as they stand, or `undefined` if there are not three. */
 export function splitJws(jws: string): CompactJws | undefined {
   const [header, payload, signature, ...more] = jws.split('.');
   if (header === undefined || payload === undefined || signature === undefined || more.length > 0) return undefined;

@@ -62,7 +62,7 @@ export interface ResponseHeader extends CommonHeader {
   readonly early?: true;
 }
 
-/** A request's header from its JSON, or `undefined` where a member is missing, of a wrong type or not allowed. */
+/** A request's header from its JSON, or `undefined` if a member is missing, of a wrong type or not allowed. */
 export function parseRequestHeader(json: string): RequestHeader | undefined {
   const header = parseCommonHeader(json, REQUEST_TYP);
   if (!header) return undefined;
@@ -79,7 +79,7 @@ export function parseRequestHeader(json: string): RequestHeader | undefined {
   return fits ? (header as unknown as RequestHeader) : undefined;
 }
 
-/** A response's header from its JSON, or `undefined` where a member is missing, of a wrong type or not allowed. */
+/** A response's header from its JSON, or `undefined` if a member is missing, of a wrong type or not allowed. */
 export function parseResponseHeader(json: string): ResponseHeader | undefined {
   const header = parseCommonHeader(json, RESPONSE_TYP);
   if (!header) return undefined;

@@ -25,7 +25,7 @@ const TOKEN = /^[!#$%&'*+.^_`|~\w-]{1,128}$/;
 const REQUEST_VALUE = /^(?:[!-~](?:[\t -~]{0,8190}[!-~])?)?$/;
 const RESPONSE_VALUE = /^(?:[!-~\x80-\xff](?:[\t -~\x80-\xff]{0,8190}[!-~\x80-\xff])?)?$/;
 
-/** The meta object of a request, or `undefined` where it is not JSON, or a member breaks its rule. */
+/** The meta object of a request, or `undefined` if it is not JSON, or a member breaks its rule. */
 export function parseRequestMeta(json: string): Meta | undefined {
   const { query, headers, protocols } = parseJsonObject(json) ?? { headers: null };
   const fields = readHeaders(headers, REQUEST_VALUE);
@@ -41,7 +41,7 @@ export function parseResponseMeta(json: string): Meta | undefined {
 }
 
 /**
- * The JSON of a meta object; the empty string where there is nothing to say, `undefined` where it would break a rule.
+ * The JSON of a meta object; the empty string if it has no members, `undefined` if it would break a rule.
  *
  * @param from which end seals it.
  */

@@ -33,7 +33,7 @@ export interface Encapsulation {
 export interface MlKem {
   readonly name: 'web' | 'node' | 'noble';
   generateKeyPair(): Awaitable<MlKemKeyPair>;
-  /** @throws Error where the key fails the checks of FIPS 203 §7.2. */
+  /** @throws Error if the key fails the checks of FIPS 203 §7.2. */
   encapsulate(encapsulationKey: Bytes): Awaitable<Encapsulation>;
 }
 

@@ -200,7 +200,7 @@ export class SocketReader {
   /**
    * What a message that opened says.
    *
-   * @throws StreamError `stream-failed` where the sender gave up, `stream-broken` for what none may say.
+   * @throws StreamError `stream-failed` if the sender gave up, `stream-broken` for what none may say.
    */
   accept(kind: SocketKind, plaintext: Bytes): SocketMessage {
     this.#meter.note(plaintext.length);

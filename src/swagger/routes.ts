@@ -33,7 +33,7 @@ const ANYWHERE = { strict: false };
 /**
  * Finds what is known of each operation.
  *
- * @throws Error where the application has no E2eModule.
+ * @throws Error if the application has no E2eModule.
  */
 export function routesOf(app: INestApplication, document: OpenAPIObject): DocumentRoutes {
   const handlers = handlersOf(app);

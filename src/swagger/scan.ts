@@ -27,7 +27,7 @@ const OWN_ID = /^e2e:(.*?):/;
  * The operations of some of the handlers. How Nest makes paths of prefixes, versions, modules' paths and parameters is
  * asked of `@nestjs/swagger` itself: each handler carries a number while it makes a document.
  *
- * @throws Error where it documents a handler that is not among these.
+ * @throws Error if it documents a handler that is not among these.
  */
 export function scan<Handler extends ScannedHandler>(
   app: INestApplication,

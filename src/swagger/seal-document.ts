@@ -36,7 +36,7 @@ export interface SealDocumentOptions {
  * directions are sealed; the problems of the protocol are among the responses. Sealed is what the application seals, by
  * `@Encrypted()` or by `encryptByDefault`. The document that is given stays as it is.
  *
- * @throws Error where the application has no E2eModule.
+ * @throws Error if the application has no E2eModule.
  */
 export function sealDocument(
   app: INestApplication,

@@ -43,7 +43,7 @@ const FOLDER = 'e2e-client';
  * plug-in that does it, Swagger UI does not start: nothing is sent in the clear for want of it.
  *
  * @param document the document, or a function that makes it when it is first asked for.
- * @throws Error where the application has no E2eModule.
+ * @throws Error if the application has no E2eModule.
  */
 export function setupSealedSwagger(
   app: INestApplication,

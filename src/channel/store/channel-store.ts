@@ -134,7 +134,7 @@ export class ChannelStore {
     );
   }
 
-  /** The epoch that a channel was last found valid in; `undefined` where this process did not find it. */
+  /** The epoch that a channel was last found valid in; `undefined` if this process did not find it. */
   epochOf({ kid }: Channel): string | undefined {
     return this.#held.peek(kid)?.epoch;
   }

@@ -30,7 +30,7 @@ export class Vault {
     return this.#engine.encodeBase64url(concat(iv, ciphertext, tag));
   }
 
-  /** The record, or `undefined` where it is damaged, belongs to another context, or its secret is gone. */
+  /** The record, or `undefined` if it is damaged, belongs to another context, or its secret is gone. */
   unwrap(context: string, wrapped: string): Bytes | undefined {
     for (const key of this.#wrapping) {
       const record = this.#open(key, context, wrapped);

@@ -61,7 +61,7 @@ async function* fromWhole(response: Response): AsyncGenerator<Uint8Array, void, 
   yield new Uint8Array(await response.arrayBuffer());
 }
 
-/** The body, or `undefined` where it is longer than that many bytes: it is then let go, and its connection with it. */
+/** The body, or `undefined` if it is longer than that many bytes: it is then let go, and its connection with it. */
 export async function readBytes(response: Response, limit: number): Promise<Uint8Array<ArrayBuffer> | undefined> {
   // Chromium reports a no-store answer that a script reads as a stream as aborted, and its devtools show no body. So it
   // is read whole where the platform itself holds it to its Content-Length: where it is the network's own response
@@ -75,7 +75,7 @@ export async function readBytes(response: Response, limit: number): Promise<Uint
   return collect(readPieces(response).pieces, limit);
 }
 
-/** All pieces as one, or `undefined` where they are longer than that many bytes: the rest is then let go. */
+/** All pieces as one, or `undefined` if they are longer than that many bytes: the rest is then let go. */
 export async function collect(
   source: AsyncIterable<Uint8Array>,
   limit: number,

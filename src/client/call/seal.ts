@@ -25,7 +25,7 @@ export interface WireRequest {
 
 /**
  * @param first of a request that is sent again: what its first copy was sealed as.
- * @throws E2eClientError `request-unsupported` where the message does not fit; `invalid-option` for a header field that
+ * @throws E2eClientError `request-unsupported` if the message does not fit; `invalid-option` for a header field that
  *   never travels inside one.
  */
 export async function sealRequest(

@@ -111,7 +111,7 @@ export class Channel {
     this.#renewAt = expiresAt - Math.min(MARGIN.seconds, (expiresAt - issuedAt) * MARGIN.share);
   }
 
-  /** `undefined` where the shared secret would be all zeros. */
+  /** `undefined` if the shared secret would be all zeros. */
   static async derive(
     engine: CryptoEngine,
     terms: ChannelTerms,
@@ -141,7 +141,7 @@ export class Channel {
   }
 
   /**
-   * The next sequence number, which is then spent unless it is released; `undefined` where the channel is near
+   * The next sequence number, which is then spent unless it is released; `undefined` if the channel is near
    * its end, in time or in messages.
    */
   claim(): number | undefined {
@@ -166,7 +166,7 @@ export class Channel {
   }
 
   /**
-   * A request's message; `undefined` where what it says does not fit into its header.
+   * A request's message; `undefined` if what it says does not fit into its header.
    *
    * @param meta the meta object's JSON; empty where there is none.
    */

@@ -55,7 +55,7 @@ export class FrameOpener {
   /**
    * The plaintext of the frames that are whole with this chunk, a frame at a time.
    *
-   * @throws StreamError `stream-failed` where the sender gave up, `stream-broken` for whatever else is wrong.
+   * @throws StreamError `stream-failed` if the sender gave up, `stream-broken` for whatever else is wrong.
    */
   async *push(chunk: Bytes): AsyncGenerator<Bytes> {
     const { engine, key } = this.#streamKey;

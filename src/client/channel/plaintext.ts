@@ -8,7 +8,7 @@ export function hasRightBody({ cty, frames }: ResponseHeader, body: Bytes, expec
   return frames === expected && (body.length === 0 || (frames === undefined && cty !== undefined));
 }
 
-/** The two parts of a plaintext, or `undefined` where the first is not a meta object of that length. */
+/** The two parts of a plaintext, or `undefined` if the first is not a meta object of that length. */
 export function splitMeta(plaintext: Bytes, length = 0): { meta: Meta; plaintext: Bytes } | undefined {
   if (length > plaintext.length) return undefined;
   try {

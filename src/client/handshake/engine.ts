@@ -45,7 +45,7 @@ interface Runtime {
   readonly process?: { getBuiltinModule?: (name: string) => unknown };
 }
 
-/** `undefined` where this is not Node. Others have the function too, and not all that is behind it. */
+/** `undefined` if this is not Node. Others have the function too, and not all that is behind it. */
 function nodeCrypto(): NodeCrypto | undefined {
   const { navigator, process } = globalThis as Runtime;
   const isNode = (navigator?.userAgent ?? 'Node.js').startsWith('Node.js');

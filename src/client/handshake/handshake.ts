@@ -103,7 +103,7 @@ async function readServerKey(jwk: unknown, kind: ClassicKeyKind): Promise<Public
   return publicMembers(jwk) as PublicJwk;
 }
 
-/** `ss` from what was encapsulated to the client's key, or from its compact JWE to an RSA key; `undefined` where it fails. */
+/** `ss` from what was encapsulated to the client's key, or from its compact JWE to an RSA key; `undefined` if it fails. */
 async function openSecret(engine: CryptoEngine, privateKey: PrivateKey, secret: string): Promise<Bytes | undefined> {
   if (privateKey.kind !== 'RSA') {
     const ciphertext = engine.decodeBase64url(secret);

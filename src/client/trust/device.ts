@@ -84,7 +84,7 @@ export class Device {
     await this.remember(session);
   }
 
-  /** @throws E2eClientError `session-changed` where that is so, and was not accepted. */
+  /** @throws E2eClientError `session-changed` if that is so, and was not accepted. */
   async refuseChanged(): Promise<void> {
     if (this.#hasChanged) throw await failure('session-changed', 'changed');
   }

@@ -13,10 +13,10 @@ import { readSigningKey } from './signing-key.js';
 export class PinnedIdentity {
   readonly #pins: readonly (SigningJwk | string)[];
   readonly #list: () => Promise<JsonObject>;
-  /** By thumbprint; `undefined` where the key is still to be had from the list. */
+  /** By thumbprint; `undefined` if the key is still to be had from the list. */
   #keys: Map<string, SigningJwk | undefined> | undefined;
 
-  /** @throws E2eClientError `invalid-option` where a pin is neither a public signing key nor a thumbprint. */
+  /** @throws E2eClientError `invalid-option` if a pin is neither a public signing key nor a thumbprint. */
   constructor(pins: readonly (SigningJwk | string)[], list: () => Promise<JsonObject>) {
     this.#pins = pins.map(readPin);
     this.#list = list;

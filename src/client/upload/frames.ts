@@ -12,7 +12,7 @@ const TURN_MS = 10;
  * @param length of the body, where the head says it: the frames are then full, and the last holds the end. Of another
  *   body, each piece leaves as it comes, and the last frame is empty.
  * @param onSealed called with how many bytes of the body are in frames so far.
- * @throws TypeError where the body is not of that length.
+ * @throws TypeError if the body is not of that length.
  */
 export async function* sealFrames(
   sealer: FrameSealer,

@@ -14,7 +14,7 @@ const NAME = /^[^.]*/;
 /** So much is written at a time: each write goes through another process, so many short ones take several times as long. */
 const WRITE_BYTES = 2 ** 20;
 
-/** In the origin's private file system; `undefined` where there is none: Node, private windows, sandboxed frames. */
+/** In the origin's private file system; `undefined` if there is none: Node, private windows, sandboxed frames. */
 export async function createPrivateFile(): Promise<PrivateFile | undefined> {
   const name = globalThis.crypto.randomUUID();
   let release: () => void = () => undefined;

@@ -50,7 +50,7 @@ export class Upload {
     this.#failed.catch(() => undefined);
   }
 
-  /** @throws E2eClientError `body-failed` where the body cannot be read, `request-unsupported` where it is too long. */
+  /** @throws E2eClientError `body-failed` if the body cannot be read, `request-unsupported` if it is too long. */
   async send(send: Send): Promise<Response> {
     const { signal } = this.#init;
     signal?.throwIfAborted();
@@ -91,7 +91,7 @@ export class Upload {
     return response;
   }
 
-  /** As a stream; `undefined` where the connection takes none, and has taken nothing of this one. */
+  /** As a stream; `undefined` if the connection takes none, and has taken nothing of this one. */
   async #sendStream(send: Send): Promise<Response | undefined> {
     const settings = this.#settings;
     const seen = { hasBegun: false, isText: false };
@@ -119,7 +119,7 @@ export class Upload {
     }
   }
 
-  /** As a file of the browser's private file system, read as it is sent; `undefined` where there is none. */
+  /** As a file of the browser's private file system, read as it is sent; `undefined` if there is none. */
   async #sendFile(send: Send): Promise<Response | undefined> {
     const file = await createPrivateFile();
     if (!file) return undefined;
@@ -149,7 +149,7 @@ export class Upload {
     return send(fetch ? join(pieces) : new Blob(pieces));
   }
 
-  /** `undefined` where they are longer than that many bytes. */
+  /** `undefined` if they are longer than that many bytes. */
   async #collect(limit: number): Promise<Bytes[] | undefined> {
     const pieces: Bytes[] = [];
     let length = 0;

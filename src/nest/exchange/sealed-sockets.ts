@@ -95,7 +95,7 @@ export class SealedSockets {
     else refuseUpgrade(socket, NO_ADAPTER);
   }
 
-  /** @throws Error where a sealed gateway and one that is not would share their sockets. */
+  /** @throws Error if a sealed gateway and one that is not would share their sockets. */
   isSealed(port: number, path: string | undefined): boolean {
     return this.gateways.isSealed(port, path);
   }

@@ -37,7 +37,7 @@ export class DefaultSession {
     return store !== undefined && store === (this.#memory as unknown);
   }
 
-  /** The name of the cookie of a session in this store; `undefined` where the session is the application's own. */
+  /** The name of the cookie of a session in this store; `undefined` if the session is the application's own. */
   cookieNameFor(store: SessionStore): string | undefined {
     if (this.isOff || (store !== (this.#memory as unknown) && store !== (this.#given.store as unknown))) {
       return undefined;

@@ -6,7 +6,7 @@ import { E2eProblem } from '../../protocol/problem.js';
 
 /** A request's session, whichever middleware made it: express-session's, or `@fastify/session`'s. */
 export interface HttpSession {
-  /** `undefined` where there are no cookies, and a channel stands alone. */
+  /** `undefined` if there are no cookies, and a channel stands alone. */
   readonly ref: SessionRef | undefined;
   readonly store: SessionStore;
   /** Whether its store has it: not yet, where this very request began it. */

@@ -81,7 +81,7 @@ export function collectBody(request: IncomingMessage, limit: number, peek?: Peek
 /**
  * Reads the head of a body in frames, up to the line feed after it (PROTOCOL §6), and leaves the rest in the request.
  *
- * @returns the head, or `undefined` where there is none within its limit.
+ * @returns the head, or `undefined` if there is none within its limit.
  */
 export function collectHead(request: IncomingMessage): Promise<Buffer | undefined> {
   return new Promise((resolve, reject) => {

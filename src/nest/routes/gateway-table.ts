@@ -62,7 +62,7 @@ export class GatewayTable {
   /**
    * Whether sockets that are asked for there are sealed.
    *
-   * @throws Error where a sealed gateway and one that is not would share their sockets.
+   * @throws Error if a sealed gateway and one that is not would share their sockets.
    */
   isSealed(port: number, path: string | undefined): boolean {
     const wanted = this.#pathOf(path);

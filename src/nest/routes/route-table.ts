@@ -63,7 +63,7 @@ export class RouteTable {
   }
 
   /**
-   * What the route that a request reached seals; `undefined` where what is called is no route: queues' consumers, bots
+   * What the route that a request reached seals; `undefined` if it is not a route: queues' consumers, bots
    * and the like, which libraries call through Nest, have the context type 'http' as well unless the library says
    * otherwise.
    *
