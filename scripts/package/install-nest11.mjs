@@ -5,7 +5,8 @@ import { fileURLToPath } from 'node:url';
 
 const folder = fileURLToPath(new URL('../../node_modules/.cache/nest11/', import.meta.url));
 
-const NEST = ['common', 'core', 'microservices', 'platform-express', 'platform-fastify', 'platform-ws', 'swagger'];
+const PLATFORMS = ['express', 'fastify', 'socket.io', 'ws'].map((name) => `platform-${name}`);
+const NEST = ['common', 'core', 'microservices', 'swagger', ...PLATFORMS];
 const dependencies = {
   ...Object.fromEntries([...NEST, 'testing', 'websockets'].map((name) => [`@nestjs/${name}`, '^11'])),
   '@nestjs/cache-manager': '^3',

@@ -27,6 +27,8 @@ const KEPT_DEV_DEPENDENCIES =
 const OPTIONAL: Readonly<Record<string, string>> = {
   axios: 'axios',
   swagger: '@nestjs/swagger',
+  'socket.io': '@nestjs/platform-socket.io',
+  'socket.io-client': 'socket.io-client',
   ws: '@nestjs/platform-ws',
 };
 
@@ -111,8 +113,9 @@ function changeManifest(app: string, { nest, modules, platform }: Stack, tarball
   const kept = Object.entries(devDependencies).filter(([name]) => KEPT_DEV_DEPENDENCIES.test(name));
   dependencies[NAME] = `file:${tarball}`;
   if (platform === 'express') {
-    Object.assign(dependencies, { axios: '^1.12.0', ws: '^8.18.0' });
-    for (const name of ['swagger', 'websockets', 'platform-ws']) dependencies[`@nestjs/${name}`] = `^${nest}.0.0`;
+    Object.assign(dependencies, { axios: '^1.12.0', 'socket.io-client': '^4.8.0', ws: '^8.18.0' });
+    const more = ['swagger', 'websockets', 'platform-socket.io', 'platform-ws'];
+    for (const name of more) dependencies[`@nestjs/${name}`] = `^${nest}.0.0`;
   } else {
     dependencies['@nestjs/platform-fastify'] = dependencies['@nestjs/platform-express']!;
     delete dependencies['@nestjs/platform-express'];

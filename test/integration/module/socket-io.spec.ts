@@ -67,7 +67,7 @@ describe('Under E2eIoAdapter an application is refused at start', () => {
     [
       'that has no such adapter',
       { providers: [Sealed], configure: (nest) => nest.useWebSocketAdapter(new IoAdapter(nest)) },
-      'or E2eIoAdapter',
+      'or use E2eIoAdapter',
     ],
   ])('%s', async (_, setup, message) => {
     await expect(TestApp.start('express', setup)).rejects.toThrow(message);
