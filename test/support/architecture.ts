@@ -30,7 +30,7 @@ const ROOMS: Readonly<Record<string, Room>> = {
   },
   client: { rooms: ['protocol', 'crypto', 'client'], packages: [] },
   'socket.io-client': { rooms: ['client', 'socket.io-client'], packages: [/^socket\.io-client$/] },
-  cli: { rooms: ['protocol', 'crypto', 'client', 'cli'], packages: [/^node:/] },
+  cli: { rooms: ['protocol', 'crypto', 'client', 'cli'], packages: [/^ws$/, /^node:/] },
   redis: { rooms: ['protocol', 'channel', 'redis'], packages: [/^node:crypto$/] },
   testing: { rooms: ['protocol', 'client', 'testing'], packages: [/^node:/] },
   axios: { rooms: ['protocol', 'client', 'axios'], packages: [/^axios$/] },
