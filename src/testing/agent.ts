@@ -5,6 +5,7 @@ import { Connection, type E2eAgentOptions } from './connection.js';
 import { placeOf } from './expectations.js';
 import type { Line } from './probe.js';
 import type { TestResponse } from './response.js';
+import { E2eTestSocket } from './socket.js';
 import type { TestTarget } from './target.js';
 
 /**
@@ -108,6 +109,23 @@ export class E2eAgent {
   /** A call with any method. */
   call(method: string, path: string): E2eCall {
     return this.#call(method.toUpperCase(), path, this.call);
+  }
+
+  /**
+   * Opens a sealed socket on the agent's session, to a gateway under `E2eWsAdapter`. By the package `ws` where the
+   * application has it, or the option `webSocket`.
+   *
+   * @throws E2eClientError where it does not open.
+   *
+   * @example
+   * const socket = await agent.webSocket('/live');
+   * socket.send({ event: 'echo', data: 1 });
+   * expect(await socket.nextJson()).toEqual({ event: 'echo', data: 1 });
+   */
+  async webSocket(path: string, protocols?: string | readonly string[]): Promise<E2eTestSocket> {
+    const place = placeOf(this.webSocket);
+    const { client } = (this.#line = await this.#connection.shared(path));
+    return new E2eTestSocket(client.webSocket(path, protocols)).opened(place);
   }
 
   /** Opens the channel now, where none is open; its facts. */

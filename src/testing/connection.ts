@@ -2,6 +2,7 @@ import { createE2eClient } from '../client/client.js';
 import type { E2eClientOptions } from '../client/options.js';
 import { findHandshake } from './handshake-path.js';
 import type { Line } from './probe.js';
+import { webSocketClass } from './socket.js';
 import { reach, type Reached, type TestTarget } from './target.js';
 import { cookieNames, WireRecorder } from './wire.js';
 
@@ -55,9 +56,21 @@ export class Connection {
     const { url, mark } = await (this.#reached ??= reach(this.#target));
     const { path: given = await findHandshake(url, mark, path), ...options } = this.#options;
     const recorder = new WireRecorder(cookie);
-    const client = createE2eClient({ keyKind: 'X25519', ...options, path: given, baseUrl: url, fetch: recorder.fetch });
+    const client = createE2eClient({
+      keyKind: 'X25519',
+      ...webSocketOption(),
+      ...options,
+      path: given,
+      baseUrl: url,
+      fetch: recorder.fetch,
+    });
     return { url, client, recorder };
   }
+}
+
+function webSocketOption(): E2eClientOptions {
+  const webSocket = webSocketClass();
+  return webSocket ? { webSocket } : {};
 }
 
 async function isOther({ client, recorder }: Line, cookie: string): Promise<boolean> {

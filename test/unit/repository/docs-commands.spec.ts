@@ -5,7 +5,7 @@ import { describe, expect, it } from '@jest/globals';
 import { Test } from '@nestjs/testing';
 import { helpOf, isCall } from '../../../src/cli/help.js';
 import { run } from '../../../src/cli/main.js';
-import { readCall } from '../../../src/cli/request.js';
+import { readCall, readConnection } from '../../../src/cli/request.js';
 import type { Terminal } from '../../../src/cli/terminal.js';
 import { E2eModule } from '../../../src/index.js';
 import { codeBlocks, type CodeBlock } from '../../support/markdown.js';
@@ -73,6 +73,8 @@ async function isOurs([command = '', ...args]: string[]): Promise<boolean> {
     const own = args.map((arg) => (arg.startsWith('@') ? '{}' : arg.replace(/=@[^;]+/, '=@package.json')));
     return (await readCall(command.toUpperCase(), own, terminal)).method === command.toUpperCase();
   }
+  // Read, and not opened.
+  if (command === 'connect') return readConnection(args).url.protocol === 'http:';
   if (command === 'inspect') return helpOf('inspect').includes('inspect');
   return (await run([command, ...args], terminal)) === 0;
 }
