@@ -102,6 +102,13 @@ onEachPlatform('What answers under a sealed path, whoever mounted it,', (platfor
     expect(shown).toMatchObject({ status: 203, text: expect.stringContaining(CANARY) as unknown });
   });
 
+  it('is not reached in the clear where it answers before all of the module', async () => {
+    const early = await sealed!.visitor().send({ target: '/legacy/early' });
+    expectPlainProblem(early, 'message-required');
+    const asIs = await fetch(`${plain!.url}/legacy/early`);
+    expect(await asIs.text()).toContain(CANARY);
+  });
+
   it('leaves what lies elsewhere alone', async () => {
     expect(await (await fetch(`${sealed!.url}/open`)).text()).toBe('open');
     expect((await fetch(`${sealed!.url}/legacyx`)).status).toBe(404);

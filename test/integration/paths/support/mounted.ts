@@ -95,7 +95,7 @@ function mountOnExpress(app: NestExpressApplication, upstream: Server): void {
     setTimeout(() => response.end('data: two\n\n'), 20);
   });
   router.get('/jump', (_, response) => response.redirect(`/legacy/hello?from=${CANARY}`));
-  router.all('/hello', tell);
+  router.all(['/hello', '/early'], tell);
   app.use('/legacy', router);
   app.use('/legacy/proxy', (request: Request, response: Response) => passOn(upstream, request, response));
   app.useStaticAssets(filesOf(), { prefix: '/legacy/files' });
