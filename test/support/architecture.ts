@@ -32,7 +32,7 @@ const ROOMS: Readonly<Record<string, Room>> = {
   'socket.io-client': { rooms: ['client', 'socket.io-client'], packages: [/^socket\.io-client$/] },
   cli: { rooms: ['protocol', 'crypto', 'client', 'cli'], packages: [/^ws$/, /^node:/] },
   redis: { rooms: ['protocol', 'channel', 'redis'], packages: [/^node:crypto$/] },
-  testing: { rooms: ['protocol', 'client', 'testing'], packages: [/^node:/] },
+  testing: { rooms: ['protocol', 'client', 'testing'], packages: [/^node:/, /^ws$/] },
   axios: { rooms: ['protocol', 'client', 'axios'], packages: [/^axios$/] },
   'swagger-ui': { rooms: ['protocol', 'client', 'swagger-ui'], packages: [] },
   swagger: { rooms: ['protocol', 'client', 'nest', 'swagger-ui', 'swagger'], packages: [/^@nestjs\/\w+$/, /^node:/] },
