@@ -6,7 +6,7 @@ const suite = process.env.SUITE;
 const isNest11 = suite === 'nest11';
 const NEST11 = '<rootDir>/node_modules/.cache/nest11/node_modules';
 const testMatch = isNest11
-  ? ['parity', 'e2e', 'module', 'streams'].map((room) => `<rootDir>/test/integration/${room}/**/*.spec.ts`)
+  ? ['parity', 'e2e', 'module', 'streams', 'sockets'].map((room) => `<rootDir>/test/integration/${room}/**/*.spec.ts`)
   : [suite ? `<rootDir>/test/external/${suite}/**/*.spec.ts` : '<rootDir>/test/**/*.spec.ts'];
 
 /** @type {import('jest').Config} */
