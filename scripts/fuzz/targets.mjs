@@ -9,6 +9,7 @@ import { IdentityKeys } from '../../dist/esm/channel/identity.js';
 import { E2eClientError } from '../../dist/esm/client/index.js';
 import { shakeHands } from '../../dist/esm/client/handshake/handshake.js';
 import { PinnedIdentity } from '../../dist/esm/client/trust/identity.js';
+import { HybridEngine } from '../../dist/esm/crypto/hybrid.js';
 import { nodeEngine } from '../../dist/esm/crypto/node.js';
 import { shapeFlaw } from '../../dist/esm/nest/exchange/body-shape.js';
 import { splitHybridKey } from '../../dist/esm/protocol/hybrid-key.js';
@@ -38,6 +39,10 @@ function jwk(kind) {
     alg: HYBRID,
     pub: encode(Buffer.concat([MLKEM_KEY, Buffer.from(jwk('X25519').x, 'base64url')])),
   };
+}
+function encapsulate(key) {
+  const { sharedSecret, cipherText } = ml_kem768.encapsulate(splitHybridKey(key).encapsulationKey);
+  return { secret: sharedSecret, ciphertext: cipherText };
 }
 const pem = (kind) => PAIRS[kind].publicKey.export({ format: 'pem', type: 'spki' });
 
@@ -266,35 +271,48 @@ export const TARGETS = {
     };
   },
 
-  /** The server's answer to a handshake, whose identity is pinned: accepted only as the server made it. */
+  /** The server's answer to a handshake of either curve, whose identity is pinned: accepted only as the server made it. */
   async 'handshake-answer'() {
     const server = new IdentityKeys(nodeEngine, [PAIRS.Ed25519.privateKey]);
     const pinned = new PinnedIdentity([parseSigningKey(jwk('Ed25519'))], () => Promise.reject(new Error('no list')));
-    const clientPair = nodeEngine.generateKeyPair('X25519');
-    const engine = Object.assign(Object.create(nodeEngine), { generateKeyPair: () => clientPair });
     const issuedAt = Math.floor(Date.now() / 1000);
-    const { answer } = answerHandshake(nodeEngine, server, {
-      clientKey: clientPair.publicKey,
-      keyPair: nodeEngine.generateKeyPair('X25519'),
-      session: 'A'.repeat(22),
-      issuedAt,
-      expiresAt: issuedAt + 60,
-    });
+    const hybridEngine = new HybridEngine(() => import('../../dist/esm/crypto/noble-ml-kem.js'));
+    const ends = [];
+    for (const [keyKind, own] of /** @type {const} */ ([
+      ['X25519', nodeEngine],
+      [HYBRID, hybridEngine],
+    ])) {
+      const clientPair = await own.generateKeyPair(keyKind);
+      const { publicKey: clientKey } = clientPair;
+      const { answer } = answerHandshake(nodeEngine, server, {
+        clientKey,
+        keyPair: nodeEngine.generateKeyPair('X25519'),
+        encapsulation: clientKey.kty === 'AKP' ? encapsulate(clientKey) : undefined,
+        session: 'A'.repeat(22),
+        issuedAt,
+        expiresAt: issuedAt + 60,
+      });
+      const engine = Object.defineProperty(Object.create(own), 'generateKeyPair', { value: () => clientPair });
+      ends.push({ answer, engine, settings: { keyKind, rsaModulusLength: 2048 } });
+    }
     const members = ['kid', 'secret', 'issuedAt', 'expiresAt', 'session', 'device', 'proof'];
     return {
-      seeds: [JSON.stringify(answer)],
+      seeds: ends.map(({ answer }) => JSON.stringify(answer)),
       async run(text) {
         const changed = parseJsonObject(text);
         if (!changed) return false;
-        const settings = /** @type {const} */ ({ keyKind: 'X25519', rsaModulusLength: 2048 });
         const post = () => Promise.resolve(changed);
-        const shake = () => shakeHands(engine, settings, pinned, new Set(), undefined, post, false);
-        const channel = await unlessRefused(shake, 'handshake-rejected', 'identity-rejected');
-        if (!channel) return false;
-        for (const member of members) assert.deepEqual(changed[member], answer[member]);
-        const [received, sent] = /** @type {any[]} */ ([changed.publicKey, answer.publicKey]);
-        assert.equal(received.x, sent.x);
-        return true;
+        let isAccepted = false;
+        for (const { answer, engine, settings } of ends) {
+          const shake = () => shakeHands(engine, settings, pinned, new Set(), undefined, post, false);
+          const channel = await unlessRefused(shake, 'handshake-rejected', 'identity-rejected');
+          if (!channel) continue;
+          isAccepted = true;
+          for (const member of members) assert.deepEqual(changed[member], answer[member]);
+          const [received, sent] = /** @type {any[]} */ ([changed.publicKey, answer.publicKey]);
+          assert.equal(received.x, sent.x);
+        }
+        return isAccepted;
       },
     };
   },

@@ -2,6 +2,8 @@ import type { INestApplicationContext } from '@nestjs/common';
 import { ServerResponse, type IncomingMessage } from 'node:http';
 import type { WebSocketServer } from 'ws';
 import { called } from '../nest/keys/session.js';
+import { checkValues } from '../nest/options/option-check.js';
+import { whole, type Rule } from '../nest/options/option-rules.js';
 import { SealedSockets, type TakeUpgrade } from '../nest/exchange/sealed-sockets.js';
 import type { GatewayPaths } from '../nest/routes/gateway-table.js';
 import { MAX_HEAD_BYTES } from '../protocol/frames.js';
@@ -29,14 +31,26 @@ export interface SealedSocketOptions {
 
 type SealingHooks = Pick<SealedServerParts, 'beforeEnd' | 'select'>;
 
+const RULES: Readonly<Record<keyof SealedSocketOptions, Rule>> = {
+  middleware: {
+    mustBe: 'a list of middlewares',
+    holds: (value) => Array.isArray(value) && value.every((each) => typeof each === 'function'),
+    fix: (value) => (typeof value === 'function' ? 'Put it into a list.' : undefined),
+  },
+  maxWaiting: whole('sockets'),
+  maxWaitingPerAddress: whole('sockets'),
+  maxBuffered: whole('bytes'),
+};
+
 /** What an adapter of Nest needs to have its servers take sealed sockets alone. */
 export class ServerSealer {
   readonly #sockets: SealedSockets;
   readonly #options: SealedSocketOptions;
   readonly #waiting = new Map<unknown, WaitingSockets>();
 
-  /** @throws Error where the application has no `E2eModule`. */
+  /** @throws Error where the application has no `E2eModule`, TypeError for an option of a wrong value. */
   constructor(app: INestApplicationContext, adapter: object, paths: GatewayPaths, options: SealedSocketOptions) {
+    checkValues(options, RULES, { owner: adapter.constructor.name });
     this.#sockets = socketsOf(app, adapter.constructor.name);
     this.#options = options;
     this.#sockets.takeAdapter(adapter, paths);

@@ -10,7 +10,7 @@ const FASTIFY = 'test/integration/ecosystem/fastify.spec.ts';
 export const atStart = [
   row('an option of a wrong value stops the start', OPTIONS, 'what to do', [
     'src/nest/options/option-check.ts',
-    'if (value !== undefined && !rule.holds(value)) refuse(prefix + name, rule, value);',
+    'if (value !== undefined && !rule.holds(value)) refuse(prefix + name, rule, value, owner);',
     '',
   ]),
   row('an unknown option stops the start', OPTIONS, 'probably meant', [

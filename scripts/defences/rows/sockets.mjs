@@ -7,6 +7,9 @@ const REFUSALS = 'test/integration/sockets/refusals.spec.ts';
 const ENDS = 'test/integration/sockets/ends.spec.ts';
 const GATEWAYS = 'test/integration/sockets/gateways.spec.ts';
 const CLIENT = 'test/integration/sockets/client.spec.ts';
+const BOUNDS = 'test/integration/sockets/bounds.spec.ts';
+const EVENTS = 'test/integration/sockets/events.spec.ts';
+const PROXY = 'test/security/attack/proxy.spec.ts';
 const AT_START = 'test/integration/module/websockets.spec.ts';
 
 export const sockets = [
@@ -84,5 +87,35 @@ export const sockets = [
     'src/client/channel/attempts.ts',
     'if (firstChannel.isExpired) {',
     'if (!firstChannel) {',
+  ]),
+  row('waiting sockets are bounded in all', BOUNDS, 'express.*sockets that wait', [
+    'src/sockets/waiting-sockets.ts',
+    'this.#places.size <= maxWaiting',
+    'this.#places.size <= Infinity',
+  ]),
+  row('a direction of a socket that is full is ended', BOUNDS, 'express.*a direction that is full', [
+    'src/sockets/socket-link.ts',
+    'isTooBig || !sealer.hasRoomFor(plaintext.length)',
+    'isTooBig',
+  ]),
+  row('a full direction takes no more of a client', BOUNDS, 'express.*a direction that is full', [
+    'src/protocol/socket.ts',
+    'isData ? this.#meter.hasRoomFor(length) : number < MAX_FRAMES',
+    'number < MAX_FRAMES',
+  ]),
+  row("an adapter's bounds are checked at start", BOUNDS, 'express.*are checked at start', [
+    'src/sockets/server-sealer.ts',
+    'checkValues(options, RULES, { owner: adapter.constructor.name });',
+    '',
+  ]),
+  row('a head moved to another socket opens nothing', PROXY, 'express.*moves a head', [
+    'src/nest/exchange/message-opening.ts',
+    'target: keys.options.publicPath + target,',
+    "target: '/bank/live',",
+  ]),
+  row('the counters say why a socket ended', EVENTS, 'express.*session, with a logout', [
+    'src/sockets/socket-link.ts',
+    'this.#cause ??= cause;\n    this.#state = this.#raw.CLOSING;\n    this.#raw.send',
+    'this.#state = this.#raw.CLOSING;\n    this.#raw.send',
   ]),
 ];

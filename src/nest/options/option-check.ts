@@ -81,9 +81,23 @@ export function asOptions(given: unknown): E2eOptions & E2eExtras {
 /** Checks names and values. `undefined` means that the option is not set. */
 function checkMembers(options: object, rules: Readonly<Record<string, Rule>>, prefix = ''): void {
   refuseUnknown(options, Object.keys(rules), prefix);
+  checkValues(options, rules, { prefix });
+}
+
+/**
+ * Checks the values of known options, and no others.
+ *
+ * @param owner of the options, as the error names it.
+ * @throws TypeError as `checkOptions` does.
+ */
+export function checkValues(
+  options: object,
+  rules: Readonly<Record<string, Rule>>,
+  { prefix = '', owner = 'E2eModule' }: { readonly prefix?: string; readonly owner?: string },
+): void {
   for (const [name, rule] of Object.entries(rules)) {
     const value = member(options, name);
-    if (value !== undefined && !rule.holds(value)) refuse(prefix + name, rule, value);
+    if (value !== undefined && !rule.holds(value)) refuse(prefix + name, rule, value, owner);
   }
 }
 
@@ -96,8 +110,8 @@ export function refuseUnknown(options: object, known: readonly string[], prefix 
   throw new TypeError(`E2eModule: unknown option "${prefix}${name}". ${hint}`.trimEnd());
 }
 
-function refuse(name: string, { mustBe, fix, secret }: Rule, value: unknown): never {
-  throw wrong(name, `${mustBe}; received ${shapeOf(value, secret)}`, fix?.(value));
+function refuse(name: string, { mustBe, fix, secret }: Rule, value: unknown, owner?: string): never {
+  throw wrong(name, `${mustBe}; received ${shapeOf(value, secret)}`, fix?.(value), owner);
 }
 
 /** @throws TypeError */
@@ -117,6 +131,6 @@ function wrongIdentityKey(keys: readonly unknown[]): TypeError {
 }
 
 /** The error for an option with a wrong value. */
-export function wrong(option: string, mustBe: string, fix?: string): TypeError {
-  return new TypeError(`E2eModule: the option "${option}" must be ${mustBe}.${fix === undefined ? '' : ` ${fix}`}`);
+export function wrong(option: string, mustBe: string, fix?: string, owner = 'E2eModule'): TypeError {
+  return new TypeError(`${owner}: the option "${option}" must be ${mustBe}.${fix === undefined ? '' : ` ${fix}`}`);
 }

@@ -28,7 +28,8 @@ const BOOLEAN: Rule = {
   fix: (value) => (typeof value === 'string' ? "Convert it: process.env.NAME === 'true'." : undefined),
 };
 
-function whole(unit: string, max = Number.MAX_SAFE_INTEGER, min = 1): Rule {
+/** A whole number in a range. */
+export function whole(unit: string, max = Number.MAX_SAFE_INTEGER, min = 1): Rule {
   const range = max === Number.MAX_SAFE_INTEGER ? `${min} or more` : `${min} to ${max}`;
   return {
     mustBe: `a whole number of ${unit}, ${range}`,

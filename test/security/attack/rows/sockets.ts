@@ -95,7 +95,11 @@ async function raid(
   });
   const read: string[] = [];
   let code: number | undefined;
-  raw.on('message', (data: Buffer) => read.push(data.toString('latin1')));
+  raw.on('message', (data: Buffer) => {
+    read.push(data.toString('latin1'));
+    // A refusal is followed by its own close, which comes first. A socket that opened would stay.
+    raw.close(1000);
+  });
   raw.on('close', (given) => (code = given)).on('error', () => undefined);
   raw.on('open', () => raw.send(first.data, { binary: first.isBinary }));
   await until(() => code !== undefined);
