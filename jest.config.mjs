@@ -6,7 +6,9 @@ const suite = process.env.SUITE;
 const isNest11 = suite === 'nest11';
 const NEST11 = '<rootDir>/node_modules/.cache/nest11/node_modules';
 const testMatch = isNest11
-  ? ['parity', 'e2e', 'module', 'streams', 'sockets'].map((room) => `<rootDir>/test/integration/${room}/**/*.spec.ts`)
+  ? ['parity', 'e2e', 'module', 'streams', 'sockets', 'socket.io'].map(
+      (room) => `<rootDir>/test/integration/${room}/**/*.spec.ts`,
+    )
   : [suite ? `<rootDir>/test/external/${suite}/**/*.spec.ts` : '<rootDir>/test/**/*.spec.ts'];
 
 /** @type {import('jest').Config} */
@@ -20,7 +22,7 @@ export default {
     '/dist/',
     ...(suite ? [] : ['<rootDir>/test/external/']),
     // What Apollo, gateways and the parsers that an application names do is not the same there, plain either.
-    ...(isNest11 ? ['(module/graphql|module/websockets|e2e/client)\\.spec\\.ts$'] : []),
+    ...(isNest11 ? ['(module/graphql|module/websockets|e2e/client|socket\\.io/ends)\\.spec\\.ts$'] : []),
   ],
   modulePathIgnorePatterns: ['<rootDir>/dist/'],
   moduleNameMapper: {
