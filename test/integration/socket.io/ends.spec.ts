@@ -203,7 +203,7 @@ onEachPlatform('A sealed socket of socket.io', (platform) => {
       const [socket] = [...server().of('/').sockets.values()];
       (socket!.conn.transport as unknown as { socket: { terminate(): void } }).socket.terminate();
       await until(() => one.log.length === 1 + 2 * index);
-      expect(one.log.slice(-2)).toEqual(['disconnect transport error', 'connect']);
+      expect(one.log.slice(-2)).toEqual(['disconnect transport close', 'connect']);
       expect(await ask(one, 'channel')).toBe(kid);
     }
     one.socket.disconnect();
