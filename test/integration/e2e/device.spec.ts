@@ -1,12 +1,13 @@
-import { generateKeyPairSync, sign, type KeyObject } from 'node:crypto';
+import { sign } from 'node:crypto';
 import { describe, expect, it } from '@jest/globals';
 import { CompactEncrypt, importJWK } from 'jose';
 import { Controller, Get, Post, Req } from '@nestjs/common';
 import type { DeviceKey, DeviceStorage, SigningJwk, StoredDevice } from '../../../src/client/index.js';
-import { Channel, json, Visitor, type Message } from '../../external/conformance/channel.js';
-import { b64u, keyPair, thumbprint, type Answer, type Jwk, type KeyKind } from '../../external/conformance/peer.js';
-import { Jar, type Reply } from '../../external/conformance/wire.js';
+import { json, type Channel, type Message } from '../../external/conformance/channel.js';
+import { b64u, keyPair, thumbprint } from '../../external/conformance/peer.js';
+import type { Reply } from '../../external/conformance/wire.js';
 import { TestApp, useApp } from './support/apps.js';
+import { ed25519, es256, prove, shakeHands, thief } from './support/devices.js';
 import { errorOf, expectPlainProblem, postJson } from './support/raw.js';
 import { clientOf, SECRET, SessionController, useOwnSession } from './support/sessions.js';
 
@@ -24,34 +25,6 @@ class PlainController {
   }
 }
 
-interface TestDevice {
-  jwk: Jwk;
-  privateKey: KeyObject;
-}
-const es256 = (): TestDevice => {
-  const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-  return { jwk: publicKey.export({ format: 'jwk' }) as Jwk, privateKey };
-};
-const ed25519 = (): TestDevice => {
-  const { publicKey, privateKey } = generateKeyPairSync('ed25519');
-  return { jwk: publicKey.export({ format: 'jwk' }) as Jwk, privateKey };
-};
-
-/** `dev` from the protocol's text: a compact JWS over b64u(th). */
-function prove({ jwk, privateKey }: TestDevice, th: Uint8Array, header: object = {}): string {
-  const alg = jwk.kty === 'EC' ? 'ES256' : 'Ed25519';
-  const input = `${b64u(JSON.stringify({ alg, typ: 'e2e-device+jws', ...header }))}.${b64u(b64u(th))}`;
-  const key = { key: privateKey, dsaEncoding: 'ieee-p1363' as const };
-  return `${input}.${b64u(sign(alg === 'ES256' ? 'sha256' : null, Buffer.from(input), key))}`;
-}
-
-async function shakeHands(visitor: Visitor, device?: TestDevice, kind: KeyKind = 'X25519'): Promise<Channel> {
-  const pair = await keyPair(kind);
-  const reply = await visitor.ask({ publicKey: pair.jwk, device: device?.jwk });
-  expect(reply.status).toBe(201);
-  return new Channel(visitor, pair, JSON.parse(reply.body) as Answer);
-}
-
 const addNote = (channel: Channel, note: string, dev?: string): Message =>
   channel.message('POST', '/session/notes', json({ note }), { dev });
 const send = (channel: Channel, message: Message): Promise<Reply> => channel.post(message);
@@ -61,12 +34,6 @@ async function notes(channel: Channel, dev?: string): Promise<unknown> {
   const sealed = await channel.request('GET', '/session/notes', undefined, { members: { dev } });
   return JSON.parse(sealed.text);
 }
-
-const thief = (victim: Visitor): Visitor => {
-  const jar = new Jar();
-  jar.take({ status: 200, headers: { 'set-cookie': String(victim.jar).split('; ') }, rawHeaders: [], body: '' });
-  return new Visitor(victim.base, jar);
-};
 
 describe('Where device keys are required', () => {
   const controllers = [SessionController, PlainController];
