@@ -17,7 +17,16 @@ export { E2eException } from './nest/request/e2e.exception.js';
 export { E2eProblem, type ProblemDetails, type ProblemName } from './protocol/problem.js';
 export type { KeyKind, PublicJwk, SigningJwk } from './protocol/keys.js';
 
-export { E2eEvents, type E2eCounters, type E2eEvent } from './channel/events.js';
+export {
+  E2eEvents,
+  type E2eCounters,
+  type E2eEvent,
+  type SocketCounts,
+  type SocketEndCause,
+  type StreamCounts,
+  type StreamDirection,
+  type StreamFacts,
+} from './channel/events.js';
 export { MemoryReplayGuard, type ClaimResult, type ReplayGuard } from './channel/replay.js';
 export type { Answer, AnswerHead, OpenedMessage, SealedHead } from './channel/message.js';
 export type { Binding } from './channel/channels.js';

@@ -163,6 +163,7 @@ export class E2eEvents {
     const counts = this.#streams[direction];
     this.#streams[direction] = { ...counts, [what]: counts[what] + 1 };
   }
+
   #countSocket({ cause, frames, bytes }: StreamFacts): void {
     if (!cause) return;
     this.#causes[cause] = (this.#causes[cause] ?? 0) + 1;

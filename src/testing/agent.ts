@@ -15,6 +15,7 @@ import type { TestTarget } from './target.js';
 export class E2eAgent {
   readonly #connection: Connection;
   readonly #defaults: ((call: E2eCall) => unknown)[] = [];
+  readonly #sockets = new Set<E2eTestSocket>();
   #line: Line | undefined;
 
   /** By `request()`, `request.agent()` and `e2eAgent()` alone. */
@@ -112,10 +113,13 @@ export class E2eAgent {
   }
 
   /**
-   * Opens a sealed socket on the agent's session, to a gateway under `E2eWsAdapter`. By the package `ws` where the
-   * application has it, or the option `webSocket`.
+   * Opens a sealed socket on the agent's session: to a gateway under `E2eWsAdapter`, or to what takes sockets under the
+   * option `sealedPaths`. For a gateway under `E2eIoAdapter` use socket.io's client, with `sealedTransport(agent.client)`.
+   * It connects by the option `webSocket`; by default by the package `ws` if the application has it, else by this Node's
+   * own class. `agent.close()` closes what is still open.
    *
-   * @throws E2eClientError where it does not open.
+   * @throws E2eClientError if it is refused; E2eExpectationError if it does not open within 5 seconds; TypeError if
+   * `path` is not a URL.
    *
    * @example
    * const socket = await agent.webSocket('/live');
@@ -125,7 +129,9 @@ export class E2eAgent {
   async webSocket(path: string, protocols?: string | readonly string[]): Promise<E2eTestSocket> {
     const place = placeOf(this.webSocket);
     const { client } = (this.#line = await this.#connection.shared(path));
-    return new E2eTestSocket(client.webSocket(path, protocols)).opened(place);
+    const socket = new E2eTestSocket(client.webSocket(path, protocols));
+    this.#sockets.add(socket);
+    return socket.opened(place);
   }
 
   /** Opens the channel now, where none is open; its facts. */
@@ -134,9 +140,19 @@ export class E2eAgent {
     return this.#line.client.handshake();
   }
 
-  /** Forgets channel and cookies; ends the server where the agent made it listen. A Nest application is closed by you. */
+  /**
+   * Closes the sockets that the agent opened and forgets channel and cookies; ends the server if the agent made it listen.
+   * A Nest application is closed by you, after its agents.
+   *
+   * @throws E2eExpectationError if the server does not answer the close of a socket within 5 seconds.
+   */
   async close(): Promise<void> {
-    await this.#connection.close();
+    try {
+      await Promise.all([...this.#sockets].map((socket) => socket.close()));
+    } finally {
+      this.#sockets.clear();
+      await this.#connection.close();
+    }
   }
 
   /** For `e2eAgent()`: reaches the application now. */

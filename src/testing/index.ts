@@ -7,5 +7,5 @@ export type { TestEvent } from './events.js';
 export type { Parser } from './reading.js';
 export type { TestHttpError, TestRequest, TestResponse } from './response.js';
 export { expectSealed, type SealedRequest } from './sealed.js';
-export type { E2eTestSocket, SocketEnd, SocketMessage } from './socket.js';
+export type { E2eTestSocket, TestSocketEnd, TestSocketMessage } from './socket.js';
 export type { TestTarget, NestLike, ServerLike } from './target.js';

@@ -6,21 +6,22 @@ import type { E2eWebSocket } from '../client/socket/own-socket.js';
 import { E2eExpectationError, placeOf, putAt, type Place } from './expectations.js';
 
 /** A message of the server's: text, or bytes. */
-export type SocketMessage = string | Uint8Array;
+export type TestSocketMessage = string | Uint8Array;
 
-/** How a socket ended: the code and the reason that the server said, or 1006 where it did not open, or was cut. */
-export interface SocketEnd {
+/** How a socket ended: its code and reason, or 1006 if it did not open or was cut. */
+export interface TestSocketEnd {
   readonly code: number;
   readonly reason: string;
-  /** Why it did not open or was broken, where that is known. */
+  /** Why it did not open or was broken, if that is known. */
   readonly error?: unknown;
 }
 
-/** How long a message, or the end, may take, in milliseconds. */
+/** How long anything that is waited for may take, in milliseconds. */
 const PATIENCE_MS = 5_000;
 
 /**
- * A sealed socket in a test: what comes is kept until it is asked for, in its order.
+ * A sealed socket in a test: what comes is kept until it is asked for, in its order. Whatever is waited for may take 5
+ * seconds. Several waits at once are served in the order in which they were called.
  *
  * @example
  * const socket = await agent.webSocket('/live');
@@ -30,11 +31,11 @@ const PATIENCE_MS = 5_000;
  */
 export class E2eTestSocket {
   readonly #socket: E2eWebSocket;
-  readonly #messages: SocketMessage[] = [];
-  #end: SocketEnd | undefined;
+  readonly #messages: TestSocketMessage[] = [];
+  /** Each looks, whenever something happens, whether it is what it waits for. */
+  readonly #waits = new Set<() => void>();
+  #end: TestSocketEnd | undefined;
   #error: unknown;
-  /** Called with each thing that happens. */
-  #wake: () => void = () => undefined;
 
   /** By `agent.webSocket()` alone. */
   constructor(socket: E2eWebSocket) {
@@ -42,7 +43,7 @@ export class E2eTestSocket {
     socket.binaryType = 'arraybuffer';
     const happened = (note: () => void) => () => {
       note();
-      this.#wake();
+      for (const look of this.#waits) look();
     };
     socket.onopen = happened(() => undefined);
     socket.onmessage = ({ data }) =>
@@ -52,7 +53,7 @@ export class E2eTestSocket {
       happened(() => (this.#end = { code, reason, ...(this.#error !== undefined && { error: this.#error }) }))();
   }
 
-  /** The application's subprotocol that the server selected; empty where it has none. */
+  /** The application's subprotocol that the server selected; empty if there is none. */
   get protocol(): string {
     return this.#socket.protocol;
   }
@@ -67,13 +68,17 @@ export class E2eTestSocket {
   /**
    * The next message.
    *
-   * @throws E2eExpectationError where the socket ends before it, or none comes within 5 seconds.
+   * @throws E2eExpectationError if the socket ends before it, or none comes within 5 seconds.
    */
-  async next(): Promise<SocketMessage> {
+  async next(): Promise<TestSocketMessage> {
     return this.#next(placeOf(this.next));
   }
 
-  /** The next message, from JSON. */
+  /**
+   * The next message, from JSON.
+   *
+   * @throws E2eExpectationError if it is no JSON, the socket ends before it, or none comes within 5 seconds.
+   */
   async nextJson(): Promise<unknown> {
     const place = placeOf(this.nextJson);
     const message = await this.#next(place);
@@ -84,20 +89,27 @@ export class E2eTestSocket {
     }
   }
 
-  /** Closes it, and waits until the server has answered. */
-  async close(code?: number, reason?: string): Promise<SocketEnd> {
+  /**
+   * Closes it, and waits until the server has answered. One that has ended is left as it is.
+   *
+   * @param code 1000, or 3000 to 4999. Default: none.
+   * @param reason at most 123 bytes of UTF-8.
+   *
+   * @throws E2eExpectationError if it does not end within 5 seconds; DOMException for a wrong code or reason.
+   */
+  async close(code?: number, reason?: string): Promise<TestSocketEnd> {
     const place = placeOf(this.close);
     this.#socket.close(code, reason);
     return this.#ended(place);
   }
 
   /**
-   * Waits for the end, which is to have this code, and this reason where one is given. Messages that came before it can
+   * Waits for the end, which must have this code, and this reason if one is given. Messages that came before it can
    * still be read.
    *
-   * @throws E2eExpectationError for another code, or where it does not end within 5 seconds.
+   * @throws E2eExpectationError for another code, or another reason, or if it does not end within 5 seconds.
    */
-  async expectEnd(code: number, reason?: string): Promise<SocketEnd> {
+  async expectEnd(code: number, reason?: string): Promise<TestSocketEnd> {
     const place = placeOf(this.expectEnd);
     const end = await this.#ended(place);
     if (end.code === code && (reason === undefined || end.reason === reason)) return end;
@@ -113,39 +125,45 @@ export class E2eTestSocket {
 
   /** For `agent.webSocket()`: until it is open. */
   async opened(place: Place): Promise<this> {
-    await this.#until(() => this.#socket.readyState !== 0, 'The socket did not open', place);
+    await this.#taken(() => this.#socket.readyState !== 0 || undefined, 'The socket did not open', place);
     if (this.#socket.readyState === 1) return this;
     await this.#ended(place);
     if (this.#error instanceof Error) throw this.#error;
     throw putAt(new E2eExpectationError('The socket did not open'), place);
   }
 
-  async #next(place: Place): Promise<SocketMessage> {
-    await this.#until(() => this.#messages.length > 0 || this.#end !== undefined, 'No message came', place);
-    const message = this.#messages.shift();
-    if (message !== undefined) return message;
-    const { code, reason } = this.#end!;
-    throw putAt(
-      new E2eExpectationError(`The socket ended (${`${code} ${reason}`.trim()}) before a message came`),
-      place,
-    );
+  async #next(place: Place): Promise<TestSocketMessage> {
+    const taken = await this.#taken(() => this.#messages.shift() ?? this.#end, 'No message came', place);
+    if (typeof taken === 'string' || taken instanceof Uint8Array) return taken;
+    const end = `${taken.code} ${taken.reason}`.trim();
+    throw putAt(new E2eExpectationError(`The socket ended (${end}) before a message came`), place);
   }
 
-  async #ended(place: Place): Promise<SocketEnd> {
-    await this.#until(() => this.#end !== undefined, 'The socket did not end', place);
-    return this.#end!;
+  async #ended(place: Place): Promise<TestSocketEnd> {
+    return this.#taken(() => this.#end, 'The socket did not end', place);
   }
 
-  async #until(condition: () => boolean, otherwise: string, place: Place): Promise<void> {
-    const late = Date.now() + PATIENCE_MS;
-    const timer = setTimeout(() => this.#wake(), PATIENCE_MS + 10);
-    while (!condition()) {
-      if (Date.now() >= late) {
-        throw putAt(new E2eExpectationError(`${otherwise} within ${PATIENCE_MS / 1000} s`), place);
-      }
-      await new Promise<void>((resolve) => (this.#wake = resolve));
+  /** What `take` finds, now or when it has come: once for each wait, so that no two have the same message. */
+  async #taken<T>(take: () => T | undefined, otherwise: string, place: Place): Promise<T> {
+    let look = (): void => undefined;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    try {
+      return await new Promise<T>((resolve, reject) => {
+        look = () => {
+          const taken = take();
+          if (taken === undefined) return;
+          this.#waits.delete(look);
+          resolve(taken);
+        };
+        const late = new E2eExpectationError(`${otherwise} within ${PATIENCE_MS / 1000} s`);
+        timer = setTimeout(() => reject(putAt(late, place)), PATIENCE_MS);
+        this.#waits.add(look);
+        look();
+      });
+    } finally {
+      clearTimeout(timer);
+      this.#waits.delete(look);
     }
-    clearTimeout(timer);
   }
 }
 
