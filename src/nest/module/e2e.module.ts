@@ -219,8 +219,8 @@ export class E2eModule extends ConfigurableModuleClass implements NestModule, On
     const names = [...this.validator.unsealed()];
     if (names.length === 0) return;
     this.#logger.warn(
-      `The option "encryptByDefault" seals only HTTP routes. These respond in the clear: ${names.join(', ')}. ` +
-        'Mark them @Plain() if that is intended.',
+      `The option "encryptByDefault" does not seal these, and they respond in the clear: ${names.join(', ')}. ` +
+        'Mark them @Plain() if that is intended. To seal gateways, use E2eWsAdapter or E2eIoAdapter.',
     );
   }
 }

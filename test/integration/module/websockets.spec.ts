@@ -74,8 +74,9 @@ describe('With encryptByDefault the log names the gateways that are not sealed',
     nest.useWebSocketAdapter(new WsAdapter(nest));
     await nest.init();
     expect(log.ofModule.filter((line) => line.startsWith('warn'))).toEqual([
-      'warn The option "encryptByDefault" seals only HTTP routes. These respond in the clear: ChatGateway ' +
-        '(WebSocket gateway). Mark them @Plain() if that is intended. E2eModule',
+      'warn The option "encryptByDefault" does not seal these, and they respond in the clear: ChatGateway ' +
+        '(WebSocket gateway). Mark them @Plain() if that is intended. To seal gateways, use E2eWsAdapter or E2eIoAdapter. ' +
+        'E2eModule',
     ]);
     await nest.close();
   });
