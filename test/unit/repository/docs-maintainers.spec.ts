@@ -54,4 +54,13 @@ describe('the documentation for maintainers', () => {
     expect(/node: \[(.*)\]/.exec(workflow)![1]!.split(', ')).toEqual(['20', '22', '24']);
     expect(workflow).toContain(read('.nvmrc').trim());
   });
+
+  it('publishes only after all of CI, by the one job that may prove who it is', () => {
+    const [others, publish] = read('.github/workflows/release.yml').split('  publish:\n');
+    expect(read('.github/workflows/ci.yml')).toContain('  workflow_call:\n');
+    expect(others).toContain('  ci:\n    uses: ./.github/workflows/ci.yml\n');
+    expect(others).not.toContain('id-token');
+    expect(publish).toContain('    needs: ci\n');
+    expect(publish).toContain('      id-token: write\n');
+  });
 });
