@@ -128,7 +128,7 @@ onEachPlatform("session: 'channel'", (platform) => {
     [{ session: 'channel', allowPlainJwe: true }, '"allowPlainJwe" must be false if session is \'channel\''],
     [{ channelStore: new MemoryStore(), secret: SECRET }, '"channelStore" must be left out unless session is'],
     [{ session: 'cookies' }, '"session" must be'],
-    [{ session: 'channel', channelStore: new MemoryStore() }, 'E2eModule.forRoot({ secret }) is needed'],
+    [{ session: 'channel', channelStore: new MemoryStore() }, 'needs E2eModule.forRoot({ secret })'],
   ])('refuses at start what makes no sense beside it: %#', async (options, message) => {
     await expect(TestApp.start(platform, { controllers, e2e: options as E2eOptions })).rejects.toThrow(message);
   });

@@ -53,7 +53,7 @@ onEachPlatform('Servers whose clocks differ', (platform) => {
         expect([off, await ask(servers, off, -25)]).toEqual([off, 201]);
         expect([off, await ask(servers, off, -35)]).toEqual([off, 400]);
       }
-      const told = servers.flatMap((app) => app.log.ofModule).filter((line) => line.includes('behind the one'));
+      const told = servers.flatMap((app) => app.log.ofModule).filter((line) => line.includes('seconds behind'));
       expect(told[0]).toContain('60 seconds behind');
     } finally {
       await Promise.all(servers.map((app) => app.close()));

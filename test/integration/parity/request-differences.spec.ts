@@ -92,7 +92,7 @@ const DIFFERENCES: Readonly<Record<string, Difference>> = {
     if (platform === 'express') expect(seenIn(plain)).toMatchObject({ body: {}, headers: JSON_TYPE });
     else expect(statusOf(plain)).toBe(400);
   },
-  'An application without body parsers': async ({ bare }, platform) => {
+  'Without body parsers': async ({ bare }, platform) => {
     const { plain, sealed } = await bare.both('/see', post('{"a":1}'));
     expect(seenIn(sealed)).toMatchObject({ body: { a: 1 } });
     if (platform === 'express') expect(seenIn(plain)).toMatchObject({ body: { is: 'undefined' } });
