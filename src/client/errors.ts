@@ -19,7 +19,7 @@ import { load, type PartName } from './parts.js';
  *   server responded with success although it has not read the request's body to its end;
  * - `stream-failed`: the server gave up in the middle of a body;
  * - `no-event-stream`: an event source got a response other than 200 with `text/event-stream`; see `status`;
- * - `answer-too-large`: a response, or one event, is larger than `maxResponseSize`;
+ * - `answer-too-large`: a response, one event or one message of a socket is larger than `maxResponseSize`;
  * - `redirect-refused`: a redirect to another origin, the 21st redirect in a row, or any redirect if the call forbids them;
  * - `session-changed`: with a device key, the server put the client on another session. The client seals nothing on it
  *   until the caller continues with `client.handshake()`;

@@ -142,6 +142,8 @@ export const MESSAGES = {
     `The response is larger than maxResponseSize, ${limit} bytes. Raise that option, or request less.`,
   longEvent: ({ limit }: { limit: number }) =>
     `An event is longer than maxResponseSize, ${limit} characters, so the event source ended. Raise that option, or send shorter events.`,
+  longMessage: ({ limit }: { limit: number }) =>
+    `A message of the socket is longer than maxResponseSize, ${limit} bytes, so the socket was cut off. Raise that option, or send shorter messages.`,
   unopened: ({ method, path }: { method: string; path: string }) =>
     `The response to ${method} ${path} does not open, or belongs to another request. Does a cache (a service worker, a ` +
     'CDN) store responses although they say no-store? A sealed query is not in the URL, so all searches look the same to ' +

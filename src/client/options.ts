@@ -66,7 +66,10 @@ export interface E2eClientOptions {
   readonly deviceKey?: DeviceKeyOption;
   /** Whether JSON bodies are padded to hide their length (PROTOCOL §4, Padmé). Default `false`. */
   readonly padding?: boolean;
-  /** The longest response, in bytes on the wire, which is a third more than its plaintext. Default 16 MiB. */
+  /**
+   * The longest response, in bytes on the wire, which is a third more than its plaintext; also the longest event of an
+   * event source, in characters, and the longest message of a socket, in bytes. Default 16 MiB.
+   */
   readonly maxResponseSize?: number;
   /**
    * The longest request body, in bytes on the wire, that is held in memory if the platform can neither stream it nor

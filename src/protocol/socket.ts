@@ -25,8 +25,11 @@ export const SESSION_ENDED_CODE = 4401;
 export const NO_STATUS_CODE = 1005;
 /** The close code that an application sees where a socket broke off without an end. */
 export const ABNORMAL_CODE = 1006;
+/** How long the reason of an end may be, in UTF-8. */
+export const MAX_REASON_BYTES = 123;
+/** The code of an end because this direction carries no more. */
+export const TRY_AGAIN_LATER_CODE = 1013;
 
-const MAX_REASON_BYTES = 123;
 const NO_BYTES = new Uint8Array(0);
 
 /** Why a socket ends, as one side says it; without a code there is no reason either. */

@@ -18,7 +18,7 @@ export type ReadSession = (request: IncomingMessage) => Promise<void>;
  *
  * @throws SocketRefusal
  */
-export type SelectProtocol = (request: IncomingMessage, opened: OpenedSocket) => Promise<string>;
+type SelectProtocol = (request: IncomingMessage, opened: OpenedSocket) => Promise<string>;
 
 export interface SealedServerParts {
   readonly sockets: SealedSockets;

@@ -17,7 +17,7 @@ interface SendOptions {
 }
 
 /** What a sealed socket is made of. */
-export interface SealedSocketParts {
+interface SealedSocketParts {
   readonly raw: WebSocket;
   readonly opened: OpenedSocket;
   readonly protocol: string | undefined;

@@ -9,13 +9,14 @@ import {
   SESSION_ENDED_CODE,
   SOCKET_KIND,
   SOCKET_PATIENCE_MS,
+  TRY_AGAIN_LATER_CODE,
   type SocketDataKind,
   type SocketEnd,
   type SocketMessage,
 } from '../protocol/socket.js';
 
 /** What becomes of a sealed socket, for whoever shows it to the application. */
-export interface LinkEvents {
+interface LinkEvents {
   readonly onMessage: (data: Bytes, isBinary: boolean) => void;
   /** It ends without an end: a `close` with 1006 follows. */
   readonly onError: (error: Error) => void;
@@ -33,7 +34,6 @@ type Done = (error?: Error) => void;
 
 const GOING_AWAY = 1001;
 const TOO_BIG = 1009;
-const TRY_AGAIN_LATER = 1013;
 
 /**
  * A WebSocket of the library between its two heads and its close (PROTOCOL §7): everything that is sent goes through a
@@ -96,7 +96,7 @@ export class SocketLink {
     const { sealer } = this.#accepted;
     const isTooBig = plaintext.length > this.#limits.maxMessage;
     if (isTooBig || !sealer.hasRoomFor(plaintext.length)) {
-      this.end(isTooBig ? { code: TOO_BIG, reason: '' } : { code: TRY_AGAIN_LATER, reason: '' });
+      this.end(isTooBig ? { code: TOO_BIG, reason: '' } : { code: TRY_AGAIN_LATER_CODE, reason: '' });
       const limit = isTooBig
         ? `of at most ${this.#limits.maxMessage} bytes (maxBodySize)`
         : 'up to 2^24 and 2^40 bytes';

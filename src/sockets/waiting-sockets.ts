@@ -1,22 +1,22 @@
 import type { WebSocket } from 'ws';
 import { SOCKET_PATIENCE_MS } from '../protocol/socket.js';
 
-export interface ReceivedMessage {
+interface ReceivedMessage {
   readonly data: Buffer;
   readonly isBinary: boolean;
 }
 
 /** The first message of a socket; `late` where none came in time, `crowded` where its place was needed. */
-export type FirstMessage = ReceivedMessage | 'late' | 'crowded' | 'gone';
+type FirstMessage = ReceivedMessage | 'late' | 'crowded' | 'gone';
 
-export interface WaitingLimits {
+interface WaitingLimits {
   /** How many sockets may wait to be let in, in all and from one address. */
   readonly maxWaiting: number;
   readonly maxWaitingPerAddress: number;
 }
 
 /** A socket that was not let in yet. */
-export interface WaitingSocket {
+interface WaitingSocket {
   readonly first: Promise<FirstMessage>;
   /** Gives its place up. What came after the first message is returned: the socket is paused since. */
   readonly leave: () => readonly ReceivedMessage[];
@@ -34,10 +34,6 @@ export class WaitingSockets {
   readonly #perAddress = new Map<string, number>();
 
   constructor(private readonly limits: WaitingLimits) {}
-
-  get size(): number {
-    return this.#places.size;
-  }
 
   /** Has a socket wait for its first message, and for what is made of it. */
   add(socket: WebSocket, address: string): WaitingSocket {

@@ -98,6 +98,16 @@ export const sockets = [
     'isTooBig || !sealer.hasRoomFor(plaintext.length)',
     'isTooBig',
   ]),
+  row('a client ends a direction that is full', BOUNDS, 'express.*the client ends with 1013', [
+    'src/client/socket/stream.ts',
+    'if (!this.#sealer.hasRoomFor(length)) return',
+    'if (!this.#sealer) return',
+  ]),
+  row('a client takes no message over its limit', BOUNDS, 'express.*takes messages of maxResponseSize', [
+    'src/client/socket/connection.ts',
+    'new SocketOpener(await opened.streamKey(), settings.maxResponseSize)',
+    'new SocketOpener(await opened.streamKey(), Infinity)',
+  ]),
   row('a full direction takes no more of a client', BOUNDS, 'express.*a direction that is full', [
     'src/protocol/socket.ts',
     'isData ? this.#meter.hasRoomFor(length) : number < MAX_FRAMES',

@@ -13,7 +13,7 @@ export interface Outcome {
   readonly sealed?: boolean;
 }
 
-export interface Attempts<Result extends Outcome> {
+interface Attempts<Result extends Outcome> {
   readonly signal?: AbortSignal | undefined;
   /**
    * Sends the message on this channel, under this number; a number whose message did not leave is to be released.

@@ -67,16 +67,13 @@ export class SocketSealer {
 export class SocketOpener {
   readonly #streamKey: StreamKey;
   readonly #reader: SocketReader;
+  readonly limit: number;
 
   /** @param limit bytes of plaintext that a message may have. */
-  constructor(streamKey: StreamKey, limit?: number) {
+  constructor(streamKey: StreamKey, limit: number) {
     this.#streamKey = streamKey;
     this.#reader = new SocketReader(limit);
-  }
-
-  /** Whether the end was opened. */
-  get ended(): boolean {
-    return this.#reader.progress.ended;
+    this.limit = limit;
   }
 
   /**

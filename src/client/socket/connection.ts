@@ -77,7 +77,7 @@ async function open(
     throw await failure(sealed ? 'refused' : 'plain-answer', 'socketRefused', { path: url.pathname, problem, code });
   }
   const { opened, head, raw } = accepted;
-  const opener = new SocketOpener(await opened.streamKey());
+  const opener = new SocketOpener(await opened.streamKey(), settings.maxResponseSize);
   const stream = new SocketStream(socket, raw, opener, new SocketSealer(head.streamKey));
   stream.start(opened.meta.protocol);
 }

@@ -1,4 +1,5 @@
 import { utf8 } from '../../protocol/json.js';
+import { MAX_REASON_BYTES } from '../../protocol/socket.js';
 import { E2eClientError } from '../errors.js';
 import type { OwnSocket } from './own-socket.js';
 
@@ -25,7 +26,9 @@ export function checkEnd(code = 1000, reason = ''): void {
   if (code !== 1000 && !(code >= 3000 && code <= 4999)) {
     throw new DOMException('The code must be 1000, or between 3000 and 4999.', 'InvalidAccessError');
   }
-  if (utf8(reason).length > 123) throw new DOMException('The reason is longer than 123 bytes.', 'SyntaxError');
+  if (utf8(reason).length > MAX_REASON_BYTES) {
+    throw new DOMException(`The reason is longer than ${MAX_REASON_BYTES} bytes.`, 'SyntaxError');
+  }
 }
 
 /** A handler has the place among the listeners at which it was first set (the HTML standard, §8.1.8.1). */

@@ -4,12 +4,14 @@ import {
   ABNORMAL_CODE,
   NO_STATUS_CODE,
   SOCKET_KIND,
+  SOCKET_OVERHEAD_BYTES,
   SOCKET_PATIENCE_MS,
+  TRY_AGAIN_LATER_CODE,
   type SocketEnd,
   type SocketMessage,
 } from '../../protocol/socket.js';
 import type { SocketOpener, SocketSealer } from '../channel/sockets.js';
-import { failure } from '../errors.js';
+import { E2eClientError, failure } from '../errors.js';
 import { isA } from '../runtime.js';
 import { dispatch } from './dispatch.js';
 import type { OwnSocket } from './own-socket.js';
@@ -45,7 +47,9 @@ export class SocketStream {
   #unsealed = 0;
   #received: SocketEnd | undefined;
   #isBroken = false;
-  #failed: StreamError['code'] | undefined;
+  /** Whether the end is on its way, or was said. */
+  #hasSaidEnd = false;
+  #failed: unknown;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(socket: OwnSocket, raw: RawSocket, opener: SocketOpener, sealer: SocketSealer) {
@@ -78,6 +82,10 @@ export class SocketStream {
   async #open(data: unknown): Promise<void> {
     if (this.#received || this.#isBroken) return;
     if (!(data instanceof ArrayBuffer)) throw new TypeError('a text message came after the head');
+    const { limit } = this.#opener;
+    if (data.byteLength - SOCKET_OVERHEAD_BYTES > limit) {
+      throw await failure('answer-too-large', 'longMessage', { limit });
+    }
     const message = await this.#opener.open(new Uint8Array(data));
     if (message.kind === SOCKET_KIND.end) {
       this.#received = message;
@@ -105,6 +113,7 @@ export class SocketStream {
     if (this.#socket.readyState !== 1) return;
     this.#queue(async () => {
       const bytes = plaintext ?? new Uint8Array(await (data as Blob).arrayBuffer());
+      if (!this.#sealer.hasRoomFor(length)) return this.#sayEnd({ code: TRY_AGAIN_LATER_CODE, reason: '' });
       const kind = typeof data === 'string' ? SOCKET_KIND.text : SOCKET_KIND.binary;
       const message = await this.#sealer.seal(kind, bytes);
       this.#unsealed -= length;
@@ -120,9 +129,21 @@ export class SocketStream {
 
   #end({ code, reason }: SocketEnd): void {
     if (this.#socket.readyState !== 1) return;
+    this.#leave();
+    this.#queue(() => this.#sayEnd({ code, reason }));
+  }
+
+  /** The first end is the one: a direction that is full has no room for what waits, and has to say so. */
+  async #sayEnd(end: SocketEnd): Promise<void> {
+    if (this.#hasSaidEnd) return;
+    this.#hasSaidEnd = true;
+    this.#leave();
+    this.#raw.send(await this.#sealer.end(end));
+  }
+
+  #leave(): void {
     this.#socket.readyState = 2;
-    this.#queue(async () => this.#raw.send(await this.#sealer.end({ code, reason })));
-    this.#timer = setTimeout(() => this.#break(), SOCKET_PATIENCE_MS);
+    this.#timer ??= setTimeout(() => this.#break(), SOCKET_PATIENCE_MS);
   }
 
   /** One after another, whatever each of them waits for. */
@@ -135,7 +156,7 @@ export class SocketStream {
   #break(error?: unknown): void {
     if (this.#isBroken) return;
     this.#isBroken = true;
-    if (error) this.#failed = error instanceof StreamError ? error.code : 'stream-broken';
+    this.#failed = error;
     this.#socket.readyState = 2;
     this.#raw.close();
   }
@@ -146,10 +167,15 @@ export class SocketStream {
     const wasClean = this.#received !== undefined && !this.#isBroken;
     socket.readyState = 3;
     // As in browsers, a connection that is only cut has no error.
-    if (this.#failed) dispatch(socket, 'error', { error: await failure(this.#failed, 'socket') });
+    if (this.#failed) dispatch(socket, 'error', { error: await shown(this.#failed) });
     const { code = NO_STATUS_CODE, reason = '' } = wasClean ? this.#received! : { code: ABNORMAL_CODE };
     dispatch(socket, 'close', { code, reason, wasClean });
   }
+}
+
+async function shown(error: unknown): Promise<E2eClientError> {
+  if (error instanceof E2eClientError) return error;
+  return failure(error instanceof StreamError ? error.code : 'stream-broken', 'socket');
 }
 
 function bytesOf(data: Exclude<Data, Blob>): Plaintext {

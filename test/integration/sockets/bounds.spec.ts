@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, it, jest } from '@jest/globals';
 import { WebSocket, type Server } from 'ws';
 import type { AddressInfo, Server as NetServer } from 'node:net';
+import type { E2eClientOptions } from '../../../src/client/index.js';
 import { Encrypted } from '../../../src/index.js';
 import { SocketMeter } from '../../../src/protocol/socket.js';
 import { E2eWsAdapter, type E2eWsAdapterOptions } from '../../../src/ws/index.js';
@@ -28,6 +29,22 @@ onEachPlatform('The bounds of sealed sockets', (platform) => {
   });
   const server = (): Server => app().get(Live).server;
   const open = async (): Promise<SocketPeer> => SocketPeer.open(await app().visitor().handshake('X25519'));
+  /** A socket of the client that is open, with how it ends. */
+  const watched = async (options: E2eClientOptions = {}) => {
+    const socket = app()
+      .client({ webSocket: WebSocket, ...options })
+      .webSocket('live');
+    const log: string[] = [];
+    socket.onerror = ({ error }) => log.push(`error ${(error as { code?: string }).code}`);
+    const over = new Promise<void>((resolve) => {
+      socket.onclose = ({ code, wasClean }) => {
+        log.push(`close ${code} ${wasClean}`);
+        resolve();
+      };
+    });
+    await new Promise((resolve) => (socket.onopen = resolve));
+    return { socket, log, over };
+  };
   beforeEach(async () => {
     await until(() => server().clients.size === 0);
     seen.length = 0;
@@ -112,6 +129,38 @@ onEachPlatform('The bounds of sealed sockets', (platform) => {
     for (const client of server().clients) client.send('one more');
     await sending.over();
     expect([sending.read.at(-1), sending.closed]).toEqual(['end 1013 ', 1000]);
+  });
+
+  it('a direction that is full: the client ends with 1013, and sends nothing that waited behind', async () => {
+    const { socket, log, over } = await watched();
+    jest.spyOn(SocketMeter.prototype, 'hasRoomFor').mockImplementation(function (this: SocketMeter, length) {
+      return this.messages < 3 && length < 100;
+    });
+    for (let index = 0; index < 2; index++) socket.send(JSON.stringify({ event: 'silent' }));
+    socket.send(new Blob(['x'.repeat(100)]));
+    // It would fit.
+    socket.send(JSON.stringify({ event: 'silent' }));
+    socket.close(1000);
+    await over;
+    expect(log).toEqual(['close 1013 true']);
+    await until(() => seen.includes('closed 1013 '));
+    expect(seen.filter((line) => line === 'silent')).toHaveLength(2);
+    const many = await watched();
+    for (let index = 0; index < 4; index++) many.socket.send(JSON.stringify({ event: 'silent' }));
+    await many.over;
+    expect([many.log, many.socket.readyState]).toEqual([['close 1013 true'], 3]);
+    expect(seen.filter((line) => line === 'silent')).toHaveLength(5);
+  });
+
+  it('a client takes messages of maxResponseSize, and cuts off at one byte more', async () => {
+    const { socket, log, over } = await watched({ maxResponseSize: 1000 });
+    const first = new Promise((resolve) => (socket.onmessage = resolve));
+    // The gateway answers with one byte more.
+    socket.send(new Uint8Array(999));
+    await first;
+    socket.send(new Uint8Array(1000));
+    await over;
+    expect(log).toEqual(['error answer-too-large', 'close 1006 false']);
   });
 
   it('a heartbeat, as the documentation has it, cuts off who does not answer pings, and nobody else', async () => {
