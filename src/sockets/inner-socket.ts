@@ -23,37 +23,61 @@ const MAX_REFUSAL_BYTES = 65_536;
 
 /**
  * Asks the application for a socket over a connection within the process, by the library that it has for them, whichever
- * that is. It gets the client's own request, with the application's subprotocols in place of ours.
+ * that is. It gets the client's own request, with the application's subprotocols in place of ours. The socket ends with the
+ * client's connection.
  *
  * @param passOn hands the upgrade to whoever listens for them.
- * @throws InnerRefusal
+ * @throws InnerRefusal, or Error where the application throws, or does not answer in time, or answers with no upgrade.
  */
-export function openInnerSocket(
+export async function openInnerSocket(
   request: IncomingMessage,
   protocols: readonly string[],
   passOn: (request: IncomingMessage, socket: Duplex, head: Buffer) => void,
 ): Promise<WebSocket> {
   const [own, theirs] = createDuplexPair();
-  void readHead(theirs).then((head) => {
-    describe(request, KEY.exec(head)?.[1] ?? '', protocols);
-    passOn(request, theirs, Buffer.alloc(0));
-  });
+  void readHead(theirs)
+    .then((head) => {
+      if (theirs.destroyed) return;
+      describe(request, KEY.exec(head)?.[1] ?? '', protocols);
+      passOn(request, theirs, Buffer.alloc(0));
+    })
+    // A listener of the application threw.
+    .catch(() => own.destroy());
   // Pings and pongs go through to the client and back.
-  const options = { perMessageDeflate: false, autoPong: false, handshakeTimeout: SOCKET_PATIENCE_MS };
+  const options = { perMessageDeflate: false, autoPong: false };
   const socket = new WebSocket('ws://localhost', [...protocols], { ...options, createConnection: () => own as never });
+  const { socket: outer } = request;
+  const end = (): void => socket.terminate();
+  outer.once('close', end);
+  socket.once('close', () => outer.off('close', end));
+  // The library's own timer is that of a real connection.
+  const timer = setTimeout(end, SOCKET_PATIENCE_MS).unref();
+  try {
+    const opened = answered(socket);
+    // Its connection may have gone before.
+    if (outer.destroyed) end();
+    return await opened;
+  } catch (error) {
+    own.destroy();
+    throw error;
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** What the application makes of it. */
+function answered(socket: WebSocket): Promise<WebSocket> {
   return new Promise((resolve, reject) => {
     socket.once('open', () => {
       // Nothing of it is lost until it is listened to.
       socket.pause();
-      socket.off('error', fail);
       resolve(socket);
     });
-    const fail = (): void => reject(new InnerRefusal(500, undefined, Buffer.alloc(0)));
-    socket.once('error', fail);
+    // Its close says all that is to be known once it was open.
+    socket.on('error', reject);
     socket.once('unexpected-response', (_, response) => {
       const status = response.statusCode ?? 500;
       void collect(response).then((body) => {
-        own.destroy();
         const isRefusal = status >= 400 && status <= 599;
         reject(new InnerRefusal(isRefusal ? status : 500, response.headers['content-type'], body));
       });

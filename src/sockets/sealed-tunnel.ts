@@ -1,23 +1,27 @@
+import { Logger } from '@nestjs/common';
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { WebSocketServer, type WebSocket } from 'ws';
 import type { OpenedSocket, PassOn } from '../nest/exchange/sealed-sockets.js';
-import { isSocketEndCode } from '../protocol/socket.js';
+import { RateLimitedLogger } from '../nest/request/rate-limited-logger.js';
+import { ABNORMAL_CODE, isSocketEndCode, NO_STATUS_CODE, SOCKET_PATIENCE_MS } from '../protocol/socket.js';
 import { InnerRefusal, openInnerSocket } from './inner-socket.js';
 
-/** The library's codes for an end without a code, and for none at all. */
-const NO_CODE = 1005;
-const UNCLEAN = 1006;
 /** What an end is told as whose own code none may send. */
 const FAILED = 1011;
 /** Bytes that wait for the application, above which the client is read no further. */
 const HIGH_WATER = 1_048_576;
+
+const UNANSWERED =
+  'A socket under a sealed path was refused with 500: the application threw at its upgrade, did not answer it within ' +
+  `${SOCKET_PATIENCE_MS / 1000} s, or answered with no upgrade. Look at what listens for the event "upgrade".`;
 
 /**
  * Takes sealed sockets under a path where the application has sockets of its own, by whatever library: each is opened here,
  * and goes on in the clear over a connection within the process (PROTOCOL §7).
  */
 export class SealedTunnel {
+  readonly #log = new RateLimitedLogger(new Logger('E2eModule'));
   readonly #server: WebSocketServer;
   /** By the request that asks for a socket: who answers it, and the socket that was got. */
   readonly #asking = new WeakMap<IncomingMessage, PassOn>();
@@ -50,11 +54,12 @@ export class SealedTunnel {
     try {
       const inner = await openInnerSocket(request, protocols, this.#asking.get(request)!);
       this.#inner.set(request, inner);
-      request.socket.once('close', () => inner.terminate());
       return inner.protocol;
     } catch (error) {
-      if (!(error instanceof InnerRefusal)) throw error;
-      throw refuse(error.status, error.mediaType, error.body);
+      if (error instanceof InnerRefusal) throw refuse(error.status, error.mediaType, error.body);
+      // Where the client has gone nobody is told.
+      if (!request.socket.destroyed) this.#log.say('error', UNANSWERED);
+      throw refuse(500, undefined, Buffer.alloc(0));
     }
   }
 }
@@ -70,7 +75,6 @@ function join(sealed: WebSocket, inner: WebSocket): void {
   inner.on('message', (data: Buffer, isBinary) => sealed.send(data, { binary: isBinary }));
   inner.on('ping', () => sealed.ping());
   sealed.on('pong', () => inner.pong());
-  inner.on('error', () => undefined);
   sealed.on('error', () => undefined);
   inner.on('close', (code, reason) => endWith(sealed, code, reason));
   sealed.on('close', (code, reason) => endWith(inner, code, reason));
@@ -78,8 +82,8 @@ function join(sealed: WebSocket, inner: WebSocket): void {
 }
 
 function endWith(socket: WebSocket, code: number, reason: Buffer): void {
-  if (code === UNCLEAN) socket.terminate();
-  else if (code === NO_CODE) socket.close();
+  if (code === ABNORMAL_CODE) socket.terminate();
+  else if (code === NO_STATUS_CODE) socket.close();
   else if (isSocketEndCode(code)) socket.close(code, reason);
   else socket.close(FAILED);
 }

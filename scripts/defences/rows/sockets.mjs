@@ -10,6 +10,7 @@ const CLIENT = 'test/integration/sockets/client.spec.ts';
 const BOUNDS = 'test/integration/sockets/bounds.spec.ts';
 const EVENTS = 'test/integration/sockets/events.spec.ts';
 const PROXY = 'test/security/attack/proxy.spec.ts';
+const TUNNEL = 'test/integration/sockets/tunnel.spec.ts';
 const AT_START = 'test/integration/module/websockets.spec.ts';
 
 export const sockets = [
@@ -127,5 +128,25 @@ export const sockets = [
     'src/sockets/socket-link.ts',
     'this.#cause ??= cause;\n    this.#state = this.#raw.CLOSING;\n    this.#raw.send',
     'this.#state = this.#raw.CLOSING;\n    this.#raw.send',
+  ]),
+  row('a listener for upgrades that throws ends no process', TUNNEL, 'express.*and throws', [
+    'src/sockets/inner-socket.ts',
+    '.catch(() => own.destroy());',
+    ';',
+  ]),
+  row('a socket waits ten seconds for the application', TUNNEL, 'express.*ten seconds.*nothing', [
+    'src/sockets/inner-socket.ts',
+    'setTimeout(end, SOCKET_PATIENCE_MS)',
+    'setTimeout(end, 1e9)',
+  ]),
+  row('the application hears of a client that leaves before it answers', TUNNEL, 'express.*leaves before its answer', [
+    'src/sockets/inner-socket.ts',
+    "outer.once('close', end);",
+    '',
+  ]),
+  row('the application is asked for no socket of a client that has gone', TUNNEL, 'where the client has gone', [
+    'src/sockets/inner-socket.ts',
+    'if (outer.destroyed) end();',
+    '',
   ]),
 ];

@@ -6,7 +6,7 @@ import type { E2eEvents, SocketEndCause } from '../../channel/events.js';
 import type { AcceptedSocket, OpenedMessage } from '../../channel/message.js';
 import { MAX_HEAD_BYTES } from '../../protocol/frames.js';
 import { utf8 } from '../../protocol/json.js';
-import { OCTETS_MEDIA_TYPE } from '../../protocol/media-type.js';
+import { isMediaType, OCTETS_MEDIA_TYPE } from '../../protocol/media-type.js';
 import { E2eProblem, PROBLEM_MEDIA_TYPE } from '../../protocol/problem.js';
 import type { KeyService } from '../keys/key.service.js';
 import type { EndCause } from '../keys/running-streams.js';
@@ -162,7 +162,8 @@ export class SealedSockets {
         return accepted;
       },
       refuse: (status, mediaType, body) => {
-        const cty = body.length > 0 ? (mediaType ?? OCTETS_MEDIA_TYPE) : undefined;
+        const type = mediaType !== undefined && isMediaType(mediaType) ? mediaType : OCTETS_MEDIA_TYPE;
+        const cty = body.length > 0 ? type : undefined;
         return new SocketRefusal(message.seal({ status, iat: nowInSeconds(), cty, plaintext: body }), 4000 + status);
       },
       supervise: (socket, { opener, sealer }, fail) => {

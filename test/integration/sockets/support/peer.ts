@@ -39,6 +39,8 @@ function nonceOf(number: number): Buffer {
 export class SocketPeer {
   /** What was sent in the clear, or sealed as a refusal. */
   refusal: string | undefined;
+  /** The media type of a sealed refusal. */
+  refusalType: unknown;
   /** The messages that opened, in their order: text as it is, bytes in hexadecimal, an end as its code and reason. */
   readonly read: string[] = [];
   /** The header of the server's head, and the subprotocol in it. */
@@ -134,6 +136,7 @@ export class SocketPeer {
     const { header, plaintext } = openCompact(text, directWay(this.channel.keys.response));
     const { meta = 0 } = header as { meta?: number };
     if (header.frames !== 'socket') {
+      this.refusalType = header.cty;
       this.refusal = `sealed ${plaintext.subarray(meta).toString()}`;
       return;
     }
