@@ -2,6 +2,7 @@
 import { row } from '../row.mjs';
 
 const VARIANTS = 'test/integration/paths/variants.spec.ts';
+const UPGRADES = 'test/integration/paths/upgrades.spec.ts';
 const MOUNTED = 'test/integration/paths/mounted.spec.ts';
 const AT_START = 'test/integration/paths/at-start.spec.ts';
 const SUBSCRIPTIONS = 'test/integration/graphql/subscriptions.spec.ts';
@@ -19,23 +20,28 @@ export const paths = [
     'lingerOnceAnswered(raw, response);\n    turnAway(raw);',
     '',
   ]),
-  row('a sealed path is read without case', VARIANTS, 'express.*by GET', [
-    PATHS,
-    ".normalize('NFKC').toLowerCase()",
-    '',
-  ]),
-  row('a sealed path is read decoded', VARIANTS, 'fastify.*by GET', [PATHS, 'path = decoded;', 'return false;']),
+  row('a sealed path is read without case', VARIANTS, 'express.*by GET', [PATHS, '.toLowerCase()', '']),
+  row('a sealed path is read decoded', VARIANTS, 'fastify.*by GET', [PATHS, 'read = decoded;', 'return false;']),
   row('a sealed path is read without double slashes', VARIANTS, 'fastify.*by GET', [
     PATHS,
-    ".filter((segment) => segment !== '')",
-    '.slice(1)',
+    "segments.filter((segment) => segment !== '' && segment !== '.')",
+    'segments.slice(1)',
   ]),
-  row('a sealed path is read without dots', VARIANTS, 'express.*by GET', [
+  row('a sealed path is not left by dots', VARIANTS, 'express.*by GET', [
     PATHS,
-    'joined(resolved(each))',
-    'joined(each)',
+    "if (partsOf(path).includes('..')) return this.#mentions(path);",
+    '',
   ]),
-  row('a sealed path is read in an absolute URL', VARIANTS, 'express.*by GET', [PATHS, '?? [];', '&& [];']),
+  row('a query is what follows a question mark as it was sent', VARIANTS, 'any reader', [
+    PATHS,
+    'read = decoded;',
+    "read = decoded.split('?', 1)[0]!;",
+  ]),
+  row('a path in a whole URL is looked for behind a plain host alone', UPGRADES, 'express.*opens a plain one', [
+    PATHS,
+    "return path !== '' && path !== '*';",
+    'return false;',
+  ]),
   row('a sealed path is looked for again where it was rewritten', VARIANTS, 'fastify.*by GET', [
     'src/nest/platform/platform.fastify.ts',
     "hooks.hold(raw, reply.raw, raw.url ?? '') || ",

@@ -1,13 +1,22 @@
-import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { INestApplication } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import express from 'express';
 import fc from 'fast-check';
-import { connect } from 'node:net';
+import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { SealedPaths } from '../../../src/nest/routes/sealed-paths.js';
 import { onEachPlatform, TestApp, type PlatformName, type Setup } from '../e2e/support/apps.js';
+import { readersOf, readings } from './support/readers.js';
+import { ask, FIXED, variant } from './support/targets.js';
 
 const MARK = 'the handler ran';
+
+const FILES = mkdtempSync(join(tmpdir(), 'e2e-secret-'));
+mkdirSync(join(FILES, 'secret'));
+writeFileSync(join(FILES, 'secret', 's.txt'), MARK);
 
 /** Mounts as leniently as each platform can: what reads a path in more ways than another takes more of them. */
 async function mount(app: INestApplication, platform: PlatformName): Promise<void> {
@@ -16,6 +25,7 @@ async function mount(app: INestApplication, platform: PlatformName): Promise<voi
     router.use((_, response) => void response.send(MARK));
     app.use('/secret', router);
     app.use('/deep/:any/secret', (_: unknown, response: express.Response) => void response.send('elsewhere'));
+    app.use(express.static(FILES));
     // What takes a URL apart as browsers do, and decodes it, as file servers do.
     app.use((request: express.Request, response: express.Response, next: () => void) => {
       if (lenientPathOf(request.url) === '/secret') response.send(MARK);
@@ -58,93 +68,58 @@ const lenientFastify = (): FastifyAdapter =>
     rewriteUrl: ({ url = '' }) => url.replace(/^\/old/, '/secret'),
   });
 
-const FIXED = [
-  '/secret',
-  '/secret/',
-  '/SECRET',
-  '/Secret/X',
-  '//secret',
-  '/secret//x',
-  '///secret',
-  '/%73ecret',
-  '/%73%65cret/x',
-  '/%2573ecret',
-  '/./secret',
-  '/x/../secret',
-  '/secret/../secret/x',
-  '/secret/..',
-  '/x/%2e%2e/secret',
-  '/%2fsecret',
-  '/%5csecret',
-  '\\secret',
-  '/secret?x=1',
-  '/secret?',
-  '/secret#x',
-  '/secret;x=1',
-  '/secret;x/y',
-  '//host/secret',
-  'http://host/secret',
-  'HTTP://host/%73ecret?x',
-  '/secret/e2e/handshake',
-  '/secret/e2e/identity',
-  '/old',
-  '/old/x',
-  '/secret%2fx',
-  '/secret%3fx',
-  '/secret%23x',
-  '/ſecret',
-  '/%C5%BFecret',
-  '/secret%00',
-  '/secret.',
-];
+describe('A sealed path covers what leads under it', () => {
+  const paths = new SealedPaths({ sealedPaths: ['/secret', '/deep/secret'] });
 
-/** The name of the path as clients may write it, among what may stand around it. */
-const variant = fc
-  .tuple(
-    fc.constantFrom('', '/', '//', '/.', '/x/..', '/%2e', '/x/%2E%2e', 'http://h', '/secret/..', '//h'),
-    fc.constantFrom('/', '//', '/./', '%2f', '\\', '/%2f'),
-    fc.array(fc.constantFrom('plain', 'upper', 'encoded', 'twice'), { minLength: 6, maxLength: 6 }),
-    fc.constantFrom(
+  it('for any reader', () => {
+    const reached = new Set<string>();
+    fc.assert(
+      fc.property(fc.oneof(variant, fc.constantFrom(...FIXED)), fc.constantFrom('', '/deep'), (target, deep) => {
+        const given = target.replace(/(?=[/\\]|%2f)/i, deep);
+        const readers = readersOf(given, `${deep}/secret`);
+        for (const reader of readers) reached.add(reader);
+        expect({ given, readers, isCovered: readers.length === 0 || paths.covers(given) }).toMatchObject({
+          isCovered: true,
+        });
+      }),
+      { numRuns: 10_000 },
+    );
+    expect([...reached].sort()).toEqual([...readings].sort());
+  });
+
+  it('and nothing that an honest client sends elsewhere', () => {
+    const word = fc.constantFrom(
+      'a',
+      'secrets',
+      'x.secret',
+      'deep',
+      'e2e',
+      'file.txt',
+      'a%20b',
+      '50%25',
+      'a;b=secret',
+      '..x',
+    );
+    const path = fc.array(word, { maxLength: 4 }).map((words) => `/${words.join('/')}`);
+    const query = fc.constantFrom(
       '',
-      '/',
-      '//',
       '?',
-      '?a',
-      '#',
-      ';a',
-      '/x',
-      '/x/..',
-      '/e2e/handshake',
-      '%2f',
-      '%20',
-      '.',
-      '/%2e',
-      '%3f',
-    ),
-  )
-  .map(([before, slash, styles, after]) => {
-    const name = [...'secret'].map((letter, index) => styled(letter, styles[index]!)).join('');
-    return before + slash + name + after;
+      '?next=/../secret',
+      '?next=%2f..%2fsecret',
+      '?/secret',
+      '?q=%252525252525',
+      '?#/secret',
+    );
+    fc.assert(
+      fc.property(fc.constantFrom('', 'http://host', 'https://host:8080'), path, query, (origin, before, after) => {
+        expect(paths.covers(origin + before + after)).toBe(false);
+      }),
+    );
+    for (const target of ['/a/../b', '/secrets/..', '/a/secret', '/', '*', '']) {
+      expect(paths.covers(target)).toBe(false);
+    }
   });
-
-function styled(letter: string, style: string): string {
-  const hex = letter.charCodeAt(0).toString(16);
-  return { upper: letter.toUpperCase(), encoded: `%${hex}`, twice: `%25${hex}` }[style] ?? letter;
-}
-
-/** A request whose target stands there byte for byte. */
-function ask(app: TestApp, method: string, target: string, extra = ''): Promise<string> {
-  const { port } = new URL(app.url);
-  return new Promise((resolve, reject) => {
-    let answer = '';
-    const socket = connect(Number(port), '127.0.0.1', () => {
-      const head = `${method} ${target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/json\r\n`;
-      socket.write(`${head}${extra}Content-Length: 2\r\n\r\n{}`, 'utf8');
-    });
-    socket.on('data', (chunk) => (answer += chunk.toString()));
-    socket.on('error', reject).on('close', () => resolve(answer));
-  });
-}
+});
 
 onEachPlatform('No way to write a sealed path', (platform) => {
   const setup = (e2e: Setup['e2e']): Setup => ({
