@@ -37,6 +37,7 @@ export async function onOpenChannel<Result extends Outcome>(
     if (first) {
       const { channel: firstChannel } = first.claim;
       if (settings.deviceKey && channel.terms.session !== firstChannel.terms.session) {
+        channel.release(seq);
         throw await failure('session-changed', 'changed');
       }
       // After the first copy's channel has ended, the server may no longer know whether that copy ran. Asked here too: the

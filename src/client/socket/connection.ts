@@ -156,6 +156,7 @@ async function attempt(
       else (raw.early ??= []).push(data);
     };
     raw.onclose = ({ code }) => {
+      raw.hasClosed = true;
       void Promise.resolve(taking).then(() => settle(() => resolve({ ...refusal, code })));
     };
   });

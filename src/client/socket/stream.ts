@@ -33,6 +33,8 @@ export interface RawSocket {
   close(): void;
   /** What came between the server's head and the start of the stream. */
   early?: unknown[];
+  /** Whether it closed before. */
+  hasClosed?: boolean;
 }
 
 /** A socket between its heads and its close (PROTOCOL §7). WebCrypto answers later, and the order is kept both ways. */
@@ -73,6 +75,7 @@ export class SocketStream {
     const early = raw.early ?? [];
     dispatch(socket, 'open', {});
     for (const data of early) this.#take(data);
+    if (raw.hasClosed) raw.onclose({ code: ABNORMAL_CODE });
   }
 
   #take(data: unknown): void {

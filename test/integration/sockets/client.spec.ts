@@ -175,6 +175,25 @@ onEachPlatform('client.webSocket', (platform) => {
     silent.close();
   });
 
+  it('hears of a cut that comes while the head is being opened', async () => {
+    class Cut extends WebSocket {
+      #isCut = false;
+      override emit(name: string | symbol, ...given: unknown[]): boolean {
+        if (this.#isCut) return true;
+        const isHeard = super.emit(name, ...given);
+        if (name === 'message') {
+          super.emit('close', 1006, Buffer.alloc(0));
+          this.#isCut = true;
+          this.terminate();
+        }
+        return isHeard;
+      }
+    }
+    const one = listen(client({ webSocket: Cut }).webSocket('live'));
+    await until(() => isClosed(one));
+    expect([one.log, one.socket.readyState]).toEqual([['open', 'close 1006  false'], 3]);
+  });
+
   it('ends with its session, and opens on a fresh channel where the old one is over', async () => {
     const own = client();
     const one = await opened(own);
