@@ -2,6 +2,7 @@ import { createE2eClient, type ChannelFacts } from '../client/client.js';
 import { E2eClientError } from '../client/errors.js';
 import type { E2eRequestInit } from '../client/call/request.js';
 import { CookieFile } from './cookie-file.js';
+import { deadlineIn, lateness } from './deadline.js';
 import { Download } from './download.js';
 import { readCall, type CallRequest } from './request.js';
 import { presentBody, sideBySide } from './show.js';
@@ -56,10 +57,8 @@ async function send(
     cookies: !cookies,
     fetch: recordingFetch(wire, cookies, request.verbose || request.json),
   });
-  const controller = new AbortController();
-  const timer = setTimeout(() => controller.abort(new DOMException('Timeout', 'TimeoutError')), request.timeout);
+  const { signal, clear } = deadlineIn(request.timeout);
   try {
-    const { signal } = controller;
     const channel = await client.handshake({ signal });
     const redirect = request.follow ? 'follow' : 'manual';
     const duplex = typeof body === 'object' && { duplex: 'half' };
@@ -73,12 +72,12 @@ async function send(
       return { answered: { channel, response, bytes }, isWhole: true };
     }
     // A download, or events, may take as long as they take.
-    clearTimeout(timer);
+    clear();
     if (saves) await download.save(response, terminal);
     else await printAsItComes(response, terminal);
     return { answered: { channel, response, bytes: new Uint8Array(0) }, isWhole: false };
   } finally {
-    clearTimeout(timer);
+    clear();
     client.close();
   }
 }
@@ -160,7 +159,7 @@ function readFailure(
     return { code, message, problem, status, retryAfter };
   }
   const { name, message, cause } = error as Error & { cause?: { code?: string; message?: string } };
-  if (name === 'TimeoutError') return { code: 'timeout', message: `no answer within ${timeout / 1000} s` };
+  if (name === 'TimeoutError') return { code: 'timeout', message: lateness(timeout) };
   const why = [cause?.code, cause?.message].filter(Boolean).join(', ');
   return { code: 'no-connection', message: `${url.origin} is not to be reached: ${why || message}` };
 }

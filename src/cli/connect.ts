@@ -7,6 +7,7 @@ import { E2eClientError } from '../client/errors.js';
 import type { WebSocketClass } from '../client/options.js';
 import type { E2eWebSocket } from '../client/socket/own-socket.js';
 import { CookieFile } from './cookie-file.js';
+import { deadlineIn, lateness, type Deadline } from './deadline.js';
 import { readConnection, type ConnectRequest } from './request.js';
 import { EXIT, harmless, painter, UsageError, type Terminal } from './terminal.js';
 import { tapSockets } from './socket-tap.js';
@@ -36,18 +37,19 @@ export async function connect(args: string[], terminal: Terminal): Promise<numbe
       webSocket: tap.WebSocket,
     }),
   );
+  const deadline = deadlineIn(request.timeout);
   try {
-    const timer = AbortSignal.timeout(request.timeout);
-    const { kid, kind, expiresAt } = await client.handshake({ signal: timer });
+    const { kid, kind, expiresAt } = await client.handshake({ signal: deadline.signal });
     cookies?.save();
     if (verbose) terminal.err(`Channel ${paint('cyan', kid)}, ${kind}, until ${expiresAt.toISOString()}\n`);
     const socket = client.webSocket(url, request.protocols);
     socket.binaryType = 'arraybuffer';
-    return await talk(socket, request, terminal, tap);
+    return await talk(socket, request, terminal, tap, deadline);
   } catch (error) {
     if (error instanceof UsageError) throw error;
-    return fail(terminal, error, url);
+    return fail(terminal, error, request);
   } finally {
+    deadline.clear();
     client.close();
   }
 }
@@ -55,20 +57,27 @@ export async function connect(args: string[], terminal: Terminal): Promise<numbe
 /** Until either side closes; the exit code that the close stands for. */
 function talk(
   socket: E2eWebSocket,
-  { url, wait, timeout }: ConnectRequest,
+  request: ConnectRequest,
   terminal: Terminal,
   tap: ReturnType<typeof tapSockets>,
+  { signal, clear }: Deadline,
 ): Promise<number> {
   return new Promise((resolve) => {
     const input = terminal.input();
     const lines = createInterface({ input: input instanceof Readable ? input : Readable.from(input) });
     lines.pause();
     let leaving: ReturnType<typeof setTimeout> | undefined;
-    const late = setTimeout(() => socket.close(), timeout);
+    let failure: unknown;
+    const late = () => {
+      failure = signal.reason;
+      socket.close();
+    };
+    if (signal.aborted) late();
+    else signal.addEventListener('abort', late);
     // What was asked last is to be answered still.
     const leave = () => {
       clearTimeout(leaving);
-      leaving = setTimeout(() => socket.close(1000), wait);
+      leaving = setTimeout(() => socket.close(1000), request.wait);
     };
     let isEnded = false;
     let isOpen = false;
@@ -81,7 +90,7 @@ function talk(
       if (isOpen) leave();
     });
     socket.onopen = () => {
-      clearTimeout(late);
+      clear();
       isOpen = true;
       if (socket.protocol) terminal.err(`subprotocol: ${harmless(socket.protocol)}\n`);
       if (isEnded) leave();
@@ -94,14 +103,12 @@ function talk(
       void terminal.out(`${terminal.isTerminal.out ? harmless(text) : text}\n`);
       if (isEnded) leave();
     };
-    let failure: unknown;
-    socket.onerror = ({ error }) => (failure = error);
+    socket.onerror = ({ error }) => (failure ??= error);
     socket.onclose = ({ code, reason }) => {
-      clearTimeout(late);
       clearTimeout(leaving);
       lines.removeAllListeners();
       lines.close();
-      if (failure) resolve(fail(terminal, failure, url));
+      if (failure) resolve(fail(terminal, failure, request));
       else {
         terminal.err(`closed: ${code}${reason && ` ${harmless(reason)}`}\n`);
         resolve(exitOf(code));
@@ -117,12 +124,13 @@ function exitOf(code: number): number {
   return code === 1006 ? EXIT.failed : EXIT.ok;
 }
 
-function fail(terminal: Terminal, error: unknown, url: URL): number {
+function fail(terminal: Terminal, error: unknown, { url, timeout }: ConnectRequest): number {
   const paint = painter(terminal, 'err');
   const { name, message, cause } = error as Error & { cause?: { message?: string } };
-  const plain = name === 'TimeoutError' ? 'timeout' : 'no-connection';
-  const code = error instanceof E2eClientError ? error.code : plain;
-  terminal.err(`${paint('red', code)}: ${harmless(cause?.message ?? message)} (${url.origin})\n`);
+  const isLate = name === 'TimeoutError';
+  const code = error instanceof E2eClientError ? error.code : isLate ? 'timeout' : 'no-connection';
+  const why = isLate ? lateness(timeout) : harmless(cause?.message ?? message);
+  terminal.err(`${paint('red', code)}: ${why} (${url.origin})\n`);
   return EXIT.failed;
 }
 

@@ -1,4 +1,6 @@
 import type { WebSocketClass } from '../client/options.js';
+import { socketArguments } from '../client/socket/arguments.js';
+import { SOCKET_KIND } from '../protocol/socket.js';
 import type { CookieFile } from './cookie-file.js';
 
 /** What is used of a WebSocket class here. */
@@ -30,21 +32,18 @@ export function tapSockets(Class: WebSocketClass, { cookies, show }: TapOptions)
   class Tapped extends Base {
     constructor(url: string, protocols: string[], ...more: unknown[]) {
       const cookie = cookies?.header(new URL(url.replace(/^ws/, 'http')));
-      const isGlobal = (globalThis as { WebSocket?: unknown }).WebSocket === Class;
-      const headers = { headers: { cookie } };
-      if (!cookie) super(url, protocols, ...more);
-      else if (isGlobal) super(url, { protocols, ...headers });
-      else super(url, protocols, headers);
+      // Without a file the client keeps the cookies, and has given them.
+      super(url, ...(cookie ? socketArguments(Class, protocols, cookie) : [protocols, ...more]));
       this.addEventListener('message', ({ data }) => {
         if (typeof data === 'string') show('<', wireText(data), 'the server’s head, or its refusal');
-        else if (isEnd(data)) show('<', wireText(data), 'the end');
+        else if (lastWord(data)) show('<', wireText(data), lastWord(data));
         else incoming.push(wireText(data));
       });
     }
 
     override send(data: string | Uint8Array): void {
       if (typeof data === 'string') show('>', wireText(data), 'the head');
-      else show('>', wireText(data), isEnd(data) ? 'the end' : sent.shift());
+      else show('>', wireText(data), lastWord(data) ?? sent.shift());
       super.send(data);
     }
   }
@@ -55,9 +54,11 @@ export function tapSockets(Class: WebSocketClass, { cookies, show }: TapOptions)
   };
 }
 
-/** The kind of a message stands in its first byte (PROTOCOL §7). */
-function isEnd(data: Uint8Array | ArrayBuffer): boolean {
-  return [1, 2].includes(new Uint8Array(data instanceof ArrayBuffer ? data : data.slice(0, 1))[0] ?? 0);
+/** What ends a direction, and is none of the application's: the kind stands in the first byte (PROTOCOL §7). */
+function lastWord(data: Uint8Array | ArrayBuffer): string | undefined {
+  const [kind] = new Uint8Array(data.slice(0, 1));
+  if (kind === SOCKET_KIND.failed) return 'that it gave up';
+  return kind === SOCKET_KIND.end ? 'the end' : undefined;
 }
 
 function wireText(data: string | Uint8Array | ArrayBuffer): string {

@@ -10,6 +10,7 @@ import { SocketOpener, SocketSealer } from '../channel/sockets.js';
 import type { SealedHead } from '../channel/stream-key.js';
 import { failure } from '../errors.js';
 import type { Settings } from '../options.js';
+import { socketArguments } from './arguments.js';
 import { dispatch } from './dispatch.js';
 import type { OwnSocket } from './own-socket.js';
 import { prepare } from './prepare.js';
@@ -170,17 +171,12 @@ async function readRefusal(text: string, { channel, seq }: Claim): Promise<Attem
 }
 
 async function makeSocket(url: URL, settings: Settings, wire: Wire): Promise<RawSocket> {
-  const own = (globalThis as { WebSocket?: unknown }).WebSocket;
-  const Class = settings.webSocket ?? own;
+  const Class = settings.webSocket ?? (globalThis as { WebSocket?: unknown }).WebSocket;
   if (typeof Class !== 'function') throw await failure('runtime-unsupported', 'noWebSocket');
   const page = new URL(url);
   page.protocol = url.protocol.replace('ws', 'http');
   const cookie = (await wire.cookies())?.header(page);
-  const headers = cookie ? { cookie } : {};
-  const protocols = [SOCKET_SUBPROTOCOL];
-  // Where no platform keeps cookies: Node's own class takes headers beside the subprotocols, that of `ws` after them.
-  const isOwn = Class === own || (typeof own === 'function' && Class.prototype instanceof own);
-  const more = cookie && isOwn ? [{ protocols, headers }] : cookie ? [protocols, { headers }] : [protocols];
+  const more = socketArguments(Class, [SOCKET_SUBPROTOCOL], cookie);
   const raw = Reflect.construct(Class, [url.href, ...more]) as RawSocket;
   raw.binaryType = 'arraybuffer';
   // Without a listener the class of `ws` would throw; a close follows.

@@ -8,11 +8,12 @@ import { liveGateway, seen } from '../../integration/sockets/support/gateway.js'
 import { useCommandLine } from './support/command.js';
 
 const Live = liveGateway('/live', Encrypted());
+const Unsealed = liveGateway('/unsealed');
 const echo = (data: unknown) => JSON.stringify({ event: 'echo', data });
 
 onEachPlatform('connect', (platform) => {
   const app = useApp(platform, {
-    providers: [Live],
+    providers: [Live, Unsealed],
     configure: (nest) => nest.useWebSocketAdapter(new E2eWsAdapter(nest)),
   });
   const command = useCommandLine();
@@ -69,6 +70,13 @@ onEachPlatform('connect', (platform) => {
     const { code, out } = await connect(`${echo(2)}\n`, '--cookie-jar', jar);
     expect([code, out]).toEqual([0, `${echo(2)}\n`]);
     expect(readFileSync(jar, 'utf8').split('\t').at(-1)).toBe(kept.split('\t').at(-1));
+  });
+
+  it('says of a socket that does not open in time what it says of a call', async () => {
+    // A gateway that is not sealed never sends a head.
+    const args = ['connect', `${app().url}/unsealed`, '--kind', 'X25519', '--timeout', '0.5'];
+    const { code, out, err } = await command.run(args, '');
+    expect([code, out, err]).toEqual([2, '', `timeout: no answer within 0.5 s (${app().url})\n`]);
   });
 
   it('says what is wrong', async () => {
