@@ -46,7 +46,8 @@ export interface E2eClient {
    */
   readonly eventSource: (url: string | URL, init?: E2eEventSourceInit) => E2eEventSource;
   /**
-   * A `WebSocket` over the channel (PROTOCOL §7), to a gateway under `E2eWsAdapter`. If the old
+   * A `WebSocket` over the channel (PROTOCOL §7): to a gateway under `E2eWsAdapter`, or to what takes sockets under the
+   * server's option `sealedPaths`. For a gateway under `E2eIoAdapter` use socket.io's client with `sealedTransport`. If the old
    * channel has ended, it opens a new one. It does not connect again by itself. Close code 4401 means that the session has
    * ended. It is also a constructor with the constants of `WebSocket`: pass it to libraries that accept a `WebSocket` class.
    *

@@ -55,7 +55,7 @@ class Events {
 
 /**
  * A transport of socket.io's client over the client's channel, to gateways under `E2eIoAdapter`. socket.io connects again
- * by itself, as ever: each time with a sealed socket of its own, on a fresh channel where the old one is over. When the
+ * by itself, each time with a sealed socket of its own, on a fresh channel where the old one is over. When the
  * session has ended, the reason of `disconnect` is `io server disconnect`, after which socket.io does not connect by itself.
  * `connect_error` gets the `E2eClientError` that says why a socket did not open. The URL's origin is the client's, and there
  * is no other transport beside it. Works with the ESM and the CommonJS build of socket.io-client 4.8, in Node and browsers.

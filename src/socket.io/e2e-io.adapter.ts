@@ -35,7 +35,7 @@ const REFUSED: Partial<Record<keyof ServerOptions, string>> = {
  * const app = await NestFactory.create(AppModule);
  * app.useWebSocketAdapter(new E2eIoAdapter(app));
  *
- * @throws Error where the application has no `E2eModule`.
+ * @throws Error if the application has no `E2eModule`; TypeError for an option with a wrong value.
  */
 export class E2eIoAdapter extends IoAdapter {
   readonly #sealer: ServerSealer;
@@ -45,7 +45,7 @@ export class E2eIoAdapter extends IoAdapter {
     this.#sealer = new ServerSealer(app, this, PATHS, options);
   }
 
-  /** @throws Error where a sealed gateway and one that is not would share their sockets. */
+  /** @throws Error if a sealed gateway and one that is not would share their sockets. */
   override create(port: number, options?: Parameters<IoAdapter['create']>[1]): Created {
     const server = super.create(port, options);
     const isSealed = this.#sealer.has('server' in server ? server.server : server);

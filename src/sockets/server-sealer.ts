@@ -48,7 +48,7 @@ export class ServerSealer {
   readonly #options: SealedSocketOptions;
   readonly #waiting = new Map<unknown, WaitingSockets>();
 
-  /** @throws Error where the application has no `E2eModule`, TypeError for an option of a wrong value. */
+  /** @throws Error if the application has no `E2eModule`, TypeError for an option of a wrong value. */
   constructor(app: INestApplicationContext, adapter: object, paths: GatewayPaths, options: SealedSocketOptions) {
     checkValues(options, RULES, { owner: adapter.constructor.name });
     this.#sockets = socketsOf(app, adapter.constructor.name);
@@ -65,7 +65,7 @@ export class ServerSealer {
     return this.#options.maxBuffered ?? 2 ** 24;
   }
 
-  /** @throws Error where a sealed gateway and one that is not would share their sockets. */
+  /** @throws Error if a sealed gateway and one that is not would share their sockets. */
   isSealed(port: number, path: string | undefined): boolean {
     return this.#sockets.isSealed(port, path);
   }

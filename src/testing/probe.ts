@@ -25,7 +25,7 @@ const PROBE = '{"probe":true}';
 /** Fastify refuses a plain body by itself where it is of a type that it does not know, or too long. */
 const REFUSED_BY_PLATFORM = [413, 415];
 
-/** The opened response to a request whose route is sealed. @throws E2eExpectationError where it is not. */
+/** The opened response to a request whose route is sealed. @throws E2eExpectationError if it is not. */
 export async function probe(line: Line, request: PreparedRequest, reading: Reading): Promise<Opened> {
   const bare = withoutContent(request);
   const before = await refusesPlain(line, bare);

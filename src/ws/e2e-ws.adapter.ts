@@ -22,7 +22,7 @@ const PATHS = { defaultPath: '/', takesBelow: false, why: 'Nest gives each of th
  * const app = await NestFactory.create(AppModule);
  * app.useWebSocketAdapter(new E2eWsAdapter(app));
  *
- * @throws Error where the application has no `E2eModule`.
+ * @throws Error if the application has no `E2eModule`; TypeError for an option with a wrong value.
  */
 export class E2eWsAdapter extends WsAdapter {
   readonly #sealer: ServerSealer;
@@ -36,7 +36,7 @@ export class E2eWsAdapter extends WsAdapter {
     this.#sealer.takeUpgrades((...upgrade) => this.#tunnel.take(...upgrade));
   }
 
-  /** @throws Error where a sealed gateway and one that is not would share their sockets. */
+  /** @throws Error if a sealed gateway and one that is not would share their sockets. */
   override create(port: number, options: object & { path?: string } = {}): object {
     const create = super.create.bind(this) as (port: number, options: object) => WebSocketServer;
     if (!this.#sealer.isSealed(port, options.path)) return create(port, options);

@@ -63,13 +63,14 @@ export interface E2eOptions {
   /** How long a body in frames may pause, in milliseconds. Default 60,000. */
   streamIdleTimeout?: number;
   /**
-   * How often the module asks the session store if another server has ended the sessions of running streams (uploads and
-   * responses in frames) or revoked their channels, in milliseconds. At most 30,000. Default 30,000.
+   * How often the module asks the session store if another server has ended the sessions of running streams (uploads,
+   * responses in frames and sockets) or revoked their channels, in milliseconds. At most 30,000. Default 30,000.
    */
   streamCheckInterval?: number;
   /**
    * How much time running streams get to finish when the application closes, in milliseconds. After that they end as
-   * broken, and their connections close. Default 10,000.
+   * broken, and their connections close. Sockets end at once, with 1001; this is how long the answer to it may take.
+   * Default 10,000.
    */
   shutdownTimeout?: number;
   /** How deep a JSON body may be nested. Default 128. */
@@ -78,7 +79,8 @@ export interface E2eOptions {
   encryptByDefault?: boolean;
   /**
    * Paths under which everything is sealed, whatever is mounted there: GraphQL, tRPC, a router or a plugin mounted by hand,
-   * static files. Each as a request names it at this server, with the global prefix: `['/graphql']`. Default none.
+   * static files. Each as a request names it at this server, with the global prefix: `['/graphql']`. Sockets under them
+   * need `E2eWsAdapter`; without it their upgrades are refused. Default none.
    */
   sealedPaths?: readonly string[];
   /**
