@@ -80,7 +80,8 @@ export interface E2eOptions {
   /**
    * Paths under which everything is sealed, whatever is mounted there: GraphQL, tRPC, a router or a plugin mounted by hand,
    * static files. Each as a request names it at this server, with the global prefix: `['/graphql']`. Sockets under them
-   * need `E2eWsAdapter`; without it their upgrades are refused. Default none.
+   * need `E2eWsAdapter`; without it their upgrades are refused. The application does not start if a path covers the
+   * handshake, a gateway that is `@Encrypted()`, or what is declared plain or sealed one way. Default none.
    */
   sealedPaths?: readonly string[];
   /**
