@@ -108,7 +108,16 @@ export class SealedEngine {
       end();
       return;
     }
-    for (const each of this.#sockets.get(connection) ?? []) each.disconnect();
+    const thrown: unknown[] = [];
+    for (const each of this.#sockets.get(connection) ?? []) {
+      try {
+        each.disconnect();
+      } catch (error) {
+        // A listener of the application threw: its socket has yet to be cleaned up, when the connection closes.
+        each.removeAllListeners('disconnecting');
+        thrown.push(error);
+      }
+    }
     if (connection.writeBuffer.length === 0) end();
     else {
       connection.once('drain', end);
@@ -116,6 +125,7 @@ export class SealedEngine {
     }
     // Nothing that comes, and no namespace that is being joined, is let in any more.
     connection.close();
+    if (thrown.length > 0) throw thrown[0];
   }
 }
 

@@ -36,7 +36,22 @@ export const socketIo = [
   ]),
   row('a client of socket.io does not connect again by itself after a logout', ENDS, 'express.*module by every way', [
     ENGINE,
-    'for (const each of this.#sockets.get(connection) ?? []) each.disconnect();',
+    'each.disconnect();',
+    '',
+  ]),
+  row('a listener that throws keeps no connection after a logout', ENDS, 'express.*module where listeners', [
+    ENGINE,
+    'thrown.push(error);',
+    'throw error;',
+  ]),
+  row('a listener that throws keeps no other stream of the session', ENDS, 'express.*module where listeners', [
+    'src/nest/keys/running-streams.ts',
+    "this.parts.log.say('error', THROWN);",
+    'throw new Error(THROWN);',
+  ]),
+  row('a listener that threw is not called again', ENDS, 'express.*module where listeners', [
+    ENGINE,
+    "each.removeAllListeners('disconnecting');",
     '',
   ]),
   row('socket.io gives nothing of an earlier session back', AT_START, 'with connectionStateRecovery', [

@@ -66,7 +66,7 @@ export const streams = [
   ]),
   row('a stream ends with its session, whichever server ended that', ENDS, 'express.*another one soon', [
     'src/nest/keys/running-streams.ts',
-    "if (mayGoOn === false || (mayGoOn === undefined && stream.isDoubtful)) stream.fail('session');",
+    "if (mayGoOn === false || (mayGoOn === undefined && stream.isDoubtful)) this.#fail(stream, 'session');",
     '',
   ]),
   row('an answer in frames is among the streams that end', ENDS, 'express.*another one soon', [
@@ -146,7 +146,7 @@ export const streams = [
   ]),
   row('a stream ends when the application closes', ENDS, 'express.*application closes', [
     'src/nest/keys/running-streams.ts',
-    "streams.filter((each) => this.#running.has(each)).forEach(({ fail }) => fail('closing'))",
+    "streams.filter((each) => this.#running.has(each)).forEach((each) => this.#fail(each, 'closing'))",
     'undefined',
   ]),
   row('an upload is held to the limit of its route', LIMITS, 'express.*less: 1000', [

@@ -83,7 +83,7 @@ export class KeyService implements BeforeApplicationShutdown, OnApplicationShutd
     const storeOf = ({ store }: HttpSession): ChannelStore => this.#registry.of(store).store;
     const { storeTimeout, streamCheckInterval } = this.options;
     const parts = { sessionOf: (request: object) => this.findSession(request), storeOf, storeTimeout };
-    this.streams = new RunningStreams({ ...parts, streamCheckInterval, events });
+    this.streams = new RunningStreams({ ...parts, streamCheckInterval, events, log: this.#log });
     this.#carrier = new Carrier({ ...parts, onLeftBehind: () => this.#log.say('warn', LOGIN_LEFT_CHANNEL) });
     this.#entrance = new Entrance(this.options, storeOf, this.#log);
   }

@@ -4,6 +4,7 @@ import { nowInSeconds } from '../../channel/channels.js';
 import type { ChannelStore } from '../../channel/store/channel-store.js';
 import type { Ended } from '../../channel/store/options.js';
 import { rawRequest, stateOf } from '../request/exchange-state.js';
+import type { RateLimitedLogger } from '../request/rate-limited-logger.js';
 import type { HttpSession } from './session.js';
 
 /** Why a stream is to end before its time: its session, or channel, has ended, or the application closes. */
@@ -37,7 +38,12 @@ export interface StreamParts {
   /** Milliseconds between two looks at the store. */
   readonly streamCheckInterval: number;
   readonly events: E2eEvents;
+  readonly log: RateLimitedLogger;
 }
+
+const THROWN =
+  'Something that listens for the end of a stream or of a socket threw when its session ended, or when the application ' +
+  'closed. Have the listener catch what it throws.';
 
 /**
  * The streams that are open. A stream may outlive its channel, but not its session: it ends when that ends, when the
@@ -88,7 +94,7 @@ export class RunningStreams {
     for (const stream of this.#running) {
       const isIts = 'kid' in ended ? stream.channel.kid === ended.kid : stream.session === ended.session;
       // The request that replaces its own session is not affected.
-      if (isIts && !stateOf(rawRequest(stream.request)).isCarrying) stream.fail('session');
+      if (isIts && !stateOf(rawRequest(stream.request)).isCarrying) this.#fail(stream, 'session');
     }
   }
 
@@ -104,22 +110,36 @@ export class RunningStreams {
   }
 
   #failBy(time: number, streams: readonly Running[]): void {
-    for (const { isEndless, fail } of streams) if (isEndless) fail('closing');
-    const late = (): void => streams.filter((each) => this.#running.has(each)).forEach(({ fail }) => fail('closing'));
+    for (const each of streams) if (each.isEndless) this.#fail(each, 'closing');
+    const late = (): void =>
+      streams.filter((each) => this.#running.has(each)).forEach((each) => this.#fail(each, 'closing'));
     setTimeout(late, Math.max(0, time - Date.now())).unref();
+  }
+
+  /** One that throws keeps none of the others. */
+  #fail(stream: Running, cause: EndCause): void {
+    try {
+      stream.fail(cause);
+    } catch {
+      // What a listener of the application throws may hold plaintext.
+      this.parts.log.say('error', THROWN);
+    }
   }
 
   async #check(): Promise<void> {
     if (this.#isChecking) return;
     this.#isChecking = true;
-    await Promise.all([...this.#running].map((stream) => this.#checkOne(stream)));
-    this.#isChecking = false;
+    try {
+      await Promise.all([...this.#running].map((stream) => this.#checkOne(stream)));
+    } finally {
+      this.#isChecking = false;
+    }
   }
 
   /** A store that does not answer is asked once more. */
   async #checkOne(stream: Running): Promise<void> {
     const mayGoOn = await this.#mayGoOn(stream).catch(() => undefined);
-    if (mayGoOn === false || (mayGoOn === undefined && stream.isDoubtful)) stream.fail('session');
+    if (mayGoOn === false || (mayGoOn === undefined && stream.isDoubtful)) this.#fail(stream, 'session');
     stream.isDoubtful = mayGoOn === undefined;
   }
 

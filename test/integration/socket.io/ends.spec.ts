@@ -1,12 +1,13 @@
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { MemoryStore } from 'express-session';
 import { connect, createServer, type AddressInfo, type Server } from 'node:net';
 import { E2eEvents, Encrypted, MemoryReplayGuard, type E2eOptions } from '../../../src/index.js';
 import type { E2eClient } from '../../../src/client/index.js';
 import { E2eIoAdapter } from '../../../src/socket.io/index.js';
 import { json, type Channel } from '../../external/conformance/channel.js';
-import { until } from '../../support/clock.js';
+import { stopTimers, until } from '../../support/clock.js';
 import { onEachPlatform, TestApp, useApp, type PlatformName } from '../e2e/support/apps.js';
+import { CANARY } from '../e2e/support/raw.js';
 import { COOKIE_SECRET, SECRET, SessionController, useOwnSession } from '../e2e/support/sessions.js';
 import { viewOf } from '../sockets/support/stores.js';
 import { clientOf, connected, listen, sealedClient, type IoClient } from './support/clients.js';
@@ -40,6 +41,11 @@ const actBy = async (channel: Channel, what: string): Promise<void> => {
 const ask = async ({ socket }: IoClient, name: string, data: unknown = 1): Promise<unknown> =>
   socket.timeout(5000).emitWithAck(name, data);
 
+const throwAtEnd = (socket: LiveGateway['sockets'][number]): void =>
+  void socket.on('disconnecting', () => {
+    throw new Error(CANARY);
+  });
+
 beforeEach(() => void (seen.length = 0));
 
 onEachPlatform('A sealed socket of socket.io ends with its session', (platform) => {
@@ -51,7 +57,10 @@ onEachPlatform('A sealed socket of socket.io ends with its session', (platform) 
     beforeEach(async () => {
       app = await serve(platform, own ? { secret: SECRET } : {}, own);
     });
-    afterEach(() => app.close());
+    afterEach(async () => {
+      jest.useRealTimers();
+      await app.close();
+    });
 
     it('by every way in which that ends, in each namespace, and does not connect again by itself', async () => {
       const stranger = await connected(sealedClient(clientOf(app), app.url));
@@ -81,6 +90,29 @@ onEachPlatform('A sealed socket of socket.io ends with its session', (platform) 
       }
       expect(await ask(stranger, 'echo', 1)).toBe(1);
       stranger.socket.disconnect();
+    });
+
+    it('where listeners of the application throw, in each namespace and each connection of the session', async () => {
+      // The next look at the store is not waited for.
+      stopTimers();
+      const client = clientOf(app);
+      await act(client, 'notes');
+      const [one, two] = [sealedClient(client, app.url), sealedClient(client, app.url)];
+      const all = [one, two, listen(one.socket.io.socket('/chat')), listen(two.socket.io.socket('/chat'))];
+      for (const each of all) await connected(each);
+      await until(() => seen.length === 4);
+      for (const gateway of [Live, Chat]) app.get<LiveGateway>(gateway).sockets.forEach(throwAtEnd);
+      await act(client, 'destroy');
+      await until(() => all.every(({ log }) => log.length > 1));
+      expect(all.map(({ log }) => log)).toEqual(
+        Array<string[]>(4).fill(['connect', 'disconnect io server disconnect']),
+      );
+      await until(() => app.get<LiveGateway>(Live).server.engine.clientsCount === 0);
+      expect(seen.filter((each) => each === 'disconnected')).toHaveLength(4);
+      expect(app.log.ofModule.filter((line) => line.startsWith('error'))).toEqual([
+        expect.stringContaining('threw when its session ended'),
+      ]);
+      expect(app.log.text).not.toContain(CANARY);
     });
 
     it('by KeyService, which takes a socket for its request', async () => {
@@ -118,6 +150,7 @@ onEachPlatform('A sealed socket of socket.io ends with its session', (platform) 
       await actBy(channel, 'notes');
       const visitor = Object.assign(other.visitor(), { jar: channel.visitor.jar.clone() });
       const peer = await connectPeer(channel, { visitor });
+      other.get<LiveGateway>(Live).sockets.slice(-1).forEach(throwAtEnd);
       await actBy(channel, what);
       await peer.over();
       expect([what, peer.read]).toEqual([what, SESSION_ENDED]);
