@@ -123,6 +123,8 @@ describe('Windows that may be older than they were', () => {
     const first = await start({ appendonly: 'no' });
     const second = await start({ appendonly: 'no', replicaof: `127.0.0.1 ${first.port}` });
     const [atFirst, atSecond] = [connect(first), connect(second)];
+    // Its first replica begins an epoch: a master takes a new id then.
+    await hasReplica(atFirst);
     const guard = guardOn(first);
     await guard.open('kid', inAnHour());
     await hasReplica(atFirst);
