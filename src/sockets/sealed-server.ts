@@ -3,6 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { WebSocket, WebSocketServer } from 'ws';
 import { SocketRefusal, type OpenedSocket, type SealedSockets } from '../nest/exchange/sealed-sockets.js';
+import { RateLimitedLogger } from '../nest/request/rate-limited-logger.js';
 import { refuseUpgrade } from '../nest/request/refuse-upgrade.js';
 import { E2eProblem } from '../protocol/problem.js';
 import { SOCKET_SUBPROTOCOL } from '../protocol/socket.js';
@@ -41,6 +42,8 @@ interface LibraryServer extends Omit<WebSocketServer, 'clients' | 'options'> {
   };
 }
 
+/** How long one that was refused may take to go. */
+const REFUSED_MS = 1000;
 /** What is told to whoever asks for no sealed socket. */
 const SEALED_ONLY = `This path takes sealed sockets only: ask for the subprotocol "${SOCKET_SUBPROTOCOL}" and no other.`;
 
@@ -55,7 +58,7 @@ type Callback = (socket: WebSocket, request: IncomingMessage) => void;
  * are sealed sockets whose heads have passed; nobody sees them before.
  */
 export class SealedServer {
-  readonly #logger = new Logger('E2eModule');
+  readonly #log = new RateLimitedLogger(new Logger('E2eModule'));
   readonly #server: LibraryServer;
   readonly #Socket: SealedSocketClass;
   readonly #select: SelectProtocol;
@@ -74,14 +77,14 @@ export class SealedServer {
     const upgrade = server.handleUpgrade.bind(server);
     server.handleUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer, callback: Callback) => {
       if (request.headers['sec-websocket-protocol']?.trim() !== SOCKET_SUBPROTOCOL) refuseUpgrade(socket, SEALED_ONLY);
-      else upgrade(request, socket, head, (raw) => void this.#enter(raw, request, callback));
+      else upgrade(request, socket, head, (raw) => void this.#enter(raw, socket, request, callback));
     };
   }
 
-  async #enter(raw: WebSocket, request: IncomingMessage, callback: Callback): Promise<void> {
+  async #enter(raw: WebSocket, connection: Duplex, request: IncomingMessage, callback: Callback): Promise<void> {
     this.#server.clients?.delete(raw);
     raw.on('error', () => undefined);
-    const { first, leave } = this.parts.waiting.add(raw, request.socket.remoteAddress ?? '');
+    const { first, leave } = this.parts.waiting.add(raw, connection, request.socket.remoteAddress ?? '');
     try {
       const opened = await this.#open(request, await first);
       if (!opened || isGone(raw)) return;
@@ -96,10 +99,10 @@ export class SealedServer {
       raw.resume();
     } catch (error) {
       leave();
-      if (error instanceof SocketRefusal) refuse(raw, error);
+      if (error instanceof SocketRefusal) refuse(raw, connection, error);
       else {
         // Its cause may hold plaintext.
-        this.#logger.error('A socket could not be let in, and was closed.');
+        this.#log.say('error', 'A socket could not be let in, and was closed.');
         raw.terminate();
       }
     }
@@ -112,6 +115,7 @@ export class SealedServer {
     const { sockets, readSession } = this.parts;
     if (first === 'gone') return undefined;
     if (first === 'crowded') throw sockets.refuse(request, new E2eProblem('busy'));
+    if (first === 'long') throw sockets.refuse(request, new E2eProblem('message-rejected', { step: 'format' }));
     if (first === 'late' || first.isBinary) throw sockets.refuse(request, new E2eProblem('message-required'));
     return sockets.open(request, first.data.toString('latin1'), readSession);
   }
@@ -140,9 +144,13 @@ function isGone(raw: WebSocket): boolean {
   return raw.readyState !== raw.OPEN;
 }
 
-function refuse(raw: WebSocket, { text, code }: SocketRefusal): void {
-  if (raw.readyState !== raw.OPEN) return;
-  raw.resume();
+/** Says why, and closes. What still comes is thrown away, and collected for no message. */
+function refuse(raw: WebSocket, connection: Duplex, { text, code }: SocketRefusal): void {
+  if (isGone(raw)) return;
   raw.send(text, { compress: false });
   raw.close(code);
+  connection.removeAllListeners('data').resume().end();
+  // The library would give it 30 s.
+  const timer = setTimeout(() => raw.terminate(), REFUSED_MS).unref();
+  raw.once('close', () => clearTimeout(timer));
 }

@@ -1,4 +1,6 @@
+import type { Duplex } from 'node:stream';
 import type { WebSocket } from 'ws';
+import { MAX_HEAD_BYTES } from '../protocol/frames.js';
 import { SOCKET_PATIENCE_MS } from '../protocol/socket.js';
 
 interface ReceivedMessage {
@@ -6,8 +8,11 @@ interface ReceivedMessage {
   readonly isBinary: boolean;
 }
 
-/** The first message of a socket; `late` where none came in time, `crowded` where its place was needed. */
-type FirstMessage = ReceivedMessage | 'late' | 'crowded' | 'gone';
+/**
+ * The first message of a socket; `late` where none came in time, `long` where it is more than any head, `crowded` where its
+ * place was needed.
+ */
+type FirstMessage = ReceivedMessage | 'late' | 'long' | 'crowded' | 'gone';
 
 interface WaitingLimits {
   /** How many sockets may wait to be let in, in all and from one address. */
@@ -22,6 +27,9 @@ interface WaitingSocket {
   readonly leave: () => readonly ReceivedMessage[];
 }
 
+/** Bytes without a whole message, above which no head can come any more: the one before last may be a read of 64 KiB. */
+const MAX_UNREAD_BYTES = 4 * MAX_HEAD_BYTES;
+
 interface Place {
   readonly socket: WebSocket;
   readonly address: string;
@@ -35,16 +43,26 @@ export class WaitingSockets {
 
   constructor(private readonly limits: WaitingLimits) {}
 
-  /** Has a socket wait for its first message, and for what is made of it. */
-  add(socket: WebSocket, address: string): WaitingSocket {
+  /**
+   * Has a socket wait for its first message, and for what is made of it.
+   *
+   * @param connection what the socket reads from, before us.
+   */
+  add(socket: WebSocket, connection: Duplex, address: string): WaitingSocket {
     const received: ReceivedMessage[] = [];
+    let unread = 0;
     let settle: (outcome: FirstMessage) => void = () => undefined;
     const first = new Promise<FirstMessage>((resolve) => (settle = resolve));
     const timer = setTimeout(() => settle('late'), SOCKET_PATIENCE_MS).unref();
 
+    const count = (chunk: Buffer): void => {
+      unread += chunk.length;
+      if (unread > MAX_UNREAD_BYTES) settle('long');
+    };
     const collect = (data: Buffer, isBinary: boolean): void => {
       received.push({ data, isBinary });
       if (received.length > 1) return;
+      connection.off('data', count);
       // What follows waits until the first one is opened.
       socket.pause();
       settle(received[0]!);
@@ -63,11 +81,13 @@ export class WaitingSockets {
     const leave = (): readonly ReceivedMessage[] => {
       clearTimeout(timer);
       socket.off('message', collect).off('close', gone);
+      connection.off('data', count);
       if (this.#places.delete(place)) this.#count(address, -1);
       return received.slice(1);
     };
 
     socket.on('message', collect).on('close', gone);
+    connection.on('data', count);
     this.#places.add(place);
     this.#count(address, 1);
     this.#makeRoom(address);

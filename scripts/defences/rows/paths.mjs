@@ -76,10 +76,6 @@ export const paths = [
     'without who seals them there are no sockets under a sealed path',
     SUBSCRIPTIONS,
     'apollo on express.*is refused, sealed',
-    [
-      'src/nest/exchange/sealed-sockets.ts',
-      'else refuseUpgrade(socket, NO_ADAPTER);',
-      'else passOn(request, socket, head);',
-    ],
+    ['src/nest/exchange/sealed-sockets.ts', 'refuseUpgrade(socket, SEALED_ONLY);', 'passOn(request, socket, head);'],
   ),
 ];

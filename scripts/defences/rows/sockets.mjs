@@ -149,4 +149,14 @@ export const sockets = [
     'if (outer.destroyed) end();',
     '',
   ]),
+  row('a waiting socket sends no more than a head has', REFUSALS, 'express.*longer than any head', [
+    'src/sockets/waiting-sockets.ts',
+    'unread > MAX_UNREAD_BYTES',
+    'unread > Infinity',
+  ]),
+  row('a socket that was refused is gone a second later', REFUSALS, 'express.*for good, a second later', [
+    'src/sockets/sealed-server.ts',
+    'setTimeout(() => raw.terminate(), REFUSED_MS)',
+    'setTimeout(() => raw.terminate(), 1e9)',
+  ]),
 ];

@@ -12,6 +12,7 @@ import type { KeyService } from '../keys/key.service.js';
 import type { EndCause } from '../keys/running-streams.js';
 import { E2E_EVENTS, E2E_KEYS } from '../options/e2e.options.js';
 import { bindSocket, stateOf } from '../request/exchange-state.js';
+import { RateLimitedLogger } from '../request/rate-limited-logger.js';
 import { refuseUpgrade } from '../request/refuse-upgrade.js';
 import type { Upgrade } from '../request/server-events.js';
 import { GatewayTable, markSealingAdapter, type GatewayPaths } from '../routes/gateway-table.js';
@@ -36,8 +37,10 @@ export type PassOn = (...upgrade: Upgrade) => unknown;
 export type TakeUpgrade = (...all: [...upgrade: Upgrade, passOn: PassOn]) => void;
 
 const NO_ADAPTER =
-  'Sockets under this path have to be sealed, and nobody is there to do it: app.useWebSocketAdapter(new E2eWsAdapter(app)), ' +
+  'A socket under a sealed path was refused, since nothing seals it. Call app.useWebSocketAdapter(new E2eWsAdapter(app)), ' +
   "from 'nestjs-e2e-encryption/ws'.";
+/** Strangers are told no more. */
+const SEALED_ONLY = 'Sockets under this path have to be sealed.';
 
 /** A socket whose first message was accepted. */
 export interface OpenedSocket {
@@ -66,6 +69,7 @@ export interface OpenedSocket {
 @Injectable()
 export class SealedSockets {
   readonly #logger = new Logger('E2eModule');
+  readonly #log = new RateLimitedLogger(this.#logger);
 
   /** Set when the application starts: gives a request that asks for a socket its session. */
   readSession: ((request: IncomingMessage) => Promise<void>) | undefined;
@@ -92,7 +96,10 @@ export class SealedSockets {
   /** An upgrade under a sealed path: sealed, or refused. */
   enter(request: IncomingMessage, socket: Duplex, head: Buffer, passOn: PassOn): void {
     if (this.take) this.take(request, socket, head, passOn);
-    else refuseUpgrade(socket, NO_ADAPTER);
+    else {
+      this.#log.say('warn', NO_ADAPTER);
+      refuseUpgrade(socket, SEALED_ONLY);
+    }
   }
 
   /** @throws Error if a sealed gateway and one that is not would share their sockets. */

@@ -13,6 +13,7 @@ import { subscribed, TickResolver } from './support/ticks.js';
 // Node 20 has no WebSocket of its own.
 const SOCKETS = { webSocket: WebSocket };
 
+const REFUSED = /^HTTP\/1\.1 400 Bad Request\r\n/;
 const ENDLESS = 'subscription { ticks(to: 1000000000) }';
 
 /** All that a subscription gives. */
@@ -30,6 +31,7 @@ async function refusalOf(client: Client, query: string): Promise<string> {
   return JSON.stringify([code, message]);
 }
 
+/** The whole answer to an upgrade. */
 function upgrade(app: TestApp, target: string, subprotocol: string): Promise<string> {
   const { port } = new URL(app.url);
   return new Promise((resolve) => {
@@ -42,9 +44,9 @@ function upgrade(app: TestApp, target: string, subprotocol: string): Promise<str
     );
     socket.on('data', (chunk) => {
       answer += chunk.toString();
-      if (answer.includes('\r\n\r\n')) socket.destroy();
+      if (answer.startsWith('HTTP/1.1 101')) socket.destroy();
     });
-    socket.on('close', () => resolve(answer.split('\r\n', 1)[0]!));
+    socket.on('close', () => resolve(answer));
   });
 }
 
@@ -146,7 +148,7 @@ describe.each(SERVERS)('Subscriptions of GraphQL under a sealed path, %s,', (ser
         '/%67raphql',
         '/graphql/x',
       ]) {
-        expect([target, await upgrade(sealed!, target, subprotocol)]).toEqual([target, 'HTTP/1.1 400 Bad Request']);
+        expect([target, await upgrade(sealed!, target, subprotocol)]).toEqual([target, expect.stringMatching(REFUSED)]);
       }
       expect(subscribed).toEqual([]);
     },
@@ -161,8 +163,12 @@ describe.each(SERVERS)('Without an adapter that seals, %s, a socket under a seal
       providers: [TickResolver],
     });
     for (const subprotocol of ['graphql-transport-ws', 'e2e.1']) {
-      expect(await upgrade(app, '/graphql', subprotocol)).toBe('HTTP/1.1 400 Bad Request');
+      const answer = await upgrade(app, '/graphql', subprotocol);
+      expect(answer).toMatch(REFUSED);
+      expect(answer.split('\r\n\r\n')[1]).toBe('Sockets under this path have to be sealed.');
     }
+    const said = app.log.ofModule.filter((line) => line.includes('a sealed path was refused'));
+    expect(said).toEqual([expect.stringMatching(/^warn .*useWebSocketAdapter\(new E2eWsAdapter\(app\)\)/)]);
     await app.close();
   });
 });

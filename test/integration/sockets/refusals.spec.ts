@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, it, jest } from '@jest/globals';
-import { connect } from 'node:net';
+import { connect, type AddressInfo, type Server as NetServer, type Socket } from 'node:net';
 import { WebSocket, type Server } from 'ws';
 import { Encrypted } from '../../../src/index.js';
 import { E2eWsAdapter } from '../../../src/ws/index.js';
@@ -25,17 +25,21 @@ async function outcomeOf(channel: Channel, opening: Opening): Promise<[unknown, 
   return [peer.refusal, peer.closed];
 }
 
+function asking(subprotocols: string | undefined): string {
+  const asked = subprotocols === undefined ? '' : `Sec-WebSocket-Protocol: ${subprotocols}\r\n`;
+  return (
+    'GET /live HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n' +
+    `Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n${asked}\r\n`
+  );
+}
+
 /** The status line of the answer to an upgrade that asks for these subprotocols. */
 function upgrade(app: TestApp, subprotocols: string | undefined): Promise<string> {
   const { port } = new URL(app.url);
   return new Promise((resolve) => {
     let answer = '';
     const socket = connect(Number(port), '127.0.0.1', () => {
-      const asked = subprotocols === undefined ? '' : `Sec-WebSocket-Protocol: ${subprotocols}\r\n`;
-      socket.write(
-        'GET /live HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n' +
-          `Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n${asked}\r\n`,
-      );
+      socket.write(asking(subprotocols));
     });
     socket.on('data', (chunk) => {
       answer += chunk.toString();
@@ -156,6 +160,47 @@ onEachPlatform('A sealed gateway turns away', (platform) => {
     advance(1);
     await until(() => closed !== undefined);
     expect([read, closed]).toEqual([[problem('message-required')], 4415]);
+  });
+
+  it('the beginning of a first message that is longer than any head', async () => {
+    const raw = new WebSocket(`${app().url.replace('http', 'ws')}/live`, ['e2e.1']);
+    const read: string[] = [];
+    let closed: number | undefined;
+    raw.on('message', (data: Buffer) => read.push(data.toString())).on('close', (code) => (closed = code));
+    raw.on('open', () => raw.send('x'.repeat(200_000), { fin: false }));
+    await until(() => closed !== undefined);
+    expect([read, closed]).toEqual([[problem('message-rejected')], 4400]);
+  });
+
+  it('but not one with a long message right after its head', async () => {
+    const channel = await app().visitor().handshake('X25519');
+    const peer = await SocketPeer.open(channel, { burst: Buffer.alloc(500_000) });
+    await until(() => peer.read.length > 0 || peer.closed !== undefined);
+    expect(peer.read[0]).toHaveLength(2 * 500_001);
+    peer.raw.terminate();
+    const refused = await SocketPeer.open(channel, { burst: Buffer.alloc(500_000), members: { iat: 1 } });
+    await refused.over();
+    expect([refused.closed, refused.refusal]).toEqual([4400, expect.stringContaining('message-stale')]);
+  });
+
+  it('for good, a second later, who does not close', async () => {
+    const http = app().nest.getHttpServer() as NetServer;
+    const theirs: Socket[] = [];
+    http.once('connection', (socket: Socket) => theirs.push(socket));
+    const { port } = http.address() as AddressInfo;
+    const advance = stopTimers();
+    let answer = '';
+    const own = connect({ port, host: '127.0.0.1', allowHalfOpen: true }, () => own.write(asking('e2e.1')));
+    own.on('data', (chunk) => (answer += chunk.toString('latin1'))).on('error', () => undefined);
+    await until(() => answer.includes('\r\n\r\n'));
+    advance(10_000);
+    await until(() => answer.includes('message-required'));
+    advance(999);
+    for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
+    expect(theirs[0]!.destroyed).toBe(false);
+    advance(1);
+    await until(() => theirs[0]!.destroyed);
+    own.destroy();
   });
 
   it('the one that has waited longest, where too many wait', async () => {

@@ -16,6 +16,8 @@ export interface Opening {
   readonly members?: Members;
   /** The first message, in place of a head. */
   readonly first?: string | Buffer;
+  /** A message of bytes that is sent at once after the head. */
+  readonly burst?: Buffer;
   readonly headers?: Record<string, string>;
   /** Of the upgrade. */
   readonly subprotocols?: readonly string[];
@@ -51,13 +53,16 @@ export class SocketPeer {
   answers = true;
   #received = 0;
   #sent = 0;
-  #keys: { readonly in: Buffer; readonly out: Buffer } | undefined;
+  #keyIn: Buffer | undefined;
+  readonly #keyOut: Buffer;
 
   private constructor(
     readonly raw: WebSocket,
     private readonly channel: Channel,
-    private readonly text: string,
-  ) {}
+    text: string,
+  ) {
+    this.#keyOut = keyOf(channel.keys.requestFrames, text);
+  }
 
   /** Asks for a socket, and waits for what becomes of it. */
   static async open(channel: Channel, opening: Opening = {}): Promise<SocketPeer> {
@@ -68,7 +73,7 @@ export class SocketPeer {
 
   static begin(
     channel: Channel,
-    { target = '/live', visitor = channel.visitor, protocols, members, first, headers, subprotocols }: Opening,
+    { target = '/live', visitor = channel.visitor, protocols, members, first, burst, headers, subprotocols }: Opening,
   ): SocketPeer {
     const meta = protocols && { text: '', meta: { protocols } };
     const text = channel.message('GET', target, meta, { frames: 'socket', ...members }).jwe;
@@ -76,7 +81,10 @@ export class SocketPeer {
       headers: { Cookie: String(visitor.jar), ...headers },
     });
     const peer = new SocketPeer(raw, channel, text);
-    raw.on('open', () => raw.send(first ?? text));
+    raw.on('open', () => {
+      raw.send(first ?? text);
+      if (burst) peer.send(burst);
+    });
     raw.on('message', (data: Buffer, isBinary: boolean) => peer.#take(data, isBinary));
     raw.on('close', (code) => (peer.closed = code));
     raw.on('error', () => undefined);
@@ -90,7 +98,7 @@ export class SocketPeer {
   /** The bytes of the next message, as it goes on the wire. */
   seal(kind: number, plaintext: string | Buffer): Buffer {
     const header = Buffer.of(kind);
-    const cipher = createCipheriv('aes-256-gcm', this.#keys!.out, nonceOf(this.#sent++)).setAAD(header);
+    const cipher = createCipheriv('aes-256-gcm', this.#keyOut, nonceOf(this.#sent++)).setAAD(header);
     return Buffer.concat([header, cipher.update(plaintext), cipher.final(), cipher.getAuthTag()]);
   }
 
@@ -144,14 +152,13 @@ export class SocketPeer {
     const { protocol } = (meta ? JSON.parse(plaintext.toString()) : {}) as { protocol?: string };
     assert.equal(plaintext.length, meta);
     this.protocol = protocol;
-    const { requestFrames, responseFrames } = this.channel.keys;
-    this.#keys = { in: keyOf(responseFrames, text), out: keyOf(requestFrames, this.text) };
+    this.#keyIn = keyOf(this.channel.keys.responseFrames, text);
     this.head = header;
   }
 
   #takeFrame(data: Buffer): void {
     const [header, body, tag] = [data.subarray(0, 1), data.subarray(1, -16), data.subarray(-16)];
-    const decipher = createDecipheriv('aes-256-gcm', this.#keys!.in, nonceOf(this.#received++));
+    const decipher = createDecipheriv('aes-256-gcm', this.#keyIn!, nonceOf(this.#received++));
     decipher.setAAD(header).setAuthTag(tag);
     const plaintext = Buffer.concat([decipher.update(body), decipher.final()]);
     if (header[0] === TEXT) this.read.push(plaintext.toString());
