@@ -24,7 +24,21 @@ export function stopTimers(): (milliseconds: number) => void {
   return (milliseconds) => jest.advanceTimersByTime(milliseconds);
 }
 
-/** Settles when `condition` holds: looked at whenever the process has dealt with what had come in. */
+/** Longer than any test may take: a test's timeout does not stop what it waits for. */
+const GIVE_UP_MS = 110_000;
+// Not a test's own, which may have stopped it.
+const next = setImmediate;
+
+/**
+ * Settles when `condition` holds: looked at whenever the process has dealt with what had come in.
+ *
+ * @throws Error where it never does.
+ */
 export async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => setImmediate(resolve));
+  // No test moves this clock.
+  const end = process.uptime() + GIVE_UP_MS / 1000;
+  while (!condition()) {
+    if (process.uptime() > end) throw new Error(`waited in vain for ${condition.toString()}`);
+    await new Promise((resolve) => next(resolve));
+  }
 }

@@ -101,21 +101,26 @@ onEachPlatform('Sealed sockets through nginx', (platform) => {
     const configuration = SHOWN.replaceAll('1h;', '2s;');
     expect(configuration).not.toBe(SHOWN);
     const nginx = await Nginx.start(configuration, app().url);
-    const client = app().client({ baseUrl: nginx.url, webSocket: WebSocket });
-    const idle = await open(client);
-    await until(() => clients().size === 1);
-    const [silent] = [...clients()];
-    const beating = await open(client);
-    const heartbeat = setInterval(() => {
-      for (const each of clients()) if (each !== silent) each.ping();
-    }, 100);
-    await until(() => idle.end !== undefined);
-    expect([idle.end, beating.end]).toEqual(['1006  false', undefined]);
-    await new Promise((resolve) => setTimeout(resolve, 2500));
-    expect(beating.end).toBeUndefined();
-    clearInterval(heartbeat);
-    beating.socket.close();
-    await until(() => beating.end !== undefined);
-    await nginx.stop();
+    let heartbeat: NodeJS.Timeout | undefined;
+    try {
+      const client = app().client({ baseUrl: nginx.url, webSocket: WebSocket });
+      const idle = await open(client);
+      await until(() => clients().size === 1);
+      const [silent] = [...clients()];
+      const beating = await open(client);
+      heartbeat = setInterval(() => {
+        for (const each of clients()) if (each !== silent) each.ping();
+      }, 100);
+      await until(() => idle.end !== undefined);
+      expect([idle.end, beating.end]).toEqual(['1006  false', undefined]);
+      await new Promise((resolve) => setTimeout(resolve, 2500));
+      expect(beating.end).toBeUndefined();
+      clearInterval(heartbeat);
+      beating.socket.close();
+      await until(() => beating.end !== undefined);
+    } finally {
+      clearInterval(heartbeat);
+      await nginx.stop();
+    }
   });
 });
