@@ -1,5 +1,14 @@
 import { describe, expect, it } from '@jest/globals';
-import { Controller, Injectable, Post, Req, UseGuards, type CanActivate, type ExecutionContext } from '@nestjs/common';
+import {
+  Controller,
+  Injectable,
+  Post,
+  Req,
+  UseFilters,
+  UseGuards,
+  type CanActivate,
+  type ExecutionContext,
+} from '@nestjs/common';
 import { SubscribeMessage, WebSocketGateway, type OnGatewayConnection } from '@nestjs/websockets';
 import session from 'express-session';
 import type { IncomingMessage } from 'node:http';
@@ -12,7 +21,7 @@ import { until } from '../../support/clock.js';
 import { useApp } from '../e2e/support/apps.js';
 import { es256, prove, shakeHands, thief } from '../e2e/support/devices.js';
 import { COOKIE_SECRET, SECRET, SessionController } from '../e2e/support/sessions.js';
-import { liveGateway } from './support/gateway.js';
+import { Explaining, liveGateway } from './support/gateway.js';
 import { SocketPeer } from './support/peer.js';
 
 // Who a socket's client is: the device that its session is bound to, and the user that passport knows.
@@ -100,6 +109,7 @@ class UserGateway implements OnGatewayConnection {
   }
   @SubscribeMessage('whoami')
   @UseGuards(UserGuard)
+  @UseFilters(Explaining)
   whoami(client: Socket): object {
     return { event: 'whoami', data: client.user };
   }
@@ -135,7 +145,7 @@ describe('The guards of a sealed gateway', () => {
   it('see the user that passport puts on the request', async () => {
     const channel = await app().visitor().handshake('X25519');
     const before = await SocketPeer.open(channel, { target: '/mine' });
-    expect(await before.ask('whoami')).toMatchObject({ event: 'exception', data: { message: 'Forbidden resource' } });
+    expect(await before.ask('whoami')).toEqual({ event: 'failed', data: 'Forbidden resource' });
     expect((await channel.request('POST', '/login', json({}))).status).toBe(201);
     const after = await SocketPeer.open(channel, { target: '/mine' });
     expect(await after.ask('whoami')).toEqual({ event: 'whoami', data: { name: 'ada' } });

@@ -49,8 +49,9 @@ class Wrapping implements NestInterceptor {
   }
 }
 
+/** Sends what was thrown: Nest 11 sends nothing by itself. */
 @Catch(WsException)
-class Explaining {
+export class Explaining {
   catch(error: WsException, host: ArgumentsHost): void {
     host
       .switchToWs()
