@@ -4,6 +4,7 @@ import { row } from '../row.mjs';
 const VARIANTS = 'test/integration/paths/variants.spec.ts';
 const UPGRADES = 'test/integration/paths/upgrades.spec.ts';
 const MOUNTED = 'test/integration/paths/mounted.spec.ts';
+const AROUND = 'test/integration/paths/around.spec.ts';
 const AT_START = 'test/integration/paths/at-start.spec.ts';
 const SUBSCRIPTIONS = 'test/integration/graphql/subscriptions.spec.ts';
 const GATE = 'src/nest/exchange/path-gate.ts';
@@ -17,8 +18,8 @@ export const paths = [
   ]),
   row('who answers under a sealed path is not reached by a plain request', MOUNTED, 'express.*refuses a POST of JSON', [
     GATE,
-    'lingerOnceAnswered(raw, response);\n    turnAway(raw);',
-    '',
+    'lingerOnceAnswered(raw, response);\n    turnAway(raw);\n    return true;',
+    'return true;',
   ]),
   row('a sealed path is read without case', VARIANTS, 'express.*by GET', [PATHS, '.toLowerCase()', '']),
   row('a sealed path is read decoded', VARIANTS, 'fastify.*by GET', [PATHS, 'read = decoded;', 'return false;']),
@@ -55,6 +56,11 @@ export const paths = [
   row('a message under a sealed path is opened before anybody there', MOUNTED, 'express.*answers a POST of JSON as', [
     GATE,
     'await this.exchange.enterUnrouted(request, response);',
+    '',
+  ]),
+  row('nobody gets a message under a sealed path unopened', AROUND, 'shows nowhere', [
+    'src/nest/platform/platform.express.ts',
+    'hooks.refuseUnread(request, response);',
     '',
   ]),
   row('a sealed path does not cover the handshake', AT_START, 'the handshake', [

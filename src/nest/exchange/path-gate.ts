@@ -1,9 +1,10 @@
-import { HttpException, Inject, Injectable } from '@nestjs/common';
+import { HttpException, Inject, Injectable, Logger } from '@nestjs/common';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { JSON_MEDIA_TYPE } from '../../protocol/media-type.js';
 import { E2eProblem } from '../../protocol/problem.js';
 import { rawRequest, stateOf } from '../request/exchange-state.js';
 import { lingerOnceAnswered } from '../request/linger.js';
+import { RateLimitedLogger } from '../request/rate-limited-logger.js';
 import { interceptEvent, type Upgrade } from '../request/server-events.js';
 import { GatewayTable } from '../routes/gateway-table.js';
 import { SealedPaths } from '../routes/sealed-paths.js';
@@ -15,6 +16,10 @@ import { SealedSockets } from './sealed-sockets.js';
 /** A path at which nothing is. */
 const NOWHERE = '/e2e-turned-away';
 
+const NO_SESSION =
+  'A request under a sealed path was refused: its session was not found before the middleware that might answer there. ' +
+  'With session: false, app.use() express-session\'s middleware itself, or call the function around it "session".';
+
 /**
  * Stands before whatever answers under a path that takes sealed requests alone: those of the option `sealedPaths`, and
  * those of sealed gateways. What is refused here reaches nobody under its path: middleware of the whole application, such
@@ -22,6 +27,8 @@ const NOWHERE = '/e2e-turned-away';
  */
 @Injectable()
 export class PathGate {
+  readonly #log = new RateLimitedLogger(new Logger('E2eModule'));
+
   constructor(
     @Inject(Exchange) private readonly exchange: Exchange,
     @Inject(GatewayTable) private readonly gateways: GatewayTable,
@@ -46,6 +53,14 @@ export class PathGate {
     lingerOnceAnswered(raw, response);
     turnAway(raw);
     return true;
+  }
+
+  /** What came sealed under a sealed path, and cannot be opened before who answers there. */
+  refuseUnread(raw: IncomingMessage, response: ServerResponse): void {
+    this.#log.say('error', NO_SESSION);
+    this.exchange.refuse(raw, response, new E2eProblem('busy'));
+    lingerOnceAnswered(raw, response);
+    turnAway(raw);
   }
 
   /** Has a server's upgrades under a sealed path sealed, or refused: nobody else who listens for them gets them. */

@@ -160,6 +160,7 @@ export class E2eModule extends ConfigurableModuleClass implements NestModule, On
     await platform.install(reader, session, {
       watch: (request) => this.keys.watch(request),
       hold: (request, response, path) => this.gate.hold(request, response, path),
+      refuseUnread: (request, response) => this.gate.refuseUnread(request, response),
       enterHeld: (request, response) => this.gate.enter(request, response),
       enter: (request, response) => this.exchange.enterUnrouted(request, response),
       check: (request) => rejectUnsafeBody(request, maxBodyDepth),

@@ -31,7 +31,6 @@ export class ExpressPlatform implements Platform {
   readonly #app: ExpressApp;
   readonly #parsers: ExpressParsers;
   #defaultSession: ReturnType<typeof session> | undefined;
-  #isCookieless = false;
 
   constructor(
     private readonly adapter: HttpServer,
@@ -53,7 +52,6 @@ export class ExpressPlatform implements Platform {
   install(reader: BodyReader, defaultSession: DefaultSession | undefined, hooks: RequestHooks): Promise<void> {
     this.#noteAtTheDoor();
     if (defaultSession) this.adapter.use(this.#sessionWhereThereIsNone(defaultSession));
-    this.#isCookieless = hooks.isCookieless;
     const enter = (request: Request, response: Response, next: NextFunction): void => {
       // The session store took too long, and the deadline has responded.
       if (response.writableEnded) return;
@@ -77,7 +75,7 @@ export class ExpressPlatform implements Platform {
     this.adapter.use(enter);
     this.adapter.use((request: Request, response: Response, next: NextFunction) => {
       hooks.hold(request, response, request.url);
-      this.#withSession(request, response, next, enter);
+      this.#withSession(request, response, next, enter, hooks);
     });
     putLastFirst(this.#app);
     return Promise.resolve();
@@ -113,19 +111,25 @@ export class ExpressPlatform implements Platform {
 
   /**
    * What comes under a sealed path is opened before any middleware that might answer there, and so with a session of its
-   * own accord: the application's middleware does nothing once there is one. Where that cannot be found, it is opened
-   * behind it, and what stands before is sealed unread.
+   * own accord: the application's middleware does nothing once there is one. Where that cannot be found, whoever answers
+   * would have the request unopened, and does not get it.
    */
-  #withSession(request: Request, response: Response, next: NextFunction, enter: Middleware): void {
+  #withSession(request: Request, response: Response, next: NextFunction, enter: Middleware, hooks: RequestHooks): void {
     const state = stateOf(request);
-    const read = this.#session;
-    if (!state.isSealedPath || !isSealed(request) || !(read || this.#isCookieless)) {
+    if (!state.isSealedPath || !isSealed(request)) {
+      next();
+      return;
+    }
+    const read = hooks.isCookieless ? undefined : this.#session;
+    // One that is there already is a parent application's.
+    if (!read && !hooks.isCookieless && (request as { session?: unknown }).session === undefined) {
+      hooks.refuseUnread(request, response);
       next();
       return;
     }
     state.isEarly = true;
     const goOn = (): void => enter(request, response, next);
-    if (read && !this.#isCookieless) read(request, response, goOn);
+    if (read) read(request, response, goOn);
     else goOn();
   }
 

@@ -8,6 +8,8 @@ export interface RequestHooks {
   readonly watch: (request: object) => void;
   /** For each request, before anybody else has it, with its path as the platform has it; whether it was turned away. */
   readonly hold: (request: IncomingMessage, response: ServerResponse, path: string) => boolean;
+  /** Refuses what came sealed under a sealed path, and cannot be opened before who answers there. */
+  readonly refuseUnread: (request: IncomingMessage, response: ServerResponse) => void;
   /** Opens what came under a sealed path; a refusal of it is settled, and reaches nobody. */
   readonly enterHeld: (request: object, response: object) => Promise<void>;
   /** If the platform parses bodies itself: opens a sealed request before its route is known. */

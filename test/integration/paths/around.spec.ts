@@ -6,7 +6,7 @@ import express, { type NextFunction, type Request, type Response } from 'express
 import session from 'express-session';
 import { Plain } from '../../../src/index.js';
 import { onEachPlatform, TestApp, useApp, type PlatformName, type Setup } from '../e2e/support/apps.js';
-import { CANARY, errorOf, postJson } from '../e2e/support/raw.js';
+import { CANARY, postJson } from '../e2e/support/raw.js';
 
 const ORIGIN = 'https://page.example';
 const ran: string[] = [];
@@ -98,33 +98,71 @@ async function startWith(platform: PlatformName, use: (app: NestExpressApplicati
     e2e: { sealedPaths: ['/sealed'], session: false, secret: 'x'.repeat(32) },
     configure: (app) => {
       use(app as NestExpressApplication);
-      app.use('/sealed/early', (_: Request, response: Response) => response.send(CANARY));
+      app.use('/sealed/early', (request: Request, response: Response) => {
+        ran.push(request.url);
+        response.send(CANARY);
+      });
     },
     middleware: (consumer) =>
       consumer
         .apply((request: Request, response: Response, next: NextFunction) => {
-          if (request.originalUrl.startsWith('/sealed/late')) response.json(request.body ?? { read: 'nothing' });
-          else next();
+          if (`${request.baseUrl}${request.path}`.startsWith('/sealed/late')) {
+            ran.push(request.url);
+            response.json(request.body ?? { read: 'nothing' });
+          } else next();
         })
         .forRoutes('{*all}'),
   });
 }
 
-it("a session of the application's own is found, and one that is wrapped is waited for", async () => {
-  const own = (): ReturnType<typeof session> => session({ secret: 'cookies', resave: false, saveUninitialized: false });
-  const wrapped = (app: NestExpressApplication): void => {
-    const inner = own();
-    app.use((request: Request, response: Response, next: NextFunction) => inner(request, response, next));
-  };
-  const named = await startWith('express', (app) => void app.use(own()));
-  expect(await (await named.client().fetch('sealed/early')).text()).toBe(CANARY);
-  expect(await (await named.client().fetch('sealed/late', postJson({ a: 1 }))).json()).toEqual({ a: 1 });
-  await named.close();
+const own = (): ReturnType<typeof session> => session({ secret: 'cookies', resave: false, saveUninitialized: false });
 
-  const hidden = await startWith('express', wrapped);
-  expect(await (await hidden.client().fetch('sealed/late', postJson({ a: 1 }))).json()).toEqual({ a: 1 });
-  hidden.tap.clear();
-  await errorOf(hidden.client().fetch('sealed/early', postJson({}))).catch(() => undefined);
-  expect(hidden.tap.text.includes(CANARY)).toBe(false);
-  await hidden.close();
+it.each<[string, (app: NestExpressApplication) => void]>([
+  ["express-session's", (app) => void app.use(own())],
+  [
+    'a function around it, by its name',
+    (app) => {
+      const inner = own();
+      app.use(function session(request: Request, response: Response, next: NextFunction) {
+        inner(request, response, next);
+      });
+    },
+  ],
+  [
+    "a parent application's",
+    (app) => {
+      const inner = own();
+      const instance = app.getHttpAdapter().getInstance() as unknown as {
+        handle: (request: Request, response: Response, next: NextFunction) => void;
+      };
+      const handle = instance.handle.bind(instance);
+      instance.handle = (request: Request, response: Response, next: NextFunction) =>
+        inner(request, response, () => handle(request, response, next));
+    },
+  ],
+])("a session of the application's own is found: %s", async (_, use) => {
+  const app = await startWith('express', use);
+  expect(await (await app.client().fetch('sealed/early')).text()).toBe(CANARY);
+  expect(await (await app.client().fetch('sealed/late', postJson({ a: 1 }))).json()).toEqual({ a: 1 });
+  await app.close();
+});
+
+it('where the session of the application shows nowhere, nobody gets a message unopened', async () => {
+  const app = await startWith('express', (nest) => {
+    const inner = own();
+    nest.use((request: Request, response: Response, next: NextFunction) => inner(request, response, next));
+  });
+  ran.length = 0;
+  for (const target of ['/sealed/early?query=mutation', '/sealed/late']) {
+    const response = await fetch(`${app.url}${target}`, { headers: { 'e2e-request': 'x' } });
+    expect([response.status, await response.text()]).toEqual([503, expect.stringContaining('urn:e2e:problem:busy')]);
+    const error = await app
+      .client()
+      .fetch(target.slice(1), postJson({ a: 1 }))
+      .catch((reason: unknown) => reason);
+    expect((error as { status?: number }).status).toBe(503);
+  }
+  expect(ran).toEqual([]);
+  expect(app.log.ofModule.filter((line) => line.includes('call the function around it "session"'))).toHaveLength(1);
+  await app.close();
 });
