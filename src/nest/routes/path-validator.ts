@@ -51,8 +51,13 @@ export class PathValidator {
 
   #checkGateways(): void {
     for (const { owner, path, port, isSealed } of this.gateways.gateways) {
-      if (port !== 0 || !this.paths.covers(path)) continue;
+      if (!this.paths.covers(path)) continue;
       const declared = declaredOnClass(owner, owner.prototype as object);
+      if (port !== 0) {
+        // A server of its own, which the option does not reach.
+        if (isPlain(declared) || (isSealed && this.gateways.isSealing)) continue;
+        throw new Error(elsewhere(owner.name, path, port));
+      }
       if (isPlain(declared)) throw new Error(contrary(owner.name, path, PLAIN));
       if (isSealed && this.gateways.isSealing) throw new Error(sealedTwice(owner.name, path));
     }
@@ -115,6 +120,13 @@ function sealedTwice(name: string, path: string): string {
   return (
     `E2eModule: ${name} takes sealed sockets by itself at ${path}, and the option "sealedPaths" would seal them once more. ` +
     'Move it to another path, or take that path out of the option.'
+  );
+}
+
+function elsewhere(name: string, path: string, port: number): string {
+  return (
+    `E2eModule: ${name} listens on port ${port} of its own, which the option "sealedPaths" does not seal, at ${path}. ` +
+    'Mark it @Encrypted() (under E2eWsAdapter or E2eIoAdapter), or @Plain() if it is meant to be in the clear.'
   );
 }
 

@@ -1,7 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
 import { Controller, Get, Post, type Type } from '@nestjs/common';
+import { WsAdapter } from '@nestjs/platform-ws';
 import { WebSocketGateway } from '@nestjs/websockets';
 import { E2eRoutes, Encrypted, Plain } from '../../../src/index.js';
+import { E2eWsAdapter } from '../../../src/ws/index.js';
 import { TestApp, type Setup } from '../e2e/support/apps.js';
 
 @Controller('sealed')
@@ -86,6 +88,24 @@ describe('The option sealedPaths', () => {
   it('goes with no plain gateway', async () => {
     const text = await errorOf({ e2e: { sealedPaths: ['/sealed'] }, providers: [PlainGateway] });
     expect(text).toContain('PlainGateway is @Plain(), and answers at /sealed/live');
+  });
+
+  it('goes with no gateway on a port of its own that says nothing of how it is sealed', async () => {
+    const decorated = (...decorators: ClassDecorator[]): Type => {
+      class Elsewhere {
+        readonly name = 'elsewhere';
+      }
+      for (const decorate of [WebSocketGateway(18_081, { path: '/sealed/live' }), ...decorators]) decorate(Elsewhere);
+      return Elsewhere;
+    };
+    const start = (gateway: Type, adapter?: Setup['configure']): Promise<string> =>
+      errorOf({ e2e: { sealedPaths: ['/sealed'] }, providers: [gateway], configure: adapter });
+    const sealing: Setup['configure'] = (nest) => nest.useWebSocketAdapter(new E2eWsAdapter(nest));
+    expect(await start(decorated())).toContain('Elsewhere listens on port 18081 of its own');
+    expect(await start(decorated(), sealing)).toContain('Elsewhere listens on port 18081 of its own');
+    expect(await start(decorated(Encrypted()), sealing)).toBe('it started');
+    const plainly: Setup['configure'] = (nest) => nest.useWebSocketAdapter(new WsAdapter(nest));
+    expect(await start(decorated(Plain()), plainly)).toBe('it started');
   });
 
   it('is listed and logged, with the routes of controllers under it', async () => {
