@@ -7,7 +7,7 @@ import { E2eProblem, PROBLEM_MEDIA_TYPE } from '../protocol/problem.js';
 import type { BeforeEnd } from '../sockets/sealed-socket.js';
 import type { ServerSealer } from '../sockets/server-sealer.js';
 
-/** How long what a client is told before its socket ends with its session may take. */
+/** How long a client's last packets may take before its socket ends with its session. */
 const LAST_WORDS_MS = 1000;
 const POLICY_VIOLATION = 1008;
 

@@ -44,7 +44,7 @@ interface LibraryServer extends Omit<WebSocketServer, 'clients' | 'options'> {
 
 /** How long one that was refused may take to go. */
 const REFUSED_MS = 1000;
-/** What is told to whoever asks for no sealed socket. */
+/** The response to an upgrade that asks for no sealed socket. */
 const SEALED_ONLY = `This path takes sealed sockets only: ask for the subprotocol "${SOCKET_SUBPROTOCOL}" and no other.`;
 
 const endAtOnce: BeforeEnd = (_socket, _cause, end) => {

@@ -7,7 +7,7 @@ import { RateLimitedLogger } from '../nest/request/rate-limited-logger.js';
 import { ABNORMAL_CODE, isSocketEndCode, NO_STATUS_CODE, SOCKET_PATIENCE_MS } from '../protocol/socket.js';
 import { InnerRefusal, openInnerSocket } from './inner-socket.js';
 
-/** What an end is told as whose own code none may send. */
+/** The close code for an end whose own code may not be sent. */
 const FAILED = 1011;
 /** Bytes that wait for the application, above which the client is read no further. */
 const HIGH_WATER = 1_048_576;
@@ -57,7 +57,7 @@ export class SealedTunnel {
       return inner.protocol;
     } catch (error) {
       if (error instanceof InnerRefusal) throw refuse(error.status, error.mediaType, error.body);
-      // Where the client has gone nobody is told.
+      // The client has gone: nobody is left to answer.
       if (!request.socket.destroyed) this.#log.say('error', UNANSWERED);
       throw refuse(500, undefined, Buffer.alloc(0));
     }

@@ -38,7 +38,7 @@ export async function until(condition: () => boolean): Promise<void> {
   // No test moves this clock.
   const end = process.uptime() + GIVE_UP_MS / 1000;
   while (!condition()) {
-    if (process.uptime() > end) throw new Error(`waited in vain for ${condition.toString()}`);
+    if (process.uptime() > end) throw new Error(`timed out waiting for ${condition.toString()}`);
     await new Promise((resolve) => next(resolve));
   }
 }

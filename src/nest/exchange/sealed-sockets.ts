@@ -39,7 +39,7 @@ export type TakeUpgrade = (...all: [...upgrade: Upgrade, passOn: PassOn]) => voi
 const NO_ADAPTER =
   'A socket under a sealed path was refused, since nothing seals it. Call app.useWebSocketAdapter(new E2eWsAdapter(app)), ' +
   "from 'nestjs-e2e-encryption/ws'.";
-/** Strangers are told no more. */
+/** The only sentence that an unauthenticated client gets. */
 const SEALED_ONLY = 'Sockets under this path have to be sealed.';
 
 /** A socket whose first message was accepted. */

@@ -94,7 +94,7 @@ export class FastifyPlatform implements Platform {
       this.tracker.note(raw, reply.raw);
       const isTurnedAway = hooks.hold(raw, reply.raw, raw.url ?? '') || (!isSealedPath && state.settled !== undefined);
       if (isTurnedAway) {
-        // Its route is found by now, be it that it never passed the server, or that Fastify rewrote it.
+        // The route is known by now, even if the request never passed the server or Fastify rewrote its URL.
         reply.send('');
         return;
       }

@@ -66,9 +66,8 @@ onEachPlatform('No way to ask for a socket under a sealed path', (platform) => {
     await check('*/../live', 'x/secret/?');
     await fc.assert(
       fc.asyncProperty(asked, (target) => check(target)),
-      { numRuns: 300 },
+      { numRuns: 1000 },
     );
-    // Some of them do on the control: chance decides how many.
-    expect(reached).toBeGreaterThan(5);
+    expect(reached).toBeGreaterThan(20);
   });
 });

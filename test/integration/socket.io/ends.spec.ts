@@ -17,7 +17,7 @@ import { connectPeer, event } from './support/peer.js';
 const Live = ioGateway({}, Encrypted());
 const Chat = ioGateway({ namespace: 'chat' }, Encrypted());
 const ENDINGS = ['destroy', 'regenerate', 'revoke', 'login'];
-/** What a client is told in each namespace, and by its socket. */
+/** The events that a client receives in each namespace, and from its socket. */
 const SESSION_ENDED = ['41', 'end 4401 '];
 
 const serve = (platform: PlatformName, e2e: E2eOptions = {}, own = false): Promise<TestApp> =>

@@ -13,7 +13,7 @@ export interface IoClient {
   readonly log: string[];
 }
 
-/** Whatever a client is told, as text: bytes in hexadecimal. */
+/** Each message that a client receives, as text: bytes in hexadecimal. */
 export function shown(value: unknown): string {
   return JSON.stringify(value, (_, each: unknown) => {
     const bytes = (each as { type?: string; data?: number[] } | null)?.type === 'Buffer' ? each : undefined;
