@@ -7,10 +7,10 @@ import { ascending, pause, quantile } from './stats.mjs';
 
 // The load: a process of its own with a few kept-alive connections, each a visitor with a cookie and a channel.
 
-const { port, keys, connections = 8, isSealing = true } = optionsOfChild();
+const { port, keys, connections = 8, isSealing = true, hello = '/plain/echo' } = optionsOfChild();
 const rivals = rivalPeers(keys);
 const JSON_BODY = { 'Content-Type': 'application/json' };
-const HELLO = rawRequest({ target: '/plain/echo', headers: JSON_BODY, body: '{}' });
+const HELLO = rawRequest({ target: hello, headers: JSON_BODY, body: '{}' });
 const handshakeOf = ({ jwk }) =>
   rawRequest({ target: '/e2e/handshake', headers: JSON_BODY, body: JSON.stringify({ publicKey: jwk }) });
 

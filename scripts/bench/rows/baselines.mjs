@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { startPair } from '../pair.mjs';
-import { measureWays, print as printWays, takeRounds } from './http.mjs';
+import { measureWays, printWays } from './http.mjs';
 
 // Row 2: the same POSTs behind what people use instead. None of it has channels, a window against replay, or a binding
 // of message to request; nestia encrypts with one fixed key that every client knows.
@@ -23,19 +23,27 @@ const NESTIA = {
 export const title = 'The same behind what people use instead';
 
 export async function measure({ sizes, rounds, profile, log }) {
-  const figures = await measureWays('rivals', sizes, ['RSA', 'jose', 'forge'], rounds, profile, log);
+  const figures = {};
+  const compare = async (prefix, ways, options) => {
+    const pair = await startPair(options);
+    try {
+      Object.assign(figures, await measureWays(prefix, pair, sizes, ways, rounds, log));
+    } finally {
+      await pair.stop();
+    }
+  };
+  await compare('rivals', ['RSA', 'jose', 'forge'], { profile });
   const folder = await mkdtemp(join(tmpdir(), 'bench-nestia-'));
   try {
     log('nestia: installing it into a temporary folder');
     await writeFile(join(folder, 'package.json'), JSON.stringify({ private: true, dependencies: NESTIA }));
     const npm = ['install', '--ignore-scripts', '--no-audit', '--no-fund', '--no-package-lock'];
     await promisify(execFile)('npm', npm, { cwd: folder, timeout: 120_000 });
-    const pair = await startPair({ serverFile: './nestia-server.mjs', server: { folder }, load: { isSealing: false } });
-    try {
-      Object.assign(figures, await takeRounds(pair, 'nestia', sizes, ['nestia'], rounds, log));
-    } finally {
-      await pair.stop();
-    }
+    await compare('nestia', ['nestia'], {
+      serverFile: './nestia-server.mjs',
+      server: { folder },
+      load: { isSealing: false },
+    });
   } catch (error) {
     log(`nestia: not measured, ${error.message.split('\n')[0]}`);
   } finally {

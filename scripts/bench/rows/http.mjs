@@ -1,10 +1,11 @@
 import { SIZE_NAMES } from '../bodies.mjs';
+import { startChild } from '../children.mjs';
 import { startPair } from '../pair.mjs';
 import { show, table } from '../report.mjs';
 import { alternate, spread } from '../stats.mjs';
 
-// Row 1: sealed POSTs by kind of channel and by size, each round beside plain ones of the same application.
-// Row 2: the same for what people would write themselves.
+// Row 1: POSTs by platform, size and kind of channel. Each round has a batch of everything: of an application without the
+// module, of the plain and the sealed route of one with it, and of what the cryptography and JSON alone must cost.
 
 /** Requests of a batch: about half a second of a plain server's time. */
 const COUNTS = { 200: 1000, 1024: 1000, 16384: 500, 65536: 250, 1048576: 30 };
@@ -13,73 +14,147 @@ const WARM_UP = { first: 10, later: 3 };
 /** Where a request costs a multiple, fewer of them are as good. */
 const SHARES = { 'plain JWE': 0.3, jose: 0.3, forge: 0.03 };
 
+const NAMES = { express: 'Express', fastify: 'Fastify' };
+const ALONE = 'no module';
+/** Express' own requests, widened as sealed ones are: what is left is what sealing costs, and not what Express does. */
+const PREALLOCATED = 'no module, preallocated';
+const LIMIT = 'limit';
+
 export const title = 'POST, echo of a JSON body';
 
-export function measure({ sizes, ways, rounds, profile, log }) {
-  return measureWays('http', sizes ?? [200, 1024, 16384, 65536, 1048576], ways, rounds, profile, log);
-}
-
-export async function measureWays(prefix, sizes, ways, rounds, profile, log) {
-  const pair = await startPair({ profile });
-  try {
-    return await takeRounds(pair, prefix, sizes, ways, rounds, log);
-  } finally {
-    await pair.stop();
-  }
-}
-
-export async function takeRounds(pair, prefix, sizes, ways, rounds, log) {
+export async function measure({ platforms = Object.keys(NAMES), sizes, ways, rounds, profile, log }) {
   const figures = {};
-  for (const size of sizes) {
-    const names = ['plain', ...ways];
-    const count = (way) => Math.max(8, Math.round(COUNTS[size] * (SHARES[way] ?? 1)));
-    log(`${SIZE_NAMES[size]}: ${names.join(', ')}`);
-    await alternate(size === sizes[0] ? WARM_UP.first : WARM_UP.later, names, (way) =>
-      pair.batch(way, size, count(way)),
-    );
-    const taken = await alternate(rounds, names, (way) => pair.batch(way, size, count(way)));
-    Object.assign(figures, compare(prefix, size, taken));
+  for (const platform of platforms) {
+    const { contenders, stop } = await startContenders(platform, ways, profile);
+    try {
+      for (const [index, size] of (sizes ?? Object.keys(COUNTS).map(Number)).entries()) {
+        log(`${platform}, ${SIZE_NAMES[size]}: ${Object.keys(contenders).join(', ')}`);
+        const taken = await takeRounds(contenders, size, rounds, index === 0);
+        const prefix = `http.${platform}`;
+        Object.assign(figures, compare(prefix, size, taken, ALONE), compareWithLeast(prefix, size, taken, ways));
+      }
+    } finally {
+      await stop();
+    }
   }
   return figures;
 }
 
-/** Each way beside the plain batch of its own round: what disturbed one disturbed the other. */
-export function compare(prefix, size, taken) {
+/** A server and a load for each application. */
+async function startContenders(platform, ways, profile) {
+  const withoutModule = (options) =>
+    startPair({
+      server: { platform, hasModule: false, ...options },
+      load: { isSealing: false, hello: '/plain/begin' },
+    });
+  const alone = await withoutModule({});
+  const preallocated = platform === 'express' ? await withoutModule({ isPreallocated: true }) : undefined;
+  const sealing = await startPair({ server: { platform }, profile });
+  const lab = await startChild('./harness.mjs');
+  const of = (pair, way) => (size, count) => pair.batch(way, size, count);
+  return {
+    contenders: {
+      [ALONE]: of(alone, 'plain'),
+      ...(preallocated && { [PREALLOCATED]: of(preallocated, 'plain') }),
+      plain: of(sealing, 'plain'),
+      ...Object.fromEntries(ways.map((way) => [way, of(sealing, way)])),
+      [LIMIT]: (size, count) => lab.ask('least', size, count),
+    },
+    stop: async () => {
+      for (const each of [alone, preallocated, sealing, lab]) await each?.stop();
+    },
+  };
+}
+
+/** The ways of one application, beside its plain route. */
+export async function measureWays(prefix, pair, sizes, ways, rounds, log) {
+  const contenders = Object.fromEntries(
+    ['plain', ...ways].map((way) => [way, (size, count) => pair.batch(way, size, count)]),
+  );
+  const figures = {};
+  for (const [index, size] of sizes.entries()) {
+    log(`${SIZE_NAMES[size]}: ${Object.keys(contenders).join(', ')}`);
+    Object.assign(figures, compare(prefix, size, await takeRounds(contenders, size, rounds, index === 0), 'plain'));
+  }
+  return figures;
+}
+
+/** @returns {Promise<Record<string, any[]>>} the batches of each contender, a round after the other */
+async function takeRounds(contenders, size, rounds, isFirst) {
+  const names = Object.keys(contenders);
+  const batch = (name) => contenders[name](size, Math.max(8, Math.round(COUNTS[size] * (SHARES[name] ?? 1))));
+  await alternate(isFirst ? WARM_UP.first : WARM_UP.later, names, batch);
+  return alternate(rounds, names, batch);
+}
+
+/** Each way beside the batch of `base` in its own round: what disturbed one disturbed the other. */
+function compare(prefix, size, all, base) {
+  const taken = Object.fromEntries(Object.entries(all).filter(([way]) => way !== LIMIT));
   const figures = {};
   for (const [way, batches] of Object.entries(taken)) {
     const put = (name, of) => (figures[`${prefix}.${size}.${way}.${name}`] = spread(batches.map(of)));
     for (const name of ['throughput', 'cpu', 'p50', 'p99', 'requestBytes']) put(name, (batch) => batch[name]);
-    if (way === 'plain') continue;
-    const { plain } = taken;
-    put('cpuRatio', ({ cpu }, round) => plain[round].cpu / cpu);
-    put('throughputRatio', ({ throughput }, round) => throughput / plain[round].throughput);
-    put('p99Ratio', ({ p99 }, round) => p99 / plain[round].p99);
-    put('bytesRatio', ({ requestBytes }, round) => requestBytes / plain[round].requestBytes);
+    if (way === base) continue;
+    const beside = taken[base];
+    put('cpuRatio', ({ cpu }, round) => beside[round].cpu / cpu);
+    put('throughputRatio', ({ throughput }, round) => throughput / beside[round].throughput);
+    put('p99Ratio', ({ p99 }, round) => p99 / beside[round].p99);
+    put('bytesRatio', ({ requestBytes }, round) => requestBytes / beside[round].requestBytes);
   }
   return figures;
 }
 
-export function print(figures, prefix = 'http') {
-  const lines = [];
-  for (const size of Object.keys(SIZE_NAMES)) {
-    for (const way of waysOf(figures, prefix, size)) {
-      const of = (name) => figures[`${prefix}.${size}.${way}.${name}`];
-      lines.push([
-        `${SIZE_NAMES[size]}, ${way}`,
-        show(of('cpu'), 0),
-        show(of('cpuRatio')),
-        show(of('throughput'), 0),
-        show(of('throughputRatio')),
-        show(of('p50'), 1),
-        show(of('p99'), 1),
-        show(of('p99Ratio')),
-      ]);
-    }
+/** What sealing adds, beside what it cannot do without; and sealed requests beside plain ones that are widened as they are. */
+function compareWithLeast(prefix, size, taken, ways) {
+  const figures = { [`${prefix}.${size}.limit`]: spread(taken[LIMIT].map(({ cpu }) => cpu)) };
+  for (const way of ways) {
+    const put = (name, of) => (figures[`${prefix}.${size}.${way}.${name}`] = spread(taken[way].map(of)));
+    const added = (cpu, round) => cpu - taken[ALONE][round].cpu;
+    put('plainRatio', ({ cpu }, round) => taken.plain[round].cpu / cpu);
+    put('addedToLimit', ({ cpu }, round) => added(cpu, round) / taken[LIMIT][round].cpu);
+    if (taken[PREALLOCATED]) put('preallocatedRatio', ({ cpu }, round) => taken[PREALLOCATED][round].cpu / cpu);
   }
-  return table(['', 'CPU µs', 'plain ÷ it', 'a second', 'it ÷ plain', 'median ms', '99 % ms', 'it ÷ plain'], lines);
+  return figures;
 }
 
-function waysOf(figures, prefix, size) {
-  const names = Object.keys(figures).map((key) => key.split('.'));
-  return names.filter(([p, s, , name]) => p === prefix && s === size && name === 'cpu').map(([, , way]) => way);
+/** @type {[string, string?, number?][]} A column's head, the figure in it, and that one's digits. */
+const COLUMNS = [
+  ['CPU µs', 'cpu', 0],
+  ['base ÷ it', 'cpuRatio'],
+  ['plain ÷ it', 'plainRatio'],
+  ['preallocated ÷ it', 'preallocatedRatio'],
+  ['added ÷ limit', 'addedToLimit'],
+  ['a second', 'throughput', 0],
+  ['it ÷ base', 'throughputRatio'],
+  ['median ms', 'p50', 1],
+  ['99 % ms', 'p99', 1],
+  ['it ÷ base', 'p99Ratio'],
+];
+
+export function print(figures) {
+  return Object.entries(NAMES)
+    .filter(([platform]) => waysOf(figures, `http.${platform}`).length > 0)
+    .map(([platform, name]) => `${name}:\n\n${printWays(figures, `http.${platform}`, ALONE)}`)
+    .join('\n\n');
+}
+
+export function printWays(figures, prefix, base = 'plain') {
+  const ways = waysOf(figures, prefix);
+  const of = (way, name) => figures[`${prefix}.${way.join('.')}.${name}`];
+  const columns = COLUMNS.filter(([, name]) => ways.some((way) => of(way, name)));
+  return table(
+    ['', ...columns.map(([head]) => head.replace('base', base))],
+    ways.map((way) => [
+      `${SIZE_NAMES[way[0]]}, ${way[1]}`,
+      ...columns.map(([, name, digits]) => show(of(way, name), digits)),
+    ]),
+  );
+}
+
+/** @returns {string[][]} the sizes and ways that were measured, in the order of both */
+function waysOf(figures, prefix) {
+  return Object.keys(figures)
+    .filter((key) => key.startsWith(`${prefix}.`) && key.endsWith('.cpu'))
+    .map((key) => key.slice(prefix.length + 1).split('.'))
+    .sort(([one], [other]) => Number(one) - Number(other));
 }
