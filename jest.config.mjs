@@ -6,7 +6,7 @@ const suite = process.env.SUITE;
 const isNest11 = suite === 'nest11';
 const NEST11 = '<rootDir>/node_modules/.cache/nest11/node_modules';
 const testMatch = isNest11
-  ? ['parity', 'e2e', 'module', 'streams', 'sockets', 'socket.io'].map(
+  ? ['parity', 'e2e', 'module', 'streams', 'sockets', 'socket.io', 'nest-axios'].map(
       (room) => `<rootDir>/test/integration/${room}/**/*.spec.ts`,
     )
   : [suite ? `<rootDir>/test/external/${suite}/**/*.spec.ts` : '<rootDir>/test/**/*.spec.ts'];
@@ -32,7 +32,7 @@ export default {
     // Of mercurius' @fastify/static: jest loads no ES module by require() on Node 20, and the older version is CommonJS.
     '^content-disposition$': '<rootDir>/node_modules/content-disposition',
     '^nestjs-e2e-encryption$': '<rootDir>/src/index.ts',
-    '^nestjs-e2e-encryption/(\\w+)$': '<rootDir>/src/$1/index.ts',
+    '^nestjs-e2e-encryption/([\\w.-]+)$': '<rootDir>/src/$1/index.ts',
     // The sources name their neighbours with `.js`, as ES modules must; under jest they are still `.ts`.
     '^(\\.{1,2}/.*)\\.js$': '$1',
   },

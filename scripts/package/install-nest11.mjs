@@ -9,9 +9,11 @@ const PLATFORMS = ['express', 'fastify', 'socket.io', 'ws'].map((name) => `platf
 const NEST = ['common', 'core', 'microservices', 'swagger', ...PLATFORMS];
 const dependencies = {
   ...Object.fromEntries([...NEST, 'testing', 'websockets'].map((name) => [`@nestjs/${name}`, '^11'])),
+  '@nestjs/axios': '^4',
   '@nestjs/cache-manager': '^3',
   '@nestjs/config': '^4',
   '@nestjs/passport': '^11',
+  axios: '^1',
   'cache-manager': '^7',
   passport: '*',
   // Nest loads these where they are: in this tree they are of the same kind.

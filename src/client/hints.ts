@@ -135,7 +135,7 @@ export function cookieHint(url: string, { keeper, isOmitted, refused, sent }: Co
     return `The cookie "${refused}" was not sent: its Domain is not ${hostname}. Correct the Domain or baseUrl.`;
   }
   if (keeper === 'platform' && !('document' in globalThis) && !('WorkerGlobalScope' in globalThis)) {
-    return `${lost}. With cookies: false, your own code has to keep cookies.`;
+    return `${lost}. With cookies: false, the server needs session: 'channel', or your own code has to keep the cookies.`;
   }
   const causes = [
     protocol === 'http:' && 'it is Secure, and this is plain HTTP',

@@ -34,6 +34,7 @@ const ROOMS: Readonly<Record<string, Room>> = {
   redis: { rooms: ['protocol', 'channel', 'redis'], packages: [/^node:crypto$/] },
   testing: { rooms: ['protocol', 'client', 'testing'], packages: [/^node:/, /^ws$/] },
   axios: { rooms: ['protocol', 'client', 'axios'], packages: [/^axios$/] },
+  'nest-axios': { rooms: ['client', 'axios', 'nest-axios'], packages: [/^@nestjs\/(common|axios)$/, /^axios$/] },
   'swagger-ui': { rooms: ['protocol', 'client', 'swagger-ui'], packages: [] },
   swagger: { rooms: ['protocol', 'client', 'nest', 'swagger-ui', 'swagger'], packages: [/^@nestjs\/\w+$/, /^node:/] },
 };

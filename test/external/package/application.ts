@@ -26,6 +26,7 @@ const KEPT_DEV_DEPENDENCIES =
 /** The packages that entries need beside this one, which not every application has. */
 const OPTIONAL: Readonly<Record<string, string>> = {
   axios: 'axios',
+  'nest-axios': '@nestjs/axios',
   swagger: '@nestjs/swagger',
   'socket.io': '@nestjs/platform-socket.io',
   'socket.io-client': 'socket.io-client',
@@ -114,6 +115,7 @@ function changeManifest(app: string, { nest, modules, platform }: Stack, tarball
   dependencies[NAME] = `file:${tarball}`;
   if (platform === 'express') {
     Object.assign(dependencies, { axios: '^1.12.0', 'socket.io-client': '^4.8.0', ws: '^8.18.0' });
+    dependencies['@nestjs/axios'] = nest === 11 ? '^4.0.0' : '^12.0.0';
     const more = ['swagger', 'websockets', 'platform-socket.io', 'platform-ws'];
     for (const name of more) dependencies[`@nestjs/${name}`] = `^${nest}.0.0`;
   } else {
