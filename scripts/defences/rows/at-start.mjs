@@ -5,7 +5,6 @@ const HEADERS = 'test/integration/e2e/sealed-headers.spec.ts';
 const OPTIONS = 'test/integration/module/options.spec.ts';
 const ONCE = 'test/integration/module/once.spec.ts';
 const VALIDATOR = 'test/integration/module/route-validator.spec.ts';
-const FASTIFY = 'test/integration/ecosystem/fastify.spec.ts';
 
 export const atStart = [
   row('an option of a wrong value stops the start', OPTIONS, 'what to do', [
@@ -73,11 +72,6 @@ export const atStart = [
       '',
     ],
   ),
-  row('device keys need a platform that can bind them', FASTIFY, 'device keys', [
-    'src/nest/module/e2e.module.ts',
-    "if (deviceBinding !== 'off' && !platform.createsSiblingSessions && ",
-    "if (deviceBinding === 'never' && ",
-  ]),
   row('a session of the application wants a secret for channels', 'test/integration/e2e/session.spec.ts', 'secret', [
     'src/nest/module/e2e.module.ts',
     'if (isForeign && !hasSecret) throw new Error(missingSecret());',

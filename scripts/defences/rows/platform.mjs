@@ -14,6 +14,18 @@ const EARLY = 'test/integration/e2e/early-refusals.spec.ts';
 
 export const platform = [
   row(
+    'on Fastify another device gets a session of its own',
+    'test/integration/e2e/device.spec.ts',
+    'fastify.*a stolen cookie',
+    ['src/nest/keys/fastify-session.ts', "server.decryptSession('', request, () => undefined);", ''],
+  ),
+  row(
+    'on Fastify a login on a plain route keeps the device key',
+    'test/integration/e2e/login.spec.ts',
+    'plain login.*fastify',
+    ['src/nest/platform/platform.fastify.ts', 'hooks.watchSession(request);', ''],
+  ),
+  row(
     'Fastify seals what plugins answer',
     OUTLETS,
     'own handlers',

@@ -42,7 +42,7 @@ export class Entrance {
     if (!record && !(await session.exists(this.options.storeTimeout))) return begin(session, false);
     // The session of another device, or a session that was created without a device key.
     if (!record?.device) this.#warnOfPlainSession();
-    const sibling = session.createSibling?.();
+    const sibling = session.createSibling();
     if (!sibling) throw withoutSession(this.log);
     return begin(sibling, false);
   }

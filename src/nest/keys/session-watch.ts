@@ -46,10 +46,10 @@ export function watchStore(store: WatchedStore, channels: ChannelStore, timeout:
 /** The same for `@fastify/session`, whose sessions regenerate themselves. */
 export function watchSession(request: object, around: Regenerating): void {
   const { session, sessionStore } = request as {
-    session?: { regenerate(keys?: unknown, callback?: Callback): unknown };
+    session?: { regenerate?(keys?: unknown, callback?: Callback): unknown };
     sessionStore?: { generate?: unknown };
   };
-  if (!session || !sessionStore || sessionStore.generate) return;
+  if (!session?.regenerate || !sessionStore || sessionStore.generate || Object.hasOwn(session, 'regenerate')) return;
   const regenerate = session.regenerate.bind(session);
   const watched = (keys?: unknown, callback?: Callback): unknown => {
     const kept = Array.isArray(keys) ? (keys as unknown[]) : undefined;

@@ -3,6 +3,7 @@ import type { SessionRef } from '../../channel/store/channel-store.js';
 import { nowInSeconds } from '../../channel/channels.js';
 import { askStore, type SessionStore } from '../../channel/store/records.js';
 import { E2eProblem } from '../../protocol/problem.js';
+import { beginFastifySession } from './fastify-session.js';
 
 /** A request's session, whichever middleware made it: express-session's, or `@fastify/session`'s. */
 export interface HttpSession {
@@ -24,8 +25,8 @@ export interface HttpSession {
   readonly user: string | undefined;
   /** Makes a new session in its place. */
   regenerate(): Promise<void>;
-  /** Creates a new session and leaves this one unchanged; `undefined` if the platform has no public way to. */
-  readonly createSibling: (() => HttpSession | undefined) | undefined;
+  /** Gives the request a new session and leaves this one unchanged. `undefined` if there is no session. */
+  createSibling(): HttpSession | undefined;
 }
 
 export type Callback = (error?: unknown) => void;
@@ -72,12 +73,11 @@ export function sessionOf(request: object): HttpSession | undefined {
       await called((done) => session.save(done)).finally(() => firstSaves.delete(session));
     },
     regenerate: () => called((done) => session.regenerate(done)),
-    createSibling:
-      sessionStore.generate &&
-      (() => {
-        sessionStore.generate?.(request);
-        return sessionOf(request);
-      }),
+    createSibling: () => {
+      if (!beginFastifySession(request)) sessionStore.generate?.(request);
+      const sibling = sessionOf(request);
+      return sibling?.ref?.id === id ? undefined : sibling;
+    },
   };
 }
 
@@ -95,7 +95,7 @@ export function cookielessSession(store: SessionStore): HttpSession {
     exists: () => Promise.resolve(false),
     persist: () => Promise.resolve(),
     regenerate: () => Promise.resolve(),
-    createSibling: undefined,
+    createSibling: () => undefined,
   };
 }
 

@@ -149,16 +149,12 @@ export class E2eModule extends ConfigurableModuleClass implements NestModule, On
     if (isForeign && !hasReplayGuard && mayBeShared) this.#logger.warn(UNSHARED_WINDOWS);
     if (!isForeign) this.defaultSession.warn();
 
-    if (deviceBinding !== 'off' && !platform.createsSiblingSessions && !this.defaultSession.cookieless) {
-      throw new Error(
-        'E2eModule: the option "deviceBinding" needs Express, because @fastify/session cannot create a session beside ' +
-          'the old one. Set it to "off", or run this application on Express.',
-      );
-    }
     const session = bringsOwn || this.defaultSession.isOff ? undefined : this.defaultSession;
     const reader = new BodyReader(maxBodySize, (request, header) => this.keys.precheck(request, header));
     await platform.install(reader, session, {
       watch: (request) => this.keys.watch(request),
+      // Of a session that a plain request replaces, only a device key is kept.
+      watchSession: (request) => deviceBinding !== 'off' && this.keys.watchLogin(request),
       hold: (request, response, path) => this.gate.hold(request, response, path),
       refuseUnread: (request, response) => this.gate.refuseUnread(request, response),
       enterHeld: (request, response) => this.gate.enter(request, response),

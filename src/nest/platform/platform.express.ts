@@ -26,7 +26,6 @@ interface ExpressApp extends ExpressPrototypes, ExpressStack {
 }
 
 export class ExpressPlatform implements Platform {
-  readonly createsSiblingSessions = true;
   readonly takesModuleSessions = true;
   readonly #app: ExpressApp;
   readonly #parsers: ExpressParsers;

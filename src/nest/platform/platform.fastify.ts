@@ -6,6 +6,7 @@ import type { RequestTracker } from '../request/request-tracker.js';
 import type { BodyReader } from '../request/body-reader.js';
 import type { DefaultSession } from '../keys/default-session.js';
 import { openedMessageOf, rawRequest, stateOf } from '../request/exchange-state.js';
+import { EndedSessionCookies } from '../keys/fastify-session.js';
 import { called, type Callback } from '../keys/session.js';
 import { adoptPlainBody, sessionStoreOf } from './fastify-internals.js';
 import type { Platform, RequestHooks } from './platform.js';
@@ -59,7 +60,6 @@ const NO_STORE =
   "cookie). Use @fastify/session, or set session: 'channel'.";
 
 export class FastifyPlatform implements Platform {
-  readonly createsSiblingSessions = false;
   readonly takesModuleSessions = false;
   readonly #instance: FastifyInstance;
 
@@ -102,7 +102,16 @@ export class FastifyPlatform implements Platform {
       hooks.watch(request);
       done();
     });
-    if (defaultSession && !this.hasOwnSession()) await this.#installSession(defaultSession);
+    const isOurs = defaultSession && !this.hasOwnSession();
+    const ended = new EndedSessionCookies(isOurs ? await this.#installSession(defaultSession) : undefined);
+    const noteSession = (request: FastifyRequest): void => {
+      ended.hide(request);
+      hooks.watchSession(request);
+    };
+    instance.addHook('onRequest', (request, _reply, done) => {
+      noteSession(request);
+      done();
+    });
     for (const type of reader.mediaTypes) {
       if (instance.hasContentTypeParser(type)) throw new Error(parserThere(type));
       // Of these types is only what was read already, or refused.
@@ -111,6 +120,8 @@ export class FastifyPlatform implements Platform {
     // The first hook in which the session is there and the body is not read yet. From here on Fastify parses, validates
     // and hands on the plain body by itself.
     instance.addHook('preParsing', async (request, reply) => {
+      // Again: the application may register its session after this module's hooks.
+      noteSession(request);
       await reader.read(request);
       await hooks.enter(request, reply);
       if (openedMessageOf(request)) adoptPlainBody(request, hooks.maxBodySize);
@@ -156,7 +167,8 @@ export class FastifyPlatform implements Platform {
     return (parser ?? parse)(query);
   }
 
-  async #installSession(defaultSession: DefaultSession): Promise<void> {
+  /** @returns the name of the session's cookie. */
+  async #installSession(defaultSession: DefaultSession): Promise<string> {
     const options = defaultSession.completeOptions();
     rejectUnsupported(options);
     const { name, secret, store, cookie, rolling = false, saveUninitialized } = options;
@@ -171,6 +183,7 @@ export class FastifyPlatform implements Platform {
       rolling,
       saveUninitialized,
     });
+    return name;
   }
 }
 

@@ -6,6 +6,8 @@ import type { DefaultSession } from '../keys/default-session.js';
 export interface RequestHooks {
   /** For each request, once its session store is known. */
   readonly watch: (request: object) => void;
+  /** For each request that has its session, if sessions replace themselves. May be called again for the same request. */
+  readonly watchSession: (request: object) => unknown;
   /** For each request, before anybody else has it, with its path as the platform has it; whether it was turned away. */
   readonly hold: (request: IncomingMessage, response: ServerResponse, path: string) => boolean;
   /** Refuses what came sealed under a sealed path, and cannot be opened before who answers there. */
@@ -32,8 +34,6 @@ export interface Platform {
   readonly takesModuleSessions: boolean;
   /** Stops the start if requests would have no session for channels, as far as the platform can tell. */
   readonly requireSession: () => void;
-  /** Whether a new session can be made beside a request's own, which device keys need. */
-  readonly createsSiblingSessions: boolean;
   /** Installs the body reader, and a session if the application has none, before any route. */
   readonly install: (reader: BodyReader, session: DefaultSession | undefined, hooks: RequestHooks) => Promise<void>;
   /** Gives a request the body that it would have if these bytes had arrived plain. */

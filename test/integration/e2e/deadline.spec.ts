@@ -80,7 +80,7 @@ function serve(platform: PlatformName, store: HangingStore): Promise<TestApp> {
   return TestApp.start(platform, {
     controllers: [SessionController, LongController],
     e2e: { secret: SECRET, storeTimeout: TIMEOUT },
-    configure: (nest, on) => useOwnSession(nest, on, store),
+    configure: (nest, on) => useOwnSession(nest, on, { store }),
   });
 }
 

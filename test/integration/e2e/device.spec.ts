@@ -1,12 +1,12 @@
 import { sign } from 'node:crypto';
-import { describe, expect, it } from '@jest/globals';
+import { expect, it } from '@jest/globals';
 import { CompactEncrypt, importJWK } from 'jose';
 import { Controller, Get, Post, Req } from '@nestjs/common';
 import type { DeviceKey, DeviceStorage, SigningJwk, StoredDevice } from '../../../src/client/index.js';
-import { json, type Channel, type Message } from '../../external/conformance/channel.js';
+import { json, type Channel, type Message, type Visitor } from '../../external/conformance/channel.js';
 import { b64u, keyPair, thumbprint } from '../../external/conformance/peer.js';
 import type { Reply } from '../../external/conformance/wire.js';
-import { TestApp, useApp } from './support/apps.js';
+import { onEachPlatform, PLATFORMS, TestApp, useApp } from './support/apps.js';
 import { ed25519, es256, prove, shakeHands, thief } from './support/devices.js';
 import { errorOf, expectPlainProblem, postJson } from './support/raw.js';
 import { clientOf, SECRET, SessionController, useOwnSession } from './support/sessions.js';
@@ -35,9 +35,9 @@ async function notes(channel: Channel, dev?: string): Promise<unknown> {
   return JSON.parse(sealed.text);
 }
 
-describe('Where device keys are required', () => {
+onEachPlatform('Where device keys are required', (platform) => {
   const controllers = [SessionController, PlainController];
-  const app = useApp('express', {
+  const app = useApp(platform, {
     controllers,
     e2e: { deviceBinding: 'required', allowPlainJwe: true, secret: SECRET },
   });
@@ -200,9 +200,9 @@ describe('Where device keys are required', () => {
   });
 });
 
-describe('The client with a device key', () => {
+onEachPlatform('The client with a device key', (platform) => {
   const controllers = [SessionController];
-  const app = useApp('express', { controllers, e2e: { deviceBinding: 'required', secret: SECRET } });
+  const app = useApp(platform, { controllers, e2e: { deviceBinding: 'required', secret: SECRET } });
 
   it('proves it until the first response, and then calls as usual', async () => {
     const proofs: boolean[] = [];
@@ -273,19 +273,19 @@ describe('The client with a device key', () => {
   });
 });
 
-it('A client with a device key refuses a server that binds no session to it', async () => {
-  const app = await TestApp.start('express', { controllers: [SessionController] });
+it.each(PLATFORMS)('A client with a device key refuses a server that binds no session to it (%s)', async (platform) => {
+  const app = await TestApp.start(platform, { controllers: [SessionController] });
   const error = await errorOf(app.client({ deviceKey: true }).handshake());
   expect(error.code).toBe('handshake-rejected');
   expect(error.message).toContain('deviceBinding');
   await app.close();
 });
 
-it('An application with a session store of its own may require device keys', async () => {
-  const app = await TestApp.start('express', {
+it.each(PLATFORMS)('An application with a session store of its own may require device keys (%s)', async (platform) => {
+  const app = await TestApp.start(platform, {
     controllers: [SessionController],
     e2e: { deviceBinding: 'required', secret: SECRET },
-    configure: (nest) => useOwnSession(nest, 'express'),
+    configure: (nest) => useOwnSession(nest, platform),
   });
   const client = app.client({ deviceKey: true });
   expect((await client.fetch('/session/notes', postJson({ note: 'kept' }))).status).toBe(201);
@@ -294,7 +294,33 @@ it('An application with a session store of its own may require device keys', asy
   await app.close();
 });
 
-it('Fastify, which has no public way to make a session beside another, refuses device keys at start', async () => {
-  const starting = TestApp.start('fastify', { controllers: [], e2e: { deviceBinding: 'required' } });
-  await expect(starting).rejects.toThrow('"deviceBinding" needs Express');
+it.each(
+  PLATFORMS.flatMap((platform) =>
+    [true, false].flatMap((saveUninitialized) =>
+      [true, false].map((rolling) => ({ platform, saveUninitialized, rolling })),
+    ),
+  ),
+)('A session beside an application’s own one has a cookie of its own: %j', async ({ platform, ...options }) => {
+  const app = await TestApp.start(platform, {
+    controllers: [SessionController, PlainController],
+    e2e: { deviceBinding: 'required', secret: SECRET },
+    configure: (nest) => useOwnSession(nest, platform, options),
+  });
+  try {
+    const owner = app.visitor();
+    await owner.send({ method: 'POST', target: '/plain' });
+    const device = es256();
+    const other = thief(owner);
+    const reply = await other.ask({ publicKey: (await keyPair('X25519')).jwk, device: device.jwk });
+    expect(reply.status).toBe(201);
+    // One cookie, and no other line that clears it.
+    expect(reply.headers['set-cookie']).toEqual([expect.stringMatching(/^own\.sid=[^;]{40}/)]);
+    expect(String(other.jar)).not.toBe(String(owner.jar));
+    const channel = await shakeHands(other, device);
+    expect(await notes(channel, prove(device, channel.th))).toEqual([]);
+    const plain = async (visitor: Visitor) => (await visitor.send({ target: '/plain' })).body;
+    expect([await plain(owner), await plain(other)]).toEqual(['{"begun":true}', '{"begun":false}']);
+  } finally {
+    await app.close();
+  }
 });

@@ -9,7 +9,7 @@ import { Injectable } from '@nestjs/common';
 import { Encrypted, KeyService, MemoryReplayGuard, type E2eOptions } from '../../../src/index.js';
 import { Channel, json, type Visitor } from '../../external/conformance/channel.js';
 import { b64u, keyPair, thumbprint, type Answer, type Jwk } from '../../external/conformance/peer.js';
-import { onEachPlatform, TestApp, useApp } from './support/apps.js';
+import { onEachPlatform, PLATFORMS, TestApp, useApp, type PlatformName } from './support/apps.js';
 import { errorOf, expectPlainProblem, postJson } from './support/raw.js';
 import { COOKIE_SECRET, SECRET, SessionController, useOwnSession } from './support/sessions.js';
 
@@ -173,39 +173,42 @@ class Device {
   }
 }
 
-const serve = (e2e: E2eOptions): Promise<TestApp> =>
-  TestApp.start('express', { controllers: [CallbackController, SessionController], e2e: { secret: SECRET, ...e2e } });
+const serve = (platform: PlatformName, e2e: E2eOptions): Promise<TestApp> =>
+  TestApp.start(platform, { controllers: [CallbackController, SessionController], e2e: { secret: SECRET, ...e2e } });
 
-it.each(['regenerate', 'carry-over'])('A plain login by %s keeps the device key, and no channel', async (way) => {
-  const app = await serve({ deviceBinding: 'required' });
-  try {
-    const device = new Device();
-    const visitor = app.visitor();
-    const channel = await device.shakeHands(visitor);
-    expect(await device.opens(channel)).toBe(200);
-    const cookie = String(visitor.jar);
-    expect((await visitor.send({ method: 'POST', target: `/callback/${way}` })).status).toBe(201);
-    expect(String(visitor.jar)).not.toBe(cookie);
-    expect(await device.opens(channel)).toBe(428);
+it.each(PLATFORMS.flatMap((platform) => ['regenerate', 'carry-over'].map((way) => ({ platform, way }))))(
+  'A plain login by $way keeps the device key, and no channel ($platform)',
+  async ({ platform, way }) => {
+    const app = await serve(platform, { deviceBinding: 'required' });
+    try {
+      const device = new Device();
+      const visitor = app.visitor();
+      const channel = await device.shakeHands(visitor);
+      expect(await device.opens(channel)).toBe(200);
+      const cookie = String(visitor.jar);
+      expect((await visitor.send({ method: 'POST', target: `/callback/${way}` })).status).toBe(201);
+      expect(String(visitor.jar)).not.toBe(cookie);
+      expect(await device.opens(channel)).toBe(428);
 
-    const loggedIn = String(visitor.jar);
-    const next = await device.shakeHands(visitor);
-    // On the session that was logged in, under a new name, bound to the same key.
-    expect(String(visitor.jar)).toBe(loggedIn);
-    expect(next.answer.device).toBe(thumbprint(device.jwk));
-    expect(next.answer.session).not.toBe(channel.answer.session);
-    expect(await device.opens(next)).toBe(200);
-    // Whoever has the cookie alone gets a session of its own.
-    const thief = new Device();
-    const stolen = await thief.shakeHands(Object.assign(app.visitor(), { jar: visitor.jar.clone() }));
-    expect(stolen.answer.session).not.toBe(next.answer.session);
-  } finally {
-    await app.close();
-  }
-});
+      const loggedIn = String(visitor.jar);
+      const next = await device.shakeHands(visitor);
+      // On the session that was logged in, under a new name, bound to the same key.
+      expect(String(visitor.jar)).toBe(loggedIn);
+      expect(next.answer.device).toBe(thumbprint(device.jwk));
+      expect(next.answer.session).not.toBe(channel.answer.session);
+      expect(await device.opens(next)).toBe(200);
+      // Whoever has the cookie alone gets a session of its own.
+      const thief = new Device();
+      const stolen = await thief.shakeHands(Object.assign(app.visitor(), { jar: visitor.jar.clone() }));
+      expect(stolen.answer.session).not.toBe(next.answer.session);
+    } finally {
+      await app.close();
+    }
+  },
+);
 
-it('revoke() keeps the device key', async () => {
-  const app = await serve({ deviceBinding: 'required' });
+it.each(PLATFORMS)('revoke() keeps the device key (%s)', async (platform) => {
+  const app = await serve(platform, { deviceBinding: 'required' });
   try {
     const device = new Device();
     const visitor = app.visitor();
@@ -221,9 +224,12 @@ it('revoke() keeps the device key', async () => {
   }
 });
 
-it('A channel without a device key opens nothing where one is required, whichever server made it', async () => {
+it.each(PLATFORMS)('A channel without a device key opens nothing where one is required (%s)', async (platform) => {
   const shared = { session: { store: new MemoryStore(), secret: COOKIE_SECRET }, replayGuard: new MemoryReplayGuard() };
-  const [lenient, strict] = [await serve(shared), await serve({ ...shared, deviceBinding: 'required' })];
+  const [lenient, strict] = [
+    await serve(platform, shared),
+    await serve(platform, { ...shared, deviceBinding: 'required' }),
+  ];
   try {
     const channel = await lenient.visitor().handshake('X25519');
     expect(await status(channel, 'GET', '/session/notes')).toBe(200);
@@ -234,4 +240,36 @@ it('A channel without a device key opens nothing where one is required, whicheve
   } finally {
     await Promise.all([lenient.close(), strict.close()]);
   }
+});
+
+onEachPlatform('A request that arrives late, on a session that a login has ended', (platform) => {
+  it.each([
+    ['the module’s session', undefined],
+    ['an application’s own session', {}],
+    ['an application’s own session, rolling', { rolling: true }],
+  ])('leaves the browser the cookie of the new session: %s', async (_, own) => {
+    const app = await TestApp.start(platform, {
+      controllers: [SessionController],
+      e2e: { secret: SECRET },
+      configure: (nest) => own && useOwnSession(nest, platform, own),
+    });
+    try {
+      const visitor = app.visitor();
+      const channel = await visitor.handshake('X25519');
+      expect((await channel.request('POST', '/session/notes', json({ note: 'old' }))).status).toBe(201);
+      const before = { cookie: `theme=dark; ${String(visitor.jar)}; other=1` };
+      expect((await channel.request('POST', '/session/login')).status).toBe(200);
+      const late = await channel.post(channel.message('GET', '/session/notes'), { headers: before });
+      expectPlainProblem(late, 'handshake-required');
+      expect(late.headers['set-cookie']).toBeUndefined();
+      // Nor does a plain request or one to nowhere, with a cookie that nobody ever signed.
+      for (const cookie of [before.cookie, before.cookie.replace(/\.[^.;]+;/, '.forged;')]) {
+        const reply = await visitor.send({ target: '/nowhere', headers: { cookie } });
+        expect([reply.status, reply.headers['set-cookie']]).toEqual([404, undefined]);
+      }
+      expect(JSON.parse((await channel.request('GET', '/session/notes')).text)).toEqual(['old']);
+    } finally {
+      await app.close();
+    }
+  });
 });

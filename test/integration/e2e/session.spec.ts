@@ -20,7 +20,11 @@ const SESSIONS: [name: string, (platform: PlatformName) => Setup][] = [
 ];
 
 function ownSession(platform: PlatformName, store: Store | undefined): Setup {
-  return { controllers, e2e: { secret: SECRET }, configure: (nest) => useOwnSession(nest, platform, store) };
+  return {
+    controllers,
+    e2e: { secret: SECRET },
+    configure: (nest) => useOwnSession(nest, platform, store && { store }),
+  };
 }
 function memorystore(): Store {
   return new (createMemoryStore(session))({ checkPeriod: 0 });
@@ -230,7 +234,7 @@ onEachPlatform('session: false', (platform) => {
     const app = await TestApp.start(platform, {
       controllers,
       e2e: { session: false, secret: SECRET },
-      configure: (nest) => useOwnSession(nest, platform, new MemoryStore()),
+      configure: (nest) => useOwnSession(nest, platform, { store: new MemoryStore() }),
     });
     try {
       const visitor = app.visitor();

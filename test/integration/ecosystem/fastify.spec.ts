@@ -5,8 +5,8 @@ import { Encrypted } from '../../../src/index.js';
 import { search, json } from '../../external/conformance/channel.js';
 import { TestApp, useApp, type Setup } from '../e2e/support/apps.js';
 import { fetchOverHttp2 } from '../e2e/support/http2.js';
-import { CANARY, expectPlainProblem, postJson } from '../e2e/support/raw.js';
-import { SECRET, SessionController, useOwnSession } from '../e2e/support/sessions.js';
+import { CANARY, postJson } from '../e2e/support/raw.js';
+import { SECRET, useOwnSession } from '../e2e/support/sessions.js';
 
 interface Reply {
   hijack(): void;
@@ -135,20 +135,6 @@ describe('On Fastify', () => {
   });
 });
 
-describe('On Fastify a request that comes on a session which a login has ended', () => {
-  const app = useApp('fastify', { controllers: [SessionController] });
-
-  it('has its answer clear the cookie, as @fastify/session does: the browser forgets the new one with it', async () => {
-    const visitor = app().visitor();
-    const channel = await visitor.handshake('X25519');
-    const before = { cookie: String(visitor.jar) };
-    await channel.request('POST', '/session/login');
-    const late = await channel.post(channel.message('GET', '/session/notes'), { headers: before });
-    expectPlainProblem(late, 'handshake-required');
-    expect(late.headers['set-cookie']).toEqual([expect.stringMatching(/^e2e\.sid=;/)]);
-  });
-});
-
 describe('On Fastify with schemas for bodies and queries', () => {
   const app = useApp('fastify', { controllers: [SchemaController] });
 
@@ -192,7 +178,6 @@ describe('On Fastify the start is refused', () => {
     return adapter;
   };
   it.each<[what: string, setup: Setup, says: string]>([
-    ['device keys', { e2e: { deviceBinding: 'required' } }, '"deviceBinding" needs Express'],
     [
       'an id generator for sessions',
       { e2e: { session: { genid: () => 'id' } } },

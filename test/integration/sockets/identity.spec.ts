@@ -18,7 +18,7 @@ import { Encrypted } from '../../../src/index.js';
 import { E2eWsAdapter, type SocketMiddleware } from '../../../src/ws/index.js';
 import { json } from '../../external/conformance/channel.js';
 import { until } from '../../support/clock.js';
-import { useApp } from '../e2e/support/apps.js';
+import { onEachPlatform, useApp } from '../e2e/support/apps.js';
 import { es256, prove, shakeHands, thief } from '../e2e/support/devices.js';
 import { COOKIE_SECRET, SECRET, SessionController } from '../e2e/support/sessions.js';
 import { Explaining, liveGateway } from './support/gateway.js';
@@ -28,8 +28,8 @@ import { SocketPeer } from './support/peer.js';
 
 const Live = liveGateway('/live', Encrypted());
 
-describe('A sealed socket where device keys are required', () => {
-  const app = useApp('express', {
+onEachPlatform('A sealed socket where device keys are required', (platform) => {
+  const app = useApp(platform, {
     controllers: [SessionController],
     providers: [Live],
     e2e: { deviceBinding: 'required', secret: SECRET },

@@ -13,8 +13,12 @@ export const COOKIE_SECRET = 'the secret that the application signs its cookies 
 export const SECRET = 'the secret that channel records are wrapped under';
 
 /** An application's own session middleware, as the two platforms have it. */
-export async function useOwnSession(app: INestApplication, platform: PlatformName, store?: Store): Promise<void> {
-  const options = { secret: COOKIE_SECRET, saveUninitialized: false, ...(store && { store }) };
+export async function useOwnSession(
+  app: INestApplication,
+  platform: PlatformName,
+  given: { store?: Store; saveUninitialized?: boolean; rolling?: boolean } = {},
+): Promise<void> {
+  const options = { secret: COOKIE_SECRET, saveUninitialized: false, ...given };
   if (platform === 'express') {
     app.use(session({ ...options, resave: false, name: 'own.sid' }));
     return;

@@ -1,0 +1,49 @@
+/** What is used of a Fastify request that has a session of `@fastify/session`. */
+interface FastifyRequest {
+  readonly server?: { decryptSession?(cookie: string, request: object, done: () => void): void };
+  readonly session?: { readonly encryptedSessionId?: string } | null;
+  /** Decoded, by name. */
+  readonly cookies?: Record<string, string | undefined>;
+}
+
+/**
+ * Gives a Fastify request a new session, and leaves the session that it has unchanged. The request no longer has the old
+ * session's cookie: otherwise the plugin would clear that cookie in the response that sets the new one.
+ *
+ * @returns whether this is a request of Fastify's, with its plugin `@fastify/session`.
+ */
+export function beginFastifySession(request: object): boolean {
+  const { server, session, cookies } = request as FastifyRequest;
+  if (!server?.decryptSession) return false;
+  const value = session?.encryptedSessionId;
+  if (value && cookies) {
+    for (const name of Object.keys(cookies)) if (cookies[name]?.endsWith(value)) delete cookies[name];
+  }
+  // A cookie that does not verify gets a new session, at once.
+  server.decryptSession('', request, () => undefined);
+  return true;
+}
+
+/**
+ * Keeps responses from clearing the cookie of a session that has ended. `@fastify/session` clears it, but the browser may
+ * have the next session's cookie under that name by then: a login ran while the request was on its way. As with
+ * express-session, the cookie stays. The plugin clears only a cookie that the request has, so the request loses it.
+ */
+export class EndedSessionCookies {
+  #name: string | undefined;
+
+  /** @param name of the session's cookie if it is known; otherwise it is learned from requests that have a session. */
+  constructor(name?: string) {
+    this.#name = name;
+  }
+
+  hide(request: object): void {
+    const { session, cookies } = request as FastifyRequest;
+    const value = session?.encryptedSessionId;
+    if (!value || !cookies) return;
+    this.#name ??= Object.keys(cookies).find((name) => cookies[name]?.endsWith(value));
+    if (this.#name === undefined) return;
+    const sent = cookies[this.#name];
+    if (sent !== undefined && !sent.endsWith(value)) delete cookies[this.#name];
+  }
+}
