@@ -31,6 +31,8 @@ const ROOMS: Readonly<Record<string, Room>> = {
   client: { rooms: ['protocol', 'crypto', 'client'], packages: [] },
   'socket.io-client': { rooms: ['client', 'socket.io-client'], packages: [/^socket\.io-client$/] },
   cli: { rooms: ['protocol', 'crypto', 'client', 'cli'], packages: [/^ws$/, /^node:/] },
+  // The application's TypeScript, which it loads from there; of the package `typescript` it imports types alone.
+  schematics: { rooms: ['crypto', 'schematics'], packages: [/^typescript$/, /^node:(module|path)$/] },
   redis: { rooms: ['protocol', 'channel', 'redis'], packages: [/^node:crypto$/] },
   testing: { rooms: ['protocol', 'client', 'testing'], packages: [/^node:/, /^ws$/] },
   axios: { rooms: ['protocol', 'client', 'axios'], packages: [/^axios$/] },

@@ -92,6 +92,17 @@ export async function makeApplication(app: string, stack: Stack, tarball: string
   await install(app);
 }
 
+/** An application as `nest new` makes it, with the packed package and nothing else of it. */
+export async function makeBareApplication(app: string, stack: Stack, tarball: string): Promise<void> {
+  await nestNew(app, stack);
+  changeManifest(app, stack, tarball);
+  const manifest = readManifest(app);
+  for (const name of ['@fastify/cookie', '@fastify/session', 'axios', 'ws']) delete manifest.dependencies[name];
+  writeFileSync(join(app, 'package.json'), JSON.stringify(manifest, undefined, 2));
+  if (stack.platform === 'fastify') copy(stack, 'fastify/main.ts', join(app, 'src/main.ts'));
+  await install(app);
+}
+
 async function nestNew(app: string, { nest, modules }: Stack): Promise<void> {
   const npx = ['npx', '--yes', `--package=@nestjs/cli@${nest}`] as const;
   if (nest === 12 && modules === 'CommonJS') {

@@ -31,7 +31,8 @@ function targets(value: unknown): string[] {
 
 describe('the tarball', () => {
   it('holds both builds, the sources and the documentation, and nothing else', async () => {
-    const allowed = /^(dist\/(esm|cjs)\/[\w./-]+\.(js|d\.ts)(\.map)?|src\/[\w./-]+\.ts|docs\/[\w./-]+\.(md|svg))$/;
+    const allowed =
+      /^(dist\/(esm|cjs)\/[\w./-]+\.(js|d\.ts)(\.map)?|src\/[\w./-]+\.(ts|json)|docs\/[\w./-]+\.(md|svg))$/;
     const named = ['package.json', 'README.md', 'LICENSE', 'CHANGELOG.md', 'SECURITY.md', 'dist/cjs/package.json'];
     const files = await packedFiles();
     expect(files).toEqual(expect.arrayContaining(named));

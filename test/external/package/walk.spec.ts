@@ -56,7 +56,13 @@ class Newcomer {
   async #type(line: string): Promise<void> {
     if (line.startsWith('cd ')) this.#folder = join(this.#folder, line.slice(3));
     else if (line === 'npm start') await this.#start(line);
-    else await this.#run(this.#onOwnPort(line.replace(/^(npm install) nestjs-e2e-encryption$/, `$1 ${this.tarball}`)));
+    else await this.#run(this.#onOwnPort(this.#fromTarball(line)));
+  }
+
+  /** The package is not at the registry, from which `nest add` would install it. */
+  #fromTarball(line: string): string {
+    const add = 'npx nest add nestjs-e2e-encryption';
+    return line === add ? `npm install ${this.tarball} && ${add} --skip-install` : line;
   }
 
   /** Several newcomers are at it at once, and something else may have the port that the page names. */

@@ -53,6 +53,7 @@ async function isUnderstood(line: string): Promise<boolean> {
   const [program = '', ...args] = words(line).filter((word) => !/^[A-Z_0-9]+=/.test(word));
   if (program === 'npm') return isNpm(args);
   if (program === 'npx' && args[0] === 'nestjs-e2e-encryption') return isOurs(args.slice(1));
+  if (program === 'npx' && args[0] === 'nest') return isNestAdd(args.slice(1));
   if (program === 'node') return args.every((arg) => !arg.startsWith('node_modules/') || existsSync(join(ROOT, arg)));
   // Programs of others', and a shell's own words.
   return ['', 'curl', 'export', 'redis-server', 'jest'].includes(program);
@@ -65,6 +66,13 @@ function isNpm([command = '', name = '', ...rest]: string[]): boolean {
   const source = /scripts\/[\w/-]+\.mjs/.exec(scripts[name])?.[0];
   const flags = rest.filter((word) => /^--\w/.test(word)).map((word) => word.slice(2).split('=')[0]!);
   return flags.every((flag) => source !== undefined && new RegExp(`\\b${flag}\\b`).test(read(source)));
+}
+
+/** Nest's CLI takes the package's own name, and looks for the schematic where package.json says. */
+function isNestAdd(args: string[]): boolean {
+  const { name, schematics } = JSON.parse(read('package.json')) as { name: string; schematics: string };
+  const collection = JSON.parse(read(schematics)) as { schematics: object };
+  return args.join(' ') === `add ${name}` && 'nest-add' in collection.schematics;
 }
 
 async function isOurs([command = '', ...args]: string[]): Promise<boolean> {
