@@ -27,8 +27,9 @@ export function findRootModule(typescript: TypeScript, tree: Tree, sourceRoot: s
   const isOnFastify = importOf(typescript, source, 'FastifyAdapter') !== undefined;
   const imported = importOf(typescript, source, className);
   const path = imported === undefined ? main : fileOf(tree, sourceRoot, imported);
-  if (path === undefined)
-    {return `${main} imports ${className} from "${imported}", which is not a file of ${sourceRoot}`;}
+  if (path === undefined) {
+    return `${main} imports ${className} from "${imported}", which is not a file of ${sourceRoot}`;
+  }
   return { path, text: readText(tree, path)!, className, isOnFastify };
 }
 

@@ -94,7 +94,7 @@ it.each([STACKS[0]!, STACKS[2]!])(
 
 /** The cookie that a handshake sets. */
 async function sessionCookie(url: string): Promise<string> {
-  const { publicKey } = (await crypto.subtle.generateKey('X25519', true, ['deriveBits']));
+  const { publicKey } = await crypto.subtle.generateKey('X25519', true, ['deriveBits']);
   const { kty, crv, x } = await crypto.subtle.exportKey('jwk', publicKey);
   const response = await fetch(`${url}/e2e/handshake`, {
     method: 'POST',

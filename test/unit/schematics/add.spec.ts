@@ -64,8 +64,9 @@ function parseModule(text: string): { imports: string[]; from: Record<string, st
   const from: Record<string, string> = {};
   let imports: string[] = [];
   const visit = (node: ts.Node): void => {
-    if (ts.isImportSpecifier(node))
-      {from[node.name.text] = node.parent.parent.parent.moduleSpecifier.getText().slice(1, -1);}
+    if (ts.isImportSpecifier(node)) {
+      from[node.name.text] = node.parent.parent.parent.moduleSpecifier.getText().slice(1, -1);
+    }
     if (
       ts.isPropertyAssignment(node) &&
       node.name.getText() === 'imports' &&
