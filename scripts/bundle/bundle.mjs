@@ -24,18 +24,20 @@ const SETTINGS = {
 
 /** Every dynamic import of the client: which page loads it, and whether one that changes no option ever does. */
 const ON_DEMAND = {
-  'client/handshake/opener.js': ['the first call of any page: crypto engine, key checks, handshake, channel', true],
-  'client/call/exchange.js': ['the first call of any page: sealing a request, opening its answer', true],
+  'client/core.js': ['the first call of any page: engine, handshake, channel, sealing and opening', true],
   'client/messages.js': ['an error: its sentence', false],
   'client/call/redirects.js': ['a sealed redirect', false],
-  'client/trust/identity.js': ['identityKeys: the pins', false],
+  'client/trust/identity.js': ['identityKeys, or a server that has one: the pins', false],
   'client/trust/device.js': ['deviceKey', false],
   'client/call/cookies.js': ['platforms without cookies, no browser', false],
   'client/stream/answer-stream.js': ['answers in frames', false],
-  'client/events/connection.js': ['eventSource', false],
+  'client/events/source.js': ['eventSource', false],
   'client/socket/connection.js': ['webSocket', false],
   'client/upload/uploads.js': ['bodies in frames: over 64 KiB, files, forms, streams', false],
   'protocol/padding.js': ['padding', false],
+  'protocol/curve-keys.js': ['keyKind other than RSA: checks of keys', false],
+  'protocol/outer-headers.js': ['sealed header fields other than the usual: which are not allowed', false],
+  'crypto/web-signer.js': ['identityKeys: signatures', false],
   'crypto/native.js': ['Node, no browser: hashes and AES without a thread', false],
   'crypto/hybrid.js': ['keyKind MLKEM768-X25519, by the WebCrypto of the page', false],
   'crypto/noble-ml-kem.js': [

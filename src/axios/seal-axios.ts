@@ -1,5 +1,5 @@
 import type { AxiosAdapter, AxiosInstance, AxiosPromise, InternalAxiosRequestConfig } from 'axios';
-import type { E2eProgress, E2eRequestInit } from '../client/call/request.js';
+import type { E2eProgress, E2eRequestInit } from '../client/call/draft.js';
 import type { E2eClient } from '../client/client.js';
 
 /** The members of an adapter's error that we rely on, from any copy of axios. */

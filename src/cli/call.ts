@@ -1,6 +1,6 @@
 import { createE2eClient, type ChannelFacts } from '../client/client.js';
 import { E2eClientError } from '../client/errors.js';
-import type { E2eRequestInit } from '../client/call/request.js';
+import type { E2eRequestInit } from '../client/call/draft.js';
 import { CookieFile } from './cookie-file.js';
 import { deadlineIn, lateness } from './deadline.js';
 import { Download } from './download.js';

@@ -1,14 +1,13 @@
 import type { KeyKind } from '../protocol/jwk.js';
-import type { Answer } from './call/answer.js';
-import { Channels } from './channel/channels.js';
+import { draftRequest, type E2eRequestInit } from './call/draft.js';
+import type { Core } from './core.js';
 import { need } from './errors.js';
 import { resolveOptions, type E2eClientOptions } from './options.js';
-import { letGo, readRequest, type E2eRequestInit, type OutgoingRequest } from './call/request.js';
-import { present } from './call/present.js';
-import { Wire } from './call/wire.js';
+import { checkRuntime } from './runtime.js';
 import type { E2eWebSocketConstructor } from './socket/own-socket.js';
 import { webSocketOf } from './socket/web-socket.js';
-import { openEventSource, type E2eEventSource, type E2eEventSourceInit } from './events/event-source.js';
+import { openEventSource } from './events/event-source.js';
+import type { E2eEventSource, E2eEventSourceInit } from './events/own-source.js';
 
 /** Facts about a channel. */
 export interface ChannelFacts {
@@ -85,49 +84,39 @@ export interface E2eClient {
  */
 export function createE2eClient(options: E2eClientOptions = {}): E2eClient {
   const settings = resolveOptions(options);
-  const wire = new Wire(settings);
-  const channels = new Channels(settings, wire);
-
-  async function exchange(request: OutgoingRequest): Promise<Answer> {
-    const { exchange } = await need('calls', () => import('./call/exchange.js'));
-    return exchange(request, { settings, wire, channels });
-  }
+  let core: Promise<Core> | undefined;
+  // All that uses it waits for the same promise, and so happens in the order in which the caller asked for it.
+  const load = (): Promise<Core> => {
+    if (core) return core;
+    core = need('core', () => import('./core.js')).then(({ Core }) => new Core(settings));
+    // A file that could not be loaded may be there next time.
+    core.catch(() => (core = undefined));
+    return core;
+  };
 
   const client: E2eClient = {
     async fetch(input, given?: E2eRequestInit | null) {
       const init = given ?? {};
-      const own = wire.fetchFor(init);
-      if (own) return own(input, init);
-      wire.check();
-      let request = await readRequest(input, init, settings);
-      for (let redirects = 0; ; redirects++) {
-        const { response, error, location, type } = await exchange(request).catch((thrown: unknown) => {
-          letGo(request);
-          throw thrown;
-        });
-        if (error) throw error;
-        if (location === undefined || request.redirect === 'manual') {
-          request.url.hash = '';
-          return present(response, { url: request.url.href, redirected: redirects > 0, type: type ?? response.type });
-        }
-        const { follow } = await need('redirects', () => import('./call/redirects.js'));
-        request = follow(request, response.status, location, redirects);
-      }
+      if (settings.globalFetch && settings.mark in init) return settings.globalFetch(input, init);
+      checkRuntime(settings.fetch);
+      const draft = draftRequest(input, init, settings);
+      return (await load()).fetch(draft);
     },
     eventSource(url, init = {}) {
-      wire.check();
+      checkRuntime(settings.fetch);
       return openEventSource(url, init, settings, client.fetch);
     },
-    webSocket: webSocketOf({ settings, wire, channels }),
+    webSocket: webSocketOf(settings.base, load),
     async handshake({ signal, renew = false } = {}) {
-      wire.check();
-      if (renew) channels.renew();
-      const { kid, kind, session, expiresAt } = (await channels.claim(signal, true)).channel.terms;
+      checkRuntime(settings.fetch);
+      const { kid, kind, session, expiresAt } = await (await load()).handshake(signal, renew);
       return { kid, kind, session, expiresAt: new Date(expiresAt * 1000) };
     },
     close() {
-      channels.close();
-      wire.forget();
+      core?.then(
+        (loaded) => loaded.close(),
+        () => undefined,
+      );
     },
   };
   return client;

@@ -1,12 +1,14 @@
 // The client whole, for service workers (no import() there), servers, React Native, and whoever bundles.
 import * as hybrid from '../crypto/hybrid.js';
+import * as signatures from '../crypto/web-signer.js';
+import * as curves from '../protocol/curve-keys.js';
+import * as names from '../protocol/outer-headers.js';
 import * as padding from '../protocol/padding.js';
 import * as cookies from './call/cookies.js';
-import * as calls from './call/exchange.js';
 import * as redirects from './call/redirects.js';
 import { createE2eClient as create, type E2eClient } from './client.js';
-import * as events from './events/connection.js';
-import * as opener from './handshake/opener.js';
+import * as core from './core.js';
+import * as events from './events/source.js';
 import * as messages from './messages.js';
 import type { E2eClientOptions } from './options.js';
 import { provide } from './parts.js';
@@ -21,16 +23,18 @@ export * from './types.js';
 /** @throws E2eClientError `invalid-option`. */
 export function createE2eClient(options: E2eClientOptions = {}): E2eClient {
   provide({
-    calls,
     cookies,
+    core,
+    curves,
     device,
     events,
     hybrid,
     identity,
     messages,
-    opener,
+    names,
     padding,
     redirects,
+    signatures,
     sockets,
     streams,
     uploads,

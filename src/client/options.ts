@@ -106,6 +106,8 @@ export interface Settings extends Omit<Complete, 'baseUrl' | 'path' | 'credentia
   readonly credentials: RequestCredentials;
   /** The global `fetch` at the time when the client was created: the caller may replace it by the client. */
   readonly globalFetch: typeof globalThis.fetch | undefined;
+  /** Marks the client's own requests: where the client replaces the global `fetch`, they come back to it. */
+  readonly mark: symbol;
 }
 
 /** Options that protect. With `undefined`, such an option would silently not be set, so that is an error. */
@@ -179,6 +181,7 @@ export function resolveOptions(options: E2eClientOptions): Settings {
     at: (name) => new URL(`${path.replace(/^\/+|\/+$/g, '')}/${name}`, base).href,
     credentials: credentials ?? (base.origin === ownOrigin ? 'same-origin' : 'include'),
     globalFetch: globalThis.fetch,
+    mark: Symbol('e2e'),
   };
 }
 

@@ -3,19 +3,21 @@
  * demand. The entry for everything else provides them from the start, since module service workers forbid import().
  */
 export type PartName =
-  | 'calls'
   | 'cookies'
+  | 'core'
+  | 'curves'
   | 'device'
   | 'events'
   | 'forge'
   | 'hybrid'
   | 'identity'
   | 'messages'
+  | 'names'
   | 'native'
   | 'noble'
-  | 'opener'
   | 'padding'
   | 'redirects'
+  | 'signatures'
   | 'sockets'
   | 'streams'
   | 'uploads';

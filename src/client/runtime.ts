@@ -7,9 +7,10 @@ const NEEDED = ['Headers', 'Request', 'Response', 'TextEncoder'] as const;
  * That this runtime has what a call needs. Asked at the first call: an application may import the client in a runtime
  * that never calls it (tests under jsdom, rendering on a server).
  *
+ * @param fetch the caller's own, in place of the global one.
  * @throws E2eClientError `runtime-unsupported`, which names what is missing.
  */
-export function checkRuntime(fetch: unknown): void {
+export function checkRuntime(fetch: unknown = globalThis.fetch): void {
   const runtime = globalThis as Record<string, unknown>;
   const missing: string[] = NEEDED.filter((name) => typeof runtime[name] !== 'function');
   if (typeof fetch !== 'function') missing.push('fetch');

@@ -23,8 +23,11 @@ export class HybridEngine extends WebEngine {
   #mlKem: Promise<MlKem> | undefined;
 
   /** @param loadNoble imports `noble-ml-kem.js`; called where the runtime has no ML-KEM-768. */
-  constructor(loadNoble: () => Promise<{ readonly nobleMlKem: typeof nobleMlKem }>) {
-    super();
+  constructor(
+    loadNoble: () => Promise<{ readonly nobleMlKem: typeof nobleMlKem }>,
+    ...more: ConstructorParameters<typeof WebEngine>
+  ) {
+    super(...more);
     this.#loadNoble = loadNoble;
   }
 

@@ -23,7 +23,7 @@ import {
 import { isZero } from './bytes.js';
 import { classic, classicKind } from './classic.js';
 import { Opaque } from './opaque.js';
-import { verifySignature } from './web-signer.js';
+import type { verifySignature } from './web-signer.js';
 
 const CONTENT_KEY_BYTES = 32;
 
@@ -44,6 +44,8 @@ class WebContentKey extends Opaque<CryptoKey> implements ContentKey {
   readonly enc = 'A256GCM';
 }
 
+type LoadSignatures = () => Promise<{ readonly verifySignature: typeof verifySignature }>;
+
 /**
  * WebCrypto: browsers, workers, Deno, Bun, Node. Private and content keys cannot be read out, by script neither.
  *
@@ -56,8 +58,15 @@ export class WebEngine implements CryptoEngine {
   readonly kinds: readonly KeyKind[] = ['RSA', 'P-256', 'X25519'];
   readonly signatures = ['Ed25519', 'ES256'] as const;
 
+  readonly #loadSignatures: LoadSignatures;
+
   readonly encodeBase64url = encodeBase64url;
   readonly decodeBase64url = decodeBase64url;
+
+  /** @param loadSignatures imports `web-signer.js`, which only pinned identity keys need. */
+  constructor(loadSignatures: LoadSignatures = () => import('./web-signer.js')) {
+    this.#loadSignatures = loadSignatures;
+  }
 
   /** Whether this runtime has WebCrypto: pages on plain-HTTP origins have not. */
   static isAvailable(): boolean {
@@ -157,6 +166,7 @@ export class WebEngine implements CryptoEngine {
   }
 
   async verify(jwk: SigningJwk, data: Bytes, signature: Bytes): Promise<boolean> {
+    const { verifySignature } = await this.#loadSignatures();
     return supported(signatureAlgorithm(jwk), verifySignature(subtle(), jwk, data, signature));
   }
 }

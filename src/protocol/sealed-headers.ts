@@ -1,5 +1,5 @@
 /**
- * Header fields inside a message (PROTOCOL §4): which names may be configured, and which describe a body.
+ * Header fields inside a message (PROTOCOL §4): which do unless configured otherwise, and which describe a body.
  */
 
 /** What a server takes from inside a request, and a client puts there, unless configured otherwise. */
@@ -24,22 +24,3 @@ export const BODY_DESCRIPTIONS: ReadonlySet<string> = new Set([
   'expect',
   'trailer',
 ]);
-
-const NEVER_INSIDE = new Set(
-  (
-    'cookie set-cookie host origin referer content-type content-length content-encoding content-range ' +
-    'transfer-encoding te trailer connection keep-alive upgrade expect range cache-control pragma expires age date ' +
-    'etag last-modified vary via forwarded x-forwarded x-real-ip true-client-ip client-ip x-cluster-client-ip ' +
-    'x-method-override x-sendfile accept-encoding idempotency-key e2e-request'
-  ).split(' '),
-);
-const NEVER_INSIDE_PREFIX =
-  /^(if-|x-forwarded-|x-client-|client-cert|ssl-|cf-|fastly-|fly-|x-amz|x-ms-|x-goog-|x-envoy-|x-auth-request-|x-middleware-|x-original-|x-rewrite-|x-http-method|x-accel-|proxy-|sec-|access-control-)/;
-
-/**
- * Whether a header field of this name, in lower case, may be configured to travel inside. The list is a guard against
- * slips: a gateway sets, checks or removes these outside.
- */
-export function mayTravelInside(name: string): boolean {
-  return !NEVER_INSIDE.has(name) && !NEVER_INSIDE_PREFIX.test(name);
-}

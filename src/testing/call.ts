@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import type { E2eRequestInit } from '../client/call/request.js';
+import type { E2eRequestInit } from '../client/call/draft.js';
 import type { Connection } from './connection.js';
 import { expectBody, expectHeader, expectStatus, meet, placeOf, putAt, type Expectation } from './expectations.js';
 import { RequestBuilder } from './builder.js';

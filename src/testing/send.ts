@@ -1,4 +1,4 @@
-import type { E2eRequestInit } from '../client/call/request.js';
+import type { E2eRequestInit } from '../client/call/draft.js';
 import type { Connection, OpenLine } from './connection.js';
 import { probe } from './probe.js';
 import { readOpened, type Opened, type Reading } from './reading.js';

@@ -83,7 +83,7 @@ export const atStart = [
     'if (!all.includes(ours)) all.push(ours);',
   ]),
   row('no header field that a gateway sets is configured to be sealed', HEADERS, 'refused at start', [
-    'src/protocol/sealed-headers.ts',
+    'src/protocol/outer-headers.ts',
     'return !NEVER_INSIDE.has(name) && !NEVER_INSIDE_PREFIX.test(name);',
     'return true;',
   ]),

@@ -163,8 +163,8 @@ export const client = [
     'if (!firstChannel) {',
   ]),
   row('a renewal opens a new channel', RESEND, 'explicit handshake', [
-    'src/client/client.ts',
-    'if (renew) channels.renew();',
+    'src/client/core.ts',
+    'if (renew) this.channels.renew();',
     '',
   ]),
   row('the answer to a handshake is bounded', HANDSHAKE, 'never ends', [

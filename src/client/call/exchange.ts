@@ -1,4 +1,3 @@
-// One call: what turns a request into its message and a message into its answer. Loaded with the first.
 import { onOpenChannel } from '../channel/attempts.js';
 import type { Channels } from '../channel/channels.js';
 import type { Settings } from '../options.js';

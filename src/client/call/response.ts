@@ -1,16 +1,12 @@
 import { fromAscii } from '../../protocol/json.js';
 import { essence, MESSAGE_MEDIA_TYPE, PROBLEM_MEDIA_TYPE, STREAM_MEDIA_TYPE } from '../../protocol/media-type.js';
 import type { Answer } from './answer.js';
-import {
-  BODY_DESCRIPTIONS,
-  DEFAULT_RESPONSE_HEADERS,
-  LOCATION,
-  mayTravelInside,
-} from '../../protocol/sealed-headers.js';
+import { BODY_DESCRIPTIONS, DEFAULT_RESPONSE_HEADERS, LOCATION } from '../../protocol/sealed-headers.js';
 import type { Channel, OpenedAnswer } from '../channel/channel.js';
 import type { Settings } from '../options.js';
 import { failure, need } from '../errors.js';
 import { collect, readBytes } from './bytes.js';
+import { namesOutside } from './inside.js';
 import { answerFacts, readPlainAnswer, readProblem, type Standing } from './plain.js';
 import { hasStreams, nameFailure, toReadable, type Readable } from './readable.js';
 import type { OutgoingRequest } from './request.js';
@@ -109,15 +105,15 @@ function untilAborted(
   });
 }
 
-function answer(
+async function answer(
   wire: Response,
   opened: OpenedAnswer,
   body: Uint8Array<ArrayBuffer> | Readable,
   length: number | undefined,
   sealedResponseHeaders: readonly string[],
-): Answer {
+): Promise<Answer> {
   const { status } = opened.header;
-  const headers = readHeaders(wire, opened, sealedResponseHeaders);
+  const headers = await readHeaders(wire, opened, sealedResponseHeaders);
   const isBodiless = BODILESS.includes(status);
   if (length !== undefined && !isBodiless) headers.set('content-length', String(length));
   const response = new Response(isBodiless ? null : 'stream' in body ? body.stream : body, {
@@ -138,11 +134,16 @@ async function unopened({ method, url }: OutgoingRequest): Promise<Answer> {
 }
 
 /** The answer's own header fields (PROTOCOL §4): some only from inside, and of the rest what stands outside. */
-function readHeaders(wire: Response, { header: { cty }, meta }: OpenedAnswer, sealed: readonly string[]): Headers {
+async function readHeaders(
+  wire: Response,
+  { header: { cty }, meta: { headers: fields = [] } }: OpenedAnswer,
+  sealed: readonly string[],
+): Promise<Headers> {
   const headers = new Headers(wire.headers);
   const inside = [LOCATION, ...DEFAULT_RESPONSE_HEADERS, ...sealed];
   for (const name of [...WIRE_HEADERS, ...BODY_DESCRIPTIONS, ...inside]) headers.delete(name);
-  for (const [name, value] of meta.headers ?? []) if (mayTravelInside(name)) headers.set(name, value);
+  const ignored = await namesOutside(fields.map(([name]) => name));
+  for (const [name, value] of fields) if (!ignored.includes(name)) headers.set(name, value);
   if (cty !== undefined) headers.set('content-type', cty);
   return headers;
 }

@@ -7,13 +7,14 @@ import {
   STREAM_MEDIA_TYPE,
 } from '../../protocol/media-type.js';
 import { META_BYTES, renderMeta, type HeaderField, type Meta } from '../../protocol/meta.js';
-import { mayTravelInside } from '../../protocol/sealed-headers.js';
 import type { Claim, MessageBinding } from '../channel/channel.js';
 import { failure, need, type E2eClientError } from '../errors.js';
 import type { Settings } from '../options.js';
 import type { BodySource } from '../upload/source.js';
 import type { Upload } from '../upload/upload.js';
-import { MAX_MESSAGE_BODY, type OutgoingRequest } from './request.js';
+import { MAX_MESSAGE_BODY } from './draft.js';
+import { namesOutside } from './inside.js';
+import type { OutgoingRequest } from './request.js';
 
 /** Where the request goes on the wire, and as what: one message, in the body or in its header (PROTOCOL §4), or frames (§6). */
 export interface WireRequest {
@@ -35,7 +36,7 @@ export async function sealRequest(
   settings: Settings,
 ): Promise<WireRequest> {
   const { sealQuery, sealHeaders, sealedResponseHeaders, padding } = settings;
-  const outside = [...sealHeaders, ...sealedResponseHeaders].find((name) => !mayTravelInside(name));
+  const [outside] = await namesOutside([...sealHeaders, ...sealedResponseHeaders]);
   if (outside !== undefined) throw await failure('invalid-option', 'outside', { name: outside });
   const { method, mediaType, sealed, signal, onProgress } = request;
   const { channel, seq } = claim;

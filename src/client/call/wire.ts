@@ -1,11 +1,8 @@
 import type { CookieFacts, CookieJar } from './cookies.js';
 import { need } from '../errors.js';
 import type { Settings } from '../options.js';
-import { checkRuntime, leavesCookiesToUs } from '../runtime.js';
+import { leavesCookiesToUs } from '../runtime.js';
 import type { WireRequest } from './seal.js';
-
-/** Marks the client's own requests: where the client stands in the place of the global `fetch`, they come back to it. */
-const SENDER = Symbol('e2e');
 
 /** Sends what is already sealed, with the session's cookie. The only place that calls `fetch`. */
 export class Wire {
@@ -33,7 +30,7 @@ export class Wire {
     // has no HTTP cache of its own, answers `cache` with a parameter in the query.
     const browser: RequestInit = this.sharesCookies ? { credentials } : {};
     if (this.sharesCookies && 'cache' in Request.prototype) browser.cache = 'no-store';
-    const own: RequestInit & { [SENDER]: Wire } = { ...rest, ...browser, redirect: 'manual', [SENDER]: this };
+    const own: RequestInit = { ...rest, ...browser, redirect: 'manual', [this.#settings.mark]: true };
     const response = await (upload
       ? upload.send((body, more) => fetch(url.href, { ...own, body, ...more }))
       : fetch(url.href, own));
@@ -46,15 +43,6 @@ export class Wire {
     return this.sharesCookies ? undefined : (this.#jar ??= await makeJar());
   }
 
-  /**
-   * The `fetch` for a request that this client sent itself and that came back to it, since the caller has put the client
-   * in the place of the global `fetch`; `undefined` for every other one.
-   */
-  fetchFor(init: RequestInit): typeof globalThis.fetch | undefined {
-    const isOwn = (init as { [SENDER]?: Wire })[SENDER] === this;
-    return isOwn ? this.#settings.globalFetch : undefined;
-  }
-
   /** What is known of why the session's cookie may not come along. */
   cookieFacts({ url, init: { credentials } }: WireRequest): CookieFacts {
     const keeper = credentials === 'omit' ? 'nobody' : this.sharesCookies ? 'platform' : 'client';
@@ -64,11 +52,6 @@ export class Wire {
       refused: this.#jar?.refused,
       sent: this.#jar?.names(url) ?? [],
     };
-  }
-
-  /** That this runtime has what a call needs. */
-  check(): void {
-    checkRuntime(this.#settings.fetch ?? globalThis.fetch);
   }
 
   forget(): void {

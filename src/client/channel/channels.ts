@@ -1,6 +1,6 @@
 import type { Channel, Claim } from './channel.js';
-import { E2eClientError, failure, need } from '../errors.js';
-import type { Opener } from '../handshake/opener.js';
+import { E2eClientError, failure } from '../errors.js';
+import { Opener } from '../handshake/opener.js';
 import type { Settings } from '../options.js';
 import type { Wire } from '../call/wire.js';
 
@@ -15,7 +15,7 @@ export class Channels {
   readonly #wire: Wire;
   /** The server's keys that there were: none comes twice. */
   readonly #seen = new Set<string>();
-  #opener: Opener | undefined;
+  readonly #opener: Opener;
   #current: Promise<Channel> | undefined;
   /** What `#current` resolved to last. */
   #latest: Channel | undefined;
@@ -25,6 +25,7 @@ export class Channels {
   constructor(settings: Settings, wire: Wire) {
     this.#settings = settings;
     this.#wire = wire;
+    this.#opener = new Opener(settings, wire, this.#seen);
   }
 
   /**
@@ -72,13 +73,8 @@ export class Channels {
     return opening;
   }
 
-  /** What opens channels is imported for the first, so that a page has it when it wants one, not when it starts. */
   async #shakeHands(signal: AbortSignal, isExplicit: boolean): Promise<Channel> {
-    const make = async () => {
-      const { Opener } = await need('opener', () => import('../handshake/opener.js'));
-      this.#opener ??= new Opener(this.#settings, this.#wire, this.#seen);
-      return this.#opener.open(signal, isExplicit);
-    };
+    const make = () => this.#opener.open(signal, isExplicit);
     // A handshake may make the session, the first one or the one after its loss: of ten tabs that each make one at the
     // same moment, nine lose theirs.
     const channel = await (this.#wire.sharesCookies

@@ -31,13 +31,13 @@ const FINAL: ReadonlySet<E2eClientErrorCode> = new Set([
 
 /** Connects until the event source is closed, each time by a fresh sealed request (HTML §9.2.3). */
 export async function connect(controls: EventSourceControls): Promise<void> {
-  const { closing } = controls;
+  const { source, closing } = controls;
   let reconnectionTime = RECONNECTION_TIME;
   let failures = 0;
   const opened = () => {
     failures = 0;
-    controls.readyState = 1;
-    controls.dispatch(new Event('open'));
+    source.readyState = 1;
+    source.dispatchEvent(new Event('open'));
   };
   if (!controls.sealsEventId) controls.end(await failure('invalid-option', 'eventId'));
   if (isStream(controls.init.body)) controls.end(await failure('request-unsupported', 'eventBody'));
@@ -51,8 +51,8 @@ export async function connect(controls: EventSourceControls): Promise<void> {
       controls.end(error, isOnPurpose);
       return;
     }
-    controls.readyState = 0;
-    controls.dispatch(Object.assign(new Event('error'), { error }));
+    source.readyState = 0;
+    source.dispatchEvent(Object.assign(new Event('error'), { error }));
     const wait = Math.min(reconnectionTime * 2 ** failures++, Math.max(reconnectionTime, MAX_WAIT));
     await sleep(wait * (1 + JITTER * Math.random()), closing);
   }
@@ -64,10 +64,10 @@ async function readOnce(
   opened: () => void,
   setReconnectionTime: (milliseconds: number) => void,
 ): Promise<void> {
-  const { init, url, fetch, limit, closing } = controls;
+  const { source, init, url, fetch, limit, closing } = controls;
   const headers = new Headers(init.headers);
   if (!headers.has('accept')) headers.set('accept', EVENT_STREAM);
-  if (controls.lastEventId) headers.set('last-event-id', controls.lastEventId);
+  if (source.lastEventId) headers.set('last-event-id', source.lastEventId);
   else headers.delete('last-event-id');
   const response = await fetch(url, { ...init, headers, signal: closing });
   const { status } = response;
@@ -77,17 +77,17 @@ async function readOnce(
     throw await failure('no-event-stream', 'noEvents', { method: init.method ?? 'GET', url: url.href, status, type });
   }
   opened();
-  const parser = new EventParser(controls.lastEventId, limit);
+  const parser = new EventParser(source.lastEventId, limit);
   const { origin } = new URL(response.url);
   const { pieces, cancel } = readPieces(response);
   try {
     for await (const piece of pieces) {
       for (const { type, data, lastEventId } of parser.push(piece)) {
-        controls.lastEventId = lastEventId;
+        source.lastEventId = lastEventId;
         await controls.deliver(new MessageEvent(type, { data, lastEventId, origin }));
         if (isClosed(controls)) return;
       }
-      controls.lastEventId = parser.lastEventId;
+      source.lastEventId = parser.lastEventId;
       if (parser.retry !== undefined) setReconnectionTime(parser.retry);
     }
   } catch (error) {

@@ -1,4 +1,5 @@
-import type { E2eRequestInit } from '../call/request.js';
+import type { E2eRequestInit } from '../call/draft.js';
+import type { OwnEventSource } from './own-source.js';
 
 /** What the connections of an event source do to it. */
 export interface EventSourceControls {
@@ -10,9 +11,7 @@ export interface EventSourceControls {
   /** How many characters an event may have. */
   readonly limit: number;
   readonly closing: AbortSignal;
-  lastEventId: string;
-  readyState: 0 | 1 | 2;
-  readonly dispatch: (event: Event) => void;
+  readonly source: OwnEventSource;
   /** Settles when the next event may come. */
   readonly deliver: (event: MessageEvent<string>) => Promise<unknown>;
   /**
@@ -20,5 +19,5 @@ export interface EventSourceControls {
    *
    * @param isOnPurpose whether the server wants that, which is no error to who iterates.
    */
-  readonly end: (error?: unknown, isOnPurpose?: boolean) => void;
+  readonly end: (error: unknown, isOnPurpose?: boolean) => void;
 }

@@ -24,7 +24,7 @@ export async function loadEngine(
 
 async function loadByName(name: 'auto' | 'web' | 'forge', keyKind: KeyKind): Promise<CryptoEngine> {
   if (name !== 'forge' && WebEngine.isAvailable()) {
-    const engine = keyKind === HYBRID ? await loadHybrid() : new WebEngine();
+    const engine = keyKind === HYBRID ? await loadHybrid() : new WebEngine(loadSignatures);
     const crypto = name === 'auto' && nodeCrypto();
     if (!crypto) return engine;
     const { withNative } = await need('native', () => import('../../crypto/native.js'));
@@ -35,9 +35,13 @@ async function loadByName(name: 'auto' | 'web' | 'forge', keyKind: KeyKind): Pro
   return new ForgeEngine();
 }
 
+function loadSignatures() {
+  return need('signatures', () => import('../../crypto/web-signer.js'));
+}
+
 async function loadHybrid(): Promise<WebEngine> {
   const { HybridEngine } = await need('hybrid', () => import('../../crypto/hybrid.js'));
-  return new HybridEngine(() => need('noble', () => import('../../crypto/noble-ml-kem.js')));
+  return new HybridEngine(() => need('noble', () => import('../../crypto/noble-ml-kem.js')), loadSignatures);
 }
 
 interface Runtime {

@@ -1,4 +1,3 @@
-import { channelKeyFlaw } from '../../protocol/curve-keys.js';
 import type { Bytes, CryptoEngine, PrivateKey } from '../../protocol/crypto.js';
 import { isJsonObject, parseJsonObject, type JsonObject } from '../../protocol/json.js';
 import {
@@ -14,9 +13,8 @@ import { rsaKeyFlaw } from '../../protocol/rsa-key.js';
 import { SECRET_BYTES, transcriptInput } from '../../protocol/schedule.js';
 import { Channel } from '../channel/channel.js';
 import type { Device } from '../trust/device.js';
-import { splitJws } from '../../protocol/jws.js';
-import { decodeJwe, decodeText, thumbprint } from '../channel/encoding.js';
-import { failure, type E2eClientError } from '../errors.js';
+import { decodeJwe, thumbprint } from '../channel/encoding.js';
+import { failure, need, type E2eClientError } from '../errors.js';
 import type { PinnedIdentity } from '../trust/identity.js';
 
 const SESSION_BYTES = 16;
@@ -46,11 +44,13 @@ export async function shakeHands(
   post: PostHandshake,
   isExplicit: boolean,
 ): Promise<Channel> {
+  const flawOf = loadKeyCheck(kind);
+  flawOf.catch(() => undefined); // it is awaited below, unless something else fails before
   const { publicKey, privateKey } = await engine.generateKeyPair(kind, rsaModulusLength);
   const answer = await post(JSON.stringify({ publicKey, device: device?.publicKey }));
   const receivedAt = Date.now() / 1000;
 
-  const serverKey = await readServerKey(answer.publicKey, serverKeyKind(kind));
+  const serverKey = await readServerKey(answer.publicKey, serverKeyKind(kind), await flawOf);
   const kid = await thumbprint(engine, serverKey);
   if (kid !== answer.kid) throw await rejected('kid');
   if (seen.has(kid)) throw await rejected('seen');
@@ -67,7 +67,7 @@ export async function shakeHands(
     throw await rejected('secret');
   }
 
-  const signer = readSigner(engine, answer.proof);
+  const signer = answer.proof === undefined ? '' : await readSigner(engine, answer.proof);
   const jkt = await thumbprint(engine, publicKey);
   const th = await engine.sha256(
     transcriptInput({ jkt, kid, secret, issuedAt, expiresAt, session, device: bound, identity: signer }),
@@ -87,19 +87,26 @@ export async function shakeHands(
   return channel;
 }
 
-/** The `kid` that the proof's header names, with or without a pin (PROTOCOL §2); the empty string where it names none. */
-function readSigner(engine: CryptoEngine, proof: unknown): string {
-  const jws = typeof proof === 'string' ? splitJws(proof) : undefined;
-  const { kid } = (jws && parseJsonObject(decodeText(engine, jws.header) ?? '')) ?? {};
-  return isEncoded(engine, kid, THUMBPRINT_BYTES) ? kid : '';
+/** The rules of PROTOCOL §1 for a server's key: what breaks them, if anything does. */
+type KeyCheck = typeof rsaKeyFlaw;
+
+/** Those for curves are loaded while the key pair is made and sent: RSA is the default. */
+async function loadKeyCheck(kind: KeyKind): Promise<KeyCheck> {
+  if (kind === 'RSA') return rsaKeyFlaw;
+  return (await need('curves', () => import('../../protocol/curve-keys.js'))).channelKeyFlaw;
+}
+
+/** The identity key that signed the proof, whether or not the caller pins one (PROTOCOL §2). */
+async function readSigner(engine: CryptoEngine, proof: unknown): Promise<string> {
+  const { signerOf } = await need('identity', () => import('../trust/identity.js'));
+  return signerOf(engine, proof);
 }
 
 /** The server's key, which is of the kind that answers the client's, and follows that kind's rules (PROTOCOL §1). */
-async function readServerKey(jwk: unknown, kind: ClassicKeyKind): Promise<PublicJwk> {
+async function readServerKey(jwk: unknown, kind: ClassicKeyKind, flawOf: KeyCheck): Promise<PublicJwk> {
   if (!isJsonObject(jwk)) throw await rejected('rule');
   if ((jwk.kty === 'RSA' ? 'RSA' : jwk.crv) !== kind) throw await rejected('kind');
-  const flaw = kind === 'RSA' ? rsaKeyFlaw(jwk) : channelKeyFlaw(jwk);
-  if (flaw) throw await rejected('rule');
+  if (flawOf(jwk)) throw await rejected('rule');
   return publicMembers(jwk) as PublicJwk;
 }
 

@@ -10,6 +10,7 @@ import { SocketOpener, SocketSealer } from '../channel/sockets.js';
 import type { SealedHead } from '../channel/stream-key.js';
 import { failure } from '../errors.js';
 import type { Settings } from '../options.js';
+import { checkRuntime } from '../runtime.js';
 import { socketArguments } from './arguments.js';
 import { dispatch } from './dispatch.js';
 import type { OwnSocket } from './own-socket.js';
@@ -37,10 +38,11 @@ export async function connect(
   socket: OwnSocket,
   url: URL,
   protocols: string | readonly string[] | undefined,
-  parts: ClientParts,
+  load: () => Promise<ClientParts>,
 ): Promise<void> {
   const signal = prepare(socket);
-  await open(socket, url, protocols, signal, parts).catch((error: unknown) => {
+  const opening = load().then((parts) => open(socket, url, protocols, signal, parts));
+  await opening.catch((error: unknown) => {
     socket.readyState = 3;
     dispatch(socket, 'error', { error });
     dispatch(socket, 'close', { code: ABNORMAL_CODE, reason: '', wasClean: false });
@@ -55,8 +57,8 @@ async function open(
   signal: AbortSignal,
   parts: ClientParts,
 ): Promise<void> {
-  const { settings, wire } = parts;
-  wire.check();
+  const { settings } = parts;
+  checkRuntime(settings.fetch);
   const protocols = [given].flat();
   const { base, sealQuery } = settings;
   if (url.origin !== base.origin.replace('http', 'ws')) {

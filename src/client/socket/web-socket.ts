@@ -6,10 +6,10 @@ import type { E2eWebSocket, E2eWebSocketConstructor, OwnSocket } from './own-soc
  * What a client opens sockets by: a function that is a constructor too, as those who take a `WebSocket` class need it. As
  * small as it can be, since every page loads it: whatever a socket does, and has beside, comes with the first one.
  */
-export function webSocketOf(parts: ClientParts): E2eWebSocketConstructor {
+export function webSocketOf(base: URL, load: () => Promise<ClientParts>): E2eWebSocketConstructor {
   const states = { CONNECTING: 0, OPEN: 1, CLOSING: 2, CLOSED: 3 };
   return Object.assign(function (url: string | URL, protocols?: string | readonly string[]): E2eWebSocket {
-    const target = new URL(url, parts.settings.base);
+    const target = new URL(url, base);
     target.protocol = target.protocol.replace('http', 'ws');
     target.hash = '';
     const socket = Object.assign(new EventTarget(), states, {
@@ -26,7 +26,7 @@ export function webSocketOf(parts: ClientParts): E2eWebSocketConstructor {
       },
     }) as unknown as OwnSocket;
     need('sockets', () => import('./connection.js')).then(
-      ({ connect }) => connect(socket, target, protocols, parts),
+      ({ connect }) => connect(socket, target, protocols, load),
       (error: unknown) => {
         socket.readyState = 3;
         for (const type of ['error', 'close'] as const) {

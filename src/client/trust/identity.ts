@@ -6,6 +6,8 @@ import { decodeText, thumbprint } from '../channel/encoding.js';
 import { E2eClientError } from '../errors.js';
 import { readSigningKey } from './signing-key.js';
 
+const THUMBPRINT_BYTES = 32;
+
 /**
  * The server's identity as the caller pinned it (PROTOCOL §2). Where only a thumbprint is pinned, the key itself comes
  * from the server's list, and counts because its thumbprint is the pinned one.
@@ -69,6 +71,13 @@ export class PinnedIdentity {
     }
     return keys;
   }
+}
+
+/** The `kid` that a proof's header names, with or without a pin (PROTOCOL §2); the empty string where it names none. */
+export function signerOf(engine: CryptoEngine, proof: unknown): string {
+  const jws = typeof proof === 'string' ? splitJws(proof) : undefined;
+  const { kid } = (jws && parseJsonObject(decodeText(engine, jws.header) ?? '')) ?? {};
+  return typeof kid === 'string' && engine.decodeBase64url(kid)?.length === THUMBPRINT_BYTES ? kid : '';
 }
 
 function readPin(pin: SigningJwk | string): SigningJwk | string {

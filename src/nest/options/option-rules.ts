@@ -1,7 +1,7 @@
 import type { SessionOptions } from 'express-session';
 import type { KeyPoolOptions } from '../../channel/key-pool.js';
 import { KEY_KINDS, type KeyKind } from '../../protocol/keys.js';
-import { mayTravelInside } from '../../protocol/sealed-headers.js';
+import { mayTravelInside } from '../../protocol/outer-headers.js';
 import { MAKE_SECRET, type E2eExtras, type E2eOptions, type SealedHeaders } from './e2e.options.js';
 
 /** What an option must be, and what to do about a wrong value. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import type { E2eClientOptions } from '../../../src/client/index.js';
-import type { E2eRequestInit } from '../../../src/client/call/request.js';
+import type { E2eRequestInit } from '../../../src/client/call/draft.js';
 import { letTimePass } from '../../support/clock.js';
 import { problem, sealedProblem, type Interfere } from './support/counterpart.js';
 import { errorOf, useCounterpart } from './support/harness.js';

@@ -22,7 +22,7 @@ import {
   RESPONSE_KEY_INFO,
   transcriptInput,
 } from '../../../src/protocol/schedule.js';
-import { mayTravelInside } from '../../../src/protocol/sealed-headers.js';
+import { mayTravelInside } from '../../../src/protocol/outer-headers.js';
 import { codeBlocks } from '../../support/markdown.js';
 
 // What docs/protocol.md says in numbers and lists is what the code does; and what the sources cite of it is there.

@@ -1,0 +1,50 @@
+// What every call needs: the channel, and what turns a request into its message and a message into its answer. Loaded
+// with the first call.
+import { exchange, isRepeatable, type ClientParts } from './call/exchange.js';
+import type { RequestDraft } from './call/draft.js';
+import { present } from './call/present.js';
+import { letGo, readRequest } from './call/request.js';
+import { Wire } from './call/wire.js';
+import type { ChannelTerms } from './channel/channel.js';
+import { Channels } from './channel/channels.js';
+import { need } from './errors.js';
+import type { Settings } from './options.js';
+
+export class Core implements ClientParts {
+  readonly wire: Wire;
+  readonly channels: Channels;
+
+  constructor(readonly settings: Settings) {
+    this.wire = new Wire(settings);
+    this.channels = new Channels(settings, this.wire);
+  }
+
+  /** One call, with the redirects that it follows. */
+  async fetch(draft: RequestDraft): Promise<Response> {
+    let request = await readRequest(draft, this.settings);
+    for (let redirects = 0; ; redirects++) {
+      const { response, error, location, type } = await exchange(request, this).catch((thrown: unknown) => {
+        letGo(request);
+        throw thrown;
+      });
+      if (error) throw error;
+      if (location === undefined || request.redirect === 'manual') {
+        request.url.hash = '';
+        return present(response, { url: request.url.href, redirected: redirects > 0, type: type ?? response.type });
+      }
+      const { follow } = await need('redirects', () => import('./call/redirects.js'));
+      request = follow(request, response.status, location, redirects, isRepeatable);
+    }
+  }
+
+  /** Makes the handshake that the caller asked for, unless a channel is open. */
+  async handshake(signal: AbortSignal | undefined, renew: boolean): Promise<ChannelTerms> {
+    if (renew) this.channels.renew();
+    return (await this.channels.claim(signal, true)).channel.terms;
+  }
+
+  close(): void {
+    this.channels.close();
+    this.wire.forget();
+  }
+}
