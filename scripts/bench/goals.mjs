@@ -82,7 +82,12 @@ export const FLOORS = [
   { name: 'CPU, plain ÷ sealed, 1 KiB, Express', figure: 'http.express.1024.RSA.plainRatio', least: 0.7, row: '1' },
   { name: 'CPU, plain ÷ sealed, 64 KiB, Express', figure: 'http.express.65536.RSA.plainRatio', least: 0.55, row: '1' },
   { name: 'client without forge, brotli, kB: loaded at once', figure: 'bundle.initial.brotli', most: 4, row: '7' },
-  { name: 'client without forge, brotli, kB: by the first call', figure: 'bundle.default.brotli', most: 17.5, row: '7' },
+  {
+    name: 'client without forge, brotli, kB: by the first call',
+    figure: 'bundle.default.brotli',
+    most: 17.5,
+    row: '7',
+  },
 ];
 
 /** Whether the median is where it is to be; `undefined` where it was not measured. */
