@@ -28,8 +28,8 @@ export {
   type StreamFacts,
 } from './channel/events.js';
 export { MemoryReplayGuard, type ClaimResult, type ReplayGuard } from './channel/replay.js';
-export type { Answer, AnswerHead, OpenedMessage, SealedHead } from './channel/message.js';
+export type { OpenedMessage, PlainResponse, StreamHead, SealedHead } from './channel/message.js';
 export type { Binding } from './channel/channels.js';
-export type { HandshakeAnswer } from './channel/handshake.js';
+export type { HandshakeResponse } from './channel/handshake.js';
 export type { IdentityKeyInput, PublishedIdentityKey } from './channel/identity.js';
 export type { KeyPoolOptions, KeyPoolState } from './channel/key-pool.js';

@@ -6,7 +6,7 @@ import { KeyPool } from '../../dist/esm/channel/key-pool.js';
 import { MemoryRecords } from '../../dist/esm/channel/store/records.js';
 import { MemoryReplayGuard } from '../../dist/esm/channel/replay.js';
 import { nodeEngine } from '../../dist/esm/crypto/node.js';
-import { present } from '../../dist/esm/nest/exchange/plain-request.js';
+import { putPlainRequest } from '../../dist/esm/nest/exchange/plain-request.js';
 import { sealAnswer } from '../../dist/esm/nest/exchange/sealed-answer.js';
 import { parsePublicKey } from '../../dist/esm/protocol/keys.js';
 import { makeChannels, SESSION } from '../support/loopback.mjs';
@@ -39,7 +39,7 @@ async function exchange(channels, text, session = SESSION.id) {
   await channels.admit(session, opened, Date.now() / 1000);
   /** @type {IncomingMessage & { body?: unknown }} */
   const request = new IncomingMessage(NO_SOCKET);
-  await present(request, {}, { text, place: 'body', besideBody: false }, opened, DECODING, () => undefined);
+  await putPlainRequest(request, {}, { text, place: 'body', besideBody: false }, opened, DECODING, () => undefined);
   const body = Buffer.from(JSON.stringify(request.body));
   const answer = { status: 201, headers: { 'content-type': 'application/json; charset=utf-8' }, body };
   const { wire } = sealAnswer(opened, answer, SEALING);

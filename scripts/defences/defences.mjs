@@ -168,7 +168,7 @@ export const defences = [
   ]),
   row('each way has a window of its own', ROWS, 'express.*highest .seq', [
     'src/channel/replay.ts',
-    "way === 'dir' ? windows.dir : (windows.plain ??= new SlidingWindow())",
+    "alg === 'dir' ? windows.dir : (windows.plain ??= new SlidingWindow())",
     'windows.dir',
   ]),
   row('plain messages are off by default', ROWS, 'express.*plain way, where the server does not', [

@@ -129,15 +129,15 @@ export const TARGETS = {
 
   /** A message as it comes to the server: opened only as its client sealed it (PROTOCOL §5, steps 1 to 4). */
   async message() {
-    const labs = [loopback('X25519'), loopback('RSA')];
-    for (const lab of labs) await lab.call();
-    const seeds = labs.map(({ message }) => message);
+    const harnesses = [loopback('X25519'), loopback('RSA')];
+    for (const harness of harnesses) await harness.call();
+    const seeds = harnesses.map(({ message }) => message);
     const binding = /** @type {const} */ ({ place: 'body', method: 'POST', target: '/transfer', idem: undefined });
     return {
       seeds,
       async run(text) {
         let isOpened = false;
-        for (const { channels, message } of labs) {
+        for (const { channels, message } of harnesses) {
           const open = () => channels.open(SESSION.id, text, binding);
           const opened = await unlessRefused(open, 'message-rejected', 'handshake-required', 'too-large');
           assert.equal(opened !== undefined, text === message);
@@ -150,13 +150,13 @@ export const TARGETS = {
 
   /** Method, target and Idempotency-Key of a request, in three lines: a message is for the very ones that it names. */
   async binding() {
-    const lab = loopback('X25519');
-    await lab.call();
+    const harness = loopback('X25519');
+    await harness.call();
     return {
       seeds: ['POST\n/transfer', 'POST\n/transfer\nkey', 'GET\n/transfer?a=b', 'POST\n/transfer/'],
       async run(text) {
         const [method = '', target = '', idem] = text.split('\n');
-        const open = () => lab.channels.open(SESSION.id, lab.message, { place: 'body', method, target, idem });
+        const open = () => harness.channels.open(SESSION.id, harness.message, { place: 'body', method, target, idem });
         const opened = await unlessRefused(open, 'message-rejected');
         assert.equal(opened !== undefined, method === 'POST' && target === '/transfer' && idem === undefined);
         return opened !== undefined;
@@ -319,22 +319,22 @@ export const TARGETS = {
 
   /** The answer to a sealed request, as the client gets it. */
   async answer() {
-    const lab = loopback('X25519');
-    await lab.call();
-    const seed = lab.answer;
+    const harness = loopback('X25519');
+    await harness.call();
+    const seed = harness.answer;
     const parts = seed.split('.');
     return {
       seeds: [seed],
       async run(text) {
         // Every answer is sealed anew: the parts that did not change are this one's.
         let isSame = false;
-        lab.tamper = (answer) => {
+        harness.tamper = (answer) => {
           const own = answer.split('.');
           const sent = text.split('.').map((part, index) => (part === parts[index] ? own[index] : part));
           isSame = Buffer.from(sent.join('.'), 'latin1').toString('latin1') === answer;
           return sent.join('.');
         };
-        const response = await unlessRefused(() => lab.call(), 'answer-rejected');
+        const response = await unlessRefused(() => harness.call(), 'answer-rejected');
         assert.equal(response !== undefined, isSame);
         if (response) assert.equal(await response.text(), ANSWER);
         return response !== undefined;

@@ -45,8 +45,8 @@ export function makeChannels({
 /** The real client before the real channels, without HTTP between them. */
 export function loopback(keyKind) {
   const channels = makeChannels();
-  const lab = { channels, handshake: undefined, message: '', answer: '', tamper: (answer) => answer };
-  lab.client = createE2eClient({
+  const harness = { channels, handshake: undefined, message: '', answer: '', tamper: (answer) => answer };
+  harness.client = createE2eClient({
     baseUrl: 'http://server.test',
     cookies: false,
     keyKind,
@@ -54,8 +54,8 @@ export function loopback(keyKind) {
       const { pathname } = new URL(href);
       if (pathname === '/e2e/handshake') {
         const { publicKey } = JSON.parse(body);
-        lab.handshake = await channels.handshake(SESSION, parsePublicKey(publicKey));
-        return Response.json(lab.handshake, { status: 201 });
+        harness.handshake = await channels.handshake(SESSION, parsePublicKey(publicKey));
+        return Response.json(harness.handshake, { status: 201 });
       }
       const opened = await channels.open(SESSION.id, body, {
         place: 'body',
@@ -63,12 +63,12 @@ export function loopback(keyKind) {
         target: pathname,
         idem: undefined,
       });
-      lab.message = body;
-      lab.answer = opened.seal({ status: 200, cty: 'text/plain', iat: opened.header.iat, plaintext: utf8(ANSWER) });
-      const bytes = Buffer.from(lab.tamper(lab.answer), 'latin1');
+      harness.message = body;
+      harness.answer = opened.seal({ status: 200, cty: 'text/plain', iat: opened.header.iat, plaintext: utf8(ANSWER) });
+      const bytes = Buffer.from(harness.tamper(harness.answer), 'latin1');
       return new Response(bytes, { headers: { 'content-type': 'application/jose' } });
     },
   });
-  lab.call = () => lab.client.fetch('/transfer', { method: 'POST', body: '{"amount":100}' });
-  return lab;
+  harness.call = () => harness.client.fetch('/transfer', { method: 'POST', body: '{"amount":100}' });
+  return harness;
 }

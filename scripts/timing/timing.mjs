@@ -14,11 +14,11 @@ const DIFFERENT = 4.5;
 /** Of the slowest, this share is cut off: other processes, garbage collection. */
 const CROPPED = 0.1;
 
-const lab = loopback('RSA');
-await lab.call();
-const serverKey = createPublicKey({ key: lab.handshake.publicKey, format: 'jwk' });
-const [, , iv, ciphertext] = lab.message.split('.');
-const honest = JSON.parse(Buffer.from(lab.message.split('.')[0], 'base64url').toString());
+const harness = loopback('RSA');
+await harness.call();
+const serverKey = createPublicKey({ key: harness.handshake.publicKey, format: 'jwk' });
+const [, , iv, ciphertext] = harness.message.split('.');
+const honest = JSON.parse(Buffer.from(harness.message.split('.')[0], 'base64url').toString());
 
 const b64u = (bytes) => Buffer.from(bytes).toString('base64url');
 const message = (header, encryptedKey = '') =>
@@ -41,10 +41,10 @@ const raw = (first) => {
 const binding = { method: 'POST', target: '/transfer', idem: undefined };
 const elsewhere = { ...binding, target: '/refund' };
 const CAUSES = {
-  'four parts': { make: () => lab.message.split('.').slice(0, 4).join('.') },
+  'four parts': { make: () => harness.message.split('.').slice(0, 4).join('.') },
   'header is not JSON': { make: () => ['AAAA', '', iv, ciphertext, b64u(randomBytes(16))].join('.') },
   'wrong tag': { make: () => message(honest) },
-  'wrong target': { make: () => lab.message, at: elsewhere },
+  'wrong target': { make: () => harness.message, at: elsewhere },
   'dir: ek good, wrong tag': { make: () => direct(oaep(randomBytes(32))) },
   'dir: ek of 16 bytes': { make: () => direct(oaep(randomBytes(16))) },
   'dir: no OAEP, first byte 0': { make: () => direct(raw(0)) },
@@ -63,7 +63,7 @@ for (let round = -WARM_UP; round < SAMPLES; round++) {
     const text = inputs.get(name)[randomInt(INPUTS)];
     const at = CAUSES[name].at ?? binding;
     const begin = process.hrtime.bigint();
-    const outcome = await lab.channels.open(SESSION.id, text, at).then(
+    const outcome = await harness.channels.open(SESSION.id, text, at).then(
       () => 'opened',
       (error) => error.code,
     );

@@ -23,21 +23,21 @@ export interface Opened {
    *
    * @throws RangeError if its header fields do not fit into a message, or hold what no field may hold.
    */
-  readonly seal: (answer: Answer) => string;
+  readonly seal: (answer: PlainResponse) => string;
   /**
    * Seals the head of an answer whose body follows in frames (PROTOCOL §6). Only to a message that came under `dir`.
    *
    * @throws RangeError likewise.
    */
-  readonly sealHead: (head: AnswerHead) => SealedHead;
+  readonly sealHead: (head: StreamHead) => SealedHead;
   /** What opens the frames of a request whose header says `frames: "body"`. */
   readonly openFrames: () => FrameOpener;
   /** Seals the head of a socket's other direction (PROTOCOL §7), where the header says `frames: "socket"`. */
-  readonly acceptSocket: (answer: SocketAnswer) => AcceptedSocket;
+  readonly acceptSocket: (answer: SocketHead) => AcceptedSocket;
 }
 
 /** What an answer says of itself, beside what follows from the request. */
-interface AnswerFacts extends Pick<ResponseHeader, 'status' | 'early'> {
+interface ResponseFacts extends Pick<ResponseHeader, 'status' | 'early'> {
   readonly cty?: string | undefined;
   /** Header fields that travel inside, with names in lower case. */
   readonly headers?: readonly HeaderField[] | undefined;
@@ -48,14 +48,14 @@ interface AnswerFacts extends Pick<ResponseHeader, 'status' | 'early'> {
 }
 
 /** An answer in one message. */
-export interface Answer extends AnswerFacts {
+export interface PlainResponse extends ResponseFacts {
   readonly plaintext: Bytes;
   /** Whether its length is hidden (PROTOCOL §4, Padding). */
   readonly padding?: boolean;
 }
 
 /** An answer whose body follows in frames. */
-export interface AnswerHead extends AnswerFacts {
+export interface StreamHead extends ResponseFacts {
   readonly cty: string;
   /** The body's length in bytes, where it is known. */
   readonly length?: number | undefined;
@@ -69,7 +69,7 @@ export interface SealedHead {
 }
 
 /** What the head of a socket says to the client, and how long a message of the client's may be. */
-export interface SocketAnswer extends Pick<AnswerFacts, 'protocol' | 'iat'> {
+export interface SocketHead extends Pick<ResponseFacts, 'protocol' | 'iat'> {
   /** Bytes of plaintext. */
   readonly limit: number;
 }

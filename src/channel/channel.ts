@@ -1,6 +1,6 @@
 import type { NodeEngine } from '../crypto/node.js';
-import type { Bytes, ContentKey, PrivateKey } from '../protocol/crypto.js';
-import type { KeyKind, PublicJwk, SigningJwk } from '../protocol/keys.js';
+import type { Bytes, ContentKey } from '../protocol/crypto.js';
+import type { KeyKind } from '../protocol/keys.js';
 import type { RequestHeader } from '../protocol/message.js';
 import { pad } from '../protocol/padding.js';
 import {
@@ -12,35 +12,23 @@ import {
   joinSecrets,
   SECRET_BYTES,
 } from '../protocol/schedule.js';
+import type { ChannelState } from './channel-state.js';
 import { isAgainTag } from './again.js';
 import { ascii } from './ascii.js';
 import { provesDevice } from './device.js';
 import { FrameOpener, FrameSealer, streamKey } from './frames.js';
-import type { AcceptedSocket, Answer, AnswerHead, DecodedJwe, Opened, SealedHead, SocketAnswer } from './answer.js';
+import type {
+  AcceptedSocket,
+  DecodedJwe,
+  Opened,
+  PlainResponse,
+  SealedHead,
+  SocketHead,
+  StreamHead,
+} from './answer.js';
 import { splitMeta } from './plaintext.js';
 import { sealResponse, type WayBack } from './sealing.js';
 import { SocketOpener, SocketSealer } from './sockets.js';
-
-/** What makes a channel, all of it: this is what the record in the store holds. */
-export interface ChannelState {
-  /** Thumbprint of the server's key, and the channel's name. */
-  readonly kid: string;
-  readonly kind: KeyKind;
-  /** Seconds since 1970. */
-  readonly issuedAt: number;
-  readonly expiresAt: number;
-  /** The client's key; of a hybrid one the X25519 half, since the other has no more use. */
-  readonly clientKey: PublicJwk;
-  /** The transcript hash, 32 bytes. */
-  readonly th: Bytes;
-  /** RSA and hybrid channels: what `secret` carried, 32 bytes. */
-  readonly ss: Bytes | undefined;
-  readonly privateKey: PrivateKey;
-  /** The device key that the session is bound to. */
-  readonly device?: SigningJwk | undefined;
-  /** Whether a message on this channel has proven possession of the device key. */
-  readonly isDeviceProven?: boolean | undefined;
-}
 
 /** Both directions' keys, what they come from, and on RSA channels the `ek` that half of that came in. */
 interface ChannelKeys {
@@ -210,7 +198,7 @@ export class Channel {
     return { key: engine.importContentKey(contentKey), encryptedKey: engine.encodeBase64url(encryptedKey) };
   }
 
-  #seal(request: RequestHeader, answer: Answer, wayBack: WayBack): string {
+  #seal(request: RequestHeader, answer: PlainResponse, wayBack: WayBack): string {
     this.#answers++;
     const { plaintext, cty, padding } = answer;
     return sealResponse(
@@ -224,7 +212,7 @@ export class Channel {
     );
   }
 
-  #sealHead(request: RequestHeader, head: AnswerHead, keys: ChannelKeys): SealedHead {
+  #sealHead(request: RequestHeader, head: StreamHead, keys: ChannelKeys): SealedHead {
     this.#answers++;
     const engine = this.#engine;
     const frames = { frames: 'body', length: head.length } as const;
@@ -233,7 +221,7 @@ export class Channel {
     return { head: text, frames: new FrameSealer(engine, this.#streamKey(keys, RESPONSE_FRAMES_INFO, text)) };
   }
 
-  #acceptSocket(request: RequestHeader, from: string, answer: SocketAnswer, keys: ChannelKeys): AcceptedSocket {
+  #acceptSocket(request: RequestHeader, from: string, answer: SocketHead, keys: ChannelKeys): AcceptedSocket {
     this.#answers++;
     const engine = this.#engine;
     const facts = { ...answer, status: 101 };

@@ -18,7 +18,7 @@ import type { ChannelStore, SessionRecord, SessionRef } from './store/channel-st
 import type { DecodedJwe, Opened } from './answer.js';
 import type { OpenedMessage } from './message.js';
 import { Clock } from './clock.js';
-import { shakeHands, type HandshakeAnswer } from './handshake.js';
+import { shakeHands, type HandshakeResponse } from './handshake.js';
 import type { IdentityKeys } from './identity.js';
 import type { Encapsulator } from './encapsulator.js';
 import type { KeyPool } from './key-pool.js';
@@ -87,7 +87,7 @@ export class Channels {
     ref: SessionRef | undefined,
     clientKey: PublicJwk,
     { enter = () => this.#enter(ref), gone }: { enter?: () => Promise<Entered>; gone?: AbortSignal } = {},
-  ): Promise<HandshakeAnswer> {
+  ): Promise<HandshakeResponse> {
     const kind = keyKind(clientKey);
     if (!this.options.keyKinds.includes(kind)) {
       throw new E2eProblem('key-rejected', {

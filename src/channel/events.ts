@@ -21,7 +21,7 @@ export type E2eEvent =
   | {
       readonly type: 'opened';
       readonly kind: KeyKind;
-      readonly way: KeyManagement;
+      readonly alg: KeyManagement;
       readonly bytes: number;
       readonly ms: number;
     }

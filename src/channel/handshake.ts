@@ -12,7 +12,7 @@ import type { IdentityKeys } from './identity.js';
 import { thumbprint } from './thumbprint.js';
 
 /** What the server answers a handshake with (PROTOCOL §2). */
-export interface HandshakeAnswer {
+export interface HandshakeResponse {
   readonly publicKey: PublicJwk;
   readonly kid: string;
   readonly secret?: string;
@@ -47,7 +47,7 @@ export function shakeHands(
   engine: NodeEngine,
   identity: IdentityKeys,
   terms: HandshakeTerms,
-): { channel: Channel; answer: HandshakeAnswer } {
+): { channel: Channel; answer: HandshakeResponse } {
   const { clientKey, keyPair, encapsulation, session, issuedAt, expiresAt } = terms;
   const device = terms.device && thumbprint(engine, terms.device);
   const kid = thumbprint(engine, keyPair.publicKey);

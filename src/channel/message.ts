@@ -1,7 +1,7 @@
 import type { Opened } from './answer.js';
 import type { Channel } from './channel.js';
 
-export type { AcceptedSocket, Answer, AnswerHead, SealedHead } from './answer.js';
+export type { AcceptedSocket, PlainResponse, StreamHead, SealedHead } from './answer.js';
 
 /** A request's opened message: its channel, its content, and functions that seal the response. */
 export interface OpenedMessage extends Opened {

@@ -8,11 +8,11 @@ export function observed(guard: ReplayGuard, events: E2eEvents): ReplayGuard {
   return {
     open: (kid, expiresAt) => orBusy(() => guard.open(kid, expiresAt)),
     close: (kid) => orBusy(() => guard.close(kid)),
-    async claim(kid, way, seq): Promise<ClaimResult> {
+    async claim(kid, alg, seq): Promise<ClaimResult> {
       const from = performance.now();
       let claim: ClaimResult | 'failed' = 'failed';
       try {
-        return (claim = await guard.claim(kid, way, seq));
+        return (claim = await guard.claim(kid, alg, seq));
       } catch {
         throw new E2eProblem('busy');
       } finally {

@@ -20,7 +20,7 @@ export type ClaimResult = 'new' | 'replayed' | 'stale' | 'lost';
 export interface ReplayGuard {
   /** Creates a channel's windows, before the response to the handshake. `expiresAt` is in seconds since 1970. */
   open(kid: string, expiresAt: number): Awaitable<void>;
-  claim(kid: string, way: KeyManagement, seq: number): Awaitable<ClaimResult>;
+  claim(kid: string, alg: KeyManagement, seq: number): Awaitable<ClaimResult>;
   /** Removes a channel's windows. From then on every claim on it is `lost`. */
   close(kid: string): Awaitable<void>;
   /** The clock that all servers share, in milliseconds since 1970. Without it each server uses its own clock. */
@@ -76,10 +76,10 @@ export class MemoryReplayGuard implements ReplayGuard {
     if (!this.#windows.set(kid, { dir: new SlidingWindow() }, expiresAt * 1000)) throw new E2eProblem('busy');
   }
 
-  claim(kid: string, way: KeyManagement, seq: number): ClaimResult {
+  claim(kid: string, alg: KeyManagement, seq: number): ClaimResult {
     const windows = this.#windows.get(kid);
     if (!windows) return 'lost';
-    const window = way === 'dir' ? windows.dir : (windows.plain ??= new SlidingWindow());
+    const window = alg === 'dir' ? windows.dir : (windows.plain ??= new SlidingWindow());
     return window.claim(seq);
   }
 

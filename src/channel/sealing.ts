@@ -6,7 +6,7 @@ import { ENC, RESPONSE_TYP, type RequestHeader, type ResponseHeader } from '../p
 import { META_BYTES, renderMeta, type Meta } from '../protocol/meta.js';
 import { padJson } from '../protocol/padding.js';
 import { ascii } from './ascii.js';
-import type { Answer, AnswerHead } from './answer.js';
+import type { PlainResponse, StreamHead } from './answer.js';
 
 /** How an answer is sealed: the content key, and the encrypted-key part that carries it. */
 export interface WayBack {
@@ -25,8 +25,8 @@ export function sealResponse(
   engine: NodeEngine,
   kid: string,
   { alg, seq }: Pick<RequestHeader, 'alg' | 'seq'>,
-  { iat, status, cty, headers, protocol, early, padding = false }: Omit<Answer, 'plaintext'>,
-  frames: Pick<AnswerHead, 'length'> & Pick<ResponseHeader, 'frames'>,
+  { iat, status, cty, headers, protocol, early, padding = false }: Omit<PlainResponse, 'plaintext'>,
+  frames: Pick<StreamHead, 'length'> & Pick<ResponseHeader, 'frames'>,
   body: Bytes,
   { key, encryptedKey }: WayBack,
 ): string {

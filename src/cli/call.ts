@@ -1,4 +1,4 @@
-import { createE2eClient, type ChannelFacts } from '../client/client.js';
+import { createE2eClient, type HandshakeResult } from '../client/client.js';
 import { E2eClientError } from '../client/errors.js';
 import type { E2eRequestInit } from '../client/call/draft.js';
 import { CookieFile } from './cookie-file.js';
@@ -10,7 +10,7 @@ import { EXIT, harmless, painter, UsageError, type Terminal } from './terminal.j
 import { recordingFetch, type WireExchange } from './wire.js';
 
 interface Answered {
-  readonly channel: ChannelFacts;
+  readonly channel: HandshakeResult;
   readonly response: Response;
   /** Empty where the body was passed on as it came. */
   readonly bytes: Uint8Array;

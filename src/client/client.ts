@@ -10,7 +10,7 @@ import { openEventSource } from './events/event-source.js';
 import type { E2eEventSource, E2eEventSourceInit } from './events/own-source.js';
 
 /** Facts about a channel. */
-export interface ChannelFacts {
+export interface HandshakeResult {
   /** The name of the channel: the thumbprint of the server's key. */
   readonly kid: string;
   readonly kind: KeyKind;
@@ -65,7 +65,7 @@ export interface E2eClient {
    * @example
    * const { kind, expiresAt } = await client.handshake();
    */
-  readonly handshake: (options?: { signal?: AbortSignal; renew?: boolean }) => Promise<ChannelFacts>;
+  readonly handshake: (options?: { signal?: AbortSignal; renew?: boolean }) => Promise<HandshakeResult>;
   /**
    * Discards the channel, its keys, and the cookies that the client keeps. Calls that wait for a channel fail with
    * `closed`. A later call opens a new channel.

@@ -6,17 +6,17 @@ import { present } from './call/present.js';
 import { letGo, readRequest } from './call/request.js';
 import { Wire } from './call/wire.js';
 import type { ChannelTerms } from './channel/channel.js';
-import { Channels } from './channel/channels.js';
+import { ClientChannels } from './channel/channels.js';
 import { need } from './errors.js';
 import type { Settings } from './options.js';
 
 export class Core implements ClientParts {
   readonly wire: Wire;
-  readonly channels: Channels;
+  readonly channels: ClientChannels;
 
   constructor(readonly settings: Settings) {
     this.wire = new Wire(settings);
-    this.channels = new Channels(settings, this.wire);
+    this.channels = new ClientChannels(settings, this.wire);
   }
 
   /** One call, with the redirects that it follows. */

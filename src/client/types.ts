@@ -1,4 +1,4 @@
-export type { ChannelFacts, E2eClient } from './client.js';
+export type { E2eClient, HandshakeResult } from './client.js';
 export { E2eClientError, type E2eClientErrorCode } from './errors.js';
 export type { DeviceKey, DeviceKeyOption } from './trust/device.js';
 export type { DeviceStorage, StoredDevice } from './trust/device-storage.js';

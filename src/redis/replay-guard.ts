@@ -25,12 +25,12 @@ const WINDOW_BITS = 64 + RING_BITS;
 const WINDOWS_BYTES = (2 * WINDOW_BITS) / 8;
 
 /**
- * KEYS[1] is the channel's windows, one for each way, in one string of constant length that expires with the channel;
+ * KEYS[1] is the channel's windows, one for each `alg`, in one string of constant length that expires with the channel;
  * one key, so that it runs on a cluster. Behind the windows stands the epoch in which they were made: Redis' replication
  * id, which is new after each start as a master and after each promotion of a replica. Whatever Redis may have
  * forgotten, it forgot before an epoch began, so that windows of an earlier one are not believed (PROTOCOL §5).
  *
- * ARGV: what to do and `durable`; of `open` the end in seconds; of `claim` the way's number and `seq`.
+ * ARGV: what to do and `durable`; of `open` the end in seconds; of `claim` the number of its `alg` and `seq`.
  */
 const SCRIPT = `
 if ARGV[1] == 'close' then
@@ -78,7 +78,7 @@ return 1
 `;
 const SHA = createHash('sha1').update(SCRIPT).digest('hex');
 
-const WAY_NUMBER: Record<KeyManagement, string> = { dir: '0', 'RSA-OAEP-256': '1' };
+const ALG_NUMBER: Record<KeyManagement, string> = { dir: '0', 'RSA-OAEP-256': '1' };
 
 /**
  * Sequence windows in Redis or Valkey, shared by all servers. A claim is atomic and needs one round trip. If Redis does not
@@ -105,7 +105,7 @@ export function redisReplayGuard(
     open: async (kid, expiresAt) => {
       await run(kid, 'open', mode, String(expiresAt));
     },
-    claim: async (kid, way, seq) => claimOf(await run(kid, 'claim', mode, WAY_NUMBER[way], String(seq))),
+    claim: async (kid, alg, seq) => claimOf(await run(kid, 'claim', mode, ALG_NUMBER[alg], String(seq))),
     close: async (kid) => {
       await run(kid, 'close');
     },

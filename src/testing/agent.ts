@@ -1,5 +1,5 @@
 /* eslint-disable @typescript-eslint/unbound-method -- the methods are only looked for in the stack, to find who called them */
-import type { ChannelFacts, E2eClient } from '../client/client.js';
+import type { HandshakeResult, E2eClient } from '../client/client.js';
 import { E2eCall } from './call.js';
 import { Connection, type E2eAgentOptions } from './connection.js';
 import { placeOf } from './expectations.js';
@@ -135,7 +135,7 @@ export class E2eAgent {
   }
 
   /** Opens the channel now, where none is open; its facts. */
-  async handshake(): Promise<ChannelFacts> {
+  async handshake(): Promise<HandshakeResult> {
     this.#line = await this.#connection.shared();
     return this.#line.client.handshake();
   }

@@ -6,14 +6,14 @@ import { show, table } from '../report.mjs';
 export const title = "A channel's first message on a server";
 
 export async function measure({ rounds, log }) {
-  const lab = await startChild('./harness.mjs');
+  const harness = await startChild('./harness.mjs');
   const figures = {};
-  for (const kind of lab.facts.kinds) {
+  for (const kind of harness.facts.kinds) {
     log(kind);
-    const measured = await lab.ask('cold', kind, rounds);
+    const measured = await harness.ask('cold', kind, rounds);
     for (const [name, value] of Object.entries(measured)) figures[`cold.${kind}.${name}`] = value;
   }
-  await lab.stop();
+  await harness.stop();
   return figures;
 }
 

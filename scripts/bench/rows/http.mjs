@@ -50,7 +50,7 @@ async function startContenders(platform, ways, profile) {
   const alone = await withoutModule({});
   const preallocated = platform === 'express' ? await withoutModule({ isPreallocated: true }) : undefined;
   const sealing = await startPair({ server: { platform }, profile });
-  const lab = await startChild('./harness.mjs');
+  const harness = await startChild('./harness.mjs');
   const of = (pair, way) => (size, count) => pair.batch(way, size, count);
   return {
     contenders: {
@@ -58,10 +58,10 @@ async function startContenders(platform, ways, profile) {
       ...(preallocated && { [PREALLOCATED]: of(preallocated, 'plain') }),
       plain: of(sealing, 'plain'),
       ...Object.fromEntries(ways.map((way) => [way, of(sealing, way)])),
-      [LIMIT]: (size, count) => lab.ask('least', size, count),
+      [LIMIT]: (size, count) => harness.ask('least', size, count),
     },
     stop: async () => {
-      for (const each of [alone, preallocated, sealing, lab]) await each?.stop();
+      for (const each of [alone, preallocated, sealing, harness]) await each?.stop();
     },
   };
 }

@@ -9,14 +9,14 @@ const COUNTS = { 1024: 1000, 65536: 60, 1048576: 5 };
 export const title = 'The library alone, without HTTP';
 
 export async function measure({ sizes, rounds, log }) {
-  const lab = await startChild('./harness.mjs');
+  const harness = await startChild('./harness.mjs');
   const figures = {};
   for (const size of sizes) {
     log(SIZE_NAMES[size]);
-    const measured = await lab.ask('library', size, rounds, COUNTS[size] ?? 100);
+    const measured = await harness.ask('library', size, rounds, COUNTS[size] ?? 100);
     for (const [name, value] of Object.entries(measured)) figures[`library.${size}.${name}`] = value;
   }
-  await lab.stop();
+  await harness.stop();
   return figures;
 }
 

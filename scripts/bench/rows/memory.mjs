@@ -11,20 +11,20 @@ export async function measure({ counts, log }) {
     for (const count of numbers) {
       log(`${count} channels, ${kind}`);
       // A process for each, so that none inherits another's heap.
-      const lab = await startChild('./harness.mjs', {}, ['--expose-gc', '--max-old-space-size=4096']);
-      const { heap, ...others } = await lab.ask('live', kind, count);
+      const harness = await startChild('./harness.mjs', {}, ['--expose-gc', '--max-old-space-size=4096']);
+      const { heap, ...others } = await harness.ask('live', kind, count);
       figures[`memory.${kind}.${count}`] = heap;
       for (const [name, value] of Object.entries(others)) figures[`memory.${kind}.${count}.${name}`] = value;
-      await lab.stop();
+      await harness.stop();
     }
   }
-  const lab = await startChild('./harness.mjs');
-  for (const kind of lab.facts.kinds) {
-    const { channel, session } = await lab.ask('record', kind);
+  const harness = await startChild('./harness.mjs');
+  for (const kind of harness.facts.kinds) {
+    const { channel, session } = await harness.ask('record', kind);
     figures[`record.${kind}`] = channel;
     figures[`record.${kind}.session`] = session;
   }
-  await lab.stop();
+  await harness.stop();
   return figures;
 }
 

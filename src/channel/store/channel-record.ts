@@ -3,7 +3,8 @@ import type { Bytes } from '../../protocol/crypto.js';
 import { fromUtf8, utf8 } from '../../protocol/json.js';
 import { hasSecret, keyKind, serverKeyKind } from '../../protocol/keys.js';
 import { SECRET_BYTES } from '../../protocol/schedule.js';
-import { Channel, type ChannelState } from '../channel.js';
+import { Channel } from '../channel.js';
+import type { ChannelState } from '../channel-state.js';
 import { concat } from './vault.js';
 
 /** `kind` only where the client's key does not tell it. */

@@ -97,7 +97,7 @@ export class ChannelStore {
     session: SessionRef | undefined,
     given: { device?: SigningJwk; name?: string } = {},
   ): Promise<SessionRecord> {
-    return session ? this.#sessions.begin(session, given) : this.#sessions.alone(given.device);
+    return session ? this.#sessions.begin(session, given) : this.#sessions.cookieless(given.device);
   }
 
   /** Adds a channel to its session, others making room. Its windows are there before it is. */

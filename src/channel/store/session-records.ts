@@ -70,7 +70,7 @@ export class SessionRecords {
   }
 
   /** The record for channels without a session. */
-  alone(device?: SigningJwk): SessionRecord {
+  cookieless(device?: SigningJwk): SessionRecord {
     return { session: this.#epoch(), device, epoch: '' };
   }
 

@@ -2,7 +2,7 @@ import type { ProblemName } from '../../protocol/problem-name.js';
 import type { E2eClientError } from '../errors.js';
 
 /** What came back for a message: something for the caller, or why there is nothing. */
-export type Answer = (
+export type CallResult = (
   | { readonly response: Response; readonly error?: undefined }
   | { readonly response?: undefined; readonly error: E2eClientError }
 ) & {

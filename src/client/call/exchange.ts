@@ -1,7 +1,7 @@
 import { onOpenChannel } from '../channel/attempts.js';
-import type { Channels } from '../channel/channels.js';
+import type { ClientChannels } from '../channel/channels.js';
 import type { Settings } from '../options.js';
-import type { Answer } from './answer.js';
+import type { CallResult } from './answer.js';
 import type { OutgoingRequest } from './request.js';
 import { readAnswer } from './response.js';
 import { sealRequest } from './seal.js';
@@ -13,13 +13,16 @@ const RESENDABLE_METHODS = ['GET', 'PUT', 'DELETE', 'OPTIONS'];
 export interface ClientParts {
   readonly settings: Settings;
   readonly wire: Wire;
-  readonly channels: Channels;
+  readonly channels: ClientChannels;
 }
 
 /** One request and its answer. */
-export async function exchange(request: OutgoingRequest, { settings, wire, channels }: ClientParts): Promise<Answer> {
+export async function exchange(
+  request: OutgoingRequest,
+  { settings, wire, channels }: ClientParts,
+): Promise<CallResult> {
   const mayRepeat = isResendable(request, settings) && isRepeatable(request);
-  return onOpenChannel<Answer>(
+  return onOpenChannel<CallResult>(
     { settings, channels },
     {
       signal: request.signal,

@@ -1,6 +1,6 @@
 import { fromAscii, parseJsonObject } from '../../protocol/json.js';
 import { problemName, type ProblemName } from '../../protocol/problem-name.js';
-import type { Answer } from './answer.js';
+import type { CallResult } from './answer.js';
 import { discard } from './bytes.js';
 import { failure, type E2eClientError } from '../errors.js';
 import type { OutgoingRequest } from './request.js';
@@ -32,7 +32,7 @@ export async function readPlainAnswer(
   body: Uint8Array<ArrayBuffer> | undefined,
   { method, url, plainAnswer, redirect }: OutgoingRequest,
   standing: Standing,
-): Promise<Answer> {
+): Promise<CallResult> {
   const isRedirect = wire.type === 'opaqueredirect' || REDIRECTS.includes(wire.status);
   if (plainAnswer && isRedirect && redirect !== 'manual') {
     return { error: await failure('redirect-refused', 'plainRedirect') };

@@ -1,6 +1,6 @@
 import { fromAscii } from '../../protocol/json.js';
 import { essence, MESSAGE_MEDIA_TYPE, PROBLEM_MEDIA_TYPE, STREAM_MEDIA_TYPE } from '../../protocol/media-type.js';
-import type { Answer } from './answer.js';
+import type { CallResult } from './answer.js';
 import { BODY_DESCRIPTIONS, DEFAULT_RESPONSE_HEADERS, LOCATION } from '../../protocol/sealed-headers.js';
 import type { Channel, OpenedAnswer } from '../channel/channel.js';
 import type { Settings } from '../options.js';
@@ -35,7 +35,7 @@ export async function readAnswer(
   request: OutgoingRequest,
   settings: Settings,
   standing: Standing,
-): Promise<Answer> {
+): Promise<CallResult> {
   const { maxResponseSize: limit, sealedResponseHeaders } = settings;
   const type = essence(wire.headers.get('content-type') ?? '');
   if (type === STREAM_MEDIA_TYPE) return readStream(wire, channel, seq, request, settings);
@@ -71,7 +71,7 @@ async function readStream(
   seq: number,
   request: OutgoingRequest,
   { maxResponseSize: limit, sealedResponseHeaders }: Settings,
-): Promise<Answer> {
+): Promise<CallResult> {
   const { openAnswerStream } = await need('streams', () => import('../stream/answer-stream.js'));
   const stream = await openAnswerStream(wire, channel, seq, request.signal, (loaded, total) =>
     request.onProgress?.({ direction: 'download', loaded, total }),
@@ -111,7 +111,7 @@ async function answer(
   body: Uint8Array<ArrayBuffer> | Readable,
   length: number | undefined,
   sealedResponseHeaders: readonly string[],
-): Promise<Answer> {
+): Promise<CallResult> {
   const { status } = opened.header;
   const headers = await readHeaders(wire, opened, sealedResponseHeaders);
   const isBodiless = BODILESS.includes(status);
@@ -129,7 +129,7 @@ async function answer(
   };
 }
 
-async function unopened({ method, url }: OutgoingRequest): Promise<Answer> {
+async function unopened({ method, url }: OutgoingRequest): Promise<CallResult> {
   return { error: await failure('answer-rejected', 'unopened', { method, path: url.pathname }) };
 }
 

@@ -3,7 +3,7 @@ import type { ProblemName } from '../../protocol/problem-name.js';
 import { failure } from '../errors.js';
 import type { Settings } from '../options.js';
 import type { Claim } from './channel.js';
-import type { Channels } from './channels.js';
+import type { ClientChannels } from './channels.js';
 
 /** What a message came to, as far as another attempt depends on it. */
 export interface Outcome {
@@ -27,7 +27,7 @@ interface Attempts<Result extends Outcome> {
 
 /** Sends a message on the open channel, and once more on a new one where that is allowed and of use (PROTOCOL §8). */
 export async function onOpenChannel<Result extends Outcome>(
-  { settings, channels }: { readonly settings: Settings; readonly channels: Channels },
+  { settings, channels }: { readonly settings: Settings; readonly channels: ClientChannels },
   { signal, send, mayRepeat }: Attempts<Result>,
 ): Promise<Result> {
   let first: { readonly claim: Claim; readonly result: Result } | undefined;

@@ -10,7 +10,7 @@ const LOCK_WAIT = 10_000;
 const MAX_TRIES = 3;
 
 /** The client's one channel: opened on first use, shared by all calls, replaced before it ends. */
-export class Channels {
+export class ClientChannels {
   readonly #settings: Settings;
   readonly #wire: Wire;
   /** The server's keys that there were: none comes twice. */

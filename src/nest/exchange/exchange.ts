@@ -16,7 +16,7 @@ import { noteRefusal, openMessage } from './message-opening.js';
 import { isShort } from './sealed-answer.js';
 import { superviseAnswer } from './answer-supervision.js';
 import { openRequestBody } from './request-body.js';
-import { ignoreConditions, posesAsSealedQuery, present, type DecodingOptions } from './plain-request.js';
+import { ignoreConditions, posesAsSealedQuery, putPlainRequest, type DecodingOptions } from './plain-request.js';
 import type { KeyService } from '../keys/key.service.js';
 import { RateLimitedLogger } from '../request/rate-limited-logger.js';
 import { ResponseCapture, type PlainAnswer, type Sealed } from '../request/response-capture.js';
@@ -202,7 +202,7 @@ export class Exchange {
     state.besideBody = found.besideBody;
     if (route.request && !route.response) state.capture?.release();
     if (!this.decoding) return;
-    await present(request, response, found, message, this.decoding, () => {
+    await putPlainRequest(request, response, found, message, this.decoding, () => {
       const refuse = (problem: E2eProblem): unknown => this.refuse(request, response, problem);
       state.framed = openRequestBody(request, response, message, this.keys.options, this.keys.streams, refuse);
       this.#limitBody(request, response, state, route);

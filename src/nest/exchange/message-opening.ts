@@ -50,7 +50,7 @@ export async function openMessage(
     await channels.admit(session.ref?.id, message, at);
     const { channel, header, plaintext } = message;
     const ms = performance.now() - from;
-    events.emit({ type: 'opened', kind: channel.kind, way: header.alg, bytes: plaintext.length, ms });
+    events.emit({ type: 'opened', kind: channel.kind, alg: header.alg, bytes: plaintext.length, ms });
   };
   return { message, admit };
 }

@@ -65,7 +65,7 @@ const DESCRIPTIONS: ReadonlySet<string> = new Set([
  * @throws what the platform answers to a body that is not what its media type says; BadRequestException for a body or a
  * query of an unsafe shape. It leaves sealed.
  */
-export async function present(
+export async function putPlainRequest(
   request: object,
   response: object,
   found: FoundMessage,

@@ -56,7 +56,7 @@ export interface SealedAnswer {
  * becomes a sealed error that says what to do.
  */
 export function sealAnswer(message: OpenedMessage, answer: PlainAnswer, options: SealingOptions): SealedAnswer {
-  const flaw = flawOf(answer);
+  const flaw = responseFlawOf(answer);
   if (flaw) return sealError(message, flaw, options);
   try {
     if (goesInFrames(message, answer, options)) return { wire: sealedStream(message, answer, options) };
@@ -136,7 +136,7 @@ interface Flaw {
 }
 
 /** Why a response cannot be sealed, in a sentence for the author of the route; `undefined` if it can. */
-function flawOf({ headers, body, status, isTooLong, isPartial }: PlainAnswer): Flaw | undefined {
+function responseFlawOf({ headers, body, status, isTooLong, isPartial }: PlainAnswer): Flaw | undefined {
   if (isTooLong) return { status: 501, message: TOO_LONG };
   const encoding = headerText(headers['content-encoding']);
   const contentType = headerText(headers['content-type']);

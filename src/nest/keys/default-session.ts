@@ -24,7 +24,7 @@ export class DefaultSession {
 
   constructor(@Inject(E2E_OPTIONS) { session: given, channelStore }: E2eOptions) {
     this.isOff = given === false || given === 'channel';
-    this.#given = typeof given === 'object' ? present(given) : channelStore ? { store: channelStore } : {};
+    this.#given = typeof given === 'object' ? withoutUndefined(given) : channelStore ? { store: channelStore } : {};
     if (given === false) return;
     if (!this.#given.store) {
       this.#memory = new MemorySessions(MAX_SESSIONS);
@@ -75,6 +75,6 @@ export class DefaultSession {
 }
 
 /** Without what is `undefined`, which would stand before the default: a store that only some deployments have. */
-function present<T extends object>(options: T): Partial<T> {
+function withoutUndefined<T extends object>(options: T): Partial<T> {
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as Partial<T>;
 }

@@ -1,9 +1,9 @@
 import { Inject, Injectable, Logger, type BeforeApplicationShutdown, type OnApplicationShutdown } from '@nestjs/common';
 import { nowInSeconds, type Binding, type Channels, type Entered } from '../../channel/channels.js';
-import type { Answer, OpenedMessage } from '../../channel/message.js';
+import type { OpenedMessage, PlainResponse } from '../../channel/message.js';
 import type { Encapsulator } from '../../channel/encapsulator.js';
 import type { E2eEvents } from '../../channel/events.js';
-import type { HandshakeAnswer } from '../../channel/handshake.js';
+import type { HandshakeResponse } from '../../channel/handshake.js';
 import type { IdentityKeys, PublishedIdentityKey } from '../../channel/identity.js';
 import { KeyPool } from '../../channel/key-pool.js';
 import type { ChannelStore } from '../../channel/store/channel-store.js';
@@ -120,7 +120,7 @@ export class KeyService implements BeforeApplicationShutdown, OnApplicationShutd
    * @param device the client's device key, a JWK. It is ignored unless `deviceBinding` is on.
    * @throws E2eProblem `key-rejected`, or `busy` if no key pair, session or store is available.
    */
-  async createChannel(request: object, publicKey: unknown, device?: unknown): Promise<HandshakeAnswer> {
+  async createChannel(request: object, publicKey: unknown, device?: unknown): Promise<HandshakeResponse> {
     const from = performance.now();
     const clientKey = parsePublicKey(publicKey);
     const deviceKey = this.#entrance.deviceKeyOf(device);
@@ -158,7 +158,7 @@ export class KeyService implements BeforeApplicationShutdown, OnApplicationShutd
   }
 
   /** Seals a response to an opened message. */
-  seal(opened: OpenedMessage, answer: Omit<Answer, 'iat'>): string {
+  seal(opened: OpenedMessage, answer: Omit<PlainResponse, 'iat'>): string {
     return opened.seal({ ...answer, iat: nowInSeconds() });
   }
 

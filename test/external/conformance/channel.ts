@@ -4,7 +4,7 @@ import { randomBytes, type KeyObject } from 'node:crypto';
 import {
   HYBRID,
   answerKind,
-  type Answer,
+  type HandshakeResponse,
   type Json,
   type KeyKind,
   type KeyPair,
@@ -70,7 +70,7 @@ export class Visitor {
       device,
     });
     assert.equal(reply.status, 201, reply.body);
-    return new Channel(this, pair, JSON.parse(reply.body) as Answer);
+    return new Channel(this, pair, JSON.parse(reply.body) as HandshakeResponse);
   }
 }
 
@@ -126,7 +126,7 @@ export class Channel {
   constructor(
     readonly visitor: Visitor,
     readonly pair: KeyPair,
-    readonly answer: Answer,
+    readonly answer: HandshakeResponse,
   ) {
     this.kind = kindOf(pair.jwk);
     assert.equal(kindOf(answer.publicKey), answerKind(this.kind), 'a key of the kind that answers it');

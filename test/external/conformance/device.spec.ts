@@ -1,7 +1,7 @@
 import { generateKeyPairSync, sign, type KeyObject } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Channel, json, value, Visitor } from './channel.js';
-import { b64u, keyPair, KINDS, thumbprint, type Answer, type Jwk, type KeyKind } from './peer.js';
+import { b64u, keyPair, KINDS, thumbprint, type HandshakeResponse, type Jwk, type KeyKind } from './peer.js';
 import { startSample, type Sample } from './server.js';
 import { expectProblem } from './testbed.js';
 import { Jar } from './wire.js';
@@ -34,7 +34,7 @@ describe('E2E_DEVICE_BINDING=required', () => {
     const pair = await keyPair(kind);
     const reply = await by.ask({ publicKey: pair.jwk, device: jwk });
     expect(reply.status).toBe(201);
-    return new Channel(by, pair, JSON.parse(reply.body) as Answer);
+    return new Channel(by, pair, JSON.parse(reply.body) as HandshakeResponse);
   };
 
   it.each(KINDS.flatMap((kind) => (['ES256', 'Ed25519'] as const).map((type) => [kind, type] as const)))(

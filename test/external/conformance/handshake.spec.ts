@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { json, value } from './channel.js';
 import {
   answerKind,
-  type Answer,
+  type HandshakeResponse,
   HYBRID,
   type Jwk,
   type KeyKind,
@@ -79,7 +79,9 @@ describe.each(KINDS)('a handshake of kind %s', (kind) => {
     const visitor = bed.visitor();
     const { jwk } = await keyPair(kind);
     const kids = [];
-    for (let i = 0; i < 2; i++) kids.push((JSON.parse((await visitor.ask({ publicKey: jwk })).body) as Answer).kid);
+    for (let i = 0; i < 2; i++) {
+      kids.push((JSON.parse((await visitor.ask({ publicKey: jwk })).body) as HandshakeResponse).kid);
+    }
     expect(kids[0]).not.toBe(kids[1]);
   });
 

@@ -1,7 +1,7 @@
 import { ECDH, generateKeyPairSync, generatePrimeSync, randomBytes } from 'node:crypto';
 import { describe, expect, it } from '@jest/globals';
 import { json } from './channel.js';
-import { type Answer, b64u, HYBRID, type Jwk, keyPair, KINDS, type KeyKind } from './peer.js';
+import { type HandshakeResponse, b64u, HYBRID, type Jwk, keyPair, KINDS, type KeyKind } from './peer.js';
 import { expectProblem, expectStatus, testbed } from './testbed.js';
 import type { Reply } from './wire.js';
 
@@ -380,7 +380,9 @@ describe('a storm of handshakes', () => {
       expectProblem(reply, 'busy');
       expect(reply.headers['retry-after']).toMatch(/^\d+$/);
     }
-    const kids = replies.filter(({ status }) => status === 201).map(({ body }) => (JSON.parse(body) as Answer).kid);
+    const kids = replies
+      .filter(({ status }) => status === 201)
+      .map(({ body }) => (JSON.parse(body) as HandshakeResponse).kid);
     expect(kids.length).toBeGreaterThan(0);
     expect(new Set(kids).size).toBe(kids.length);
   });

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
 import {
-  type Answer,
+  type HandshakeResponse,
   type Jwk,
   type Members,
   HYBRID,
@@ -35,7 +35,7 @@ interface Row {
   clientKey: Jwk;
   serverKey: Jwk;
   jkt: string;
-  handshake: Answer;
+  handshake: HandshakeResponse;
   identityKey: Jwk;
   transcriptHash: string;
   ss?: string;

@@ -31,7 +31,7 @@ export type Members = Record<string, unknown>;
 export type Jwk = Record<string, string>;
 
 /** The handshake's answer, PROTOCOL §2. */
-export interface Answer {
+export interface HandshakeResponse {
   publicKey: Jwk;
   kid: string;
   secret?: string;
@@ -130,7 +130,7 @@ function signer(proof: string | undefined): string {
 }
 
 /** PROTOCOL §2, the nine lines. */
-export function transcriptHash(jkt: string, answer: Answer): Buffer {
+export function transcriptHash(jkt: string, answer: HandshakeResponse): Buffer {
   return sha256(
     [
       'e2e/1',

@@ -33,7 +33,7 @@ onEachPlatform('Events', (platform) => {
       expect(told).toEqual([
         { type: 'handshake', kind: 'X25519', ms: expect.any(Number) },
         { type: 'window', claim: 'new', ms: expect.any(Number) },
-        { type: 'opened', kind: 'X25519', way: 'dir', bytes: 17, ms: expect.any(Number) },
+        { type: 'opened', kind: 'X25519', alg: 'dir', bytes: 17, ms: expect.any(Number) },
         { type: 'sealed', status: 200, bytes: 17, ms: expect.any(Number) },
         { type: 'window', claim: 'replayed', ms: expect.any(Number) },
         { type: 'refused', problem: 'message-replayed', step: 'window' },

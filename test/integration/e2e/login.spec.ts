@@ -8,7 +8,7 @@ import { Strategy as LocalStrategy } from 'passport-local';
 import { Injectable } from '@nestjs/common';
 import { Encrypted, KeyService, MemoryReplayGuard, type E2eOptions } from '../../../src/index.js';
 import { Channel, json, type Visitor } from '../../external/conformance/channel.js';
-import { b64u, keyPair, thumbprint, type Answer, type Jwk } from '../../external/conformance/peer.js';
+import { b64u, keyPair, thumbprint, type HandshakeResponse, type Jwk } from '../../external/conformance/peer.js';
 import { onEachPlatform, PLATFORMS, TestApp, useApp, type PlatformName } from './support/apps.js';
 import { errorOf, expectPlainProblem, postJson } from './support/raw.js';
 import { COOKIE_SECRET, SECRET, SessionController, useOwnSession } from './support/sessions.js';
@@ -164,7 +164,7 @@ class Device {
     const pair = await keyPair('X25519');
     const reply = await visitor.ask({ publicKey: pair.jwk, device: this.jwk });
     expect(reply.status).toBe(201);
-    return new Channel(visitor, pair, JSON.parse(reply.body) as Answer);
+    return new Channel(visitor, pair, JSON.parse(reply.body) as HandshakeResponse);
   }
   async opens(channel: Channel): Promise<number> {
     const message = channel.message('GET', '/session/notes', undefined, { dev: this.prove(channel.th) });

@@ -51,7 +51,7 @@ onEachPlatform('The events of sealed sockets', (platform) => {
     const facts = { frames: 6, bytes: 2 * text.length + 201 + 2 * 8 };
     expect(events.filter(({ type }) => type !== 'key-pool')).toEqual([
       { type: 'window', claim: 'new', ms },
-      { type: 'opened', kind: 'X25519', way: 'dir', bytes: expect.any(Number), ms },
+      { type: 'opened', kind: 'X25519', alg: 'dir', bytes: expect.any(Number), ms },
       { type: 'sealed', status: 101, bytes: 0, ms },
       { type: 'stream-opened', direction: 'socket' },
       { type: 'stream-ended', direction: 'socket', ...facts, ms, cause: 'client' },

@@ -1,15 +1,15 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from '@jest/globals';
 import type { KeyKind } from '../../../src/protocol/keys.js';
 import { onEachPlatform } from '../../integration/e2e/support/apps.js';
-import { Lab, messageOf, post, refusalOf } from './support/harness.js';
-import type { Answer, Passing } from './support/proxy.js';
+import { Harness, messageOf, post, refusalOf } from './support/harness.js';
+import type { PassingResponse, Passing } from './support/proxy.js';
 import { flip, refusalOf as refusalOfTampered, truncations } from './support/tamper.js';
 
 /** How many flips, and how many truncations, of each message go over real HTTP; all of them are in tampering.spec.ts. */
 const SAMPLE = 60;
 
 /** Everything that the other end sees of an answer, but for the time. */
-function face({ status, headers, body }: Answer): string {
+function face({ status, headers, body }: PassingResponse): string {
   return JSON.stringify({ status, headers: { ...headers, date: undefined }, body });
 }
 
@@ -19,13 +19,13 @@ function spread(end: number): number[] {
 }
 
 onEachPlatform('Over real HTTP', (platform) => {
-  let lab: Lab;
+  let harness: Harness;
   beforeAll(async () => {
-    lab = await Lab.start(platform);
+    harness = await Harness.start(platform);
   });
-  afterAll(() => lab.app.close());
-  beforeEach(() => lab.begin());
-  afterEach(() => lab.end());
+  afterAll(() => harness.app.close());
+  beforeEach(() => harness.begin());
+  afterEach(() => harness.end());
 
   const requests: [string, KeyKind, string, RequestInit | undefined][] = [
     ['in the body, on an X25519 channel', 'X25519', '/bank/transfer', post({ amount: 1 })],
@@ -35,16 +35,16 @@ onEachPlatform('Over real HTTP', (platform) => {
 
   it.each(requests)('a tampered request %s has one face, and no handler runs', async (_, keyKind, input, init) => {
     let withheld: Passing | undefined;
-    lab.on('/bank', (request) => {
+    harness.on('/bank', (request) => {
       withheld = request;
       return { status: 502, headers: {}, body: '' };
     });
-    await refusalOf(lab.client({ keyKind }).fetch(input, init));
+    await refusalOf(harness.client({ keyKind }).fetch(input, init));
     const message = messageOf(withheld!);
     const { kid } = JSON.parse(Buffer.from(message.split('.')[0]!, 'base64url').toString()) as { kid: string };
     const inHeader = withheld!.body === '';
     const send = (text: string) =>
-      lab.proxy.forward(
+      harness.proxy.forward(
         inHeader
           ? { ...withheld!, headers: { ...withheld!.headers, 'e2e-request': text } }
           : { ...withheld!, body: text },
@@ -62,18 +62,18 @@ onEachPlatform('Over real HTTP', (platform) => {
     expect([...faces['message-rejected']]).toEqual([expect.stringContaining('urn:e2e:problem:message-rejected')]);
     expect(faces['handshake-required'].size).toBeLessThanOrEqual(1);
     for (const seen of faces['handshake-required']) expect(seen).toContain('urn:e2e:problem:handshake-required');
-    expect(lab.ran).toEqual([]);
+    expect(harness.ran).toEqual([]);
 
     // It was a good message all the time.
     expect((await send(message)).headers['content-type']).toBe('application/jose');
-    expect(lab.ran).toHaveLength(1);
+    expect(harness.ran).toHaveLength(1);
   });
 
   it('a tampered answer is answer-rejected', async () => {
-    const client = lab.client();
+    const client = harness.client();
     await client.handshake();
     let tamper = (body: string): string => body;
-    lab.on('/bank', async (request, forward) => {
+    harness.on('/bank', async (request, forward) => {
       const answer = await forward(request);
       return { ...answer, body: tamper(answer.body) };
     });

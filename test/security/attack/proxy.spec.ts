@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, it } from '@jest/
 import { onEachPlatform } from '../../integration/e2e/support/apps.js';
 import { attacks } from './rows/index.js';
 import type { Row } from './rows/row.js';
-import { Lab } from './support/harness.js';
+import { Harness } from './support/harness.js';
 
 const SERVERS: [name: string, needs: Pick<Row, 'plainWay' | 'device'>][] = [
   ['before a server', {}],
@@ -19,16 +19,16 @@ onEachPlatform('Whoever owns the proxy', (platform) => {
     if (rows.length === 0) continue;
 
     describe(name, () => {
-      let lab: Lab;
+      let harness: Harness;
       beforeAll(async () => {
-        lab = await Lab.start(platform, { allowPlainJwe: plainWay, device });
+        harness = await Harness.start(platform, { allowPlainJwe: plainWay, device });
       });
-      afterAll(() => lab.app.close());
-      beforeEach(() => lab.begin());
-      afterEach(() => lab.end());
+      afterAll(() => harness.app.close());
+      beforeEach(() => harness.begin());
+      afterEach(() => harness.end());
 
       for (const { attack, outcome, run } of rows) {
-        it(`${attack}: ${outcome.replaceAll('*', '')}`, () => run(lab));
+        it(`${attack}: ${outcome.replaceAll('*', '')}`, () => run(harness));
       }
     });
   }

@@ -22,26 +22,29 @@ function note(what: string, mutations: number): void {
 }
 
 /** A fresh message, the server that it is for, and the channel's name. */
-type Fresh = () => Promise<{ lab: Loopback; message: string; kid: string }>;
+type Fresh = () => Promise<{ harness: Loopback; message: string; kid: string }>;
 
 function direct(keyKind: KeyKind): Fresh {
   return async () => {
-    const lab = new Loopback({ keyKind });
-    await lab.client.fetch('/transfer', postJson(BODY));
-    const { message, opened } = lab.passed!;
-    return { lab, message, kid: opened.header.kid };
+    const harness = new Loopback({ keyKind });
+    await harness.client.fetch('/transfer', postJson(BODY));
+    const { message, opened } = harness.passed!;
+    return { harness, message, kid: opened.header.kid };
   };
 }
 
 /** Any JOSE library's message to the server's public key. */
 const plain: Fresh = async () => {
-  const lab = new Loopback({});
-  const { publicKey, kid } = await lab.channels.handshake(session(SESSION), parsePublicKey((await keyPair('RSA')).jwk));
+  const harness = new Loopback({});
+  const { publicKey, kid } = await harness.channels.handshake(
+    session(SESSION),
+    parsePublicKey((await keyPair('RSA')).jwk),
+  );
   const header = { typ: 'e2e-req+jwe', kid, seq: 1, iat: Math.floor(Date.now() / 1000), cty: 'application/json' };
   const message = await new CompactEncrypt(Buffer.from(JSON.stringify(BODY)))
     .setProtectedHeader({ alg: 'RSA-OAEP-256', enc: 'A256GCM', ...header, method: 'POST', target: '/transfer' })
     .encrypt(await importJWK({ ...publicKey }, 'RSA-OAEP-256'));
-  return { lab, message, kid };
+  return { harness, message, kid };
 };
 
 describe('a request that was tampered with is refused, whatever byte it was', () => {
@@ -51,13 +54,13 @@ describe('a request that was tampered with is refused, whatever byte it was', ()
     ['dir on an X25519 channel', direct('X25519')],
     ['the plain way, RSA-OAEP-256', plain],
   ])('%s: every length, and every bit', async (way, fresh) => {
-    const { lab, message, kid } = await fresh();
+    const { harness, message, kid } = await fresh();
     const outcomes = { 'message-rejected': 0, 'handshake-required': 0 };
     const wrong: string[] = [];
     for (const mutations of [truncations(message), flips(message)]) {
       for (const { what, text } of mutations) {
         const expected = refusalOf(text, kid);
-        const outcome = await lab.channels.open(SESSION, text, BINDING).then(
+        const outcome = await harness.channels.open(SESSION, text, BINDING).then(
           () => 'opened',
           (error: unknown) => (error instanceof E2eProblem ? error.code : String(error)),
         );
@@ -73,9 +76,9 @@ describe('a request that was tampered with is refused, whatever byte it was', ()
     note(`request, ${way}, ${message.length} bytes`, 9 * message.length);
 
     // It was a good message all the time, and no window has moved.
-    const opened = await lab.channels.open(SESSION, message, BINDING);
+    const opened = await harness.channels.open(SESSION, message, BINDING);
     expect(JSON.parse(Buffer.from(opened.plaintext).toString())).toEqual(BODY);
-    await lab.channels.admit(SESSION, opened, Math.floor(Date.now() / 1000));
+    await harness.channels.admit(SESSION, opened, Math.floor(Date.now() / 1000));
   });
 });
 
@@ -86,16 +89,16 @@ describe('an answer that was tampered with is refused by the client, whatever by
     ['X25519', 'web'],
     ['RSA', 'forge'],
   ])('dir on an %s channel, %s engine: every length, and a bit of every byte', async (keyKind, engine) => {
-    const lab = new Loopback({ keyKind, engine });
-    const call = () => lab.client.fetch('/transfer', postJson(BODY));
+    const harness = new Loopback({ keyKind, engine });
+    const call = () => harness.client.fetch('/transfer', postJson(BODY));
     let answer = '';
-    lab.tamper = (sealed) => (answer = sealed);
+    harness.tamper = (sealed) => (answer = sealed);
     expect(await (await call()).text()).toBe(ANSWER);
 
     let mutations = 0;
     const refused = async (mutate: (answer: string) => Mutation) => {
       let what = '';
-      lab.tamper = (sealed) => {
+      harness.tamper = (sealed) => {
         const mutation = mutate(sealed);
         what = mutation.what;
         return mutation.text;
@@ -111,19 +114,19 @@ describe('an answer that was tampered with is refused by the client, whatever by
     expect(mutations).toBe(2 * answer.length);
     note(`answer, dir on ${keyKind}, ${engine} engine, ${answer.length} bytes`, mutations);
 
-    lab.tamper = (sealed) => sealed;
+    harness.tamper = (sealed) => sealed;
     expect(await (await call()).text()).toBe(ANSWER);
   });
 
   it('the plain way, by a strict reader: every length, and every bit', async () => {
-    const { lab } = await plain();
+    const { harness } = await plain();
     const client = await keyPair('RSA');
-    const { publicKey, kid } = await lab.channels.handshake(session(SESSION), parsePublicKey(client.jwk));
+    const { publicKey, kid } = await harness.channels.handshake(session(SESSION), parsePublicKey(client.jwk));
     const header = { typ: 'e2e-req+jwe', kid, seq: 1, iat: Math.floor(Date.now() / 1000) };
     const message = await new CompactEncrypt(new Uint8Array())
       .setProtectedHeader({ alg: 'RSA-OAEP-256', enc: 'A256GCM', ...header, method: 'POST', target: '/transfer' })
       .encrypt(await importJWK({ ...publicKey }, 'RSA-OAEP-256'));
-    const opened = await lab.channels.open(SESSION, message, BINDING);
+    const opened = await harness.channels.open(SESSION, message, BINDING);
     const answer = opened.seal({ status: 200, cty: 'text/plain', iat: header.iat, plaintext: Buffer.from(ANSWER) });
 
     const read = (text: string) => openCompact(text, plainWay(client.privateKey)).plaintext.toString();

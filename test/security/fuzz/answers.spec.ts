@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { shakeHands as answerHandshake, type HandshakeAnswer } from '../../../src/channel/handshake.js';
+import { shakeHands as answerHandshake, type HandshakeResponse } from '../../../src/channel/handshake.js';
 import { IdentityKeys } from '../../../src/channel/identity.js';
 import { E2eClientError, createE2eClient } from '../../../src/client/index.js';
 import { shakeHands } from '../../../src/client/handshake/handshake.js';
@@ -29,17 +29,17 @@ async function unlessRefused<T>(call: Promise<T>, ...codes: string[]): Promise<T
 
 describe('the answer to a sealed request', () => {
   it('reaches the caller as it was sealed, or not at all', async () => {
-    const lab = new Loopback({ keyKind: 'X25519' });
+    const harness = new Loopback({ keyKind: 'X25519' });
     await fc.assert(
       fc.asyncProperty(compactChange(RESPONSE), async (change) => {
         let isChanged = false;
-        lab.tamper = (answer) => {
+        harness.tamper = (answer) => {
           // One character for each byte: what is beyond is cut off on the wire.
           const changed = Buffer.from(change(answer), 'latin1').toString('latin1');
           isChanged = changed !== answer;
           return changed;
         };
-        const response = await unlessRefused(lab.client.fetch('/transfer', postJson([1])), 'answer-rejected');
+        const response = await unlessRefused(harness.client.fetch('/transfer', postJson([1])), 'answer-rejected');
         expect(response === undefined).toBe(isChanged);
         if (response) expect(await response.text()).toBe('the answer');
       }),
@@ -48,16 +48,16 @@ describe('the answer to a sealed request', () => {
   });
 
   it('is none of the answers to other requests on the same channel', async () => {
-    const lab = new Loopback({ keyKind: 'X25519' });
+    const harness = new Loopback({ keyKind: 'X25519' });
     const earlier: string[] = [];
     await fc.assert(
       fc.asyncProperty(fc.option(fc.nat(), { freq: 2 }), async (which) => {
         const other = which === null ? undefined : earlier[which % earlier.length];
-        lab.tamper = (answer) => {
+        harness.tamper = (answer) => {
           earlier.push(answer);
           return other ?? answer;
         };
-        const response = await unlessRefused(lab.client.fetch('/transfer', postJson([1])), 'answer-rejected');
+        const response = await unlessRefused(harness.client.fetch('/transfer', postJson([1])), 'answer-rejected');
         expect(response === undefined).toBe(other !== undefined);
       }),
       { numRuns: 200 },
@@ -65,7 +65,7 @@ describe('the answer to a sealed request', () => {
   });
 
   it('is nothing that anyone else sent, of whatever status and media type', async () => {
-    const lab = new Loopback({ keyKind: 'X25519' });
+    const harness = new Loopback({ keyKind: 'X25519' });
     let forged = (): Response => new Response();
     const client = createE2eClient({
       baseUrl: 'http://server.test',
@@ -76,7 +76,7 @@ describe('the answer to a sealed request', () => {
         if (pathname !== '/e2e/handshake') return forged();
         const { publicKey } = JSON.parse(init?.body as string);
         const session = { id: 'a session', expiresAt: Date.now() };
-        const answer = await lab.channels.handshake(session, parsePublicKey(publicKey));
+        const answer = await harness.channels.handshake(session, parsePublicKey(publicKey));
         return Response.json(answer, { status: 201 });
       },
     });
@@ -122,13 +122,13 @@ describe.each<[KeyKind, number]>([
   /** Either a change to the answer's JSON, or to one of its texts, part by part. */
   const secretChange = compactChange(['alg', 'enc', 'zip', 'crit']).map((change): Change => {
     return (json) => {
-      const answer = JSON.parse(json) as HandshakeAnswer;
+      const answer = JSON.parse(json) as HandshakeResponse;
       return JSON.stringify({ ...answer, secret: answer.secret && change(answer.secret) });
     };
   });
   const proofChange = compactChange(['alg', 'typ', 'kid']).map((change): Change => {
     return (json) => {
-      const answer = JSON.parse(json) as HandshakeAnswer;
+      const answer = JSON.parse(json) as HandshakeResponse;
       return JSON.stringify({ ...answer, proof: answer.proof && change(answer.proof) });
     };
   });
@@ -168,7 +168,7 @@ describe.each<[KeyKind, number]>([
 });
 
 /** Whether both say the same in all members that the protocol knows; a key's further members are ignored by it. */
-function sameTerms(changed: object, honest: HandshakeAnswer): boolean {
+function sameTerms(changed: object, honest: HandshakeResponse): boolean {
   const terms = (answer: object) => {
     const picked = ANSWER.map((name) => (answer as Record<string, unknown>)[name]);
     let key: unknown;

@@ -36,19 +36,19 @@ describe('the splitter of a compact JWE', () => {
 });
 
 describe.each(['X25519', 'RSA'] as const)("a server's %s channel", (keyKind) => {
-  let lab: Loopback;
+  let harness: Loopback;
   let honest: string;
 
   beforeAll(async () => {
-    lab = new Loopback({ keyKind });
-    await lab.client.fetch('/transfer', postJson({ amount: 100 }));
-    honest = lab.passed!.message;
+    harness = new Loopback({ keyKind });
+    await harness.client.fetch('/transfer', postJson({ amount: 100 }));
+    honest = harness.passed!.message;
   });
 
   /** What becomes of a text: `opened`, or the problem's name; anything else fails the test as what it is. */
   async function fate(text: string, binding = BINDING): Promise<string> {
     try {
-      await lab.channels.open(SESSION, text, binding);
+      await harness.channels.open(SESSION, text, binding);
       return 'opened';
     } catch (error) {
       if (!(error instanceof E2eProblem)) throw error;

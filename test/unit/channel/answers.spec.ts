@@ -4,7 +4,7 @@ import type { Place } from '../../../src/channel/channels.js';
 import { nodeEngine } from '../../../src/crypto/node.js';
 import { parsePublicKey } from '../../../src/protocol/keys.js';
 import { Channel, Visitor, type Plaintext } from '../../external/conformance/channel.js';
-import { keyPair, type Answer, type Members } from '../../external/conformance/peer.js';
+import { keyPair, type HandshakeResponse, type Members } from '../../external/conformance/peer.js';
 import { makeChannels, session } from '../../security/attack/support/channels.js';
 
 const SESSION = 'a session';
@@ -15,7 +15,7 @@ async function open() {
   const server = makeChannels();
   const pair = await keyPair('X25519');
   const answer = await server.channels.handshake(session(SESSION), parsePublicKey(pair.jwk));
-  const client = new Channel(new Visitor('http://127.0.0.1'), pair, answer as unknown as Answer);
+  const client = new Channel(new Visitor('http://127.0.0.1'), pair, answer as unknown as HandshakeResponse);
   const message = (target: string, plaintext?: Plaintext, more?: Members) =>
     client.message('POST', target, plaintext, more).jwe;
   return { ...server, client, message };

@@ -1,7 +1,7 @@
 import { generateKeyPairSync, sign, type KeyObject } from 'node:crypto';
 import { expect } from '@jest/globals';
 import { Channel, Visitor } from '../../../external/conformance/channel.js';
-import { b64u, keyPair, type Answer, type Jwk, type KeyKind } from '../../../external/conformance/peer.js';
+import { b64u, keyPair, type HandshakeResponse, type Jwk, type KeyKind } from '../../../external/conformance/peer.js';
 import { Jar } from '../../../external/conformance/wire.js';
 
 export interface TestDevice {
@@ -29,7 +29,7 @@ export async function shakeHands(visitor: Visitor, device?: TestDevice, kind: Ke
   const pair = await keyPair(kind);
   const reply = await visitor.ask({ publicKey: pair.jwk, device: device?.jwk });
   expect(reply.status).toBe(201);
-  return new Channel(visitor, pair, JSON.parse(reply.body) as Answer);
+  return new Channel(visitor, pair, JSON.parse(reply.body) as HandshakeResponse);
 }
 
 /** Somebody who has the victim's cookie, and nothing else. */

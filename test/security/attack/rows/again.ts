@@ -2,15 +2,15 @@ import { expect } from '@jest/globals';
 import { createHmac, randomBytes } from 'node:crypto';
 import { json } from '../../../external/conformance/channel.js';
 import { b64u } from '../../../external/conformance/peer.js';
-import { post, refusalOf, type Lab } from '../support/harness.js';
-import type { Answer, Passing } from '../support/proxy.js';
+import { post, refusalOf, type Harness } from '../support/harness.js';
+import type { PassingResponse, Passing } from '../support/proxy.js';
 import type { Row } from './row.js';
 
 const LIMIT = '/bank/limit';
 /** A PUT, which the client sends again by itself. */
 const PUT = { ...post({ limit: 1 }), method: 'PUT' };
 
-const problem = (status: number, name: string): Answer => ({
+const problem = (status: number, name: string): PassingResponse => ({
   status,
   headers: { 'content-type': 'application/problem+json' },
   body: JSON.stringify({ type: `urn:e2e:problem:${name}`, title: 'x', status }),
@@ -19,7 +19,7 @@ const problem = (status: number, name: string): Answer => ({
 const headerOf = (request: Passing): Record<string, unknown> =>
   JSON.parse(Buffer.from(request.body.split('.')[0]!, 'base64url').toString()) as Record<string, unknown>;
 
-const isReplayed = (answer: Answer): void => {
+const isReplayed = (answer: PassingResponse): void => {
   expect([answer.status, answer.headers['content-type']]).toEqual([409, 'application/jose']);
 };
 
@@ -33,9 +33,9 @@ async function expectReplayed(call: Promise<Response>): Promise<void> {
 }
 
 /** Answers the first copy with `handshake-required`, after `before` did with it what it likes; the second passes. */
-function injectOnce(lab: Lab, before: (first: Passing) => unknown = () => undefined): void {
+function injectOnce(harness: Harness, before: (first: Passing) => unknown = () => undefined): void {
   let sent = 0;
-  lab.on(LIMIT, async (request, forward) => {
+  harness.on(LIMIT, async (request, forward) => {
     if (sent++ > 0) return forward(request);
     await before(request);
     return problem(428, 'handshake-required');
@@ -47,39 +47,43 @@ export const againRows: readonly Row[] = [
     attack: 'withholds a request, has the client send it again, and lets the first copy through after the second',
     outcome:
       'the first copy is `message-replayed`: the second one names it, and claimed its number; the handler ran once',
-    run: async (lab) => {
+    run: async (harness) => {
       for (const keyKind of ['RSA', 'P-256', 'X25519'] as const) {
-        lab.calls.length = 0;
+        harness.calls.length = 0;
         let first: Passing | undefined;
-        injectOnce(lab, (request) => (first = request));
-        expect((await lab.client({ keyKind }).fetch(LIMIT, PUT)).status).toBe(200);
-        isReplayed(await lab.proxy.forward(first!));
-        expect([keyKind, lab.ran]).toEqual([keyKind, ['limit']]);
+        injectOnce(harness, (request) => (first = request));
+        expect((await harness.client({ keyKind }).fetch(LIMIT, PUT)).status).toBe(200);
+        isReplayed(await harness.proxy.forward(first!));
+        expect([keyKind, harness.ran]).toEqual([keyKind, ['limit']]);
         const { kid, seq } = headerOf(first!);
-        expect(headerOf(lab.proxy.last(LIMIT)).again).toEqual({ kid, seq, tag: expect.stringMatching(/^[\w-]{22}$/) });
+        expect(headerOf(harness.proxy.last(LIMIT)).again).toEqual({
+          kid,
+          seq,
+          tag: expect.stringMatching(/^[\w-]{22}$/),
+        });
       }
     },
   },
   {
     attack: 'lets a request through, says that it was not, and so has the client send it again',
     outcome: 'the second copy is `message-replayed`, sealed, and the client is told so; the handler ran once',
-    run: async (lab) => {
+    run: async (harness) => {
       for (const keyKind of ['RSA', 'P-256', 'X25519'] as const) {
-        lab.calls.length = 0;
-        injectOnce(lab, (request) => lab.proxy.forward(request));
-        await expectReplayed(lab.client({ keyKind }).fetch(LIMIT, PUT));
-        expect([keyKind, lab.ran]).toEqual([keyKind, ['limit']]);
+        harness.calls.length = 0;
+        injectOnce(harness, (request) => harness.proxy.forward(request));
+        await expectReplayed(harness.client({ keyKind }).fetch(LIMIT, PUT));
+        expect([keyKind, harness.ran]).toEqual([keyKind, ['limit']]);
       }
     },
   },
   {
     attack: 'does either with many copies of both at once',
     outcome: 'one of them all runs, whichever comes first',
-    run: async (lab) => {
+    run: async (harness) => {
       let first: Passing | undefined;
-      const answers: Answer[] = [];
+      const answers: PassingResponse[] = [];
       let sent = 0;
-      lab.on(LIMIT, async (request, forward) => {
+      harness.on(LIMIT, async (request, forward) => {
         if (sent++ === 0) {
           first = request;
           return problem(428, 'handshake-required');
@@ -88,47 +92,47 @@ export const againRows: readonly Row[] = [
         answers.push(...(await Promise.all(copies)));
         return answers.find(({ status }) => status === 200) ?? answers[1]!;
       });
-      await lab
+      await harness
         .client()
         .fetch(LIMIT, PUT)
         .catch(() => undefined);
       expect(answers).toHaveLength(20);
-      expect(lab.ran).toEqual(['limit']);
+      expect(harness.ran).toEqual(['limit']);
     },
   },
   {
     attack: 'cuts `again` out of the second copy, or puts another number into it',
     outcome: '`message-rejected`: it is inside the authenticated header; the second copy does not run',
-    run: async (lab) => {
+    run: async (harness) => {
       for (const again of [undefined, { seq: 7 }]) {
         let sent = 0;
-        lab.on(LIMIT, (request, forward) => {
+        harness.on(LIMIT, (request, forward) => {
           if (sent++ === 0) return problem(428, 'handshake-required');
           const { again: sealed, ...header } = headerOf(request);
           const changed = { ...header, ...(again && { again: { ...(sealed as object), ...again } }) };
           const body = [b64u(JSON.stringify(changed)), ...request.body.split('.').slice(1)].join('.');
           return forward({ ...request, body });
         });
-        const refusal = await refusalOf(lab.client().fetch(LIMIT, PUT));
+        const refusal = await refusalOf(harness.client().fetch(LIMIT, PUT));
         expect(refusal).toMatchObject({ code: 'plain-answer', problem: 'message-rejected' });
       }
-      expect(lab.ran).toEqual([]);
+      expect(harness.ran).toEqual([]);
     },
   },
   {
     attack: "has the cookie, and claims a number of the client's channel by an `again` on a channel of its own",
     outcome: "the claim is ignored: the tag takes the first channel's keys; the client's request runs",
-    run: async (lab) => {
-      const client = lab.client();
+    run: async (harness) => {
+      const client = harness.client();
       const { kid } = await client.handshake();
       await client.fetch('/bank/balance');
       const { seq } = JSON.parse(
         Buffer.from(
-          String(lab.proxy.last('/bank/balance').headers['e2e-request']).split('.')[0]!,
+          String(harness.proxy.last('/bank/balance').headers['e2e-request']).split('.')[0]!,
           'base64url',
         ).toString(),
       ) as { seq: number };
-      const own = await lab.attacker(lab.cookieGiven).handshake('X25519');
+      const own = await harness.attacker(harness.cookieGiven).handshake('X25519');
       for (const claimed of [seq + 1, seq + 2]) {
         for (const key of [own.keys.again, randomBytes(32)]) {
           const number = own.next();
@@ -145,23 +149,23 @@ export const againRows: readonly Row[] = [
   {
     attack: "moves `again` to a request of its own: the tag that it saw on the client's second copy",
     outcome: 'the claim is ignored: the tag names the message that it stands in',
-    run: async (lab) => {
+    run: async (harness) => {
       let first: Passing | undefined;
       let again: unknown;
       let sent = 0;
-      lab.on(LIMIT, (request) => {
+      harness.on(LIMIT, (request) => {
         if (sent++ === 0) first = request;
         else ({ again } = headerOf(request));
         return problem(428, 'handshake-required');
       });
-      await refusalOf(lab.client().fetch(LIMIT, PUT));
+      await refusalOf(harness.client().fetch(LIMIT, PUT));
       expect(again).toBeDefined();
-      const own = await lab.attacker(lab.cookieGiven).handshake('X25519');
+      const own = await harness.attacker(harness.cookieGiven).handshake('X25519');
       const message = own.message('POST', '/bank/refund', json({}), { again });
       expect(own.open(await own.post(message), message).status).toBe(201);
       // So the first copy's number is as it was: free.
-      expect((await lab.proxy.forward(first!)).status).toBe(200);
-      expect(lab.ran).toEqual(['refund', 'limit']);
+      expect((await harness.proxy.forward(first!)).status).toBe(200);
+      expect(harness.ran).toEqual(['refund', 'limit']);
     },
   },
   {
@@ -170,16 +174,16 @@ export const againRows: readonly Row[] = [
     outcome:
       '**succeeds** without device keys: it runs twice, as a GET, a PUT or a request with an `Idempotency-Key` may',
     once: true,
-    run: async (lab) => {
-      const client = lab.client();
+    run: async (harness) => {
+      const client = harness.client();
       await client.fetch(LIMIT, PUT);
-      const attacker = lab.attacker(lab.cookieGiven);
-      injectOnce(lab, async (request) => {
-        await lab.proxy.forward(request);
+      const attacker = harness.attacker(harness.cookieGiven);
+      injectOnce(harness, async (request) => {
+        await harness.proxy.forward(request);
         for (let made = 0; made < 32; made++) await attacker.handshake('X25519');
       });
       expect((await client.fetch(LIMIT, PUT)).status).toBe(200);
-      expect(lab.ran).toEqual(['limit', 'limit', 'limit']);
+      expect(harness.ran).toEqual(['limit', 'limit', 'limit']);
     },
   },
 ];

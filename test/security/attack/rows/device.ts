@@ -4,8 +4,8 @@ import { keyPair } from '../../../external/conformance/peer.js';
 import type { DeviceStorage, E2eClient } from '../../../../src/client/index.js';
 import { parseSigningKey } from '../../../../src/protocol/keys.js';
 import { letTimePass } from '../../../support/clock.js';
-import { makeIdentity, post, refusalOf, type Lab } from '../support/harness.js';
-import { Proxy, type Answer, type Passing } from '../support/proxy.js';
+import { makeIdentity, post, refusalOf, type Harness } from '../support/harness.js';
+import { Proxy, type PassingResponse, type Passing } from '../support/proxy.js';
 import type { Row } from './row.js';
 
 const HANDSHAKE = '/e2e/handshake';
@@ -13,7 +13,7 @@ const TRANSFER = '/bank/transfer';
 
 type Fields = Record<string, unknown>;
 const fields = ({ body }: { body: string }): Fields => JSON.parse(body) as Fields;
-const withFields = <T extends Passing | Answer>(passing: T, changed: object): T => ({
+const withFields = <T extends Passing | PassingResponse>(passing: T, changed: object): T => ({
   ...passing,
   body: JSON.stringify({ ...fields(passing), ...changed }),
 });
@@ -22,21 +22,21 @@ const PROBLEM_TYPE = { 'content-type': 'application/problem+json' };
 const { subtle } = webcrypto;
 const deviceKeys = (): Promise<CryptoKeyPair> =>
   subtle.generateKey({ name: 'ECDSA', namedCurve: 'P-256' }, false, ['sign', 'verify']);
-const bankRequests = (lab: Lab): number =>
-  lab.proxy.seen.filter(({ request }) => request.target.startsWith('/bank')).length;
+const bankRequests = (harness: Harness): number =>
+  harness.proxy.seen.filter(({ request }) => request.target.startsWith('/bank')).length;
 
 /** A client that uses a device key, and trusts the server's identity key alone. */
-const bound = (lab: Lab): E2eClient => lab.pinned({ deviceKey: true });
+const bound = (harness: Harness): E2eClient => harness.pinned({ deviceKey: true });
 
-async function isRefused(lab: Lab, call: Promise<unknown>, refusal: object): Promise<void> {
+async function isRefused(harness: Harness, call: Promise<unknown>, refusal: object): Promise<void> {
   expect(await refusalOf(call)).toMatchObject(refusal);
-  expect(lab.ran).toEqual([]);
+  expect(harness.ran).toEqual([]);
 }
 
 /** Another client's public device key, as it was seen on the way. */
-async function strangersKey(lab: Lab): Promise<unknown> {
-  await bound(lab).handshake();
-  return fields(lab.proxy.last(HANDSHAKE)).device;
+async function strangersKey(harness: Harness): Promise<unknown> {
+  await bound(harness).handshake();
+  return fields(harness.proxy.last(HANDSHAKE)).device;
 }
 
 export const deviceRows: readonly Row[] = [
@@ -44,9 +44,9 @@ export const deviceRows: readonly Row[] = [
     attack: 'has the cookie, and shakes hands without a device key',
     outcome: '`key-rejected`; no channel is made',
     device: true,
-    run: async (lab) => {
-      await bound(lab).handshake();
-      const reply = await lab.attacker(lab.cookieGiven).ask({ publicKey: (await keyPair('X25519')).jwk });
+    run: async (harness) => {
+      await bound(harness).handshake();
+      const reply = await harness.attacker(harness.cookieGiven).ask({ publicKey: (await keyPair('X25519')).jwk });
       expect(reply.status).toBe(422);
     },
   },
@@ -54,16 +54,16 @@ export const deviceRows: readonly Row[] = [
     attack: 'has the cookie, and shakes hands with a device key of its own',
     outcome: 'it gets a session of its own, with nothing in it; the client’s stays as it was',
     device: true,
-    run: async (lab) => {
-      const client = bound(lab);
+    run: async (harness) => {
+      const client = bound(harness);
       const { session } = await client.handshake();
-      const cookie = lab.cookieGiven;
-      const { device } = fields(lab.proxy.last(HANDSHAKE));
-      lab.proxy.rule = (request, forward) => forward({ ...request, headers: { ...request.headers, cookie } });
-      const thief = lab.client({ deviceKey: true });
+      const cookie = harness.cookieGiven;
+      const { device } = fields(harness.proxy.last(HANDSHAKE));
+      harness.proxy.rule = (request, forward) => forward({ ...request, headers: { ...request.headers, cookie } });
+      const thief = harness.client({ deviceKey: true });
       expect((await thief.handshake()).session).not.toBe(session);
-      expect(fields(lab.proxy.last(HANDSHAKE)).device).not.toEqual(device);
-      lab.proxy.rule = undefined;
+      expect(fields(harness.proxy.last(HANDSHAKE)).device).not.toEqual(device);
+      harness.proxy.rule = undefined;
       expect((await client.fetch(TRANSFER, post({ to: 'bob' }))).status).toBe(201);
       expect((await client.handshake()).session).toBe(session);
     },
@@ -72,53 +72,56 @@ export const deviceRows: readonly Row[] = [
     attack: 'has the cookie, and shakes hands with the client’s device key, which is public',
     outcome: 'it gets a channel on the session that opens nothing: `message-rejected`; no handler runs',
     device: true,
-    run: async (lab) => {
-      const client = bound(lab);
+    run: async (harness) => {
+      const client = bound(harness);
       await client.handshake();
-      const { device } = fields(lab.proxy.last(HANDSHAKE));
-      const attacker = lab.attacker(lab.cookieGiven);
+      const { device } = fields(harness.proxy.last(HANDSHAKE));
+      const attacker = harness.attacker(harness.cookieGiven);
       const channel = await attacker.handshake('X25519', { device });
       expect(channel.answer.device).toBeDefined();
       const message = channel.message('POST', TRANSFER, { text: '{}', cty: 'application/json' });
       expect((await channel.post(message)).status).toBe(400);
-      expect(lab.ran).toEqual([]);
+      expect(harness.ran).toEqual([]);
     },
   },
   {
     attack: 'does so, and replays the proof of the device key that it saw on the client’s channel',
     outcome: '`message-rejected`; no handler runs: a proof is for one channel',
     device: true,
-    run: async (lab) => {
-      const client = bound(lab);
+    run: async (harness) => {
+      const client = bound(harness);
       await client.fetch(TRANSFER, post({ to: 'bob' }));
-      const [header = ''] = lab.proxy.last(TRANSFER).body.split('.');
+      const [header = ''] = harness.proxy.last(TRANSFER).body.split('.');
       const { dev } = JSON.parse(Buffer.from(header, 'base64url').toString()) as { dev?: string };
       expect(dev).toMatch(/^[\w-]+\.[\w-]+\.[\w-]+$/);
-      const attacker = lab.attacker(lab.cookieGiven);
-      const channel = await attacker.handshake('X25519', { device: fields(lab.proxy.last(HANDSHAKE)).device });
+      const attacker = harness.attacker(harness.cookieGiven);
+      const channel = await attacker.handshake('X25519', { device: fields(harness.proxy.last(HANDSHAKE)).device });
       const message = channel.message('POST', TRANSFER, { text: '{}', cty: 'application/json' }, { dev });
       expect((await channel.post(message)).status).toBe(400);
-      expect(lab.ran).toEqual(['transfer']);
+      expect(harness.ran).toEqual(['transfer']);
     },
   },
   {
     attack: 'strips `device` from the handshake’s request',
     outcome: '`handshake-failed` with `key-rejected`; no request leaves',
     device: true,
-    run: async (lab) => {
-      lab.on(HANDSHAKE, (request, forward) => forward(withFields(request, { device: undefined })));
-      await isRefused(lab, bound(lab).fetch(TRANSFER, post({})), { code: 'handshake-failed', problem: 'key-rejected' });
+    run: async (harness) => {
+      harness.on(HANDSHAKE, (request, forward) => forward(withFields(request, { device: undefined })));
+      await isRefused(harness, bound(harness).fetch(TRANSFER, post({})), {
+        code: 'handshake-failed',
+        problem: 'key-rejected',
+      });
     },
   },
   {
     attack: 'swaps `device` in the handshake’s request for a key of its own, or for another client’s',
     outcome: '`handshake-rejected`: the answer is not bound to the client’s key; no request leaves',
     device: true,
-    run: async (lab) => {
-      const strangers = await strangersKey(lab);
+    run: async (harness) => {
+      const strangers = await strangersKey(harness);
       for (const device of [strangers, (await keyPair('P-256')).jwk]) {
-        lab.on(HANDSHAKE, (request, forward) => forward(withFields(request, { device })));
-        await isRefused(lab, bound(lab).fetch(TRANSFER, post({})), { code: 'handshake-rejected' });
+        harness.on(HANDSHAKE, (request, forward) => forward(withFields(request, { device })));
+        await isRefused(harness, bound(harness).fetch(TRANSFER, post({})), { code: 'handshake-rejected' });
       }
     },
   },
@@ -126,68 +129,70 @@ export const deviceRows: readonly Row[] = [
     attack: 'strips `device` from the handshake’s answer, or swaps it back to the client’s',
     outcome: '`handshake-rejected` or, with a pin, `identity-rejected`; no request leaves',
     device: true,
-    run: async (lab) => {
-      const strangers = await strangersKey(lab);
-      lab.on(HANDSHAKE, async (request, forward) => withFields(await forward(request), { device: undefined }));
-      await isRefused(lab, bound(lab).fetch(TRANSFER, post({})), { code: 'handshake-rejected' });
+    run: async (harness) => {
+      const strangers = await strangersKey(harness);
+      harness.on(HANDSHAKE, async (request, forward) => withFields(await forward(request), { device: undefined }));
+      await isRefused(harness, bound(harness).fetch(TRANSFER, post({})), { code: 'handshake-rejected' });
 
-      lab.on(HANDSHAKE, async (request, forward) => {
+      harness.on(HANDSHAKE, async (request, forward) => {
         const own = await forward(request);
         const theirs = await forward(withFields(request, { device: strangers }));
         return withFields(theirs, { device: fields(own).device });
       });
-      await isRefused(lab, bound(lab).fetch(TRANSFER, post({})), { code: 'identity-rejected' });
+      await isRefused(harness, bound(harness).fetch(TRANSFER, post({})), { code: 'identity-rejected' });
     },
   },
   {
     attack: 'submits the client’s public key under its own session, with its own device key',
     outcome: '`handshake-rejected`: the answer is bound to the attacker’s key; no request leaves',
     device: true,
-    run: async (lab) => {
-      const attacker = lab.attacker();
-      const device = await strangersKey(lab);
-      lab.on(HANDSHAKE, async (request) => {
+    run: async (harness) => {
+      const attacker = harness.attacker();
+      const device = await strangersKey(harness);
+      harness.on(HANDSHAKE, async (request) => {
         const { publicKey } = fields(request);
         const { status, headers, body } = await attacker.ask({ publicKey, device });
         return { status, headers: { 'content-type': headers['content-type'] }, body };
       });
-      await isRefused(lab, bound(lab).fetch(TRANSFER, post({})), { code: 'handshake-rejected' });
+      await isRefused(harness, bound(harness).fetch(TRANSFER, post({})), { code: 'handshake-rejected' });
     },
   },
   {
     attack: 'submits the client’s public key and device key under its own session',
     outcome: 'the session is the client’s alone: the attacker can prove nothing on it, and its own stays without',
     device: true,
-    run: async (lab) => {
-      const attacker = lab.attacker();
-      await attacker.ask({ publicKey: (await keyPair('X25519')).jwk, device: await strangersKey(lab) });
+    run: async (harness) => {
+      const attacker = harness.attacker();
+      await attacker.ask({ publicKey: (await keyPair('X25519')).jwk, device: await strangersKey(harness) });
       const before = String(attacker.jar);
-      lab.on(HANDSHAKE, (request, forward) => forward({ ...request, headers: { ...request.headers, cookie: before } }));
-      const client = bound(lab);
+      harness.on(HANDSHAKE, (request, forward) =>
+        forward({ ...request, headers: { ...request.headers, cookie: before } }),
+      );
+      const client = bound(harness);
       await client.handshake();
       // The server answered on a new session, whose cookie goes to the client; the attacker may copy it, and opens nothing.
-      const given = lab.cookieGiven;
+      const given = harness.cookieGiven;
       expect(given).not.toBe(before);
-      lab.proxy.rule = undefined;
+      harness.proxy.rule = undefined;
       expect((await client.fetch(TRANSFER, post({ to: 'bob' }))).status).toBe(201);
-      expect(lab.ran).toEqual(['transfer']);
-      expect((await lab.attacker(given).ask({ publicKey: (await keyPair('X25519')).jwk })).status).toBe(422);
+      expect(harness.ran).toEqual(['transfer']);
+      expect((await harness.attacker(given).ask({ publicKey: (await keyPair('X25519')).jwk })).status).toBe(422);
     },
   },
   {
     attack: 'cuts `dev` out of the client’s first message, or puts another in its place',
     outcome: '`message-rejected`; no handler runs',
     device: true,
-    run: async (lab) => {
-      const client = bound(lab);
+    run: async (harness) => {
+      const client = bound(harness);
       await client.handshake();
-      lab.on(TRANSFER, (request, forward) => {
+      harness.on(TRANSFER, (request, forward) => {
         const [header = '', ...rest] = request.body.split('.');
         const members = JSON.parse(Buffer.from(header, 'base64url').toString()) as Fields;
         const cut = Buffer.from(JSON.stringify({ ...members, dev: undefined })).toString('base64url');
         return forward({ ...request, body: [cut, ...rest].join('.') });
       });
-      await isRefused(lab, client.fetch(TRANSFER, post({})), { code: 'plain-answer', problem: 'message-rejected' });
+      await isRefused(harness, client.fetch(TRANSFER, post({})), { code: 'plain-answer', problem: 'message-rejected' });
     },
   },
   {
@@ -196,25 +201,25 @@ export const deviceRows: readonly Row[] = [
     outcome:
       '`session-changed` for every call, until the caller goes on by `client.handshake()`; nothing is sealed on it',
     device: true,
-    run: async (lab) => {
-      const client = bound(lab);
+    run: async (harness) => {
+      const client = bound(harness);
       const before = (await client.handshake()).session;
       expect((await client.fetch(TRANSFER, post({ to: 'bob' }))).status).toBe(201);
-      lab.proxy.rule = ({ headers, ...request }, forward) =>
+      harness.proxy.rule = ({ headers, ...request }, forward) =>
         request.target === HANDSHAKE
           ? forward({ ...request, headers: { ...headers, cookie: undefined } })
           : { status: 428, headers: PROBLEM_TYPE, body: '{"type":"urn:e2e:problem:handshake-required","status":428}' };
       // The client asks for a new channel, and would send the GET again on it.
       const refusal = { code: 'session-changed' };
       expect(await refusalOf(client.fetch('/bank/balance'))).toMatchObject(refusal);
-      const seen = bankRequests(lab);
+      const seen = bankRequests(harness);
       expect(await refusalOf(client.fetch(TRANSFER, post({ to: 'bob' })))).toMatchObject(refusal);
-      lab.proxy.rule = undefined;
+      harness.proxy.rule = undefined;
       // An honest proxy does not undo it: the client's caller has to.
       for (let call = 0; call < 3; call++) {
         expect(await refusalOf(client.fetch(TRANSFER, post({ to: 'bob' })))).toMatchObject(refusal);
       }
-      expect([bankRequests(lab), lab.ran]).toEqual([seen, ['transfer']]);
+      expect([bankRequests(harness), harness.ran]).toEqual([seen, ['transfer']]);
       expect((await client.handshake()).session).not.toBe(before);
       expect((await client.fetch(TRANSFER, post({ to: 'bob' }))).status).toBe(201);
     },
@@ -223,19 +228,21 @@ export const deviceRows: readonly Row[] = [
     attack: 'puts an earlier session of the same device under a client that renews its channel',
     outcome: '`session-changed`, though pin, proof and device key are all right; nothing is sealed on it',
     device: true,
-    run: async (lab) => {
+    run: async (harness) => {
       const keys = await deviceKeys();
-      const earlier = lab.pinned({ deviceKey: keys });
+      const earlier = harness.pinned({ deviceKey: keys });
       await earlier.fetch(TRANSFER, post({ to: 'bob' }));
-      const old = lab.cookieGiven;
-      const client = lab.pinned({ deviceKey: keys });
+      const old = harness.cookieGiven;
+      const client = harness.pinned({ deviceKey: keys });
       await client.fetch(TRANSFER, post({ to: 'bob' }));
       const back = letTimePass(3600);
       try {
-        lab.on(HANDSHAKE, (request, forward) => forward({ ...request, headers: { ...request.headers, cookie: old } }));
-        const seen = bankRequests(lab);
+        harness.on(HANDSHAKE, (request, forward) =>
+          forward({ ...request, headers: { ...request.headers, cookie: old } }),
+        );
+        const seen = bankRequests(harness);
         expect(await refusalOf(client.fetch(TRANSFER, post({ to: 'bob' })))).toMatchObject({ code: 'session-changed' });
-        expect([bankRequests(lab), lab.ran]).toEqual([seen, ['transfer', 'transfer']]);
+        expect([bankRequests(harness), harness.ran]).toEqual([seen, ['transfer', 'transfer']]);
       } finally {
         back();
       }
@@ -246,7 +253,7 @@ export const deviceRows: readonly Row[] = [
       'is a server of its own, at which the caller uses the device key of another: its own pair, signer or storage',
     outcome: '`invalid-option`: a device key belongs to one origin; nothing leaves for the second one',
     device: true,
-    run: async (lab) => {
+    run: async (harness) => {
       const pair = await deviceKeys();
       const publicKey = parseSigningKey(await subtle.exportKey('jwk', (await deviceKeys()).publicKey));
       const signer = { publicKey, sign: () => Promise.resolve(new Uint8Array(64)) };
@@ -255,11 +262,11 @@ export const deviceRows: readonly Row[] = [
         get: () => Promise.resolve(record),
         set: (value) => Promise.resolve(void (record = value)),
       };
-      const evil = await Proxy.before(lab.url);
+      const evil = await Proxy.before(harness.url);
       try {
         for (const deviceKey of [pair, signer, storage]) {
-          await lab.pinned({ deviceKey }).handshake();
-          const elsewhere = lab.pinned({ deviceKey, baseUrl: evil.url });
+          await harness.pinned({ deviceKey }).handshake();
+          const elsewhere = harness.pinned({ deviceKey, baseUrl: evil.url });
           expect(await refusalOf(elsewhere.handshake())).toMatchObject({ code: 'invalid-option' });
           expect(await refusalOf(elsewhere.fetch(TRANSFER, post({})))).toMatchObject({ code: 'invalid-option' });
         }
@@ -273,7 +280,7 @@ export const deviceRows: readonly Row[] = [
     attack: 'passes a handshake on to another server, and its messages with their `dev`, as if that one were its own',
     outcome: '`message-rejected`: what the client was told of the identity is in the transcript that `dev` signs',
     device: true,
-    run: async (lab) => {
+    run: async (harness) => {
       const other = makeIdentity();
       for (const change of [
         // The client has no pin, and would take any identity, or none.
@@ -283,12 +290,12 @@ export const deviceRows: readonly Row[] = [
           return [Buffer.from(JSON.stringify(header)).toString('base64url'), ...proof.split('.').slice(1)].join('.');
         },
       ]) {
-        lab.on(HANDSHAKE, async (request, forward) => {
+        harness.on(HANDSHAKE, async (request, forward) => {
           const answer = await forward(request);
           return withFields(answer, { proof: change(String(fields(answer).proof)) });
         });
         const refusal = { code: 'plain-answer', problem: 'message-rejected' };
-        await isRefused(lab, lab.client({ deviceKey: true }).fetch(TRANSFER, post({})), refusal);
+        await isRefused(harness, harness.client({ deviceKey: true }).fetch(TRANSFER, post({})), refusal);
       }
     },
   },

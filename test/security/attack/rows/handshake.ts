@@ -13,14 +13,14 @@ import {
   sealText,
   thumbprint,
   transcriptHash,
-  type Answer as HandshakeAnswer,
+  type HandshakeResponse,
   KINDS,
   type KeyKind,
 } from '../../../external/conformance/peer.js';
 import type { E2eClient } from '../../../../src/client/index.js';
 import { makeChannels, session } from '../support/channels.js';
-import { makeIdentity, messageOf, post, refusalOf, type Identity, type Lab } from '../support/harness.js';
-import type { Answer, Passing } from '../support/proxy.js';
+import { makeIdentity, messageOf, post, refusalOf, type Identity, type Harness } from '../support/harness.js';
+import type { PassingResponse, Passing } from '../support/proxy.js';
 import type { Row } from './row.js';
 
 const HANDSHAKE = '/e2e/handshake';
@@ -28,31 +28,34 @@ const HANDSHAKE = '/e2e/handshake';
 type Fields = Record<string, unknown> & { publicKey: Record<string, string> };
 
 const fields = ({ body }: { body: string }): Fields => JSON.parse(body) as Fields;
-const withFields = (answer: Answer, changed: object): Answer => ({
+const withFields = (answer: PassingResponse, changed: object): PassingResponse => ({
   ...answer,
   body: JSON.stringify({ ...fields(answer), ...changed }),
 });
 
 /** Has the proxy change the answer to the handshake. */
-function changeAnswer(lab: Lab, change: (answer: Answer, request: Passing) => Answer | Promise<Answer>): void {
-  lab.on(HANDSHAKE, async (request, forward) => change(await forward(request), request));
+function changeAnswer(
+  harness: Harness,
+  change: (answer: PassingResponse, request: Passing) => PassingResponse | Promise<PassingResponse>,
+): void {
+  harness.on(HANDSHAKE, async (request, forward) => change(await forward(request), request));
 }
 
 /** The handshake fails so, nothing is kept: no request left, and once the proxy is honest the client begins anew. */
-async function keepsNothing(lab: Lab, client: E2eClient, code: string): Promise<void> {
+async function keepsNothing(harness: Harness, client: E2eClient, code: string): Promise<void> {
   expect(await refusalOf(client.fetch('/bank/transfer', post({ to: 'bob' })))).toMatchObject({ code });
-  expect(lab.proxy.seen.filter(({ request }) => request.target.startsWith('/bank'))).toEqual([]);
-  expect(lab.ran).toEqual([]);
-  lab.proxy.rule = undefined;
+  expect(harness.proxy.seen.filter(({ request }) => request.target.startsWith('/bank'))).toEqual([]);
+  expect(harness.ran).toEqual([]);
+  harness.proxy.rule = undefined;
   expect((await client.fetch('/bank/transfer', post({ to: 'bob' }))).status).toBe(201);
 }
 
 /** Sits in the middle: answers the client as the server would, and asks the server as the client would. */
-async function intercept(lab: Lab, stolen: unknown[]): Promise<void> {
+async function intercept(harness: Harness, stolen: unknown[]): Promise<void> {
   const impostor: Channels = makeChannels().channels;
-  const own = lab.attacker();
+  const own = harness.attacker();
   const upstream = await own.handshake('X25519');
-  lab.proxy.rule = async (request, forward) => {
+  harness.proxy.rule = async (request, forward) => {
     if (request.target === HANDSHAKE) {
       const answer = await impostor.handshake(session('victim'), parsePublicKey(fields(request).publicKey));
       return { ...(await forward(request)), body: JSON.stringify(answer) };
@@ -73,15 +76,15 @@ async function intercept(lab: Lab, stolen: unknown[]): Promise<void> {
 }
 
 /** Answers handshakes with a key of its own, proven by an identity of its own, which claims to be the pinned one. */
-async function impersonate(lab: Lab, own: Identity, listed?: readonly object[]): Promise<void> {
+async function impersonate(harness: Harness, own: Identity, listed?: readonly object[]): Promise<void> {
   const { jwk } = await keyPair('X25519');
-  lab.proxy.rule = async (request, forward) => {
+  harness.proxy.rule = async (request, forward) => {
     const answer = await forward(request);
     if (request.target === '/e2e/identity' && listed) return withFields(answer, { keys: listed });
     if (request.target !== HANDSHAKE) return answer;
     const changed = { ...fields(answer), publicKey: jwk, kid: thumbprint(jwk) };
-    const th = transcriptHash(thumbprint(fields(request).publicKey), changed as unknown as HandshakeAnswer);
-    const header = { alg: 'Ed25519', typ: 'e2e-handshake+jws', kid: lab.identity.thumbprint };
+    const th = transcriptHash(thumbprint(fields(request).publicKey), changed as unknown as HandshakeResponse);
+    const header = { alg: 'Ed25519', typ: 'e2e-handshake+jws', kid: harness.identity.thumbprint };
     const signed = `${b64u(JSON.stringify(header))}.${b64u(b64u(th))}`;
     const proof = `${signed}.${b64u(sign(null, Buffer.from(signed), own.pem))}`;
     return withFields(answer, { ...changed, proof });
@@ -89,8 +92,8 @@ async function impersonate(lab: Lab, own: Identity, listed?: readonly object[]):
 }
 
 /** A genuine answer to a handshake of the attacker's own, proof and all. */
-async function genuineAnswer(lab: Lab, kind: KeyKind = 'X25519'): Promise<Fields> {
-  const reply = await lab.attacker().ask({ publicKey: (await keyPair(kind)).jwk });
+async function genuineAnswer(harness: Harness, kind: KeyKind = 'X25519'): Promise<Fields> {
+  const reply = await harness.attacker().ask({ publicKey: (await keyPair(kind)).jwk });
   return fields(reply);
 }
 
@@ -98,10 +101,10 @@ export const handshakeRows: readonly Row[] = [
   {
     attack: 'swaps both keys in the handshake, and the client has no pin',
     outcome: '**succeeds**: it reads and answers everything; this is what pins are for',
-    run: async (lab) => {
+    run: async (harness) => {
       const stolen: unknown[] = [];
-      await intercept(lab, stolen);
-      const response = await lab.client().fetch('/bank/transfer', post({ to: 'bob' }));
+      await intercept(harness, stolen);
+      const response = await harness.client().fetch('/bank/transfer', post({ to: 'bob' }));
       expect(await response.json()).toEqual({ transferred: { to: 'bob' } });
       expect(stolen).toEqual([{ to: 'bob' }, { transferred: { to: 'bob' } }]);
     },
@@ -109,10 +112,10 @@ export const handshakeRows: readonly Row[] = [
   {
     attack: 'swaps both keys in the handshake, and the client has a pin',
     outcome: '`identity-rejected`; nothing is kept, no request leaves',
-    run: async (lab) => {
+    run: async (harness) => {
       const stolen: unknown[] = [];
-      await intercept(lab, stolen);
-      await keepsNothing(lab, lab.pinned(), 'identity-rejected');
+      await intercept(harness, stolen);
+      await keepsNothing(harness, harness.pinned(), 'identity-rejected');
       expect(stolen).toEqual([]);
     },
   },
@@ -121,74 +124,74 @@ export const handshakeRows: readonly Row[] = [
     outcome:
       '`identity-rejected` with a pin; without, `handshake-rejected` on RSA channels, `message-rejected` on others',
     once: true,
-    run: async (lab) => {
+    run: async (harness) => {
       const swapFor = async (kind: KeyKind) => {
         const { jwk: publicKey } = await keyPair(kind);
-        lab.on(HANDSHAKE, (request, forward) => forward({ ...request, body: JSON.stringify({ publicKey }) }));
+        harness.on(HANDSHAKE, (request, forward) => forward({ ...request, body: JSON.stringify({ publicKey }) }));
       };
       for (const keyKind of KINDS) {
         await swapFor(keyKind);
-        const refusal = await refusalOf(lab.client({ keyKind }).fetch('/bank/transfer', post({})));
+        const refusal = await refusalOf(harness.client({ keyKind }).fetch('/bank/transfer', post({})));
         expect(refusal).toMatchObject(
           keyKind === 'RSA' ? { code: 'handshake-rejected' } : { code: 'plain-answer', problem: 'message-rejected' },
         );
       }
-      lab.proxy.seen.length = 0;
+      harness.proxy.seen.length = 0;
       await swapFor('X25519');
-      await keepsNothing(lab, lab.pinned(), 'identity-rejected');
+      await keepsNothing(harness, harness.pinned(), 'identity-rejected');
     },
   },
   {
     attack: 'strips `proof`',
     outcome: '`identity-rejected`; nothing is kept',
-    run: async (lab) => {
-      changeAnswer(lab, (answer) => withFields(answer, { proof: undefined }));
-      await keepsNothing(lab, lab.pinned(), 'identity-rejected');
+    run: async (harness) => {
+      changeAnswer(harness, (answer) => withFields(answer, { proof: undefined }));
+      await keepsNothing(harness, harness.pinned(), 'identity-rejected');
     },
   },
   {
     attack: 'replays the `proof` of another handshake',
     outcome: '`identity-rejected`; nothing is kept',
-    run: async (lab) => {
-      const { proof } = await genuineAnswer(lab);
-      changeAnswer(lab, (answer) => withFields(answer, { proof }));
-      await keepsNothing(lab, lab.pinned(), 'identity-rejected');
+    run: async (harness) => {
+      const { proof } = await genuineAnswer(harness);
+      changeAnswer(harness, (answer) => withFields(answer, { proof }));
+      await keepsNothing(harness, harness.pinned(), 'identity-rejected');
     },
   },
   {
     attack: 'replays the whole answer to another handshake',
     outcome: '`identity-rejected`; nothing is kept',
-    run: async (lab) => {
-      const other = await genuineAnswer(lab);
-      changeAnswer(lab, (answer) => withFields(answer, other));
-      await keepsNothing(lab, lab.pinned(), 'identity-rejected');
+    run: async (harness) => {
+      const other = await genuineAnswer(harness);
+      changeAnswer(harness, (answer) => withFields(answer, other));
+      await keepsNothing(harness, harness.pinned(), 'identity-rejected');
     },
   },
   {
     attack: 'keeps `kid` and `proof`, and swaps `publicKey`',
     outcome: '`handshake-rejected`, with or without a pin; nothing is kept',
-    run: async (lab) => {
-      for (const client of [lab.pinned(), lab.client()]) {
+    run: async (harness) => {
+      for (const client of [harness.pinned(), harness.client()]) {
         const { jwk } = await keyPair('X25519');
-        changeAnswer(lab, (answer) => withFields(answer, { publicKey: jwk }));
-        await keepsNothing(lab, client, 'handshake-rejected');
-        lab.calls.length = lab.proxy.seen.length = 0;
+        changeAnswer(harness, (answer) => withFields(answer, { publicKey: jwk }));
+        await keepsNothing(harness, client, 'handshake-rejected');
+        harness.calls.length = harness.proxy.seen.length = 0;
       }
     },
   },
   {
     attack: 'keeps `proof`, and swaps `publicKey` and `kid`',
     outcome: '`identity-rejected`; nothing is kept',
-    run: async (lab) => {
+    run: async (harness) => {
       const { jwk } = await keyPair('X25519');
-      changeAnswer(lab, (answer) => withFields(answer, { publicKey: jwk, kid: thumbprint(jwk) }));
-      await keepsNothing(lab, lab.pinned(), 'identity-rejected');
+      changeAnswer(harness, (answer) => withFields(answer, { publicKey: jwk, kid: thumbprint(jwk) }));
+      await keepsNothing(harness, harness.pinned(), 'identity-rejected');
     },
   },
   {
     attack: 'changes `issuedAt`, `expiresAt`, `session` or `device` in the answer',
     outcome: '`identity-rejected` with a pin; without, the channel opens nothing (`message-rejected`)',
-    run: async (lab) => {
+    run: async (harness) => {
       const name = b64u(new Uint8Array(16));
       const changes = [
         { issuedAt: 1 },
@@ -197,22 +200,22 @@ export const handshakeRows: readonly Row[] = [
         { device: thumbprint((await keyPair('P-256')).jwk) },
       ];
       for (const change of changes) {
-        changeAnswer(lab, (answer) => withFields(answer, change));
-        expect(await refusalOf(lab.pinned().fetch('/bank/balance'))).toMatchObject({ code: 'identity-rejected' });
-        expect(await refusalOf(lab.client().fetch('/bank/balance'))).toMatchObject({
+        changeAnswer(harness, (answer) => withFields(answer, change));
+        expect(await refusalOf(harness.pinned().fetch('/bank/balance'))).toMatchObject({ code: 'identity-rejected' });
+        expect(await refusalOf(harness.client().fetch('/bank/balance'))).toMatchObject({
           code: 'plain-answer',
           problem: 'message-rejected',
         });
       }
-      expect(lab.ran).toEqual([]);
+      expect(harness.ran).toEqual([]);
     },
   },
   {
     attack: 'swaps `secret` of an RSA channel for one that it knows',
     outcome: '`identity-rejected` with a pin; without, the channel opens nothing (`message-rejected`)',
     once: true,
-    run: async (lab) => {
-      changeAnswer(lab, async (answer, request) => {
+    run: async (harness) => {
+      changeAnswer(harness, async (answer, request) => {
         const contentKey = new Uint8Array(32).fill(7);
         const key = publicKeyOf(fields(request).publicKey);
         const secret = sealText(contentKey, '{"alg":"RSA-OAEP-256","enc":"A256GCM"}', new Uint8Array(32), {
@@ -221,16 +224,16 @@ export const handshakeRows: readonly Row[] = [
         return withFields(answer, { secret });
       });
       const call = (client: E2eClient) => refusalOf(client.fetch('/bank/transfer', post({})));
-      expect(await call(lab.pinned({ keyKind: 'RSA' }))).toMatchObject({ code: 'identity-rejected' });
-      expect(await call(lab.client({ keyKind: 'RSA' }))).toMatchObject({ problem: 'message-rejected' });
-      expect(lab.ran).toEqual([]);
+      expect(await call(harness.pinned({ keyKind: 'RSA' }))).toMatchObject({ code: 'identity-rejected' });
+      expect(await call(harness.client({ keyKind: 'RSA' }))).toMatchObject({ problem: 'message-rejected' });
+      expect(harness.ran).toEqual([]);
     },
   },
   {
     attack: 'answers the handshake with a weak key: 1,024 bits, `e` = 1, an all-zero point, another kind',
     outcome: '`handshake-rejected`; nothing is kept',
     once: true,
-    run: async (lab) => {
+    run: async (harness) => {
       const short = (await keyPair('RSA', 1024)).jwk;
       const weak: [KeyKind, Record<string, string>][] = [
         ['RSA', short],
@@ -240,60 +243,60 @@ export const handshakeRows: readonly Row[] = [
         ['X25519', (await keyPair('P-256')).jwk],
       ];
       for (const [keyKind, publicKey] of weak) {
-        changeAnswer(lab, (answer) => withFields(answer, { publicKey, kid: thumbprint(publicKey) }));
-        const refusal = await refusalOf(lab.client({ keyKind }).fetch('/bank/transfer', post({})));
+        changeAnswer(harness, (answer) => withFields(answer, { publicKey, kid: thumbprint(publicKey) }));
+        const refusal = await refusalOf(harness.client({ keyKind }).fetch('/bank/transfer', post({})));
         expect(refusal).toMatchObject({ code: 'handshake-rejected' });
       }
-      expect(lab.proxy.seen.filter(({ request }) => request.target !== HANDSHAKE)).toEqual([]);
+      expect(harness.proxy.seen.filter(({ request }) => request.target !== HANDSHAKE)).toEqual([]);
     },
   },
   {
     attack: 'replays to a client an answer that it had before',
     outcome: '`handshake-rejected`: no server key comes twice',
-    run: async (lab) => {
-      const client = lab.client({ resend: true });
+    run: async (harness) => {
+      const client = harness.client({ resend: true });
       await client.fetch('/bank/balance');
-      const first = lab.proxy.seen.find(({ request }) => request.target === HANDSHAKE)!.answer!;
-      lab.proxy.rule = (request, forward) =>
+      const first = harness.proxy.seen.find(({ request }) => request.target === HANDSHAKE)!.answer!;
+      harness.proxy.rule = (request, forward) =>
         request.target === HANDSHAKE
           ? first
           : forward({ ...request, headers: { ...request.headers, cookie: undefined } }); // the server knows no channel now
       expect(await refusalOf(client.fetch('/bank/balance'))).toMatchObject({ code: 'handshake-rejected' });
-      expect(lab.ran).toEqual(['balance']);
+      expect(harness.ran).toEqual(['balance']);
     },
   },
   {
     attack: "signs keys of its own with an identity key of its own, under the pinned key's name",
     outcome: '`identity-rejected`; nothing is kept',
-    run: async (lab) => {
-      await impersonate(lab, makeIdentity());
-      for (const pin of [lab.identity.jwk, lab.identity.thumbprint]) {
-        const call = lab.client({ identityKeys: [pin] }).fetch('/bank/balance');
+    run: async (harness) => {
+      await impersonate(harness, makeIdentity());
+      for (const pin of [harness.identity.jwk, harness.identity.thumbprint]) {
+        const call = harness.client({ identityKeys: [pin] }).fetch('/bank/balance');
         expect(await refusalOf(call)).toMatchObject({ code: 'identity-rejected' });
       }
-      await keepsNothing(lab, lab.pinned(), 'identity-rejected');
+      await keepsNothing(harness, harness.pinned(), 'identity-rejected');
     },
   },
   {
     attack: 'does that, and serves its identity key too, for a pin that is a thumbprint',
     outcome: '`identity-rejected`: a listed key counts only under the thumbprint that is pinned',
-    run: async (lab) => {
+    run: async (harness) => {
       const own = makeIdentity();
-      await impersonate(lab, own, [{ ...own.jwk, kid: lab.identity.thumbprint, alg: 'Ed25519', use: 'sig' }]);
-      await keepsNothing(lab, lab.pinned(), 'identity-rejected');
+      await impersonate(harness, own, [{ ...own.jwk, kid: harness.identity.thumbprint, alg: 'Ed25519', use: 'sig' }]);
+      await keepsNothing(harness, harness.pinned(), 'identity-rejected');
     },
   },
   {
     attack: 'is met by a client that still pins the key before the last rotation',
     outcome: '`identity-rejected`, though that key is still published; with both pinned it works',
-    run: async (lab) => {
-      const { identity, formerIdentity: former } = lab;
+    run: async (harness) => {
+      const { identity, formerIdentity: former } = harness;
       for (const pins of [[former.thumbprint], [former.jwk]]) {
-        const call = lab.client({ identityKeys: pins }).fetch('/bank/balance');
+        const call = harness.client({ identityKeys: pins }).fetch('/bank/balance');
         expect(await refusalOf(call)).toMatchObject({ code: 'identity-rejected' });
       }
-      expect(lab.ran).toEqual([]);
-      const both = lab.client({ identityKeys: [former.jwk, identity.jwk] });
+      expect(harness.ran).toEqual([]);
+      const both = harness.client({ identityKeys: [former.jwk, identity.jwk] });
       expect((await both.fetch('/bank/balance')).status).toBe(200);
     },
   },
@@ -301,16 +304,16 @@ export const handshakeRows: readonly Row[] = [
     attack: "puts its own session's cookie on everything that the client sends",
     outcome:
       '**succeeds**, with a pin too, where no device key is used: the client works on a session of the attacker’s',
-    run: async (lab) => {
-      const own = lab.attacker();
+    run: async (harness) => {
+      const own = harness.attacker();
       const upstream = await own.handshake('X25519');
       expect(
         (await upstream.request('POST', '/bank/login', { text: '{"owner":"mallory"}', cty: 'application/json' }))
           .status,
       ).toBe(201);
-      lab.proxy.rule = (request, forward) =>
+      harness.proxy.rule = (request, forward) =>
         forward({ ...request, headers: { ...request.headers, cookie: String(own.jar) } });
-      const response = await lab.pinned().fetch('/bank/owner');
+      const response = await harness.pinned().fetch('/bank/owner');
       expect(await response.json()).toEqual({ owner: 'mallory' });
     },
   },
@@ -318,49 +321,49 @@ export const handshakeRows: readonly Row[] = [
     attack: 'has the cookie, and opens a channel of its own on the session',
     outcome:
       '**succeeds** where no device key is used, as it could use any session; it reads nothing of the client’s own channel',
-    run: async (lab) => {
-      const client = lab.pinned();
+    run: async (harness) => {
+      const client = harness.pinned();
       await client.fetch('/bank/login', post({ owner: 'alice' }));
       await client.fetch('/bank/owner');
-      const own = await lab.attacker(lab.cookie).handshake('X25519');
+      const own = await harness.attacker(harness.cookie).handshake('X25519');
       expect(JSON.parse((await own.request('GET', '/bank/owner')).text)).toEqual({ owner: 'alice' });
-      const { body } = lab.proxy.seen.findLast(({ request }) => request.target === '/bank/owner')!.answer!;
+      const { body } = harness.proxy.seen.findLast(({ request }) => request.target === '/bank/owner')!.answer!;
       expect(() => openCompact(body, directWay(own.keys.response))).toThrow(/authenticate/);
     },
   },
   {
     attack: 'strips `proof`, or names another identity in it, before a client without a pin',
     outcome: '`message-rejected`: the identity that the client saw is part of the transcript; no handler runs',
-    run: async (lab) => {
+    run: async (harness) => {
       const other = b64u(JSON.stringify({ alg: 'Ed25519', typ: 'e2e-handshake+jws', kid: makeIdentity().thumbprint }));
       for (const change of [() => undefined, (proof: string) => [other, ...proof.split('.').slice(1)].join('.')]) {
-        changeAnswer(lab, (answer) => withFields(answer, { proof: change(String(fields(answer).proof)) }));
+        changeAnswer(harness, (answer) => withFields(answer, { proof: change(String(fields(answer).proof)) }));
         for (const keyKind of KINDS) {
-          const refusal = await refusalOf(lab.client({ keyKind }).fetch('/bank/transfer', post({ to: 'bob' })));
+          const refusal = await refusalOf(harness.client({ keyKind }).fetch('/bank/transfer', post({ to: 'bob' })));
           expect(refusal).toMatchObject({ code: 'plain-answer', problem: 'message-rejected' });
         }
       }
-      expect(lab.ran).toEqual([]);
+      expect(harness.ran).toEqual([]);
     },
   },
   {
     attack:
       "puts a message to the client's public key in place of `secret`: any JWE with a `typ`, or with more members",
     outcome: '`handshake-rejected`: `secret` has the members `alg` and `enc` alone; nothing is kept, no request leaves',
-    run: async (lab) => {
+    run: async (harness) => {
       let more: object | undefined;
-      changeAnswer(lab, (answer, request) => {
+      changeAnswer(harness, (answer, request) => {
         const contentKey = randomBytes(32);
         const encryptedKey = b64u(rsaEncrypt(publicKeyOf(fields(request).publicKey), contentKey));
         const header = JSON.stringify({ alg: 'RSA-OAEP-256', enc: 'A256GCM', ...more });
         return withFields(answer, { secret: sealText(contentKey, header, randomBytes(32), { encryptedKey }) });
       });
-      const client = lab.client({ keyKind: 'RSA' });
+      const client = harness.client({ keyKind: 'RSA' });
       more = { seq: 1 };
       expect(await refusalOf(client.fetch('/bank/balance'))).toMatchObject({ code: 'handshake-rejected' });
-      lab.proxy.seen.length = 0;
+      harness.proxy.seen.length = 0;
       more = { typ: 'e2e-res+jwe' };
-      await keepsNothing(lab, client, 'handshake-rejected');
+      await keepsNothing(harness, client, 'handshake-rejected');
     },
   },
 ];

@@ -1,7 +1,7 @@
 import { expect } from '@jest/globals';
 import { connect } from 'node:net';
 import { SECRET_BALANCE } from '../support/bank.js';
-import { type Lab } from '../support/harness.js';
+import { type Harness } from '../support/harness.js';
 import type { Row } from './row.js';
 
 const SPELLINGS = [
@@ -20,12 +20,12 @@ const SPELLINGS = [
 ];
 
 /** What the server says to these very lines. */
-function say(lab: Lab, lines: readonly string[], body = ''): Promise<string> {
-  const { port } = new URL(lab.url);
+function say(harness: Harness, lines: readonly string[], body = ''): Promise<string> {
+  const { port } = new URL(harness.url);
   return new Promise((resolve, reject) => {
     let answer = '';
     const socket = connect(Number(port), '127.0.0.1', () => {
-      socket.write([...lines, 'Host: x', `Cookie: ${lab.cookie}`, '', body].join('\r\n'));
+      socket.write([...lines, 'Host: x', `Cookie: ${harness.cookie}`, '', body].join('\r\n'));
     });
     socket.on('data', (chunk) => {
       answer += chunk.toString();
@@ -39,49 +39,49 @@ export const pathRows: readonly Row[] = [
   {
     attack: 'asks a sealed path in the clear, with the cookie, in every way to write the path',
     outcome: '`message-required`; nobody who answers there is reached',
-    run: async (lab) => {
-      await lab.client().fetch('vault');
-      lab.calls.length = 0;
+    run: async (harness) => {
+      await harness.client().fetch('vault');
+      harness.calls.length = 0;
       for (const target of SPELLINGS) {
         for (const method of ['GET', 'POST', 'PUT', 'DELETE', 'PATCH', 'OPTIONS']) {
           const head = [`${method} ${target} HTTP/1.1`, 'Content-Type: application/json', 'Content-Length: 2'];
-          const answer = await say(lab, head, '{}');
+          const answer = await say(harness, head, '{}');
           expect([target, method, answer.includes('message-required')]).toEqual([target, method, true]);
         }
       }
-      expect(lab.calls).toEqual([]);
+      expect(harness.calls).toEqual([]);
     },
   },
   {
     attack: 'asks whether it may ask, with a preflight that has a body, under a sealed path',
     outcome: 'nobody who answers there is reached',
-    run: async (lab) => {
-      await lab.client().fetch('vault');
-      lab.calls.length = 0;
+    run: async (harness) => {
+      await harness.client().fetch('vault');
+      harness.calls.length = 0;
       const head = ['OPTIONS /vault HTTP/1.1', 'Origin: https://a.example', 'Access-Control-Request-Method: POST'];
-      const answer = await say(lab, [...head, 'Content-Type: application/json', 'Content-Length: 2'], '{}');
+      const answer = await say(harness, [...head, 'Content-Type: application/json', 'Content-Length: 2'], '{}');
       expect(answer).not.toContain(SECRET_BALANCE);
-      expect(lab.calls).toEqual([]);
+      expect(harness.calls).toEqual([]);
     },
   },
   {
     attack: 'moves a message for one sealed path, or for a route, to another sealed path',
     outcome: '`message-rejected`; nobody is reached',
-    run: async (lab) => {
-      const channel = await lab.attacker().handshake('X25519');
+    run: async (harness) => {
+      const channel = await harness.attacker().handshake('X25519');
       for (const target of ['/bank/bound', '/vault/x']) {
         const { jwe } = channel.message('GET', target);
         const reply = await channel.visitor.send({ target: '/vault', headers: { 'E2e-Request': jwe } });
         expect([reply.status, reply.body.includes('message-rejected')]).toEqual([400, true]);
       }
-      expect(lab.calls).toEqual([]);
+      expect(harness.calls).toEqual([]);
     },
   },
   {
     attack: 'asks for a plain socket under a sealed path',
     outcome: 'refused with 400, whatever library listens for it',
-    run: async (lab) => {
-      await lab.client().fetch('vault');
+    run: async (harness) => {
+      await harness.client().fetch('vault');
       for (const protocol of ['graphql-transport-ws', 'e2e.1, graphql-transport-ws', 'e2e.2']) {
         for (const target of SPELLINGS) {
           const head = [
@@ -91,7 +91,7 @@ export const pathRows: readonly Row[] = [
             'Sec-WebSocket-Version: 13',
           ];
           const key = 'Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==';
-          const answer = await say(lab, [...head, key, `Sec-WebSocket-Protocol: ${protocol}`]);
+          const answer = await say(harness, [...head, key, `Sec-WebSocket-Protocol: ${protocol}`]);
           expect([target, answer.split('\r\n', 1)[0]]).toEqual([target, 'HTTP/1.1 400 Bad Request']);
         }
       }

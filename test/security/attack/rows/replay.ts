@@ -6,12 +6,12 @@ import { gate } from '../support/bank.js';
 import { letTimePass } from '../../../support/clock.js';
 import { heldHandshake } from '../support/held.js';
 import { messageOf, post, refusalOf } from '../support/harness.js';
-import type { Answer, Passing } from '../support/proxy.js';
+import type { PassingResponse, Passing } from '../support/proxy.js';
 import type { Row } from './row.js';
 
 const COPIES = 100;
 
-const isSealed = ({ headers }: Answer): boolean => headers['content-type'] === 'application/jose';
+const isSealed = ({ headers }: PassingResponse): boolean => headers['content-type'] === 'application/jose';
 
 function later<T>(): { promise: Promise<T>; resolve: (value: T) => void } {
   let resolve: (value: T) => void = () => undefined;
@@ -23,40 +23,42 @@ export const replayRows: readonly Row[] = [
   {
     attack: 'sends a request once more, after its answer',
     outcome: 'the copy is `message-replayed`, sealed; the handler ran once',
-    run: async (lab) => {
-      await lab.client().fetch('/bank/transfer', post({ amount: 1 }));
-      const copy = await lab.proxy.forward(lab.proxy.last('/bank/transfer'));
+    run: async (harness) => {
+      await harness.client().fetch('/bank/transfer', post({ amount: 1 }));
+      const copy = await harness.proxy.forward(harness.proxy.last('/bank/transfer'));
       expect([copy.status, isSealed(copy)]).toEqual([409, true]);
-      expect(lab.ran).toEqual(['transfer']);
+      expect(harness.ran).toEqual(['transfer']);
     },
   },
   {
     attack: 'sends 40 requests once more, in another order, after all of them have run',
     outcome: 'the copies are `message-replayed`, sealed; each handler ran once',
-    run: async (lab) => {
-      const client = lab.client();
+    run: async (harness) => {
+      const client = harness.client();
       for (let amount = 1; amount <= 40; amount++) await client.fetch('/bank/transfer', post({ amount }));
-      const requests = lab.proxy.seen.map(({ request }) => request).filter(({ target }) => target === '/bank/transfer');
+      const requests = harness.proxy.seen
+        .map(({ request }) => request)
+        .filter(({ target }) => target === '/bank/transfer');
       expect(requests).toHaveLength(40);
       for (let index = 0; index < 40; index++) {
-        const copy = await lab.proxy.forward(requests[(index * 7) % 40]!);
+        const copy = await harness.proxy.forward(requests[(index * 7) % 40]!);
         expect([index, copy.status, isSealed(copy)]).toEqual([index, 409, true]);
       }
-      expect(lab.ran).toHaveLength(40);
+      expect(harness.ran).toHaveLength(40);
     },
   },
   {
     attack: `sends ${COPIES} copies of a request at once`,
     outcome: 'exactly one runs, whichever comes first; all others are `message-replayed`',
-    run: async (lab) => {
-      const answers: Answer[] = [];
-      lab.on('/bank/transfer', async (request, forward) => {
+    run: async (harness) => {
+      const answers: PassingResponse[] = [];
+      harness.on('/bank/transfer', async (request, forward) => {
         answers.push(...(await Promise.all(Array.from({ length: COPIES }, () => forward(request)))));
         return answers.find(({ status }) => status === 201)!;
       });
-      const response = await lab.client().fetch('/bank/transfer', post({ amount: 1 }));
+      const response = await harness.client().fetch('/bank/transfer', post({ amount: 1 }));
       expect(await response.json()).toEqual({ transferred: { amount: 1 } });
-      expect(lab.ran).toEqual(['transfer']);
+      expect(harness.ran).toEqual(['transfer']);
       expect(answers.filter(({ status }) => status === 201)).toHaveLength(1);
       expect(answers.filter((answer) => answer.status === 409 && isSealed(answer))).toHaveLength(COPIES - 1);
     },
@@ -64,43 +66,46 @@ export const replayRows: readonly Row[] = [
   {
     attack: 'has one copy run, and gives the client the answer to another',
     outcome: 'the client is told `message-replayed`, sealed, and sends nothing again; the handler ran once',
-    run: async (lab) => {
-      lab.on('/bank/limit', async (request, forward) => {
+    run: async (harness) => {
+      harness.on('/bank/limit', async (request, forward) => {
         await forward(request);
         return forward(request);
       });
-      const call = lab.client().fetch('/bank/limit', { ...post({ limit: 1 }), method: 'PUT' });
+      const call = harness.client().fetch('/bank/limit', { ...post({ limit: 1 }), method: 'PUT' });
       expect(await refusalOf(call)).toMatchObject({ problem: 'message-replayed', status: 409 });
-      expect(lab.ran).toEqual(['limit']);
-      expect(lab.proxy.seen.filter(({ request }) => request.target === '/bank/limit')).toHaveLength(1);
+      expect(harness.ran).toEqual(['limit']);
+      expect(harness.proxy.seen.filter(({ request }) => request.target === '/bank/limit')).toHaveLength(1);
     },
   },
   {
     attack: 'sends a request once more on another connection, with other headers around it',
     outcome: 'the copy is `message-replayed`, sealed; the handler ran once',
-    run: async (lab) => {
-      await lab.client().fetch('/bank/balance');
-      const { headers, ...request } = lab.proxy.last('/bank/balance');
+    run: async (harness) => {
+      await harness.client().fetch('/bank/balance');
+      const { headers, ...request } = harness.proxy.last('/bank/balance');
       const { cookie, 'e2e-request': message } = headers;
-      const copy = await lab.proxy.forward({ ...request, headers: { cookie, 'e2e-request': message, 'x-new': '1' } });
+      const copy = await harness.proxy.forward({
+        ...request,
+        headers: { cookie, 'e2e-request': message, 'x-new': '1' },
+      });
       expect([copy.status, isSealed(copy)]).toEqual([409, true]);
-      expect(lab.ran).toEqual(['balance']);
+      expect(harness.ran).toEqual(['balance']);
     },
   },
   {
     attack: `holds a request back for ${MAX_AGE_SECONDS + 1} s`,
     outcome: '`message-stale`, sealed; the handler never runs, and a POST is not sent again',
-    run: async (lab) => {
+    run: async (harness) => {
       let back = (): void => undefined;
-      lab.on('/bank/transfer', (request, forward) => {
+      harness.on('/bank/transfer', (request, forward) => {
         back = letTimePass(MAX_AGE_SECONDS + 1);
         return forward(request);
       });
       try {
-        const call = lab.client().fetch('/bank/transfer', post({ amount: 1 }));
+        const call = harness.client().fetch('/bank/transfer', post({ amount: 1 }));
         expect(await refusalOf(call)).toMatchObject({ problem: 'message-stale', status: 400 });
-        expect(lab.ran).toEqual([]);
-        expect(lab.proxy.seen.filter(({ request }) => request.target === '/bank/transfer')).toHaveLength(1);
+        expect(harness.ran).toEqual([]);
+        expect(harness.proxy.seen.filter(({ request }) => request.target === '/bank/transfer')).toHaveLength(1);
       } finally {
         back();
       }
@@ -109,12 +114,12 @@ export const replayRows: readonly Row[] = [
   {
     attack: 'holds a request back behind a later one, for less than that',
     outcome: '**succeeds**, as any network can: each runs once, in the order in which they arrive',
-    run: async (lab) => {
-      const client = lab.client();
+    run: async (harness) => {
+      const client = harness.client();
       await client.handshake();
       let release = (): void => undefined;
       const later = new Promise<void>((resolve) => (release = resolve));
-      lab.on('/bank/transfer', async (request, forward) => {
+      harness.on('/bank/transfer', async (request, forward) => {
         await later;
         return forward(request);
       });
@@ -122,65 +127,65 @@ export const replayRows: readonly Row[] = [
       await client.fetch('/bank/refund', post({ amount: 1 }));
       release();
       expect((await held).status).toBe(201);
-      expect(lab.ran).toEqual(['refund', 'transfer']);
+      expect(harness.ran).toEqual(['refund', 'transfer']);
     },
   },
   {
     attack: `withholds a request until one that is ${WINDOW_SIZE} numbers later has run`,
     outcome: '`message-stale`, sealed: the window has passed it by; it never runs',
-    run: async (lab) => {
+    run: async (harness) => {
       // A client of the test's own, which skips numbers: 1,024 requests one by one show no more, and take seconds.
-      const channel = await new Visitor(lab.proxy.url).handshake('X25519');
+      const channel = await new Visitor(harness.proxy.url).handshake('X25519');
       const message = channel.message('POST', '/bank/transfer', json({}));
       let withheld: Passing | undefined;
-      lab.on('/bank/transfer', (request) => {
+      harness.on('/bank/transfer', (request) => {
         withheld = request;
         return { status: 502, headers: {}, body: '' };
       });
       expect((await channel.post(message)).status).toBe(502);
       const seq = Number(message.header.seq) + WINDOW_SIZE;
       expect((await channel.post(channel.message('GET', '/bank/balance', undefined, { seq }))).status).toBe(200);
-      const answer = await lab.proxy.forward(withheld!);
+      const answer = await harness.proxy.forward(withheld!);
       expect([answer.status, isSealed(answer)]).toEqual([400, true]);
-      expect(lab.ran).toEqual(['balance']);
+      expect(harness.ran).toEqual(['balance']);
     },
   },
   {
     attack: 'sends a withheld request after its channel was revoked, or its session ended',
     outcome: '`handshake-required`; the handler never runs',
-    run: async (lab) => {
+    run: async (harness) => {
       for (const ending of ['/bank/revoke', '/bank/logout', '/bank/login']) {
-        const client = lab.client();
+        const client = harness.client();
         let withheld: Passing | undefined;
-        lab.on('/bank/transfer', (request) => {
+        harness.on('/bank/transfer', (request) => {
           withheld = request;
           return { status: 502, headers: {}, body: '' };
         });
         await refusalOf(client.fetch('/bank/transfer', post({})));
         await client.fetch(ending, post({ owner: 'alice' }));
-        const answer = await lab.proxy.forward(withheld!);
+        const answer = await harness.proxy.forward(withheld!);
         expect([ending, answer.status, JSON.parse(answer.body).type]).toEqual([
           ending,
           428,
           'urn:e2e:problem:handshake-required',
         ]);
       }
-      expect(lab.ran).not.toContain('transfer');
+      expect(harness.ran).not.toContain('transfer');
     },
   },
   {
     attack: 'has a channel of its own on the session before the user logs in, and uses it after',
     outcome: '`handshake-required`: a login by `KeyService.carryOver()` takes the caller’s channel along, and no other',
-    run: async (lab) => {
-      const client = lab.client();
+    run: async (harness) => {
+      const client = harness.client();
       await client.fetch('/bank/balance');
       await client.fetch('/bank/balance');
-      const own = await lab.attacker(lab.cookie).handshake('X25519');
+      const own = await harness.attacker(harness.cookie).handshake('X25519');
       expect((await own.request('GET', '/bank/owner')).status).toBe(200);
       await client.fetch('/bank/login', post({ owner: 'alice' }));
       expect(await (await client.fetch('/bank/owner')).json()).toEqual({ owner: 'alice' });
       // Under the old cookie, and under the new one, which the proxy has seen too.
-      for (const cookie of [String(own.visitor.jar), lab.cookie]) {
+      for (const cookie of [String(own.visitor.jar), harness.cookie]) {
         const reply = await own.post(own.message('GET', '/bank/owner'), { headers: { Cookie: cookie } });
         expect([reply.status, JSON.parse(reply.body).type]).toEqual([428, 'urn:e2e:problem:handshake-required']);
       }
@@ -189,15 +194,15 @@ export const replayRows: readonly Row[] = [
   {
     attack: 'begins a handshake before the user logs out, and ends it after',
     outcome: '`busy`; the session that ended stays ended',
-    run: async (lab) => {
-      const client = lab.client();
+    run: async (harness) => {
+      const client = harness.client();
       await client.fetch('/bank/login', post({ owner: 'alice' }));
       await client.fetch('/bank/owner');
-      const { cookie } = lab;
-      const finish = await heldHandshake(lab, cookie);
+      const { cookie } = harness;
+      const finish = await heldHandshake(harness, cookie);
       expect((await client.fetch('/bank/logout', post({}))).status).toBe(201);
       expect((await finish()).status).toBe(503);
-      const own = await lab.attacker(cookie).handshake('X25519');
+      const own = await harness.attacker(cookie).handshake('X25519');
       expect(JSON.parse((await own.request('GET', '/bank/owner')).text)).toEqual({ owner: null });
     },
   },
@@ -206,10 +211,10 @@ export const replayRows: readonly Row[] = [
     outcome: '`handshake-required`: whatever becomes of the session, its channels stay ended',
     // On Fastify the late save comes to nothing.
     once: true,
-    run: async (lab) => {
-      const client = lab.client();
+    run: async (harness) => {
+      const client = harness.client();
       let withheld: Passing | undefined;
-      lab.on('/bank/transfer', (request) => {
+      harness.on('/bank/transfer', (request) => {
         withheld = request;
         return { status: 502, headers: {}, body: '' };
       });
@@ -217,37 +222,37 @@ export const replayRows: readonly Row[] = [
       const ready = later<true>();
       gate.opened = ready.promise;
       const slow = client.fetch('/bank/slow', post({}));
-      while (!lab.ran.includes('slow')) await new Promise((resolve) => setTimeout(resolve, 5));
+      while (!harness.ran.includes('slow')) await new Promise((resolve) => setTimeout(resolve, 5));
       await client.fetch('/bank/logout', post({}));
       ready.resolve(true);
       expect((await slow).status).toBe(201);
-      const { cookie } = lab;
-      const answer = await lab.proxy.forward(withheld!);
-      expect([answer.status, lab.ran]).toEqual([428, ['slow', 'logout']]);
+      const { cookie } = harness;
+      const answer = await harness.proxy.forward(withheld!);
+      expect([answer.status, harness.ran]).toEqual([428, ['slow', 'logout']]);
       // The session is there again: that is between the application and its store.
-      const own = await lab.attacker(cookie).handshake('X25519');
+      const own = await harness.attacker(cookie).handshake('X25519');
       expect(JSON.parse((await own.request('GET', '/bank/owner')).text)).toEqual({ owner: 'saved late' });
     },
   },
   {
     attack: 'answers a request with the answer to an earlier one',
     outcome: '`answer-rejected`',
-    run: async (lab) => {
-      const client = lab.client();
+    run: async (harness) => {
+      const client = harness.client();
       await client.fetch('/bank/balance');
-      const earlier = lab.proxy.seen.at(-1)!.answer!;
-      lab.on('/bank/balance', () => earlier);
+      const earlier = harness.proxy.seen.at(-1)!.answer!;
+      harness.on('/bank/balance', () => earlier);
       expect(await refusalOf(client.fetch('/bank/balance'))).toMatchObject({ code: 'answer-rejected' });
     },
   },
   {
     attack: 'swaps the answers to two requests',
     outcome: '`answer-rejected`, both',
-    run: async (lab) => {
-      const client = lab.client();
+    run: async (harness) => {
+      const client = harness.client();
       await client.handshake();
-      const swapped = { a: later<Answer>(), b: later<Answer>() };
-      lab.on('/bank', async (request, forward) => {
+      const swapped = { a: later<PassingResponse>(), b: later<PassingResponse>() };
+      harness.on('/bank', async (request, forward) => {
         const [mine, other] = request.target === '/bank/balance' ? [swapped.a, swapped.b] : [swapped.b, swapped.a];
         mine.resolve(await forward(request));
         return other.promise;
@@ -257,25 +262,25 @@ export const replayRows: readonly Row[] = [
         refusalOf(client.fetch('/bank/transfer', post({ amount: 1 }))),
       ]);
       expect(refusals).toMatchObject([{ code: 'answer-rejected' }, { code: 'answer-rejected' }]);
-      expect(lab.ran.sort()).toEqual(['balance', 'transfer']);
+      expect(harness.ran.sort()).toEqual(['balance', 'transfer']);
     },
   },
   {
     attack: 'reflects an answer as a request',
     outcome: '`message-rejected`; the handler never runs',
-    run: async (lab) => {
-      await lab.client().fetch('/bank/transfer', post({ amount: 1 }));
-      const { request, answer } = lab.proxy.seen.at(-1)!;
-      const reply = await lab.proxy.forward({ ...request, body: answer!.body });
+    run: async (harness) => {
+      await harness.client().fetch('/bank/transfer', post({ amount: 1 }));
+      const { request, answer } = harness.proxy.seen.at(-1)!;
+      const reply = await harness.proxy.forward({ ...request, body: answer!.body });
       expect([reply.status, JSON.parse(reply.body).type]).toEqual([400, 'urn:e2e:problem:message-rejected']);
-      expect(lab.ran).toEqual(['transfer']);
+      expect(harness.ran).toEqual(['transfer']);
     },
   },
   {
     attack: 'reflects a request as its own answer',
     outcome: '`answer-rejected`; the handler never runs',
-    run: async (lab) => {
-      lab.on('/bank', (request) => ({
+    run: async (harness) => {
+      harness.on('/bank', (request) => ({
         status: 200,
         headers: { 'content-type': 'application/jose' },
         body: messageOf(request),
@@ -284,9 +289,9 @@ export const replayRows: readonly Row[] = [
         string,
         RequestInit?,
       ][]) {
-        expect(await refusalOf(lab.client().fetch(path, init))).toMatchObject({ code: 'answer-rejected' });
+        expect(await refusalOf(harness.client().fetch(path, init))).toMatchObject({ code: 'answer-rejected' });
       }
-      expect(lab.ran).toEqual([]);
+      expect(harness.ran).toEqual([]);
     },
   },
 ];

@@ -1,4 +1,4 @@
-import type { Lab } from '../support/harness.js';
+import type { Harness } from '../support/harness.js';
 
 /** One thing that the owner of the proxy can try, and what comes of it: a row of docs/attacks.md, and a test. */
 export interface Row {
@@ -11,5 +11,5 @@ export interface Row {
   readonly device?: true;
   /** Slow, and the same whatever platform the server runs on: tried on one of them. */
   readonly once?: true;
-  readonly run: (lab: Lab) => Promise<void>;
+  readonly run: (harness: Harness) => Promise<void>;
 }

@@ -32,12 +32,12 @@ export const serverRows: readonly Row[] = [
   {
     attack: 'sends a request once more, to another server of the same application',
     outcome: 'the copy is `message-replayed`, sealed: windows are shared; the handler ran once',
-    run: (lab) =>
-      withSiblings(lab, async ({ client, proxies: [here, there] }) => {
+    run: (harness) =>
+      withSiblings(harness, async ({ client, proxies: [here, there] }) => {
         await client.fetch(TRANSFER, post({ amount: 1 }));
         const copy = await there!.forward(here!.last(TRANSFER));
         expect([copy.status, copy.headers['content-type']]).toEqual([409, 'application/jose']);
-        expect(lab.ran).toEqual(['transfer']);
+        expect(harness.ran).toEqual(['transfer']);
       }),
   },
   {
@@ -45,14 +45,14 @@ export const serverRows: readonly Row[] = [
       'waits until the windows are lost or come back older (a restart, a failover, a restored backup), and sends it',
     outcome:
       '`handshake-required`, sealed: a window of before is not believed, and a new one is made by a handshake alone',
-    run: (lab) =>
+    run: (harness) =>
       withSiblings(
-        lab,
+        harness,
         async ({ client, proxies: [here, there] }) => {
           await client.fetch(TRANSFER, post({ amount: 1 }));
           const copy = await there!.forward(here!.last(TRANSFER));
           expect([copy.status, copy.headers['content-type']]).toEqual([428, 'application/jose']);
-          expect(lab.ran).toEqual(['transfer']);
+          expect(harness.ran).toEqual(['transfer']);
         },
         // The session store is still there, and with it the channel; how Redis tells its older states apart: test/external/redis.
         [{}, { replayGuard: new MemoryReplayGuard() }],
@@ -62,8 +62,8 @@ export const serverRows: readonly Row[] = [
     attack:
       'has the cookie, and handshakes under way at every server while the client’s session is revoked, and goes on with what it got',
     outcome: '`handshake-required` for every channel that was made before; one made after is a new handshake’s',
-    run: (lab) =>
-      withSiblings(lab, async ({ client, proxies: [here, there] }) => {
+    run: (harness) =>
+      withSiblings(harness, async ({ client, proxies: [here, there] }) => {
         await client.fetch('/bank/login', post({ owner: 'alice' }));
         await client.fetch('/bank/owner');
         const cookie = String(here!.last('/bank/owner').headers.cookie);
@@ -83,14 +83,14 @@ export const serverRows: readonly Row[] = [
           const message = channel.message('GET', '/bank/owner');
           expect((await channel.post(message)).status).toBe(428);
         }
-        expect(lab.ran.filter((route) => route === 'owner')).toHaveLength(1);
+        expect(harness.ran.filter((route) => route === 'owner')).toHaveLength(1);
       }),
   },
   {
     attack: 'has the cookie, and a channel at another server, and goes on with it after the client has logged out',
     outcome: '`handshake-required`: channels end with their session, on every server',
-    run: (lab) =>
-      withSiblings(lab, async ({ client, proxies: [here, there] }) => {
+    run: (harness) =>
+      withSiblings(harness, async ({ client, proxies: [here, there] }) => {
         await client.fetch('/bank/login', post({ owner: 'alice' }));
         await client.fetch('/bank/owner');
         const cookie = String(here!.last('/bank/owner').headers.cookie);
@@ -107,9 +107,9 @@ export const serverRows: readonly Row[] = [
   {
     attack: 'floods the server with handshakes, so that its bounds push out whoever is there',
     outcome: 'strangers push strangers out: a client that is active keeps its session, its channel and its window',
-    run: (lab) =>
+    run: (harness) =>
       withSiblings(
-        lab,
+        harness,
         async ({ client, proxies: [here] }) => {
           await client.fetch('/bank/login', post({ owner: 'alice' }));
           for (let round = 0; round < 3; round++) {
@@ -130,10 +130,10 @@ export const serverRows: readonly Row[] = [
   {
     attack: 'has an old message taken by a server whose clock is ten minutes behind that of the others',
     outcome: '`message-stale`, sealed: all go by the clock that they share; the handler never runs',
-    run: (lab) => {
+    run: (harness) => {
       const replayGuard = new GuardWithClock();
       return withSiblings(
-        lab,
+        harness,
         async ({ client, proxies: [here, there] }) => {
           let withheld: Passing | undefined;
           here!.rule = (request, forward) => {
@@ -150,7 +150,7 @@ export const serverRows: readonly Row[] = [
           } finally {
             back();
           }
-          expect(lab.ran).toEqual([]);
+          expect(harness.ran).toEqual([]);
         },
         [{ replayGuard }, { replayGuard }],
       );
@@ -161,19 +161,19 @@ export const serverRows: readonly Row[] = [
       'has the cookie, and lets the session end while its handshake, with the device key that it saw, is under way',
     outcome: 'no channel on that session: `busy`, or one on a session of its own, which opens nothing',
     device: true,
-    run: async (lab) => {
-      const client = lab.pinned({ deviceKey: true });
+    run: async (harness) => {
+      const client = harness.pinned({ deviceKey: true });
       await client.fetch('/bank/login', post({ owner: 'alice' }));
       await client.fetch('/bank/owner');
-      const { cookie } = lab;
+      const { cookie } = harness;
       const { session } = await client.handshake();
-      const { device } = JSON.parse(lab.proxy.last('/e2e/handshake').body) as { device: unknown };
-      const finish = await heldHandshake(lab, cookie, { device });
+      const { device } = JSON.parse(harness.proxy.last('/e2e/handshake').body) as { device: unknown };
+      const finish = await heldHandshake(harness, cookie, { device });
       expect((await client.fetch('/bank/logout', post({}))).status).toBe(201);
       const { status, body } = await finish();
       expect([503, 201]).toContain(status);
       if (status === 201) expect((JSON.parse(body) as { session: string }).session).not.toBe(session);
-      expect(lab.ran).toEqual(['login', 'owner', 'logout']);
+      expect(harness.ran).toEqual(['login', 'owner', 'logout']);
     },
   },
 ];

@@ -5,7 +5,7 @@ import type { Duplex } from 'node:stream';
 import { WebSocket, WebSocketServer } from 'ws';
 import { letTimePass, stopTimers, until } from '../../../support/clock.js';
 import { SECRET_BALANCE } from '../support/bank.js';
-import type { Lab } from '../support/harness.js';
+import type { Harness } from '../support/harness.js';
 import type { PassingMessage, SocketMessage, Way } from '../support/passing-socket.js';
 import { CANARIES, CLOSED, message, type SocketStack } from '../support/socket-stack.js';
 import type { Row } from './row.js';
@@ -26,8 +26,8 @@ function flipped({ data, isBinary }: SocketMessage, at: number): SocketMessage {
 }
 
 /** Sealed, as what the attacker saw of it shows nothing. */
-function expectNothingInTheClear(lab: Lab): void {
-  for (const secret of [...CANARIES, SECRET_BALANCE]) expect(lab.proxy.capture).not.toContain(secret);
+function expectNothingInTheClear(harness: Harness): void {
+  for (const secret of [...CANARIES, SECRET_BALANCE]) expect(harness.proxy.capture).not.toContain(secret);
 }
 
 /** A socket that was cut: 1006, as any WebSocket's client sees it. */
@@ -36,40 +36,40 @@ const CUT = '1006 ';
 const BROKEN = { up: CUT, down: 'stream-broken' } as const;
 
 /** An undisturbed socket, with what its handlers and its application were given. */
-async function honest(lab: Lab, stack: SocketStack) {
-  lab.calls.length = 0;
-  const { read, outcome } = await stack.visit(lab);
+async function honest(harness: Harness, stack: SocketStack) {
+  harness.calls.length = 0;
+  const { read, outcome } = await stack.visit(harness);
   expect([read.length, outcome]).toEqual([3, CLOSED]);
-  const ran = lab.calls.splice(0);
+  const ran = harness.calls.splice(0);
   expect(ran).toHaveLength(3);
-  return { read, ran, socket: lab.proxy.sockets.at(-1)! };
+  return { read, ran, socket: harness.proxy.sockets.at(-1)! };
 }
 
 /**
  * Each message after the heads, both ways, changed in each of these ways: the socket breaks there, no handler runs for what
  * was changed or comes later, and the application is handed nothing but what was sent before.
  */
-async function broken(lab: Lab, stack: SocketStack, change: Change): Promise<void> {
+async function broken(harness: Harness, stack: SocketStack, change: Change): Promise<void> {
   const [first, last] = stack.burst;
-  const { read, ran, socket } = await honest(lab, stack);
+  const { read, ran, socket } = await honest(harness, stack);
   let tried = 0;
   for (const way of WAYS) {
     for (let number = 1; number < socket.sent(way).length; number++) {
       for (let variant = 0, variants = 1; variant < variants; variant++) {
         let put: readonly SocketMessage[] = NOTHING;
-        lab.proxy.messageRule = (passing) => {
+        harness.proxy.messageRule = (passing) => {
           if (passing.way !== way || passing.number !== number) return [passing];
           const changed = [...(change(passing) ?? [])];
           variants = changed.length;
           put = changed[variant] ?? NOTHING;
           return changed[variant] ?? [passing];
         };
-        const visit = await stack.visit(lab);
-        lab.proxy.messageRule = undefined;
+        const visit = await stack.visit(harness);
+        harness.proxy.messageRule = undefined;
         const at = `${way} ${number}, ${variant}`;
         if (variants === 0) {
           expect([at, visit.outcome]).toEqual([at, CLOSED]);
-          lab.calls.length = 0;
+          harness.calls.length = 0;
           continue;
         }
         tried++;
@@ -77,16 +77,16 @@ async function broken(lab: Lab, stack: SocketStack, change: Change): Promise<voi
         const isNoText = put.some(({ data, isBinary }) => !isBinary && !isUtf8(data));
         expect([at, visit.outcome]).toEqual([at, isNoText ? CUT : BROKEN[way]]);
         const before = Math.min(Math.max(number - first, 0), last - first + 1);
-        if (way === 'up') expect([at, lab.calls.length <= before]).toEqual([at, true]);
+        if (way === 'up') expect([at, harness.calls.length <= before]).toEqual([at, true]);
         else expect([at, visit.read.length <= before]).toEqual([at, true]);
-        expect(ran.slice(0, lab.calls.length)).toEqual(lab.calls);
+        expect(ran.slice(0, harness.calls.length)).toEqual(harness.calls);
         expect(read).toEqual(expect.arrayContaining([...visit.read]));
-        lab.calls.length = 0;
+        harness.calls.length = 0;
       }
     }
   }
   expect(tried).toBeGreaterThan(0);
-  expectNothingInTheClear(lab);
+  expectNothingInTheClear(harness);
 }
 
 interface Raid {
@@ -96,11 +96,11 @@ interface Raid {
 
 /** A socket of the attacker's own, straight at the server; over when that closes it. */
 async function raid(
-  lab: Lab,
+  harness: Harness,
   target: string,
   { cookie, first }: { readonly cookie?: string | undefined; readonly first: SocketMessage },
 ): Promise<Raid> {
-  const raw = new WebSocket(lab.url.replace('http', 'ws') + target, ['e2e.1'], {
+  const raw = new WebSocket(harness.url.replace('http', 'ws') + target, ['e2e.1'], {
     headers: cookie === undefined ? {} : { cookie },
   });
   const read: string[] = [];
@@ -117,16 +117,19 @@ async function raid(
 }
 
 /** A head that the server has not seen: it was taken from the victim's socket. */
-async function heldHead(lab: Lab, stack: SocketStack): Promise<{ head: SocketMessage; cookie: string | undefined }> {
+async function heldHead(
+  harness: Harness,
+  stack: SocketStack,
+): Promise<{ head: SocketMessage; cookie: string | undefined }> {
   let head: SocketMessage | undefined;
-  lab.proxy.messageRule = (passing) => {
+  harness.proxy.messageRule = (passing) => {
     head ??= { data: passing.data, isBinary: passing.isBinary };
     passing.socket.cut();
     return NOTHING;
   };
-  expect((await stack.visit(lab)).outcome).toBe('plain-answer');
-  lab.proxy.messageRule = undefined;
-  return { head: head!, cookie: lab.proxy.sockets.at(-1)!.headers.cookie };
+  expect((await stack.visit(harness)).outcome).toBe('plain-answer');
+  harness.proxy.messageRule = undefined;
+  return { head: head!, cookie: harness.proxy.sockets.at(-1)!.headers.cookie };
 }
 
 /** Answers upgrades in the server's place, and says this: where that is sealed, in answer to the head. */
@@ -150,14 +153,14 @@ export const messageRows = (stack: SocketStack): readonly Row[] => [
   {
     attack: 'flips a bit in a message of a socket, either way: in its kind, its content, its tag',
     outcome: 'breaks the socket: no handler runs for it, and nothing of it is read',
-    run: (lab) =>
-      broken(lab, stack, (passing) => [[flipped(passing, 0)], [flipped(passing, 1)], [flipped(passing, -1)]]),
+    run: (harness) =>
+      broken(harness, stack, (passing) => [[flipped(passing, 0)], [flipped(passing, 1)], [flipped(passing, -1)]]),
   },
   {
     attack: 'gives a message of a socket another kind: text as bytes, the end, that its sender gave up, an unknown one',
     outcome: 'breaks the socket: it never looks as if it ended in order',
-    run: (lab) =>
-      broken(lab, stack, ({ data }) =>
+    run: (harness) =>
+      broken(harness, stack, ({ data }) =>
         [0, 1, 2, 3, 4, 255]
           .filter((kind) => kind !== data[0])
           .map((kind) => [binary(Buffer.of(kind), data.subarray(1))]),
@@ -166,53 +169,53 @@ export const messageRows = (stack: SocketStack): readonly Row[] => [
   {
     attack: 'sends a message of a socket twice, either way',
     outcome: 'breaks the socket at the second one, which no handler sees',
-    run: async (lab) => {
+    run: async (harness) => {
       const [first, last] = stack.burst;
-      await honest(lab, stack);
+      await honest(harness, stack);
       for (const way of WAYS) {
         for (let number = first; number <= last; number++) {
-          lab.proxy.messageRule = (passing) =>
+          harness.proxy.messageRule = (passing) =>
             passing.way === way && passing.number === number ? [passing, passing] : [passing];
-          const { read, outcome } = await stack.visit(lab);
+          const { read, outcome } = await stack.visit(harness);
           expect([way, number, outcome, new Set(read).size]).toEqual([way, number, BROKEN[way], read.length]);
-          const ran = lab.calls.splice(0).map((call) => JSON.stringify(call));
+          const ran = harness.calls.splice(0).map((call) => JSON.stringify(call));
           expect(new Set(ran).size).toBe(ran.length);
         }
       }
-      expectNothingInTheClear(lab);
+      expectNothingInTheClear(harness);
     },
   },
   {
     attack: 'leaves a message of a socket out, or swaps two, either way',
     outcome: 'breaks the socket: nothing is read or handled out of its order',
-    run: async (lab) => {
+    run: async (harness) => {
       const [first, last] = stack.burst;
       for (const isSwap of [false, true]) {
         for (const way of WAYS) {
           for (let number = first; number < last; number++) {
             let held: readonly SocketMessage[] = NOTHING;
-            lab.proxy.messageRule = (passing) => {
+            harness.proxy.messageRule = (passing) => {
               if (passing.way !== way || ![number, number + 1].includes(passing.number)) return [passing];
               if (passing.number > number) return [passing, ...held];
               held = isSwap ? [passing] : NOTHING;
               return NOTHING;
             };
-            const { read, outcome } = await stack.visit(lab);
+            const { read, outcome } = await stack.visit(harness);
             expect([isSwap, way, number, outcome]).toEqual([isSwap, way, number, BROKEN[way]]);
-            const given = way === 'up' ? lab.calls.length : read.length;
+            const given = way === 'up' ? harness.calls.length : read.length;
             expect(given).toBeLessThanOrEqual(number - first);
-            lab.calls.length = 0;
+            harness.calls.length = 0;
           }
         }
       }
-      expectNothingInTheClear(lab);
+      expectNothingInTheClear(harness);
     },
   },
   {
     attack: 'cuts a message of a socket short, makes it longer, or empties it',
     outcome: 'breaks the socket: no handler runs for it, and nothing of it is read',
-    run: (lab) =>
-      broken(lab, stack, ({ data }) =>
+    run: (harness) =>
+      broken(harness, stack, ({ data }) =>
         [0, 1, 16, 17, data.length - 1]
           .filter((length) => length < data.length)
           .map((length) => [binary(data.subarray(0, length))])
@@ -222,8 +225,8 @@ export const messageRows = (stack: SocketStack): readonly Row[] => [
   {
     attack: 'puts something into a socket: text in the clear, the sealed message as text, bytes, more than its limit',
     outcome: 'breaks the socket: text after the head is never data',
-    run: (lab) =>
-      broken(lab, stack, (passing) => [
+    run: (harness) =>
+      broken(harness, stack, (passing) => [
         [text(message('transfer', 'of the attacker')), passing],
         [text(message('balance', 'of the attacker')), passing],
         [{ data: passing.data, isBinary: false }],
@@ -234,41 +237,41 @@ export const messageRows = (stack: SocketStack): readonly Row[] => [
   {
     attack: 'puts messages of another socket in, of the same channel or of another, or of its other direction',
     outcome: 'breaks the socket',
-    run: async (lab) => {
-      const client = lab.client();
-      await stack.visit(lab, client);
-      await stack.visit(lab);
-      const others = lab.proxy.sockets.slice();
-      await broken(lab, stack, ({ way, number, socket }) =>
+    run: async (harness) => {
+      const client = harness.client();
+      await stack.visit(harness, client);
+      await stack.visit(harness);
+      const others = harness.proxy.sockets.slice();
+      await broken(harness, stack, ({ way, number, socket }) =>
         [...others.map((other) => other.sent(way)[number]), socket.sent(way === 'up' ? 'down' : 'up').at(-1)]
           .filter((other) => other?.isBinary === true)
           .map((other) => [other!]),
       );
-      const own = lab.proxy.sockets.length;
-      lab.proxy.messageRule = (passing) => {
+      const own = harness.proxy.sockets.length;
+      harness.proxy.messageRule = (passing) => {
         const other = others[0]!.sent(passing.way)[passing.number];
         return passing.way === 'up' && passing.number === stack.burst[0] && other ? [other] : [passing];
       };
-      expect((await stack.visit(lab, client)).outcome).toBe(BROKEN.up);
-      expect(lab.proxy.sockets).toHaveLength(own + 1);
+      expect((await stack.visit(harness, client)).outcome).toBe(BROKEN.up);
+      expect(harness.proxy.sockets).toHaveLength(own + 1);
     },
   },
   {
     attack: 'cuts a socket, or closes it from outside with any code and a reason of its own',
     outcome: '1006: only what comes sealed is an end, and the code and reason outside mean nothing',
-    run: async (lab) => {
+    run: async (harness) => {
       const [first, last] = stack.burst;
       const closes: [code?: number, reason?: string][] = [[], [1000, 'as if by the server'], [3000, 'bye'], [4401]];
       for (const way of WAYS) {
         for (let number = first; number <= last + 1; number++) {
           for (const close of [undefined, ...closes]) {
-            lab.proxy.messageRule = (passing) => {
+            harness.proxy.messageRule = (passing) => {
               if (passing.way !== way || passing.number !== number) return [passing];
               if (close) passing.socket.close(...close);
               else passing.socket.cut();
               return NOTHING;
             };
-            expect([way, number, close, (await stack.visit(lab)).outcome]).toEqual([way, number, close, CUT]);
+            expect([way, number, close, (await stack.visit(harness)).outcome]).toEqual([way, number, close, CUT]);
           }
         }
       }
@@ -277,15 +280,15 @@ export const messageRows = (stack: SocketStack): readonly Row[] => [
   {
     attack: 'delays the messages of a socket, or sends them in fragments',
     outcome: '**succeeds**: any proxy can do that, and they arrive whole, in order and unchanged',
-    run: async (lab) => {
-      const { read, ran } = await honest(lab, stack);
+    run: async (harness) => {
+      const { read, ran } = await honest(harness, stack);
       for (const fragmentSize of [1, 7]) {
-        lab.proxy.messageRule = (passing) => {
+        harness.proxy.messageRule = (passing) => {
           setImmediate(() => passing.socket.send(passing.way, { ...passing, fragmentSize }));
           return NOTHING;
         };
-        expect(await stack.visit(lab)).toEqual({ read, outcome: CLOSED });
-        expect(lab.calls.splice(0)).toEqual(ran);
+        expect(await stack.visit(harness)).toEqual({ read, outcome: CLOSED });
+        expect(harness.calls.splice(0)).toEqual(ran);
       }
     },
   },
@@ -297,28 +300,30 @@ export const headRows = (stack: SocketStack): readonly Row[] => [
     attack:
       'opens a socket of its own with the cookie and a head that it saw, with any message that it saw, or once more',
     outcome: '`message-replayed`, sealed, and closed with 4409; no handler runs',
-    run: async (lab) => {
-      const { socket } = await honest(lab, stack);
+    run: async (harness) => {
+      const { socket } = await honest(harness, stack);
       for (let copy = 0; copy < 3; copy++) {
         const { cookie } = socket.headers;
-        const result = await raid(lab, stack.target, { cookie, first: socket.sent('up')[0]! });
+        const result = await raid(harness, stack.target, { cookie, first: socket.sent('up')[0]! });
         expect([result.code, isSealed(result), result.read.length]).toEqual([4409, true, 1]);
       }
       for (const first of [socket.sent('down')[0]!, socket.sent('up')[1]!, socket.sent('down')[1]!]) {
-        const { code } = await raid(lab, stack.target, { cookie: socket.headers.cookie, first });
+        const { code } = await raid(harness, stack.target, { cookie: socket.headers.cookie, first });
         expect(code).toBe(first.isBinary ? 4415 : 4400);
       }
-      expect(lab.calls).toEqual([]);
+      expect(harness.calls).toEqual([]);
     },
   },
   {
     attack: 'withholds the head of a socket, and sends 20 copies of it at once on sockets of its own',
     outcome: 'exactly one opens, on which it can neither read nor say anything; all others are `message-replayed`',
-    run: async (lab) => {
-      const { head, cookie } = await heldHead(lab, stack);
+    run: async (harness) => {
+      const { head, cookie } = await heldHead(harness, stack);
       const raids = await Promise.all(
         Array.from({ length: 20 }, async () => {
-          const raw = new WebSocket(lab.url.replace('http', 'ws') + stack.target, ['e2e.1'], { headers: { cookie } });
+          const raw = new WebSocket(harness.url.replace('http', 'ws') + stack.target, ['e2e.1'], {
+            headers: { cookie },
+          });
           let code: number | undefined;
           const read: string[] = [];
           raw.on('open', () => raw.send(head.data, { binary: false }));
@@ -334,15 +339,15 @@ export const headRows = (stack: SocketStack): readonly Row[] => [
       expect(raids.filter(({ code }) => code === 4409)).toHaveLength(19);
       expect(raids.filter(({ code }) => code === 1006)).toHaveLength(1);
       expect(raids.every(isSealed)).toBe(true);
-      expect(lab.calls).toEqual([]);
+      expect(harness.calls).toEqual([]);
     },
   },
   {
     attack: 'moves a head: to another path, another query, another session, to none, or holds it back for 301 seconds',
     outcome: '`message-rejected`, `handshake-required`, or a sealed `message-stale`; no handler runs',
-    run: async (lab) => {
-      const { head: first, cookie } = await heldHead(lab, stack);
-      const own = lab.attacker();
+    run: async (harness) => {
+      const { head: first, cookie } = await heldHead(harness, stack);
+      const own = harness.attacker();
       await own.handshake('X25519');
       const codes: unknown[] = [];
       for (const [target, as] of [
@@ -351,48 +356,48 @@ export const headRows = (stack: SocketStack): readonly Row[] => [
         [stack.target, String(own.jar)],
         [stack.target, undefined],
       ] as const) {
-        const result = await raid(lab, target, { cookie: as, first });
+        const result = await raid(harness, target, { cookie: as, first });
         codes.push(result.code);
         expect(isSealed(result)).toBe(false);
       }
       expect(codes).toEqual([4400, 4400, 4428, 4428]);
       const undo = letTimePass(301);
-      const late = await raid(lab, stack.target, { cookie, first });
+      const late = await raid(harness, stack.target, { cookie, first });
       undo();
       expect([late.code, isSealed(late)]).toEqual([4400, true]);
-      expect(lab.calls).toEqual([]);
+      expect(harness.calls).toEqual([]);
     },
   },
   {
     attack: 'sends the head of a socket as an HTTP request, or the message of an HTTP request as a head',
     outcome: '`message-rejected`, or `message-required` at the path of a gateway; no handler runs',
-    run: async (lab) => {
-      const { head, cookie = '' } = await heldHead(lab, stack);
+    run: async (harness) => {
+      const { head, cookie = '' } = await heldHead(harness, stack);
       for (const target of [stack.target, '/bank/balance']) {
         const headers = { cookie, 'e2e-request': head.data.toString('latin1') };
-        const answer = await lab.proxy.forward({ method: 'GET', target, headers, body: '' });
+        const answer = await harness.proxy.forward({ method: 'GET', target, headers, body: '' });
         expect([answer.status, answer.body]).toEqual([400, expect.stringContaining('message-rejected')]);
       }
-      const plain = await lab.proxy.forward({ method: 'GET', target: stack.target, headers: { cookie }, body: '' });
+      const plain = await harness.proxy.forward({ method: 'GET', target: stack.target, headers: { cookie }, body: '' });
       expect([plain.status, plain.body]).toEqual([415, expect.stringContaining('message-required')]);
 
-      lab.on('/bank/balance', () => ({ status: 502, headers: {}, body: '' }));
-      await lab
+      harness.on('/bank/balance', () => ({ status: 502, headers: {}, body: '' }));
+      await harness
         .client()
         .fetch('/bank/balance')
         .catch(() => undefined);
-      const { headers } = lab.proxy.last('/bank/balance');
+      const { headers } = harness.proxy.last('/bank/balance');
       const first = text(String(headers['e2e-request']));
-      const result = await raid(lab, stack.target, { cookie: String(headers.cookie), first });
+      const result = await raid(harness, stack.target, { cookie: String(headers.cookie), first });
       expect([result.code, isSealed(result)]).toEqual([4400, false]);
-      expect(lab.calls).toEqual([]);
+      expect(harness.calls).toEqual([]);
     },
   },
   {
     attack: 'flips a bit in a head, cuts it, or sends what is no head, in the clear or as bytes',
     outcome: '`message-rejected` or `message-required`, and the socket never opens; no handler runs',
-    run: async (lab) => {
-      const { head, cookie } = await heldHead(lab, stack);
+    run: async (harness) => {
+      const { head, cookie } = await heldHead(harness, stack);
       const wrong = [
         ...[0, 20, head.data.length >> 1, -1].map((at) => flipped(head, at)),
         { ...head, data: head.data.subarray(0, -1) },
@@ -402,22 +407,22 @@ export const headRows = (stack: SocketStack): readonly Row[] => [
         text('x'.repeat(40_000)),
       ];
       for (const [index, first] of wrong.entries()) {
-        const result = await raid(lab, stack.target, { cookie, first });
+        const result = await raid(harness, stack.target, { cookie, first });
         expect([index, isSealed(result)]).toEqual([index, false]);
         expect([4400, 4415, 4428]).toContain(result.code);
       }
-      expect(lab.calls).toEqual([]);
+      expect(harness.calls).toEqual([]);
     },
   },
   {
     attack: 'opens sockets with the cookie, sends no head or a head byte by byte, and listens to what is broadcast',
     outcome: 'it hears nothing, and `message-required` after ten seconds; the broadcast reaches sealed sockets alone',
-    run: async (lab) => {
-      const victim = await stack.open(lab.client());
-      const { cookie } = lab.proxy.sockets.at(-1)!.headers;
+    run: async (harness) => {
+      const victim = await stack.open(harness.client());
+      const { cookie } = harness.proxy.sockets.at(-1)!.headers;
       const advance = stopTimers();
       const idle = [0, 1].map(() => {
-        const raw = new WebSocket(lab.url.replace('http', 'ws') + stack.target, ['e2e.1'], { headers: { cookie } });
+        const raw = new WebSocket(harness.url.replace('http', 'ws') + stack.target, ['e2e.1'], { headers: { cookie } });
         const heard: unknown[] = [];
         raw.on('message', (data: Buffer) => heard.push(JSON.parse(data.toString())));
         raw.on('close', (code) => heard.push(code));
@@ -439,21 +444,21 @@ export const headRows = (stack: SocketStack): readonly Row[] => [
       } finally {
         jest.useRealTimers();
       }
-      expectNothingInTheClear(lab);
+      expectNothingInTheClear(harness);
       victim.socket.close();
     },
   },
   {
     attack: 'opens 150 sockets that say nothing, so that no other one finds a place',
     outcome: 'those that have waited longest are closed with `busy`; the client’s own opens',
-    run: async (lab) => {
+    run: async (harness) => {
       const codes: number[] = [];
       const idle = Array.from({ length: 150 }, () => {
-        const raw = new WebSocket(lab.url.replace('http', 'ws') + stack.target, ['e2e.1']);
+        const raw = new WebSocket(harness.url.replace('http', 'ws') + stack.target, ['e2e.1']);
         return raw.on('close', (code) => codes.push(code)).on('error', () => undefined);
       });
       await until(() => idle.every(({ readyState }) => readyState !== WebSocket.CONNECTING));
-      expect((await stack.visit(lab)).outcome).toBe(CLOSED);
+      expect((await stack.visit(harness)).outcome).toBe(CLOSED);
       await until(() => codes.length >= 50);
       expect(new Set(codes)).toEqual(new Set([4503]));
       for (const raw of idle) raw.terminate();
@@ -462,9 +467,9 @@ export const headRows = (stack: SocketStack): readonly Row[] => [
   {
     attack: 'asks for a sealed socket without the subprotocol, or with another beside it',
     outcome: 'HTTP 400; there is no socket',
-    run: async (lab) => {
+    run: async (harness) => {
       for (const protocols of [[], ['v1'], ['e2e.1', 'v1'], ['e2e.2']]) {
-        const raw = new WebSocket(lab.url.replace('http', 'ws') + stack.target, protocols);
+        const raw = new WebSocket(harness.url.replace('http', 'ws') + stack.target, protocols);
         const status = await new Promise((resolve) => {
           raw.on('unexpected-response', (request, { statusCode }) => {
             request.destroy();
@@ -480,7 +485,7 @@ export const headRows = (stack: SocketStack): readonly Row[] => [
     attack: 'answers the upgrade itself, with the subprotocol or without, and says what the server might say',
     outcome:
       '`plain-answer`: nothing is handed over, no second handshake is made but once, and no other transport tried',
-    run: async (lab) => {
+    run: async (harness) => {
       const said = [
         message('balance', 'of the attacker'),
         problem('message-rejected'),
@@ -490,30 +495,30 @@ export const headRows = (stack: SocketStack): readonly Row[] => [
       ];
       for (const protocol of [undefined, 'e2e.1', 'v1']) {
         for (const [index, first] of said.entries()) {
-          lab.proxy.upgradeRule = impostor(protocol, (socket) => {
+          harness.proxy.upgradeRule = impostor(protocol, (socket) => {
             socket.send(first);
             socket.send(Buffer.from(message('balance', 'of the attacker')));
           });
-          const visit = await stack.visit(lab);
+          const visit = await stack.visit(harness);
           expect([protocol, index, visit]).toEqual([protocol, index, { read: [], outcome: 'plain-answer' }]);
         }
       }
-      lab.proxy.upgradeRule = undefined;
-      const handshakes = lab.proxy.seen.filter(({ request }) => request.target === '/e2e/handshake').length;
+      harness.proxy.upgradeRule = undefined;
+      const handshakes = harness.proxy.seen.filter(({ request }) => request.target === '/e2e/handshake').length;
       // One for each client, and another one where the sealed path said, in the clear, that its channel is gone.
       expect(handshakes).toBe(3 * said.length + 1);
-      expect(lab.calls).toEqual([]);
+      expect(harness.calls).toEqual([]);
     },
   },
   {
     attack: 'changes the server’s head, or puts the one of another socket there, of the same channel or another',
     outcome: '`plain-answer`; the socket never opens for the client, and nothing is handed over',
-    run: async (lab) => {
-      const client = lab.client();
-      await stack.visit(lab, client);
-      await stack.visit(lab);
-      const others = lab.proxy.sockets.map((socket) => socket.sent('down')[0]!);
-      lab.calls.length = 0;
+    run: async (harness) => {
+      const client = harness.client();
+      await stack.visit(harness, client);
+      await stack.visit(harness);
+      const others = harness.proxy.sockets.map((socket) => socket.sent('down')[0]!);
+      harness.calls.length = 0;
       const heads = (own: SocketMessage): SocketMessage[] => [
         flipped(own, 0),
         flipped(own, own.data.length >> 1),
@@ -523,32 +528,32 @@ export const headRows = (stack: SocketStack): readonly Row[] => [
         ...others,
       ];
       for (let index = 0; index < 5 + others.length; index++) {
-        lab.proxy.messageRule = (passing) => {
+        harness.proxy.messageRule = (passing) => {
           if (passing.way === 'up' || passing.number > 0) return [passing];
           passing.socket.send('down', heads(passing)[index]!);
           passing.socket.close();
           return NOTHING;
         };
-        expect([index, await stack.visit(lab, client)]).toEqual([index, { read: [], outcome: 'plain-answer' }]);
+        expect([index, await stack.visit(harness, client)]).toEqual([index, { read: [], outcome: 'plain-answer' }]);
       }
-      expect(lab.calls).toEqual([]);
+      expect(harness.calls).toEqual([]);
     },
   },
   {
     attack: 'holds back what tells a client that it was logged out, to keep its socket in use',
     outcome: 'no handler runs any more, and the server cuts the socket after ten seconds',
-    run: async (lab) => {
-      const client = lab.client();
+    run: async (harness) => {
+      const client = harness.client();
       await client.fetch('/bank/owner');
       const heard = await stack.open(client);
       const greeting = heard.read.length;
-      const passing = lab.proxy.sockets.at(-1)!;
+      const passing = harness.proxy.sockets.at(-1)!;
       const before = passing.sent('down').length;
-      lab.proxy.messageRule = (each) => (each.way === 'down' ? NOTHING : [each]);
+      harness.proxy.messageRule = (each) => (each.way === 'down' ? NOTHING : [each]);
       const advance = stopTimers();
       try {
         await client.fetch('/bank/logout', { method: 'POST' });
-        lab.calls.length = 0;
+        harness.calls.length = 0;
         await until(() => passing.sent('down').length > before);
         heard.socket.send(stack.event('transfer', CANARIES[0]));
         await until(() => passing.sent('up').at(-1)!.isBinary);
@@ -557,7 +562,7 @@ export const headRows = (stack: SocketStack): readonly Row[] => [
       } finally {
         jest.useRealTimers();
       }
-      expect([heard.outcome, heard.read.slice(greeting), lab.calls]).toEqual([CUT, [], []]);
+      expect([heard.outcome, heard.read.slice(greeting), harness.calls]).toEqual([CUT, [], []]);
     },
   },
 ];

@@ -1,8 +1,8 @@
 import { expect } from '@jest/globals';
 import { gzipSync } from 'node:zlib';
 import { STATEMENT } from '../support/bank.js';
-import { refusalOf, type Lab } from '../support/harness.js';
-import type { Answer, Delivery, Passing } from '../support/proxy.js';
+import { refusalOf, type Harness } from '../support/harness.js';
+import type { PassingResponse, Delivery, Passing } from '../support/proxy.js';
 import type { Row } from './row.js';
 
 const STREAM = 'application/vnd.e2e.stream';
@@ -63,14 +63,14 @@ function* spliced(body: string, other: string): Generator<string> {
 
 /** Each of these bodies in the answer's place ends in this code at the client; untouched, it is whole. */
 async function broken(
-  lab: Lab,
+  harness: Harness,
   change: (body: string) => Iterable<string>,
   code = 'stream-broken',
-  more: Partial<Answer> = {},
+  more: Partial<PassingResponse> = {},
 ): Promise<void> {
-  const client = lab.client();
+  const client = harness.client();
   for (let index = 0, count = 1; index <= count; index++) {
-    lab.on('/bank/statement', async (request, forward) => {
+    harness.on('/bank/statement', async (request, forward) => {
       const answer = await forward(request);
       const bodies = [...change(answer.body)];
       count = bodies.length;
@@ -90,21 +90,21 @@ async function broken(
   }
 }
 
-async function download(lab: Lab, change: (answer: Answer) => Answer): Promise<string> {
-  lab.on('/bank/statement', async (request, forward) => change(await forward(request)));
-  const response = await lab.client().fetch('/bank/statement');
+async function download(harness: Harness, change: (answer: PassingResponse) => PassingResponse): Promise<string> {
+  harness.on('/bank/statement', async (request, forward) => change(await forward(request)));
+  const response = await harness.client().fetch('/bank/statement');
   return response.text();
 }
 
 /** An upload whose pieces are a frame each. */
-function upload(lab: Lab, pieces: readonly string[] = DEPOSITS): Promise<Response> {
+function upload(harness: Harness, pieces: readonly string[] = DEPOSITS): Promise<Response> {
   const body = new ReadableStream<Uint8Array>({
     start(controller) {
       for (const piece of pieces) controller.enqueue(Buffer.from(piece));
       controller.close();
     },
   });
-  return lab.client().fetch('/bank/files', {
+  return harness.client().fetch('/bank/files', {
     method: 'POST',
     headers: { 'content-type': 'text/csv' },
     body,
@@ -114,22 +114,22 @@ function upload(lab: Lab, pieces: readonly string[] = DEPOSITS): Promise<Respons
 
 /** Each of these bodies in the upload's place is refused, and no handler takes it for complete. */
 async function brokenUpload(
-  lab: Lab,
+  harness: Harness,
   change: (body: string) => Iterable<string>,
   refusal: { code: string; problem: string },
 ): Promise<void> {
   for (let index = 0, count = 1; index <= count; index++) {
-    lab.on('/bank/files', async (request, forward) => {
+    harness.on('/bank/files', async (request, forward) => {
       const bodies = [...change(request.body)];
       count = bodies.length;
       const body = bodies[index];
       return forward(body === undefined ? request : { ...request, body });
     });
-    const call = upload(lab);
+    const call = upload(harness);
     if (index < count) expect([index, await refusalOf(call)]).toMatchObject([index, refusal]);
     else expect((await call).status).toBe(201);
   }
-  expect(lab.calls.filter(({ route }) => route === 'kept').map(({ body }) => body)).toEqual([DEPOSITS.join('')]);
+  expect(harness.calls.filter(({ route }) => route === 'kept').map(({ body }) => body)).toEqual([DEPOSITS.join('')]);
 }
 
 const BROKEN = { code: 'refused', problem: 'stream-broken' };
@@ -140,45 +140,45 @@ export const downloadRows: readonly Row[] = [
   {
     attack: 'ends an answer in frames early, and cleanly: between two frames, or inside of one',
     outcome: '`stream-broken` wherever it is read; it never looks complete',
-    run: (lab) => broken(lab, cuts),
+    run: (harness) => broken(harness, cuts),
   },
   {
     attack: 'cuts its connection there',
     outcome: '`stream-broken`',
-    run: (lab) => broken(lab, cuts, 'stream-broken', { delivery: { isCut: true } }),
+    run: (harness) => broken(harness, cuts, 'stream-broken', { delivery: { isCut: true } }),
   },
   {
     attack: 'drops a frame of an answer, sends one twice, or swaps two',
     outcome: '`stream-broken`; what was read before is genuine, and a prefix',
-    run: (lab) => broken(lab, rearranged),
+    run: (harness) => broken(harness, rearranged),
   },
   {
     attack: 'flips a bit in a frame of an answer: in its kind, its length, its content, its tag',
     outcome: '`stream-broken`',
-    run: (lab) => broken(lab, flipped),
+    run: (harness) => broken(harness, flipped),
   },
   {
     attack: 'puts something after the last frame of an answer: a byte, a frame, the whole stream again',
     outcome: '`stream-broken`',
-    run: (lab) => broken(lab, (body) => [`${body}\0`, body + split(body).at(-1)!, body + body]),
+    run: (harness) => broken(harness, (body) => [`${body}\0`, body + split(body).at(-1)!, body + body]),
   },
   {
     attack: 'puts frames of another answer, or of an upload, behind the head of an answer',
     outcome: '`stream-broken`',
-    run: async (lab) => {
-      await download(lab, (answer) => answer);
-      const other = lab.proxy.seen.at(-1)!.answer!.body;
-      await broken(lab, (body) => spliced(body, other));
-      lab.proxy.rule = undefined;
-      await upload(lab);
-      const sent = lab.proxy.last('/bank/files').body;
-      await broken(lab, (body) => spliced(body, sent));
+    run: async (harness) => {
+      await download(harness, (answer) => answer);
+      const other = harness.proxy.seen.at(-1)!.answer!.body;
+      await broken(harness, (body) => spliced(body, other));
+      harness.proxy.rule = undefined;
+      await upload(harness);
+      const sent = harness.proxy.last('/bank/files').body;
+      await broken(harness, (body) => spliced(body, sent));
     },
   },
   {
     attack: 'flips a bit in the head of an answer, cuts it, lets it never end, or sends the head alone as a message',
     outcome: '`answer-rejected`; nothing of the body is read',
-    run: async (lab) => {
+    run: async (harness) => {
       const heads = (body: string): string[] => {
         const [head] = split(body);
         return [
@@ -187,19 +187,19 @@ export const downloadRows: readonly Row[] = [
           '',
         ];
       };
-      await broken(lab, (body) => [...heads(body), `${'a'.repeat(40_000)}\n${body}`], 'answer-rejected');
+      await broken(harness, (body) => [...heads(body), `${'a'.repeat(40_000)}\n${body}`], 'answer-rejected');
       const asMessage = { headers: { 'content-type': 'application/jose' } };
-      await broken(lab, (body) => [body, split(body)[0].trimEnd()], 'answer-rejected', asMessage);
+      await broken(harness, (body) => [body, split(body)[0].trimEnd()], 'answer-rejected', asMessage);
     },
   },
   {
     attack: 'answers a request with the stream that answers another one, or swaps the heads of two',
     outcome: '`answer-rejected`',
-    run: async (lab) => {
-      const client = lab.client();
+    run: async (harness) => {
+      const client = harness.client();
       await (await client.fetch('/bank/statement')).text();
-      const other = lab.proxy.seen.at(-1)!.answer!.body;
-      lab.on('/bank/statement', async (request, forward) => {
+      const other = harness.proxy.seen.at(-1)!.answer!.body;
+      harness.on('/bank/statement', async (request, forward) => {
         const answer = await forward(request);
         const [, ...frames] = split(answer.body);
         return { ...answer, body: request.headers['x-swap'] ? split(other)[0] + frames.join('') : other };
@@ -214,9 +214,9 @@ export const downloadRows: readonly Row[] = [
   {
     attack: 'strips the media type of an answer in frames, or puts another there',
     outcome: '`plain-answer`: it is no sealed answer then, and never data',
-    run: async (lab) => {
+    run: async (harness) => {
       for (const type of [undefined, 'application/octet-stream', 'text/plain', 'text/event-stream']) {
-        const answered = download(lab, ({ headers, ...answer }) => ({
+        const answered = download(harness, ({ headers, ...answer }) => ({
           ...answer,
           headers: { ...headers, 'content-type': type },
         }));
@@ -227,20 +227,23 @@ export const downloadRows: readonly Row[] = [
   {
     attack: 'buffers an answer in frames, delays it, cuts it into other pieces, or compresses it as HTTP allows',
     outcome: '**succeeds**: any proxy can do that, and the answer arrives whole and unchanged',
-    run: async (lab) => {
-      for (const delivery of DELIVERIES) expect(await download(lab, (answer) => ({ ...answer, delivery }))).toBe(WHOLE);
-      const zipped = ({ headers, body, ...answer }: Answer): Answer => ({
+    run: async (harness) => {
+      for (const delivery of DELIVERIES) {
+        expect(await download(harness, (answer) => ({ ...answer, delivery }))).toBe(WHOLE);
+      }
+      const zipped = ({ headers, body, ...answer }: PassingResponse): PassingResponse => ({
         ...answer,
         headers: { ...headers, 'content-encoding': 'gzip' },
         body: gzipSync(Buffer.from(body, 'latin1')).toString('latin1'),
       });
-      expect(await download(lab, zipped)).toBe(WHOLE);
+      expect(await download(harness, zipped)).toBe(WHOLE);
     },
   },
   {
     attack: 'compresses it without saying so',
     outcome: '`answer-rejected`',
-    run: (lab) => broken(lab, (body) => [gzipSync(Buffer.from(body, 'latin1')).toString('latin1')], 'answer-rejected'),
+    run: (harness) =>
+      broken(harness, (body) => [gzipSync(Buffer.from(body, 'latin1')).toString('latin1')], 'answer-rejected'),
   },
 ];
 
@@ -248,58 +251,58 @@ export const uploadRows: readonly Row[] = [
   {
     attack: 'ends an upload early, and cleanly: between two frames, or inside of one',
     outcome: '`stream-broken`, sealed; no handler takes it for complete',
-    run: (lab) => brokenUpload(lab, cuts, BROKEN),
+    run: (harness) => brokenUpload(harness, cuts, BROKEN),
   },
   {
     attack: 'cuts its connection there',
     outcome: 'the handler that reads it gets an error, and never an end',
-    run: async (lab) => {
+    run: async (harness) => {
       for (let index = 0, count = 1; index <= count; index++) {
-        lab.on('/bank/files', async (request, forward) => {
+        harness.on('/bank/files', async (request, forward) => {
           const bodies = [...cuts(request.body)];
           count = bodies.length;
           const body = bodies[index];
           if (body === undefined) return forward(request);
           return forward({ ...request, body, delivery: { isCut: true } }).catch(() => BAD_GATEWAY);
         });
-        const call = upload(lab);
+        const call = upload(harness);
         if (index < count) expect([index, await refusalOf(call)]).toMatchObject([index, { code: 'plain-answer' }]);
         else expect((await call).status).toBe(201);
       }
-      expect(lab.ran.filter((route) => route === 'kept')).toHaveLength(1);
+      expect(harness.ran.filter((route) => route === 'kept')).toHaveLength(1);
     },
   },
   {
     attack: 'drops a frame of an upload, sends one twice, or swaps two',
     outcome: '`stream-broken`, sealed; no handler takes it for complete',
-    run: (lab) => brokenUpload(lab, rearranged, BROKEN),
+    run: (harness) => brokenUpload(harness, rearranged, BROKEN),
   },
   {
     attack: 'flips a bit in a frame of an upload: in its kind, its length, its content, its tag',
     outcome: '`stream-broken`, sealed; no handler takes it for complete',
-    run: (lab) => brokenUpload(lab, flipped, BROKEN),
+    run: (harness) => brokenUpload(harness, flipped, BROKEN),
   },
   {
     attack: 'puts something after the last frame of an upload: a byte, a frame, the whole stream again',
     outcome: '`stream-broken`, sealed; no handler takes it for complete',
-    run: (lab) => brokenUpload(lab, (body) => [`${body}\0`, body + split(body).at(-1)!, body + body], BROKEN),
+    run: (harness) => brokenUpload(harness, (body) => [`${body}\0`, body + split(body).at(-1)!, body + body], BROKEN),
   },
   {
     attack: 'puts frames of another upload, or of an answer, behind the head of an upload',
     outcome: '`stream-broken`, sealed; no handler takes it for complete',
-    run: async (lab) => {
-      await upload(lab, ['date,amount\n', '1,900\n', '2,900\n']);
-      const other = lab.proxy.last('/bank/files').body;
-      await download(lab, (answer) => answer);
-      const answer = lab.proxy.seen.at(-1)!.answer!.body;
-      lab.calls.length = 0;
-      await brokenUpload(lab, (body) => [...spliced(body, other), ...spliced(body, answer)], BROKEN);
+    run: async (harness) => {
+      await upload(harness, ['date,amount\n', '1,900\n', '2,900\n']);
+      const other = harness.proxy.last('/bank/files').body;
+      await download(harness, (answer) => answer);
+      const answer = harness.proxy.seen.at(-1)!.answer!.body;
+      harness.calls.length = 0;
+      await brokenUpload(harness, (body) => [...spliced(body, other), ...spliced(body, answer)], BROKEN);
     },
   },
   {
     attack: 'flips a bit in the head of an upload, cuts it, lets it never end, or sends it as a message',
     outcome: '`message-rejected`; no handler runs',
-    run: async (lab) => {
+    run: async (harness) => {
       const heads = (body: string): string[] => {
         const [head] = split(body);
         return [
@@ -308,112 +311,116 @@ export const uploadRows: readonly Row[] = [
           `${'a'.repeat(40_000)}\n`,
         ];
       };
-      await brokenUpload(lab, heads, REJECTED);
-      lab.calls.length = 0;
+      await brokenUpload(harness, heads, REJECTED);
+      harness.calls.length = 0;
       for (const body of [(all: string) => all, (all: string) => split(all)[0].trimEnd()]) {
-        lab.on('/bank/files', (request, forward) =>
+        harness.on('/bank/files', (request, forward) =>
           forward({ ...withType('application/jose')(request), body: body(request.body) }),
         );
-        expect(await refusalOf(upload(lab))).toMatchObject(REJECTED);
+        expect(await refusalOf(upload(harness))).toMatchObject(REJECTED);
       }
-      expect(lab.ran).toEqual([]);
+      expect(harness.ran).toEqual([]);
     },
   },
   {
     attack: 'sends an upload once more: whole, its head alone, or its head with the frames of another one',
     outcome: '`message-replayed`, sealed: its head was seen; the handler ran once',
-    run: async (lab) => {
-      await upload(lab, ['date,amount\n']);
-      const other = split(lab.proxy.last('/bank/files').body).slice(1).join('');
-      await upload(lab);
-      const sent = lab.proxy.last('/bank/files');
-      lab.calls.length = 0;
+    run: async (harness) => {
+      await upload(harness, ['date,amount\n']);
+      const other = split(harness.proxy.last('/bank/files').body).slice(1).join('');
+      await upload(harness);
+      const sent = harness.proxy.last('/bank/files');
+      harness.calls.length = 0;
       const [head] = split(sent.body);
       for (const body of [sent.body, head, head + other]) {
-        const copy = await lab.proxy.forward({ ...sent, body });
+        const copy = await harness.proxy.forward({ ...sent, body });
         expect([copy.status, copy.headers['content-type']]).toEqual([409, 'application/jose']);
       }
-      expect(lab.ran).toEqual([]);
+      expect(harness.ran).toEqual([]);
     },
   },
   {
     attack: 'sends 40 copies of an upload at once',
     outcome: 'exactly one runs; all others are `message-replayed`',
-    run: async (lab) => {
-      lab.on('/bank/files', async (request, forward) => {
+    run: async (harness) => {
+      harness.on('/bank/files', async (request, forward) => {
         const answers = await Promise.all(Array.from({ length: 40 }, () => forward(request)));
         expect(answers.filter(({ status }) => status === 409)).toHaveLength(39);
         return answers.find(({ status }) => status !== 409)!;
       });
-      expect((await upload(lab)).status).toBe(201);
-      expect(lab.ran).toEqual(['files', 'kept']);
+      expect((await upload(harness)).status).toBe(201);
+      expect(harness.ran).toEqual(['files', 'kept']);
     },
   },
   {
     attack: 'moves an upload to another route or method, or strips its media type',
     outcome: '`message-rejected`, or `message-required` where nothing says what it is; no handler runs',
-    run: async (lab) => {
+    run: async (harness) => {
       const changes: [problem: string | undefined, change: (request: Passing) => Partial<Passing>][] = [
         ['message-rejected', () => ({ target: '/bank/transfer' })],
         ['message-rejected', () => ({ method: 'PUT', target: '/bank/limit' })],
         ['message-rejected', () => ({ target: '/bank/files?a=b' })],
         ['message-required', withType('text/csv')],
         // Fastify itself has nothing that reads a body without a media type.
-        [lab.platform === 'express' ? 'message-required' : undefined, withType(undefined)],
+        [harness.platform === 'express' ? 'message-required' : undefined, withType(undefined)],
       ];
       for (const [problem, change] of changes) {
-        lab.on('/bank/files', (request, forward) => forward({ ...request, ...change(request) }));
-        const refusal = await refusalOf(upload(lab));
+        harness.on('/bank/files', (request, forward) => forward({ ...request, ...change(request) }));
+        const refusal = await refusalOf(upload(harness));
         expect([String(change), refusal]).toMatchObject([String(change), { code: 'plain-answer', problem }]);
       }
-      expect(lab.ran).toEqual([]);
+      expect(harness.ran).toEqual([]);
     },
   },
   {
     attack: 'buffers an upload, delays it, or cuts it into other pieces',
     outcome: '**succeeds**: any proxy can do that, and the handler runs once, on the whole body',
-    run: async (lab) => {
+    run: async (harness) => {
       for (const delivery of DELIVERIES) {
-        lab.calls.length = 0;
-        lab.on('/bank/files', (request, forward) => forward({ ...request, delivery }));
-        expect((await upload(lab)).status).toBe(201);
-        expect(lab.ran).toEqual(['files', 'kept']);
-        expect(lab.calls.at(-1)!.body).toBe(DEPOSITS.join(''));
+        harness.calls.length = 0;
+        harness.on('/bank/files', (request, forward) => forward({ ...request, delivery }));
+        expect((await upload(harness)).status).toBe(201);
+        expect(harness.ran).toEqual(['files', 'kept']);
+        expect(harness.calls.at(-1)!.body).toBe(DEPOSITS.join(''));
       }
     },
   },
   {
     attack: 'compresses an upload, whether it says so or not',
     outcome: '`message-rejected`; no handler runs',
-    run: async (lab) => {
+    run: async (harness) => {
       for (const encoding of [undefined, 'gzip']) {
-        lab.on('/bank/files', ({ headers, body, ...request }, forward) =>
+        harness.on('/bank/files', ({ headers, body, ...request }, forward) =>
           forward({
             ...request,
             headers: { ...headers, 'content-encoding': encoding },
             body: gzipSync(Buffer.from(body, 'latin1')).toString('latin1'),
           }),
         );
-        expect(await refusalOf(upload(lab))).toMatchObject(REJECTED);
+        expect(await refusalOf(upload(harness))).toMatchObject(REJECTED);
       }
-      expect(lab.ran).toEqual([]);
+      expect(harness.ran).toEqual([]);
     },
   },
   {
     attack: 'answers an upload with the upload itself, or with the answer to another one',
     outcome: '`answer-rejected`',
-    run: async (lab) => {
-      await upload(lab);
-      const { answer } = lab.proxy.seen.at(-1)!;
-      lab.on('/bank/files', (request) => ({ status: 201, headers: { 'content-type': STREAM }, body: request.body }));
-      expect(await refusalOf(upload(lab))).toMatchObject({ code: 'answer-rejected' });
-      lab.on('/bank/files', () => answer!);
-      expect(await refusalOf(upload(lab))).toMatchObject({ code: 'answer-rejected' });
+    run: async (harness) => {
+      await upload(harness);
+      const { answer } = harness.proxy.seen.at(-1)!;
+      harness.on('/bank/files', (request) => ({
+        status: 201,
+        headers: { 'content-type': STREAM },
+        body: request.body,
+      }));
+      expect(await refusalOf(upload(harness))).toMatchObject({ code: 'answer-rejected' });
+      harness.on('/bank/files', () => answer!);
+      expect(await refusalOf(upload(harness))).toMatchObject({ code: 'answer-rejected' });
     },
   },
 ];
 
-const BAD_GATEWAY: Answer = { status: 502, headers: { 'content-type': 'text/plain' }, body: 'bad gateway' };
+const BAD_GATEWAY: PassingResponse = { status: 502, headers: { 'content-type': 'text/plain' }, body: 'bad gateway' };
 
 function withType(type: string | undefined): (request: Passing) => Passing {
   return ({ headers, ...request }) => ({ ...request, headers: { ...headers, 'content-type': type } });

@@ -39,7 +39,7 @@ export function makeIdentity(): Identity {
 }
 
 /** A server that is not as most attacks need it. */
-export interface LabSetup {
+export interface HarnessSetup {
   readonly allowPlainJwe?: boolean;
   readonly device?: boolean;
   readonly gateways?: readonly Type<unknown>[];
@@ -47,7 +47,7 @@ export interface LabSetup {
 }
 
 /** A server, and for each attack a proxy of its own before it. */
-export class Lab {
+export class Harness {
   proxy!: Proxy;
   readonly calls = calls;
   readonly #clients: E2eClient[] = [];
@@ -61,7 +61,7 @@ export class Lab {
     readonly formerIdentity: Identity,
   ) {}
 
-  static async start(platform: PlatformName, setup: LabSetup = {}): Promise<Lab> {
+  static async start(platform: PlatformName, setup: HarnessSetup = {}): Promise<Harness> {
     const { allowPlainJwe = false, device = false, gateways = [BankGateway, OtherGateway] } = setup;
     const [identity, former] = [makeIdentity(), makeIdentity()];
     const app = await TestApp.start(platform, {
@@ -83,7 +83,7 @@ export class Lab {
         keyPool: { size: 0 },
       },
     });
-    return new Lab(platform, app, identity, former);
+    return new Harness(platform, app, identity, former);
   }
 
   /** Before each attack: a new proxy, and nothing has run. */

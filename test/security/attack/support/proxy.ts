@@ -31,7 +31,7 @@ export interface Passing {
 }
 
 /** An answer as it passes. */
-export interface Answer {
+export interface PassingResponse {
   readonly status: number;
   readonly headers: Headers;
   readonly body: string;
@@ -39,9 +39,9 @@ export interface Answer {
 }
 
 /** Sends a request on to the server: this one or another one, never or a hundred times. */
-export type Forward = (request: Passing) => Promise<Answer>;
+export type Forward = (request: Passing) => Promise<PassingResponse>;
 /** What the proxy does with a request; whatever it returns is what the client gets. */
-export type Rule = (request: Passing, forward: Forward) => Answer | Promise<Answer>;
+export type Rule = (request: Passing, forward: Forward) => PassingResponse | Promise<PassingResponse>;
 
 /** The framing belongs to a connection, not to a message: each side gets its own. */
 const FRAMING = ['connection', 'content-length', 'keep-alive', 'transfer-encoding'];
@@ -53,7 +53,7 @@ const FRAMING = ['connection', 'content-length', 'keep-alive', 'transfer-encodin
 export class Proxy {
   rule: Rule | undefined;
   /** Everything that the client sent, and what it got. */
-  readonly seen: { readonly request: Passing; answer?: Answer }[] = [];
+  readonly seen: { readonly request: Passing; answer?: PassingResponse }[] = [];
   /** What becomes of the messages of WebSockets. */
   messageRule: MessageRule | undefined;
   /** Answers an upgrade in the server's place. */

@@ -4,7 +4,7 @@ import { createE2eClient, type E2eClient } from '../../../../src/client/index.js
 import { MemoryReplayGuard, type E2eOptions } from '../../../../src/index.js';
 import { TestApp } from '../../../integration/e2e/support/apps.js';
 import { BankController } from './bank.js';
-import type { Lab } from './harness.js';
+import type { Harness } from './harness.js';
 import { Proxy } from './proxy.js';
 
 const SECRET = 'a secret that all of these servers share';
@@ -18,7 +18,7 @@ export interface Siblings {
 
 /** Runs `attack` on two servers; what they share of the options is made once. */
 export async function withSiblings(
-  lab: Lab,
+  harness: Harness,
   attack: (siblings: Siblings) => Promise<void>,
   each: readonly E2eOptions[] = [{}, {}],
 ): Promise<void> {
@@ -31,7 +31,7 @@ export async function withSiblings(
   try {
     const proxies: Proxy[] = [];
     for (const options of each) {
-      const app = await TestApp.start(lab.platform, {
+      const app = await TestApp.start(harness.platform, {
         controllers: [BankController],
         e2e: { ...shared, keyPool: { size: 0 }, ...options },
       });

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { E2eClient, E2eWebSocket } from '../../../../src/client/index.js';
 import { until } from '../../../support/clock.js';
-import type { Lab } from './harness.js';
+import type { Harness } from './harness.js';
 
 /** What a client's application saw of its socket. */
 export interface Visit {
@@ -28,7 +28,7 @@ export interface SocketStack {
   /** Opens a socket by the real client, up to where events can be sent, or to its end. */
   readonly open: (client: E2eClient) => Promise<Listening>;
   /** Opens one, sends the burst, waits for the answers to it, and closes in order. */
-  readonly visit: (lab: Lab, client?: E2eClient) => Promise<Visit>;
+  readonly visit: (harness: Harness, client?: E2eClient) => Promise<Visit>;
 }
 
 /** What a handler was given, and what it must not be found as on the wire. */
@@ -89,7 +89,7 @@ export const ws: SocketStack = {
   burst: [1, 3],
   event: message,
   open: openWs,
-  visit: (lab, client = lab.client()) => visit(ws, client),
+  visit: (harness, client = harness.client()) => visit(ws, client),
 };
 
 // socket.io sends a packet of its own over one of engine.io, whose number comes first.
@@ -117,5 +117,5 @@ export const socketIo: SocketStack = {
     await until(() => isAt(2));
     return heard;
   },
-  visit: (lab, client = lab.client()) => visit(socketIo, client),
+  visit: (harness, client = harness.client()) => visit(socketIo, client),
 };

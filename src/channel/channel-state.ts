@@ -1,0 +1,23 @@
+import type { Bytes, PrivateKey } from '../protocol/crypto.js';
+import type { KeyKind, PublicJwk, SigningJwk } from '../protocol/keys.js';
+
+/** What makes a channel, all of it: this is what the record in the store holds. */
+export interface ChannelState {
+  /** Thumbprint of the server's key, and the channel's name. */
+  readonly kid: string;
+  readonly kind: KeyKind;
+  /** Seconds since 1970. */
+  readonly issuedAt: number;
+  readonly expiresAt: number;
+  /** The client's key; of a hybrid one the X25519 half, since the other has no more use. */
+  readonly clientKey: PublicJwk;
+  /** The transcript hash, 32 bytes. */
+  readonly th: Bytes;
+  /** RSA and hybrid channels: what `secret` carried, 32 bytes. */
+  readonly ss: Bytes | undefined;
+  readonly privateKey: PrivateKey;
+  /** The device key that the session is bound to. */
+  readonly device?: SigningJwk | undefined;
+  /** Whether a message on this channel has proven possession of the device key. */
+  readonly isDeviceProven?: boolean | undefined;
+}
