@@ -15,7 +15,8 @@ import { shapeFlaw } from '../../dist/esm/nest/exchange/body-shape.js';
 import { splitHybridKey } from '../../dist/esm/protocol/hybrid-key.js';
 import { parseJsonObject, utf8 } from '../../dist/esm/protocol/json.js';
 import { signingInput } from '../../dist/esm/protocol/jws.js';
-import { parsePublicKey, parseSigningKey } from '../../dist/esm/protocol/keys.js';
+import { readPublicKey } from '../../dist/esm/crypto/spki.js';
+import { parseSigningKey } from '../../dist/esm/protocol/keys.js';
 import { parseRequestHeader, parseResponseHeader } from '../../dist/esm/protocol/message.js';
 import { E2eProblem } from '../../dist/esm/protocol/problem.js';
 import { ANSWER, loopback, SESSION } from '../support/loopback.mjs';
@@ -209,7 +210,7 @@ export const TARGETS = {
     return {
       seeds: [...kinds, HYBRID].map((kind) => JSON.stringify(jwk(kind))).concat(kinds.map(pem)),
       async run(text) {
-        const key = await unlessRefused(() => parsePublicKey(parsed(text) ?? text), 'key-rejected');
+        const key = await unlessRefused(() => readPublicKey(parsed(text) ?? text), 'key-rejected');
         if (key) assertSound(key, text);
         return key !== undefined;
       },

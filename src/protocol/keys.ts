@@ -5,7 +5,6 @@ import { publicMembers, type KeyFlaw, type PublicJwk, type SigningJwk } from './
 import { E2eProblem } from './problem.js';
 import { hybridKeyFlaw } from './hybrid-key.js';
 import { rsaKeyFlaw } from './rsa-key.js';
-import { readSpki } from './spki.js';
 
 // jwk.ts has what server and client share. This file is only for the server.
 export { KEY_KINDS } from './key-kind.js';
@@ -43,16 +42,15 @@ const DETAILS: Record<Exclude<KeyFlaw, 'n' | 'x' | 'y'>, string> = {
 };
 
 /**
- * A channel's public key from what the other end sent: a JWK (RFC 7517), or SPKI in PEM (RFC 7468). Only the members
- * of the thumbprint (RFC 7638) are kept. Lengths are looked at first, so that a huge key costs nothing.
+ * A channel's public key from what the other end sent as a JWK (RFC 7517). Only the members of the thumbprint (RFC 7638)
+ * are kept. Lengths are looked at first, so that a huge key costs nothing.
  *
  * @throws E2eProblem `key-rejected`, whose `detail` says which rule of PROTOCOL §1 was broken.
  */
 export function parsePublicKey(value: unknown): PublicJwk {
-  const jwk = typeof value === 'string' ? readSpki(value, rejected) : value;
-  if (!isJsonObject(jwk)) throw rejected('a public key is a JWK object or a PEM string');
-  if (jwk.kty === 'OKP' && jwk.crv !== 'X25519') throw rejected('an OKP key has "crv": "X25519"');
-  return checked(jwk, flawOf(jwk)) as PublicJwk;
+  if (!isJsonObject(value)) throw rejected('a public key is a JWK object or a PEM string');
+  if (value.kty === 'OKP' && value.crv !== 'X25519') throw rejected('an OKP key has "crv": "X25519"');
+  return checked(value, flawOf(value)) as PublicJwk;
 }
 
 /**

@@ -55,6 +55,7 @@ const CONFINED: readonly { readonly use: RegExp; readonly to: readonly string[] 
       'crypto/node-keys.ts',
       'crypto/node-ml-kem.ts',
       'crypto/iv-supply.ts',
+      'crypto/spki.ts',
       'channel/key-pool.ts',
       'redis/replay-guard.ts',
       'testing/secrets.ts',

@@ -79,9 +79,9 @@ export const crypto = [
     'return undefined;',
   ]),
   row('a PEM key is DER, and nothing follows it', KEYS, '', [
-    'src/protocol/spki.ts',
-    'if (this.#offset !== this.bytes.length) throw this.malformed();',
-    '',
+    'src/crypto/spki.ts',
+    'if (canonical.equals(der)) return jwk;',
+    'if (canonical) return jwk;',
   ]),
   row('base64url is canonical in every engine', ENGINES, 'base64url', [
     'src/protocol/base64url.ts',

@@ -12,7 +12,8 @@ import { MemoryReplayGuard, type ReplayGuard } from '../../channel/replay.js';
 import type { SessionStore } from '../../channel/store/records.js';
 import { Vault } from '../../channel/store/vault.js';
 import { nodeEngine } from '../../crypto/node.js';
-import { keyKind, parsePublicKey } from '../../protocol/keys.js';
+import { readPublicKey } from '../../crypto/spki.js';
+import { keyKind } from '../../protocol/keys.js';
 import { E2eProblem } from '../../protocol/problem.js';
 import { Carrier, LOGIN_LEFT_CHANNEL } from './carrier.js';
 import { ChannelRegistry } from './channel-registry.js';
@@ -122,7 +123,7 @@ export class KeyService implements BeforeApplicationShutdown, OnApplicationShutd
    */
   async createChannel(request: object, publicKey: unknown, device?: unknown): Promise<HandshakeResponse> {
     const from = performance.now();
-    const clientKey = parsePublicKey(publicKey);
+    const clientKey = readPublicKey(publicKey);
     const deviceKey = this.#entrance.deviceKeyOf(device);
     let session = this.sessionOf(request);
     const enter = async (): Promise<Entered> => {
