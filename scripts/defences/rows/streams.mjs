@@ -76,7 +76,7 @@ export const streams = [
   ]),
   row('a handler that throws after it wrote ends nothing', FLOW, 'express.*a filter ends what', [
     'src/nest/exchange/e2e.interceptor.ts',
-    'error: () => this.exchange.fail(response)',
+    'error: () => noteFailure(response)',
     'error: () => undefined',
   ]),
   row('Nest ends no answer that failed as if it were whole', FLOW, 'express.*where the handler throws', [

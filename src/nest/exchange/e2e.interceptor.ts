@@ -2,11 +2,12 @@ import { Inject, Injectable, type CallHandler, type ExecutionContext, type NestI
 import { tap, type Observable } from 'rxjs';
 import { Exchange } from './exchange.js';
 import { SSE } from '../routes/nest-metadata.js';
+import { noteFailure } from '../request/exchange-state.js';
 import { RouteTable } from '../routes/route-table.js';
 
 /**
- * The outermost interceptor: opens the message if the guard has not done so. All other interceptors see plain values in
- * both directions.
+ * The outermost interceptor, of an application that has exception filters: notes that a handler failed before any filter
+ * could end what it had begun. It also opens the message if the guard has not done so.
  */
 @Injectable()
 export class E2eInterceptor implements NestInterceptor {
@@ -23,6 +24,6 @@ export class E2eInterceptor implements NestInterceptor {
     await this.exchange.enter(http.getRequest(), response, sealing);
     // In a stream of events, Nest itself sends the error as an event and then ends.
     if (Reflect.hasMetadata(SSE, context.getHandler())) return next.handle();
-    return next.handle().pipe(tap({ error: () => this.exchange.fail(response) }));
+    return next.handle().pipe(tap({ error: () => noteFailure(response) }));
   }
 }

@@ -71,9 +71,10 @@ export class Exchange {
    * Opens the request's message, if it has one, in the order of PROTOCOL §5. Rejects the request if the route requires
    * more.
    *
+   * @returns a promise only where there is something to wait for: not for a plain request.
    * @throws an exception for Nest. The response is already settled: whatever happens to the exception, the problem leaves.
    */
-  async enter(request: object, response: object, declared: Sealing = PLAIN): Promise<void> {
+  enter(request: object, response: object, declared: Sealing = PLAIN): Promise<void> | undefined {
     const raw = rawRequest(request);
     const state = stateOf(raw);
     const route = state.isSealedPath ? strictest([declared, SEALED])! : declared;
@@ -81,7 +82,7 @@ export class Exchange {
     if (state.refusal) throw new E2eException(state.refusal);
     if (state.message) {
       this.#enterNext(request, response, state, route);
-      return;
+      return undefined;
     }
     const isSealedRoute = route.request || route.response;
     if (raw.method === 'HEAD' && (isSealedRoute || raw.headers[REQUEST_HEADER] !== undefined)) {
@@ -89,16 +90,19 @@ export class Exchange {
       this.settle(request, response, HEAD_REFUSED);
       throw new MethodNotAllowedException();
     }
+    const refuse = (error: unknown): never => {
+      throw error instanceof E2eProblem ? this.refuse(request, response, error) : error;
+    };
     try {
       if (posesAsSealedQuery(raw)) throw new E2eProblem('message-rejected', { step: 'placement' });
       const found = findMessage(raw);
-      if (found) await this.#enterFirst(request, response, found, route);
-      else if (isSealedRoute) throw new E2eProblem('message-required');
+      if (found) return this.#enterFirst(request, response, found, route).catch(refuse);
+      if (isSealedRoute) throw new E2eProblem('message-required');
       // A handshake whose session store is down is busy before its controller runs, like a message.
-      else if (this.tracker.of(raw).handshakeType !== undefined) this.keys.sessionOf(request);
+      if (this.tracker.of(raw).handshakeType !== undefined) this.keys.sessionOf(request);
+      return undefined;
     } catch (error) {
-      if (!(error instanceof E2eProblem)) throw error;
-      throw this.refuse(request, response, error);
+      return refuse(error);
     }
   }
 
@@ -106,12 +110,12 @@ export class Exchange {
    * Opens a sealed request before its route is known, so that the platform itself reads the plain body. What depends on
    * the route waits for `enter`: a plain body beside the message, and whether the response leaves in the clear.
    */
-  async enterUnrouted(request: object, response: object): Promise<void> {
+  enterUnrouted(request: object, response: object): Promise<void> | undefined {
     const raw = rawRequest(request);
     const state = stateOf(raw);
-    if (!state.isSealedPath && (!isSealed(raw) || hasBodyBeside(raw))) return;
+    if (!state.isSealedPath && (!isSealed(raw) || hasBodyBeside(raw))) return undefined;
     state.isUnrouted = true;
-    await this.enter(request, response);
+    return this.enter(request, response);
   }
 
   /** Sends this response, whoever ends the response and however. On a sealed request it is sealed too. */
@@ -130,12 +134,6 @@ export class Exchange {
     endWithin(this.keys.options.storeTimeout, rawResponse(response));
     noteRefusal(this.keys, this.events, this.#logger, request, problem);
     return new E2eException(problem);
-  }
-
-  /** Notes that the handler failed: a response that has begun must then not end as complete, whoever ends it. */
-  fail(response: object): void {
-    const { req } = rawResponse(response) as { req?: IncomingMessage };
-    if (req) stateOf(req).capture?.fail();
   }
 
   /** Takes the response over, once: of two modules whose applications are mounted in one another, for the inner one. */

@@ -47,7 +47,7 @@ export class PathGate {
     if (state.isSealedPath || state.message) return false;
     if (this.paths.covers(target)) state.isSealedPath = true;
     // The path of a sealed gateway serves its sockets alone (PROTOCOL §7).
-    if (isSealed(raw) || !(state.isSealedPath || this.gateways.takes(target))) return false;
+    if (!(state.isSealedPath || this.gateways.takes(target)) || isSealed(raw)) return false;
     if (raw.method === 'HEAD') this.exchange.settle(raw, response, HEAD_REFUSED);
     else if (!isPreflight(raw)) this.exchange.refuse(raw, response, new E2eProblem('message-required'));
     lingerOnceAnswered(raw, response);

@@ -18,7 +18,7 @@ import { missingSecret, UNSHARED_WINDOWS } from '../keys/channel-registry.js';
 import { E2eGuard } from '../exchange/e2e.guard.js';
 import { E2eInterceptor } from '../exchange/e2e.interceptor.js';
 import { HandshakeMark } from './handshake-mark.js';
-import { failOnEnd, keepFirst } from './nest-hooks.js';
+import { failOnEnd, keepFirst, noteFailures } from './nest-hooks.js';
 import { MODULE_SESSION_ON_FASTIFY, TWICE, TWO_SESSIONS } from './start-errors.js';
 import { ConfigurableModuleClass, type ASYNC_OPTIONS_TYPE, type OPTIONS_TYPE } from './e2e.module-definition.js';
 import {
@@ -112,6 +112,7 @@ export class E2eModule extends ConfigurableModuleClass implements NestModule, On
   ) {
     super();
     noteModuleSessions();
+    noteFailures();
     // Test modules get their adapter later; the parsers of their application are asked one by one.
     const adapter = adapterHost.httpAdapter as HttpServer | undefined;
     if (adapter?.getType() === 'express') noteDefaultParsers(adapter);
@@ -174,12 +175,22 @@ export class E2eModule extends ConfigurableModuleClass implements NestModule, On
       putBody: (request, response, body) => platform.putBody(request, response, body),
       putStream: (request, response) => platform.putStream(request, response),
     };
-    failOnEnd(httpAdapter, (response) => this.exchange.fail(response));
+    failOnEnd(httpAdapter);
     keepFirst(this.config, 'getGlobalGuards', this.guard);
-    keepFirst(this.config, 'getGlobalInterceptors', this.interceptor);
+    keepFirst(this.config, 'getGlobalInterceptors', this.interceptor, () => this.#hasFilters);
     // Nest registers the routes once every module is configured.
     this.table.freeze();
     this.#registered = watchRegistration(httpAdapter, this.table.routes);
+  }
+
+  /**
+   * Whether the application answers exceptions itself, with filters of its own: these may end what a failed handler began,
+   * and only an interceptor sees the failure before them. Where there are none, there is none of ours either: any
+   * interceptor has Nest build a pipeline of Observables for each request, plain ones too (docs/performance.md).
+   */
+  get #hasFilters(): boolean {
+    const hasGlobal = this.config.getGlobalFilters().length > 0 || this.config.getGlobalRequestFilters().length > 0;
+    return hasGlobal || this.table.haveFilters;
   }
 
   onModuleInit(): void {

@@ -56,10 +56,10 @@ export class ExpressPlatform implements Platform {
       if (response.writableEnded) return;
       hooks.hold(request, response, request.url);
       hooks.watch(request);
-      reader.read(request).then(
-        () => (stateOf(request).isSealedPath ? enterHeld(request, response, next) : next()),
-        () => request.destroy(),
-      );
+      const goOn = (): void => (stateOf(request).isSealedPath ? enterHeld(request, response, next) : next());
+      const reading = reader.read(request);
+      if (reading) reading.then(goOn, () => request.destroy());
+      else goOn();
     };
     const enterHeld = (request: Request, response: Response, next: NextFunction): void => {
       const { isEarly, message } = stateOf(request);

@@ -25,10 +25,18 @@ interface FastifyInstance {
   decryptSession?(value: string, request: object, callback: Callback): void;
   hasContentTypeParser(type: string): boolean;
   addHook(name: 'onReady', hook: () => Promise<void>): unknown;
-  addHook(name: 'onRequest', hook: (request: FastifyRequest, reply: FastifyReply, done: () => void) => void): unknown;
   addHook(
-    name: 'preParsing' | 'preValidation',
-    hook: (request: FastifyRequest, reply: FastifyReply) => Promise<unknown>,
+    name: 'onRequest' | 'preValidation',
+    hook: (request: FastifyRequest, reply: FastifyReply, done: () => void) => void,
+  ): unknown;
+  addHook(
+    name: 'preParsing',
+    hook: (
+      request: FastifyRequest,
+      reply: FastifyReply,
+      payload: unknown,
+      done: () => void,
+    ) => Promise<void> | undefined,
   ): unknown;
   addHook(
     name: 'onError',
@@ -119,16 +127,20 @@ export class FastifyPlatform implements Platform {
     }
     // The first hook in which the session is there and the body is not read yet. From here on Fastify parses, validates
     // and hands on the plain body by itself.
-    instance.addHook('preParsing', async (request, reply) => {
+    // A plain request waits for nothing: a promise in each hook would cost it several turns of the queue.
+    instance.addHook('preParsing', (request, reply, _payload, done) => {
       // Again: the application may register its session after this module's hooks.
       noteSession(request);
-      await reader.read(request);
-      await hooks.enter(request, reply);
-      if (openedMessageOf(request)) adoptPlainBody(request, hooks.maxBodySize);
+      const reading = reader.read(request);
+      const entering = reading ? reading.then(() => hooks.enter(request, reply)) : hooks.enter(request, reply);
+      if (!entering) done();
+      return entering?.then(() => {
+        if (openedMessageOf(request)) adoptPlainBody(request, hooks.maxBodySize);
+      });
     });
-    instance.addHook('preValidation', async (request) => {
+    instance.addHook('preValidation', (request, _reply, done) => {
       if (openedMessageOf(request)) hooks.check(request);
-      return Promise.resolve();
+      done();
     });
     // The limit is ours, and so is what is answered, whatever the application makes of Fastify's error.
     instance.addHook('onError', (request, reply, { code }, done) => {

@@ -14,8 +14,11 @@ export interface RequestHooks {
   readonly refuseUnread: (request: IncomingMessage, response: ServerResponse) => void;
   /** Opens what came under a sealed path; a refusal of it is settled, and reaches nobody. */
   readonly enterHeld: (request: object, response: object) => Promise<void>;
-  /** If the platform parses bodies itself: opens a sealed request before its route is known. */
-  readonly enter: (request: object, response: object) => Promise<void>;
+  /**
+   * If the platform parses bodies itself: opens a sealed request before its route is known. A promise only where there is
+   * something to open.
+   */
+  readonly enter: (request: object, response: object) => Promise<void> | undefined;
   /** The same: checks the body of a sealed request that the platform has parsed. */
   readonly check: (request: object) => void;
   /** The same: the platform has read more of a sealed request's body than the limit allows. */

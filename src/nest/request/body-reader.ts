@@ -50,28 +50,31 @@ export class BodyReader {
    * whoever asks for it; the length is counted, not believed. Rejects where the connection ends before the body does.
    *
    * @param request the platform's request, whose session is known.
+   * @returns a promise only where the body is one of ours.
    */
-  async read(request: object): Promise<void> {
+  read(request: object): Promise<void> | undefined {
     const raw = rawRequest(request);
-    const { deadline } = stateOf(raw);
+    const type = essence(raw.headers['content-type'] ?? '');
+    const limit = this.#limits.get(type);
+    const { deadline, body } = stateOf(raw);
+    if (body || (limit === undefined && type !== STREAM_MEDIA_TYPE)) {
+      deadline?.resume();
+      return undefined;
+    }
     // A body takes as long as the client's line takes.
     deadline?.hold();
-    await this.#read(raw, (protectedHeader) => this.precheck(request, protectedHeader));
-    deadline?.resume();
+    const precheck = (protectedHeader: string) => this.precheck(request, protectedHeader);
+    const reading = limit === undefined ? this.#readHead(raw) : this.#readMessage(raw, type, limit, precheck);
+    return deadline ? reading.then(() => deadline.resume()) : reading;
   }
 
-  async #read(
+  async #readMessage(
     request: IncomingMessage,
+    type: string,
+    limit: number,
     precheck: (protectedHeader: string) => Promise<E2eProblem | undefined>,
   ): Promise<void> {
-    const type = essence(request.headers['content-type'] ?? '');
-    if (type === STREAM_MEDIA_TYPE) {
-      await this.#readHead(request);
-      return;
-    }
-    const limit = this.#limits.get(type);
     const state = stateOf(request);
-    if (limit === undefined || state.body) return;
     if (request.readableEnded) {
       state.body = this.#alreadyRead(request, limit);
       return;
@@ -85,7 +88,6 @@ export class BodyReader {
   /** For a body in frames, only the head is read here. Behind a parser that has read everything, there is none. */
   async #readHead(request: IncomingMessage): Promise<void> {
     const state = stateOf(request);
-    if (state.body) return;
     if (request.readableEnded) this.#log.say('error', BODY_TAKEN);
     const head = request.readableEnded ? undefined : await collectHead(request);
     state.body = head ?? new E2eProblem('message-rejected', { step: 'format' });

@@ -111,6 +111,12 @@ export function stateOf(raw: IncomingMessage): ExchangeState {
   return state;
 }
 
+/** Notes that a handler failed: a response that has begun must then not end as complete, whoever ends it. */
+export function noteFailure(response: object): void {
+  const { req } = rawResponse(response) as { req?: IncomingMessage };
+  if (req) stateOf(req).capture?.fail();
+}
+
 /** The route that a request reached last. Takes the platform's request or Node's, and whatever a library passes for one. */
 export function matchedRouteOf(request: unknown): MatchedRoute | undefined {
   if (typeof request !== 'object' || request === null) return undefined;

@@ -3,7 +3,7 @@ import { ApplicationConfig, MetadataScanner, ModulesContainer } from '@nestjs/co
 import { matchedRouteOf, rawResponse, type MatchedRoute } from '../request/exchange-state.js';
 import { RateLimitedLogger } from '../request/rate-limited-logger.js';
 import type { Sealing } from './encrypted.decorator.js';
-import { methodsOf, nameOf, PATH, type Method } from './nest-metadata.js';
+import { FILTERS, methodsOf, nameOf, PATH, type Method } from './nest-metadata.js';
 import { RoutePaths, type RoutePath } from './route-paths.js';
 import { seals, SealingResolver, strictest } from './sealing-resolver.js';
 
@@ -29,6 +29,7 @@ interface Table {
   readonly methods: readonly ControllerMethod[];
   readonly routes: readonly Route[];
   readonly byClass: ReadonlyMap<unknown, Controller>;
+  readonly haveFilters: boolean;
 }
 
 /**
@@ -57,6 +58,11 @@ export class RouteTable {
     return (this.#table ?? this.#read()).methods;
   }
 
+  /** Whether routes have exception filters of their own, beside global ones. */
+  get haveFilters(): boolean {
+    return (this.#table ?? this.#read()).haveFilters;
+  }
+
   /** In the order in which Nest registers them. */
   get routes(): readonly Route[] {
     return (this.#table ?? this.#read()).routes;
@@ -73,9 +79,8 @@ export class RouteTable {
    */
   sealingOf(context: ExecutionContext): Sealing | undefined {
     if (context.getType() !== 'http') return undefined;
-    const http = context.switchToHttp();
-    const matched = matchedRouteOf(http.getRequest());
-    if (!matched && !isHttpResponse(http.getResponse())) return undefined;
+    const matched = matchedRouteOf(context.getArgByIndex(0));
+    if (!matched && !isHttpResponse(context.getArgByIndex(1))) return undefined;
     const controller = (this.#table ??= this.#read()).byClass.get(context.getClass());
     const named = controller?.byHandler.get(context.getHandler());
     const possible = named ?? controller?.routes ?? [];
@@ -112,7 +117,8 @@ export class RouteTable {
         routes.push(...paths.of(controller.routes).map(({ method, at }) => ({ ...at, of: method })));
       }
     }
-    return { methods: [...byClass.values()].flatMap(({ methods }) => methods), routes, byClass };
+    const methods = [...byClass.values()].flatMap((controller) => controller.methods);
+    return { methods, routes, byClass, haveFilters: methods.some(hasFilters) };
   }
 
   #controller(owner: Type<unknown>, instance: object | null): Controller {
@@ -128,6 +134,10 @@ export class RouteTable {
       routes.filter((each) => each.handler === handler);
     return { methods, routes, byHandler: new Map(methods.map((method) => [method.handler, ofHandler(method)])) };
   }
+}
+
+function hasFilters({ owner, prototype, handler }: Method): boolean {
+  return [owner, prototype, prototype.constructor, handler].some((each) => Reflect.hasMetadata(FILTERS, each));
 }
 
 function isHttpResponse(response: unknown): boolean {
