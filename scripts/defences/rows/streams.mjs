@@ -4,6 +4,7 @@ import { row } from '../row.mjs';
 const SPLICING = 'test/security/attack/stream-splicing.spec.ts';
 const SOCKET_HEADS = 'test/integration/streams/socket-heads.spec.ts';
 const FLOW = 'test/integration/streams/flow.spec.ts';
+const UNFILTERED = 'test/integration/streams/unfiltered.spec.ts';
 const HELD = 'test/integration/streams/held.spec.ts';
 const READ_ON = 'test/integration/streams/read-on.spec.ts';
 const AROUND = 'test/integration/streams/around.spec.ts';
@@ -78,6 +79,16 @@ export const streams = [
     'src/nest/exchange/e2e.interceptor.ts',
     'error: () => noteFailure(response)',
     'error: () => undefined',
+  ]),
+  row('an error is added to nothing that was collected', UNFILTERED, 'express.*adds no error.*/fails', [
+    'src/nest/module/e2e.module.ts',
+    '    noteFailures();\n',
+    '',
+  ]),
+  row('filters of one route have our interceptor before them', UNFILTERED, 'express.*one route.*has one', [
+    'src/nest/module/e2e.module.ts',
+    'return hasGlobal || this.table.haveFilters;',
+    'return hasGlobal;',
   ]),
   row('Nest ends no answer that failed as if it were whole', FLOW, 'express.*where the handler throws', [
     'src/nest/request/response-capture.ts',
