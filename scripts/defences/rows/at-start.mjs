@@ -79,7 +79,7 @@ export const atStart = [
   ]),
   row('messages are opened before the application has them', 'test/integration/e2e/order.spec.ts', '', [
     'src/nest/module/nest-hooks.ts',
-    'if (all[0] !== ours) all.splice(0, all.length, ours, ...all.filter((each) => each !== ours));',
+    'if (all[0] !== ours && isNeeded()) all.splice(0, all.length, ours, ...all.filter((each) => each !== ours));',
     'if (!all.includes(ours)) all.push(ours);',
   ]),
   row('no header field that a gateway sets is configured to be sealed', HEADERS, 'refused at start', [

@@ -29,7 +29,7 @@ export const platform = [
     'Fastify seals what plugins answer',
     OUTLETS,
     'own handlers',
-    ['src/nest/platform/platform.fastify.ts', 'await hooks.enter(request, reply);', ''],
+    ['src/nest/platform/platform.fastify.ts', '.then(() => hooks.enter(request, reply))', ''],
     ['src/nest/exchange/exchange.ts', 'if (state.seal) return state.seal(answer);', ''],
   ),
   row('an application of an older Nest is refused', 'test/integration/module/servers.spec.ts', 'older Nest', [
