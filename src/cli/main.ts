@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import { call } from './call.js';
+import { conformance } from './conformance/conformance.js';
 import { connect } from './connect.js';
 import { helpOf, isCall } from './help.js';
 import { inspect } from './inspect.js';
@@ -16,6 +17,7 @@ export async function run(args: readonly string[], terminal: Terminal): Promise<
     if (isCall(command)) return await call(command.toUpperCase(), rest, terminal);
     if (command === 'connect') return await connect(rest, terminal);
     if (command === 'inspect') return await inspect(rest, terminal);
+    if (command === 'conformance') return await conformance(rest, terminal);
     if (command === 'keygen') return keygen(rest, terminal);
     throw new UsageError(`there is no command "${command}"`);
   } catch (error) {

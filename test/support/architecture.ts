@@ -30,7 +30,7 @@ const ROOMS: Readonly<Record<string, Room>> = {
   },
   client: { rooms: ['protocol', 'crypto', 'client'], packages: [] },
   'socket.io-client': { rooms: ['client', 'socket.io-client'], packages: [/^socket\.io-client$/] },
-  cli: { rooms: ['protocol', 'crypto', 'client', 'cli'], packages: [/^ws$/, /^node:/] },
+  cli: { rooms: ['protocol', 'crypto', 'channel', 'client', 'cli'], packages: [/^ws$/, /^node:/] },
   // The application's TypeScript, which it loads from there; of the package `typescript` it imports types alone.
   schematics: { rooms: ['crypto', 'schematics'], packages: [/^typescript$/, /^node:(module|path)$/] },
   redis: { rooms: ['protocol', 'channel', 'redis'], packages: [/^node:crypto$/] },
@@ -70,7 +70,7 @@ const CONFINED: readonly { readonly use: RegExp; readonly to: readonly string[] 
   { use: /^fetch$/, to: ['client/', 'testing/', 'axios/', 'cli/', 'swagger-ui/'] },
   {
     use: /^(HttpStatus|HttpException|IncomingMessage|ServerResponse|statusCode)$/,
-    to: ['nest/', 'testing/', 'sockets/', 'socket.io/'],
+    to: ['nest/', 'testing/', 'sockets/', 'socket.io/', 'cli/conformance/'],
   },
 ];
 

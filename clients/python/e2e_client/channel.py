@@ -54,6 +54,7 @@ def accept_handshake(pair: KeyPair, answer: dict, pins, seen: set) -> "Channel":
             unb64u(answer["device"], 32)
         if ("secret" in answer) != (pair.kind == "RSA"):
             raise ValueError("a secret is missing, or there is one too many")
+        text(answer.get("secret", ""))
         jws = text(answer["proof"]).split(".") if "proof" in answer else None
         signer = _signer(jws) if jws else ""
         th = transcript_hash(thumbprint(pair.jwk), answer, signer)

@@ -292,8 +292,15 @@ def _read_head(answer) -> bytes:
 
 
 def _open_frames(channel, head, answer, length):
+    def read(size):
+        data = answer.read(size)
+        # http.client says nothing of a body that ends before its Content-Length.
+        if len(data) < size and answer.length:
+            raise http.client.IncompleteRead(data)
+        return data
+
     try:
         with answer:
-            yield from framing.open_body(channel.response_frames(head), answer.read, length)
+            yield from framing.open_body(channel.response_frames(head), read, length)
     except CUT as error:
         raise E2eError("stream-broken", "the connection was cut") from error

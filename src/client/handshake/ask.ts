@@ -1,3 +1,4 @@
+import { fromAscii } from '../../protocol/json.js';
 import { essence, JSON_MEDIA_TYPE, PROBLEM_MEDIA_TYPE } from '../../protocol/media-type.js';
 import { readBytes } from '../call/bytes.js';
 import { refusal } from '../call/plain.js';
@@ -29,6 +30,6 @@ export async function ask(
   const type = essence(response.headers.get('content-type') ?? '');
   const fits = response.status === expected && [JSON_MEDIA_TYPE, ...types].includes(type);
   const bytes = await readBytes(response, fits || type === PROBLEM_MEDIA_TYPE ? MAX_HANDSHAKE_BYTES : 0);
-  if (fits) return new TextDecoder().decode(bytes);
+  if (fits) return fromAscii(bytes ?? new Uint8Array(0));
   throw await refusal(response, bytes, request.method, url);
 }

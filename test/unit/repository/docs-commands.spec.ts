@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from '@jest/globals';
 import { Test } from '@nestjs/testing';
+import { readConformance } from '../../../src/cli/conformance/conformance.js';
 import { helpOf, isCall } from '../../../src/cli/help.js';
 import { run } from '../../../src/cli/main.js';
 import { readCall, readConnection } from '../../../src/cli/request.js';
@@ -83,6 +84,7 @@ async function isOurs([command = '', ...args]: string[]): Promise<boolean> {
   }
   // Read, and not opened.
   if (command === 'connect') return readConnection(args).url.protocol === 'http:';
+  if (command === 'conformance') return readConformance(args).client !== undefined;
   if (command === 'inspect') return helpOf('inspect').includes('inspect');
   return (await run([command, ...args], terminal)) === 0;
 }
