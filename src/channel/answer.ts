@@ -2,6 +2,7 @@ import type { Bytes } from '../protocol/crypto.js';
 import type { CompactJwe } from '../protocol/jwe.js';
 import type { RequestHeader, ResponseHeader } from '../protocol/message.js';
 import type { HeaderField, Meta } from '../protocol/meta.js';
+import type { FieldCipher } from './fields.js';
 import type { FrameOpener, FrameSealer } from './frames.js';
 import type { SocketOpener, SocketSealer } from './sockets.js';
 
@@ -32,12 +33,14 @@ export interface Opened {
   readonly sealHead: (head: StreamHead) => SealedHead;
   /** What opens the frames of a request whose header says `frames: "body"`. */
   readonly openFrames: () => FrameOpener;
+  /** Opens and seals the single fields beside a ticket, whose header says `fields` (PROTOCOL §10). */
+  readonly fields: () => FieldCipher;
   /** Seals the head of a socket's other direction (PROTOCOL §7), where the header says `frames: "socket"`. */
   readonly acceptSocket: (answer: SocketHead) => AcceptedSocket;
 }
 
 /** What an answer says of itself, beside what follows from the request. */
-interface ResponseFacts extends Pick<ResponseHeader, 'status' | 'early'> {
+interface ResponseFacts extends Pick<ResponseHeader, 'status' | 'early' | 'fields'> {
   readonly cty?: string | undefined;
   /** Header fields that travel inside, with names in lower case. */
   readonly headers?: readonly HeaderField[] | undefined;

@@ -16,6 +16,7 @@ import type { ChannelState } from './channel-state.js';
 import { isAgainTag } from './again.js';
 import { ascii } from './ascii.js';
 import { provesDevice } from './device.js';
+import { FieldCipher } from './fields.js';
 import { FrameOpener, FrameSealer, streamKey } from './frames.js';
 import type {
   AcceptedSocket,
@@ -125,6 +126,7 @@ export class Channel {
         return new FrameOpener(this.#engine, key, header.length);
       },
       acceptSocket: (answer) => this.#acceptSocket(header, jwe.text, answer, keys),
+      fields: () => new FieldCipher(this.#engine, (info) => this.#derive(keys, info), jwe.text),
     };
   }
 
@@ -142,6 +144,7 @@ export class Channel {
       sealHead: refuseFrames,
       openFrames: refuseFrames,
       acceptSocket: refuseFrames,
+      fields: refuseFrames,
     };
   }
 
@@ -201,15 +204,8 @@ export class Channel {
   #seal(request: RequestHeader, answer: PlainResponse, wayBack: WayBack): string {
     this.#answers++;
     const { plaintext, cty, padding } = answer;
-    return sealResponse(
-      this.#engine,
-      this.kid,
-      request,
-      answer,
-      {},
-      padding ? pad(plaintext, cty) : plaintext,
-      wayBack,
-    );
+    const body = padding ? pad(plaintext, cty) : plaintext;
+    return sealResponse(this.#engine, this.kid, request, answer, {}, body, wayBack);
   }
 
   #sealHead(request: RequestHeader, head: StreamHead, keys: ChannelKeys): SealedHead {
@@ -234,11 +230,15 @@ export class Channel {
     };
   }
 
-  #streamKey({ ikm }: ChannelKeys, info: Bytes, head: string): ContentKey {
-    return streamKey(this.#engine, this.#engine.hkdf(ikm, this.#state.th, info), head);
+  #streamKey(keys: ChannelKeys, info: Bytes, head: string): ContentKey {
+    return streamKey(this.#engine, this.#derive(keys, info), head);
+  }
+
+  #derive({ ikm }: ChannelKeys, info: Bytes): Bytes {
+    return this.#engine.hkdf(ikm, this.#state.th, info);
   }
 }
 
 function refuseFrames(): never {
-  throw new TypeError('frames are sent under "dir" only');
+  throw new TypeError('frames and fields are sent under "dir" only');
 }

@@ -43,14 +43,15 @@ export interface Entered {
   readonly mayRace?: boolean;
 }
 
-/** Where a message stands (PROTOCOL §4): in a body, in a request's header, before frames, or first on a socket. */
-export type Place = 'body' | 'header' | 'stream' | 'socket';
+/** Where a message stands (PROTOCOL §4): in a body, in a request's header, before frames, beside fields, or first on a socket. */
+export type Place = 'body' | 'header' | 'stream' | 'fields' | 'socket';
 
 /** What follows a message in that place. */
 const FRAMES: Record<Place, Frames | undefined> = {
   body: undefined,
   header: undefined,
   stream: 'body',
+  fields: undefined,
   socket: 'socket',
 };
 
@@ -211,7 +212,10 @@ export class Channels {
       throw new E2eProblem('message-rejected', { step: 'format' });
     }
     if (ciphertext.length - (header.meta ?? 0) > this.options.maxBodySize) throw tooLarge(this.options.maxBodySize);
-    if (header.frames !== FRAMES[place]) throw new E2eProblem('message-rejected', { step: 'placement' });
+    const isTicket = header.fields !== undefined;
+    if (header.frames !== FRAMES[place] || isTicket !== (place === 'fields')) {
+      throw new E2eProblem('message-rejected', { step: 'placement' });
+    }
     const fits =
       header.alg === 'dir' ? encryptedKey.length === 0 : this.options.allowPlainJwe && header.ek === undefined;
     if (!fits) throw new E2eProblem('message-rejected', { step: 'format' });

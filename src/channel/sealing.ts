@@ -25,7 +25,7 @@ export function sealResponse(
   engine: NodeEngine,
   kid: string,
   { alg, seq }: Pick<RequestHeader, 'alg' | 'seq'>,
-  { iat, status, cty, headers, protocol, early, padding = false }: Omit<PlainResponse, 'plaintext'>,
+  { iat, status, cty, headers, protocol, early, fields, padding = false }: Omit<PlainResponse, 'plaintext'>,
   frames: Pick<StreamHead, 'length'> & Pick<ResponseHeader, 'frames'>,
   body: Bytes,
   { key, encryptedKey }: WayBack,
@@ -43,6 +43,7 @@ export function sealResponse(
     meta: meta.length > 0 ? meta.length : undefined,
     ...frames,
     early,
+    fields,
   } satisfies { [Name in keyof ResponseHeader]: ResponseHeader[Name] | undefined });
   if (json.length > MAX_HEADER_BYTES) throw new RangeError('the header of the answer is too long');
   const protectedHeader = engine.encodeBase64url(utf8(json));

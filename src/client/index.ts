@@ -9,6 +9,7 @@ import * as redirects from './call/redirects.js';
 import { createE2eClient as create, type E2eClient } from './client.js';
 import * as core from './core.js';
 import * as events from './events/source.js';
+import * as fields from './fields/fields.js';
 import * as messages from './messages.js';
 import type { E2eClientOptions } from './options.js';
 import { provide } from './parts.js';
@@ -28,6 +29,7 @@ export function createE2eClient(options: E2eClientOptions = {}): E2eClient {
     curves,
     device,
     events,
+    fields,
     hybrid,
     identity,
     messages,

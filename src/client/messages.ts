@@ -97,6 +97,13 @@ export const MESSAGES = {
   noWebSocket: () =>
     'This runtime has no WebSocket. Set the option webSocket of createE2eClient to the class of the package "ws".',
 
+  fieldBody: () =>
+    unsealable('single fields are encrypted in JSON only. Pass JSON text, and set Content-Type: application/json'),
+  fieldMissing: ({ pattern }: { pattern: string }) =>
+    unsealable(
+      `its body has no value at "${pattern}" of the option fields. Correct the name, or write "${pattern}?" if the value may be absent`,
+    ),
+
   // body-failed
   source: () =>
     'The body of the request could not be read to its end, so the request was aborted. See the cause: a file that was changed or removed, or a stream that failed.',

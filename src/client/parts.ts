@@ -8,6 +8,7 @@ export type PartName =
   | 'curves'
   | 'device'
   | 'events'
+  | 'fields'
   | 'forge'
   | 'hybrid'
   | 'identity'

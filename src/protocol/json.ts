@@ -36,6 +36,12 @@ export function fromAscii(bytes: Uint8Array): string {
 
 /** The JSON object in this text, or `undefined` if it is not JSON, not an object, or names a member twice. */
 export function parseJsonObject(text: string): JsonObject | undefined {
+  const value = parseJson(text)?.value;
+  return isJsonObject(value) ? value : undefined;
+}
+
+/** The value that this text is the JSON of, or `undefined` if it is not JSON, or names a member twice. */
+export function parseJson(text: string): { readonly value: unknown } | undefined {
   let value: unknown;
   let again: string;
   try {
@@ -45,9 +51,8 @@ export function parseJsonObject(text: string): JsonObject | undefined {
     // The cause quotes the input, which may be a secret: it ends here.
     return undefined;
   }
-  if (!isJsonObject(value)) return undefined;
   // Most are written as JavaScript writes them: what is the same when written again has lost no member.
-  return again !== text && namesAMemberTwice(text) ? undefined : value;
+  return again !== text && namesAMemberTwice(text) ? undefined : { value };
 }
 
 export function isJsonObject(value: unknown): value is JsonObject {

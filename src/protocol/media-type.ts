@@ -3,6 +3,8 @@ export const MESSAGE_MEDIA_TYPE = 'application/jose';
 /** The media type of a body whose message is followed by frames (PROTOCOL §6). */
 export const STREAM_MEDIA_TYPE = 'application/vnd.e2e.stream';
 export const REQUEST_HEADER = 'e2e-request';
+/** Where the ticket of a request or a response in fields travels, beside a plain body (PROTOCOL §10). */
+export const FIELDS_HEADER = 'e2e-fields';
 export const MAX_REQUEST_HEADER_BYTES = 6144;
 
 export const JSON_MEDIA_TYPE = 'application/json';

@@ -2,7 +2,13 @@ import { isJsonObject, parseJsonObject, type JsonObject } from './json.js';
 import { isMediaType } from './media-type.js';
 import { META_BYTES } from './meta.js';
 
-export { MAX_REQUEST_HEADER_BYTES, MESSAGE_MEDIA_TYPE, REQUEST_HEADER, STREAM_MEDIA_TYPE } from './media-type.js';
+export {
+  FIELDS_HEADER,
+  MAX_REQUEST_HEADER_BYTES,
+  MESSAGE_MEDIA_TYPE,
+  REQUEST_HEADER,
+  STREAM_MEDIA_TYPE,
+} from './media-type.js';
 
 /** What the protected header of a message says, and its checks (PROTOCOL §4). */
 export const REQUEST_TYP = 'e2e-req+jwe';
@@ -16,6 +22,9 @@ export type KeyManagement = (typeof KEY_MANAGEMENT)[number];
 export const MAX_SEQ = 2 ** 32;
 /** How many messages a client sends on one channel at most. */
 export const MAX_MESSAGES_PER_CHANNEL = 2 ** 20;
+
+/** How many fields a ticket names at most (PROTOCOL §10). */
+const MAX_FIELDS = 65_536;
 
 /** How old, and how far ahead, `iat` may be, in seconds, both inclusive (PROTOCOL §5). */
 export const MAX_AGE_SECONDS = 300;
@@ -43,6 +52,8 @@ interface CommonHeader {
   readonly frames?: Frames;
   /** The body's length in bytes, where it follows in frames and its length is known. */
   readonly length?: number;
+  /** Of a ticket: how many values of the plain body beside it are fields (PROTOCOL §10). */
+  readonly fields?: number;
 }
 
 export interface RequestHeader extends CommonHeader {
@@ -109,7 +120,8 @@ function parseCommonHeader(json: string, typ: string): JsonObject | undefined {
     isWhole(header.iat, 0, Number.MAX_SAFE_INTEGER) &&
     (cty === undefined || (isString(cty) && isMediaType(cty))) &&
     (meta === undefined || isWhole(meta, META_BYTES.min, META_BYTES.max)) &&
-    areFrames(header);
+    areFrames(header) &&
+    areFields(header);
   return fits ? header : undefined;
 }
 
@@ -121,6 +133,10 @@ function areFrames({ alg, frames, cty, length }: JsonObject): boolean {
   return (
     frames === 'body' && cty !== undefined && (length === undefined || isWhole(length, 0, Number.MAX_SAFE_INTEGER))
   );
+}
+
+function areFields({ alg, frames, fields }: JsonObject): boolean {
+  return fields === undefined || (alg === 'dir' && frames === undefined && isWhole(fields, 0, MAX_FIELDS));
 }
 
 function isAgain(value: unknown): boolean {

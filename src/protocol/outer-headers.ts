@@ -4,7 +4,7 @@ const NEVER_INSIDE = new Set(
     'cookie set-cookie host origin referer content-type content-length content-encoding content-range ' +
     'transfer-encoding te trailer connection keep-alive upgrade expect range cache-control pragma expires age date ' +
     'etag last-modified vary via forwarded x-forwarded x-real-ip true-client-ip client-ip x-cluster-client-ip ' +
-    'x-method-override x-sendfile accept-encoding idempotency-key e2e-request'
+    'x-method-override x-sendfile accept-encoding idempotency-key e2e-request e2e-fields'
   ).split(' '),
 );
 const NEVER_INSIDE_PREFIX =

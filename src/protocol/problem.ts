@@ -37,6 +37,7 @@ export type RefusalStep =
   | 'device'
   | 'binding'
   | 'headers'
+  | 'field'
   | 'time'
   | 'window'
   | 'again';

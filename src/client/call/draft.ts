@@ -26,6 +26,14 @@ export interface E2eRequestInit extends RequestInit {
     readonly request?: boolean;
     /** `false`: accepts a plain response, for routes with `@Encrypted({ response: false })`. Default `true`. */
     readonly response?: boolean;
+    /**
+     * Encrypts single values of a JSON body that otherwise stays readable, for routes with `@EncryptedField()`:
+     * `card.number`, `items.*.pin`, or JSON pointers (`/card/number`). A value that is not there is an error; with a `?` at
+     * the end it may be absent. `[]` encrypts none, and has the response's fields opened.
+     */
+    readonly fields?: readonly string[];
+    /** With `fields`: values of the response that must have been encrypted if they are there. Default none. */
+    readonly answerFields?: readonly string[];
     /** Whether this request may be sent again on a new channel. Default: the client's `resend`. */
     readonly resend?: boolean;
     /**
@@ -57,7 +65,7 @@ export function draftRequest(
 ): RequestDraft {
   const init = withoutFormType(own);
   const given = typeof input === 'string' || input instanceof URL ? undefined : input;
-  const streamed = e2e.request !== false && isStreamed(init.body) ? init.body : undefined;
+  const streamed = e2e.request !== false && !e2e.fields && isStreamed(init.body) ? init.body : undefined;
   // Request does what fetch does: defaults of media type, forbidden headers, which methods take a body. The signal is
   // looked after elsewhere, so that a long-lived one does not gather a listener for each call.
   const checked = { ...init, ...(streamed && { body: new Uint8Array(0) }), signal: null };

@@ -37,6 +37,7 @@ export async function exchange(
           isChannelProven: channel.isProven,
           cookies: wire.cookieFacts(sealed),
           isRepeatable: isRepeatable(request),
+          ticket: sealed.ticket,
         });
         sealed.upload?.stop();
         return answer;
@@ -52,7 +53,7 @@ export function isRepeatable({ body }: OutgoingRequest): boolean {
 }
 
 /** Whether it may be sent again on a new channel: the option of the call, of the client, or the protocol's rule. */
-function isResendable({ method, url, headers, resend }: OutgoingRequest, settings: Settings): boolean {
+function isResendable({ method, url, headers, e2e: { resend } }: OutgoingRequest, settings: Settings): boolean {
   const { resend: rule } = settings;
   const answer = resend ?? (typeof rule === 'function' ? rule({ method, url: url.href, headers }) : rule);
   return answer ?? (RESENDABLE_METHODS.includes(method) || headers.has('idempotency-key'));

@@ -23,6 +23,8 @@ export interface Standing {
   readonly cookies: CookieFacts;
   /** Whether the request's body can be read again from its start. */
   readonly isRepeatable: boolean;
+  /** Of a request in fields: its message. */
+  readonly ticket?: string | undefined;
 }
 
 /** @param body of a problem, where it was not too long; nothing else has been read. */

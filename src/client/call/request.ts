@@ -15,8 +15,8 @@ export interface OutgoingRequest {
   readonly mediaType: string | undefined;
   readonly sealed: boolean;
   readonly plainAnswer: boolean;
-  /** The call's own option `resend`. */
-  readonly resend: boolean | undefined;
+  /** The call's own options. */
+  readonly e2e: RequestDraft['e2e'];
   readonly onProgress: ((progress: E2eProgress) => void) | undefined;
   readonly redirect: RequestRedirect;
   readonly signal: AbortSignal | undefined;
@@ -32,7 +32,7 @@ export async function readRequest(
   { given, init, e2e, signal, streamed, request }: RequestDraft,
   settings: Settings,
 ): Promise<OutgoingRequest> {
-  const sealed = e2e.request !== false;
+  const sealed = e2e.request !== false && !e2e.fields;
   const url = new URL(request.url);
   if (url.origin !== settings.base.origin) {
     throw await failure('request-unsupported', 'origin', { base: settings.base.origin, origin: url.origin });
@@ -58,7 +58,7 @@ export async function readRequest(
     mediaType,
     sealed,
     plainAnswer: e2e.response === false,
-    resend: e2e.resend,
+    e2e,
     onProgress: e2e.onProgress,
     redirect: request.redirect,
     signal: (signal === undefined ? given?.signal : signal) ?? undefined,

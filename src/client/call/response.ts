@@ -1,5 +1,11 @@
 import { fromAscii } from '../../protocol/json.js';
-import { essence, MESSAGE_MEDIA_TYPE, PROBLEM_MEDIA_TYPE, STREAM_MEDIA_TYPE } from '../../protocol/media-type.js';
+import {
+  essence,
+  FIELDS_HEADER,
+  MESSAGE_MEDIA_TYPE,
+  PROBLEM_MEDIA_TYPE,
+  STREAM_MEDIA_TYPE,
+} from '../../protocol/media-type.js';
 import type { CallResult } from './answer.js';
 import { BODY_DESCRIPTIONS, DEFAULT_RESPONSE_HEADERS, LOCATION } from '../../protocol/sealed-headers.js';
 import type { Channel, OpenedAnswer } from '../channel/channel.js';
@@ -21,6 +27,7 @@ const WIRE_HEADERS = [
   'connection',
   'content-length',
   'content-type',
+  FIELDS_HEADER,
   'etag',
   'keep-alive',
   'last-modified',
@@ -39,6 +46,10 @@ export async function readAnswer(
   const { maxResponseSize: limit, sealedResponseHeaders } = settings;
   const type = essence(wire.headers.get('content-type') ?? '');
   if (type === STREAM_MEDIA_TYPE) return readStream(wire, channel, seq, request, settings);
+  const ticket = standing.ticket === undefined ? null : wire.headers.get(FIELDS_HEADER);
+  if (type !== MESSAGE_MEDIA_TYPE && ticket !== null) {
+    return readFields(wire, channel, seq, request, settings, { own: standing.ticket!, ticket });
+  }
   if (type !== MESSAGE_MEDIA_TYPE) {
     const isProblem = type === PROBLEM_MEDIA_TYPE;
     const body = isProblem ? await readBytes(wire, limit) : undefined;
@@ -48,7 +59,7 @@ export async function readAnswer(
   const bytes = await readBytes(wire, limit);
   if (!bytes) return { error: await failure('answer-too-large', 'large', { limit }) };
   const opened = await channel.open(seq, fromAscii(bytes));
-  if (!opened) return unopened(request);
+  if (!opened || opened.header.fields !== undefined) return unopened(request);
   const { status, cty, early } = opened.header;
   if (early && status < FIRST_REFUSAL) return { sealed: true, error: await failure('stream-broken', 'early') };
   const problem = essence(cty ?? '') === PROBLEM_MEDIA_TYPE ? readProblem(opened.plaintext) : undefined;
@@ -62,6 +73,26 @@ export async function readAnswer(
   if (length > 0) request.onProgress?.({ direction: 'download', loaded: length, total: length });
   const body = untilAborted(opened.plaintext as Uint8Array<ArrayBuffer>, request.signal);
   return answer(wire, opened, body, length, sealedResponseHeaders);
+}
+
+/** A plain body beside a ticket that vouches for its status and its sealed fields. */
+async function readFields(
+  wire: Response,
+  channel: Channel,
+  seq: number,
+  request: OutgoingRequest,
+  { maxResponseSize: limit, sealedResponseHeaders }: Settings,
+  { own, ticket }: { own: string; ticket: string },
+): Promise<CallResult> {
+  const { openFields } = await need('fields', () => import('../fields/fields.js'));
+  const bytes = await readBytes(wire, limit);
+  if (!bytes) return { error: await failure('answer-too-large', 'large', { limit }) };
+  const mediaType = wire.headers.get('content-type') ?? '';
+  const answerFields = request.e2e.answerFields ?? [];
+  const from = { ticket, status: wire.status, mediaType, body: bytes };
+  const found = await openFields(channel, seq, { ticket: own, answerFields }, from);
+  if (!found) return unopened(request);
+  return answer(wire, found.opened, found.body, found.body.length, sealedResponseHeaders);
 }
 
 /** An answer in frames: handed over with its head, and read as its caller reads it. */

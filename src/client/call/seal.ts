@@ -1,5 +1,6 @@
 import { utf8 } from '../../protocol/json.js';
 import {
+  FIELDS_HEADER,
   isJson,
   MAX_REQUEST_HEADER_BYTES,
   MESSAGE_MEDIA_TYPE,
@@ -22,6 +23,8 @@ export interface WireRequest {
   readonly init: RequestInit & { headers: Headers };
   /** What sends the body, where it goes in frames. */
   readonly upload?: Upload;
+  /** Of a request in fields: its message. */
+  readonly ticket?: string;
 }
 
 /**
@@ -38,7 +41,7 @@ export async function sealRequest(
   const { sealQuery, sealHeaders, sealedResponseHeaders, padding } = settings;
   const [outside] = await namesOutside([...sealHeaders, ...sealedResponseHeaders]);
   if (outside !== undefined) throw await failure('invalid-option', 'outside', { name: outside });
-  const { method, mediaType, sealed, signal, onProgress } = request;
+  const { method, mediaType, sealed, signal, onProgress, e2e } = request;
   const { channel, seq } = claim;
   const { bytes, source } = await shapeBody(request, settings);
   const url = new URL(request.url);
@@ -61,6 +64,7 @@ export async function sealRequest(
   if (metaBytes.length > META_BYTES.max) throw await tooLong();
 
   headers.delete(REQUEST_HEADER);
+  headers.delete(FIELDS_HEADER);
   const init = { ...request.init, method, headers, body: bytes ?? null, signal: signal ?? null };
   const progress = (loaded: number, total: number | undefined) => onProgress?.({ direction: 'upload', loaded, total });
   if (source) {
@@ -72,9 +76,14 @@ export async function sealRequest(
     return { url, init, upload: new Upload(stream, source, settings, init, progress) };
   }
   const body = sealed ? bytes : undefined;
+  const fields =
+    e2e.fields &&
+    (await need('fields', () => import('../fields/fields.js')).then(({ findFields }) =>
+      findFields(bytes, mediaType, e2e.fields!),
+    ));
   const message = await channel.seal(
     seq,
-    { ...binding, cty: body && mediaType },
+    { ...binding, cty: body && mediaType, fields: fields?.count },
     metaBytes,
     body ? pad(body, mediaType) : NO_BYTES,
   );
@@ -85,6 +94,10 @@ export async function sealRequest(
     return { url, init: { ...init, body: message } };
   }
   if (message === undefined || message.length > MAX_REQUEST_HEADER_BYTES) throw await tooLong();
+  if (fields) {
+    headers.set(FIELDS_HEADER, message);
+    return { url, init: { ...init, body: (await fields.seal(channel, message)) ?? init.body }, ticket: message };
+  }
   headers.set(REQUEST_HEADER, message);
   if (!bytes) headers.delete('content-type');
   return { url, init };

@@ -54,7 +54,7 @@ export interface ChannelSecrets {
 }
 
 /** What a request's header says beside what the channel knows. */
-export type MessageBinding = Pick<RequestHeader, 'method' | 'target' | 'idem' | 'cty' | 'again' | 'length'>;
+export type MessageBinding = Pick<RequestHeader, 'method' | 'target' | 'idem' | 'cty' | 'again' | 'length' | 'fields'>;
 
 /** A number on a channel, taken for one message. */
 export interface Claim {
@@ -182,7 +182,7 @@ export class Channel {
     frames: Frames = 'body',
   ): Promise<SealedHead | undefined> {
     const head = await this.#seal(seq, binding, frames, meta, new Uint8Array(0));
-    return head === undefined ? undefined : { head, streamKey: await this.#streamKey(REQUEST_FRAMES_INFO, head) };
+    return head === undefined ? undefined : { head, streamKey: await this.deriveKey(REQUEST_FRAMES_INFO, head) };
   }
 
   /** The proof that a message on another channel is a copy of the one that had this number here (PROTOCOL §4, `again`). */
@@ -207,7 +207,7 @@ export class Channel {
     if (!parts || !hasRightBody(header, parts.plaintext, frames)) return undefined;
     this.#dev = undefined;
     this.#isProven = true;
-    return { header, ...parts, streamKey: () => this.#streamKey(RESPONSE_FRAMES_INFO, message) };
+    return { header, ...parts, streamKey: () => this.deriveKey(RESPONSE_FRAMES_INFO, message) };
   }
 
   async #seal(
@@ -244,10 +244,11 @@ export class Channel {
     return `${protectedHeader}..${encodedIv}.${encodedCiphertext}.${encodedTag}`;
   }
 
-  async #streamKey(info: Bytes, head: string): Promise<StreamKey> {
+  /** A key for what belongs to one message: the frames after a head, the fields beside a ticket (PROTOCOL §6, §10). */
+  async deriveKey(info: Bytes, message: string, purpose = FRAMES_INFO): Promise<StreamKey> {
     const engine = this.#engine;
     const base = await this.#keys.derive(info);
-    const key = await engine.hkdf(base, await engine.sha256(utf8(head)), FRAMES_INFO);
+    const key = await engine.hkdf(base, await engine.sha256(utf8(message)), purpose);
     return { engine, key: await engine.importContentKey(key) };
   }
 

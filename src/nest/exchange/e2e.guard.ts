@@ -1,5 +1,6 @@
 import { Inject, Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import { Exchange } from './exchange.js';
+import { FieldExchange } from './field-exchange.js';
 import { RouteTable } from '../routes/route-table.js';
 
 /** Opens the message before the application's guards run, so that they see the plain DTO. It is the first guard. */
@@ -8,12 +9,18 @@ export class E2eGuard implements CanActivate {
   constructor(
     @Inject(Exchange) private readonly exchange: Exchange,
     @Inject(RouteTable) private readonly routes: RouteTable,
+    @Inject(FieldExchange) private readonly fields: FieldExchange,
   ) {}
 
   canActivate(context: ExecutionContext): boolean | Promise<boolean> {
     const sealing = this.routes.sealingOf(context);
+    if (!sealing) return true;
     // `switchToHttp()` makes three functions each time.
-    const entering = sealing && this.exchange.enter(context.getArgByIndex(0), context.getArgByIndex(1), sealing);
-    return entering ? entering.then(() => true) : true;
+    const entering = this.exchange.enter(context.getArgByIndex(0), context.getArgByIndex(1), sealing);
+    const open = (): true => {
+      this.fields.enter(context, sealing);
+      return true;
+    };
+    return entering ? entering.then(open) : open();
   }
 }

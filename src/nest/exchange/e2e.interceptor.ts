@@ -1,6 +1,7 @@
 import { Inject, Injectable, type CallHandler, type ExecutionContext, type NestInterceptor } from '@nestjs/common';
 import { tap, type Observable } from 'rxjs';
 import { Exchange } from './exchange.js';
+import { FieldExchange } from './field-exchange.js';
 import { SSE } from '../routes/nest-metadata.js';
 import { noteFailure } from '../request/exchange-state.js';
 import { RouteTable } from '../routes/route-table.js';
@@ -14,6 +15,7 @@ export class E2eInterceptor implements NestInterceptor {
   constructor(
     @Inject(Exchange) private readonly exchange: Exchange,
     @Inject(RouteTable) private readonly routes: RouteTable,
+    @Inject(FieldExchange) private readonly fields: FieldExchange,
   ) {}
 
   async intercept(context: ExecutionContext, next: CallHandler): Promise<Observable<unknown>> {
@@ -22,6 +24,7 @@ export class E2eInterceptor implements NestInterceptor {
     const http = context.switchToHttp();
     const response = http.getResponse<object>();
     await this.exchange.enter(http.getRequest(), response, sealing);
+    this.fields.enter(context, sealing);
     // In a stream of events, Nest itself sends the error as an event and then ends.
     if (Reflect.hasMetadata(SSE, context.getHandler())) return next.handle();
     return next.handle().pipe(tap({ error: () => noteFailure(response) }));

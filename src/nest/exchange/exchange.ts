@@ -1,7 +1,6 @@
 import { Inject, Injectable, Logger, MethodNotAllowedException } from '@nestjs/common';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { OpenedMessage } from '../../channel/message.js';
-import { REQUEST_HEADER } from '../../protocol/message.js';
 import { E2eProblem } from '../../protocol/problem.js';
 import type { E2eEvents } from '../../channel/events.js';
 import { RequestTracker } from '../request/request-tracker.js';
@@ -11,7 +10,7 @@ import { E2E_EVENTS, E2E_KEYS } from '../options/e2e.options.js';
 import { PLAIN, SEALED, type Sealing } from '../routes/encrypted.decorator.js';
 import { strictest } from '../routes/sealing-resolver.js';
 import { rawRequest, rawResponse, stateOf, type Arrival, type ExchangeState } from '../request/exchange-state.js';
-import { findMessage, hasBodyBeside, isSealed, type FoundMessage } from './incoming.js';
+import { findMessage, hasBodyBeside, hasMessageHeader, isSealed, type FoundMessage } from './incoming.js';
 import { noteRefusal, openMessage } from './message-opening.js';
 import { isShort } from './sealed-answer.js';
 import { superviseAnswer } from './answer-supervision.js';
@@ -85,7 +84,7 @@ export class Exchange {
       return undefined;
     }
     const isSealedRoute = route.request || route.response;
-    if (raw.method === 'HEAD' && (isSealedRoute || raw.headers[REQUEST_HEADER] !== undefined)) {
+    if (raw.method === 'HEAD' && (isSealedRoute || hasMessageHeader(raw.headers))) {
       // Its response has no body to seal.
       this.settle(request, response, HEAD_REFUSED);
       throw new MethodNotAllowedException();
@@ -170,7 +169,7 @@ export class Exchange {
       const hasSession = this.keys.findSession(request) !== undefined;
       // Where its store fails, the session's middleware ends the request with an error.
       if (!hasSession && answer.status >= 500) throw new E2eProblem('busy');
-      const isRead = found?.place === 'header' || state.body !== undefined;
+      const isRead = found?.place === 'header' || found?.place === 'fields' || state.body !== undefined;
       if (found && hasSession && isRead) await this.#open(request, response, found);
     } catch (error) {
       if (!(error instanceof E2eProblem)) throw error;
@@ -191,8 +190,9 @@ export class Exchange {
   }
 
   async #enterFirst(request: object, response: object, found: FoundMessage, route: Sealing): Promise<void> {
-    // A plain body beside a message is a second way in, except where the route was declared to take one.
-    if (found.besideBody && (route.request || !route.response)) {
+    // A plain body beside a message is a second way in, except where the route was declared to take one, or for a ticket.
+    const takesPlain = !route.request && (route.response || found.place === 'fields');
+    if (found.besideBody && !takesPlain) {
       throw new E2eProblem('message-rejected', { step: 'placement' });
     }
     const message = await this.#open(request, response, found);

@@ -1,15 +1,15 @@
 import type { IncomingMessage } from 'node:http';
 import type { OpenedMessage } from '../../channel/message.js';
 import { essence, STREAM_MEDIA_TYPE } from '../../protocol/media-type.js';
-import { MAX_REQUEST_HEADER_BYTES, MESSAGE_MEDIA_TYPE, REQUEST_HEADER } from '../../protocol/message.js';
+import { FIELDS_HEADER, MAX_REQUEST_HEADER_BYTES, MESSAGE_MEDIA_TYPE, REQUEST_HEADER } from '../../protocol/message.js';
 import { E2eProblem } from '../../protocol/problem.js';
 import { readBodyOf } from '../request/body-reader.js';
 
 /** Where a request's message was: in its body, or in a header if the request has no body or a plain one. */
 export interface FoundMessage {
   readonly text: string;
-  readonly place: 'body' | 'header' | 'stream';
-  /** A plain body beside the message. */
+  readonly place: 'body' | 'header' | 'stream' | 'fields';
+  /** A plain body beside the message; of a ticket always, whether there is one or not. */
   readonly besideBody: boolean;
 }
 
@@ -25,25 +25,32 @@ const PLACES: ReadonlyMap<string, 'body' | 'stream'> = new Map([
  * @throws E2eProblem `message-rejected` for two messages, and for a header over its limit, which is the protocol’s own.
  */
 export function findMessage(request: IncomingMessage): FoundMessage | undefined {
-  const header = request.headers[REQUEST_HEADER];
+  const ticket = request.headers[FIELDS_HEADER];
+  const header = request.headers[REQUEST_HEADER] ?? ticket;
   const place = PLACES.get(essence(request.headers['content-type'] ?? ''));
   if (header === undefined) {
     return place && { text: readBodyOf(request)?.toString('latin1') ?? '', place, besideBody: false };
   }
-  const besideBody = hasBody(request);
-  if (typeof header !== 'string' || place) throw new E2eProblem('message-rejected', { step: 'placement' });
+  const isTwice = ticket !== undefined && request.headers[REQUEST_HEADER] !== undefined;
+  if (typeof header !== 'string' || place || isTwice) throw new E2eProblem('message-rejected', { step: 'placement' });
   if (header.length > MAX_REQUEST_HEADER_BYTES) throw new E2eProblem('message-rejected');
-  return { text: header, place: 'header', besideBody };
+  if (ticket !== undefined) return { text: header, place: 'fields', besideBody: true };
+  return { text: header, place: 'header', besideBody: hasBody(request) };
 }
 
 /** Whether a request claims to carry a message. */
 export function isSealed({ headers }: IncomingMessage): boolean {
-  return headers[REQUEST_HEADER] !== undefined || PLACES.has(essence(headers['content-type'] ?? ''));
+  return hasMessageHeader(headers) || PLACES.has(essence(headers['content-type'] ?? ''));
 }
 
-/** Whether there is a plain body beside a message in the header. */
+/** Whether a message is in a header field. */
+export function hasMessageHeader(headers: IncomingMessage['headers']): boolean {
+  return headers[REQUEST_HEADER] !== undefined || headers[FIELDS_HEADER] !== undefined;
+}
+
+/** Whether the body is plain beside a message in the header, so that only its route says whether it may be. */
 export function hasBodyBeside(request: IncomingMessage): boolean {
-  return request.headers[REQUEST_HEADER] !== undefined && hasBody(request);
+  return request.headers[FIELDS_HEADER] !== undefined || (hasMessageHeader(request.headers) && hasBody(request));
 }
 
 /**
@@ -54,6 +61,7 @@ export function mayCarry({ meta }: OpenedMessage, { headers }: IncomingMessage, 
   return (meta.headers ?? []).every(([name]) => allowed.includes(name) && headers[name] === undefined);
 }
 
-function hasBody({ headers }: IncomingMessage): boolean {
+/** Whether a body is announced. */
+export function hasBody({ headers }: IncomingMessage): boolean {
   return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
 }

@@ -12,7 +12,7 @@ import {
   OCTETS_MEDIA_TYPE,
   STREAM_MEDIA_TYPE,
 } from '../../protocol/media-type.js';
-import { MESSAGE_MEDIA_TYPE } from '../../protocol/message.js';
+import { FIELDS_HEADER, MAX_REQUEST_HEADER_BYTES, MESSAGE_MEDIA_TYPE } from '../../protocol/message.js';
 import type { HeaderField } from '../../protocol/meta.js';
 import { FrameWriter } from '../request/frame-writer.js';
 import type { PlainAnswer, Sealed } from '../request/response-capture.js';
@@ -42,6 +42,8 @@ export interface SealingOptions {
   readonly isEarly: boolean;
   /** Names of response headers that travel inside, in lower case. */
   readonly sealedHeaders: readonly string[];
+  /** To a request in fields (PROTOCOL §10): how many values of the response are sealed. */
+  readonly fields?: number | undefined;
 }
 
 export interface SealedAnswer {
@@ -59,6 +61,9 @@ export function sealAnswer(message: OpenedMessage, answer: PlainAnswer, options:
   const flaw = responseFlawOf(answer);
   if (flaw) return sealError(message, flaw, options);
   try {
+    if (isInFields(answer, options)) {
+      return { wire: answer.isPartial ? undefined : besideTicket(message, answer, options) };
+    }
     if (goesInFrames(message, answer, options)) return { wire: sealedStream(message, answer, options) };
     const mustCollect = answer.isPartial && allowsBody(answer.status);
     return { wire: mustCollect ? undefined : sealedMessage(message, answer, options) };
@@ -118,6 +123,21 @@ function sealedStream(message: OpenedMessage, answer: PlainAnswer, options: Seal
     start,
     writer: new FrameWriter(frames, { length, isFull, fillsEvents }),
   };
+}
+
+/** Whether the application's body leaves as it is. An error may quote what it rejects, so it is sealed whole. */
+function isInFields({ status }: PlainAnswer, { fields }: SealingOptions): boolean {
+  return fields !== undefined && status >= 200 && status < 300 && allowsBody(status);
+}
+
+/** A response in fields: its single values are sealed by now. The ticket beside it vouches for its status and their number. */
+function besideTicket(message: OpenedMessage, answer: PlainAnswer, options: SealingOptions): WireAnswer {
+  const { status, headers, body } = answer;
+  const { fields, padding } = options;
+  const ticket = message.seal({ ...factsOf(answer, options), fields, plaintext: EMPTY, padding });
+  if (ticket.length > MAX_REQUEST_HEADER_BYTES) throw new RangeError('the ticket of the response is too long');
+  const type = body.length > 0 && { 'Content-Type': mediaTypeOf(headers) };
+  return { status, headers: { ...type, [FIELDS_HEADER]: ticket, ...NO_STORE }, body };
 }
 
 /** What an answer says of itself beside its body. */

@@ -31,9 +31,12 @@ import {
   type E2eOptions,
 } from '../options/e2e.options.js';
 import { E2eRoutes } from '../routes/e2e.routes.js';
+import { FieldRoutes } from '../routes/field-routes.js';
+import { fieldTypes } from '../routes/field-types.js';
 import { GatewayTable } from '../routes/gateway-table.js';
 import { DefaultSession } from '../keys/default-session.js';
 import { Exchange } from '../exchange/exchange.js';
+import { FieldExchange } from '../exchange/field-exchange.js';
 import { PathGate } from '../exchange/path-gate.js';
 import { SealedSockets } from '../exchange/sealed-sockets.js';
 import { rejectUnsafeBody } from '../exchange/plain-request.js';
@@ -75,6 +78,8 @@ import { SealingResolver } from '../routes/sealing-resolver.js';
     { provide: E2eRoutes, useExisting: E2E_ROUTES },
     DefaultSession,
     Exchange,
+    FieldExchange,
+    FieldRoutes,
     PathGate,
     SealedPaths,
     SealingResolver,
@@ -102,6 +107,7 @@ export class E2eModule extends ConfigurableModuleClass implements NestModule, On
     @Inject(DefaultSession) private readonly defaultSession: DefaultSession,
     @Inject(E2E_KEYS) private readonly keys: KeyService,
     @Inject(Exchange) private readonly exchange: Exchange,
+    @Inject(FieldExchange) private readonly fields: FieldExchange,
     @Inject(PathGate) private readonly gate: PathGate,
     @Inject(E2E_ROUTES) private readonly routes: E2eRoutes,
     @Inject(RouteTable) private readonly table: RouteTable,
@@ -162,6 +168,7 @@ export class E2eModule extends ConfigurableModuleClass implements NestModule, On
       enter: (request, response) => this.exchange.enterUnrouted(request, response),
       check: (request) => rejectUnsafeBody(request, maxBodyDepth),
       refuseLarge: (request, response) => void this.exchange.refuse(request, response, tooLarge(maxBodySize)),
+      sealFields: fieldTypes() && ((request, value) => this.fields.seal(request, value)),
       maxBodySize,
       isCookieless: this.defaultSession.cookieless !== undefined,
     });

@@ -25,6 +25,20 @@ interface ExpressApp extends ExpressPrototypes, ExpressStack {
   get(setting: string): unknown;
 }
 
+/** Express writes every object by these two, whoever sends it. */
+const JSON_METHODS = ['json', 'jsonp'] as const;
+
+function sealJson(response: object, seal: (request: object, value: unknown) => unknown): void {
+  type Send = (this: { readonly req: object }, value: unknown) => unknown;
+  const methods = response as Record<(typeof JSON_METHODS)[number], Send>;
+  for (const name of JSON_METHODS) {
+    const send = methods[name];
+    methods[name] = function (value) {
+      return send.call(this, seal(this.req, value));
+    };
+  }
+}
+
 export class ExpressPlatform implements Platform {
   readonly takesModuleSessions = true;
   readonly #app: ExpressApp;
@@ -50,6 +64,7 @@ export class ExpressPlatform implements Platform {
 
   install(reader: BodyReader, defaultSession: DefaultSession | undefined, hooks: RequestHooks): Promise<void> {
     this.#noteAtTheDoor();
+    if (hooks.sealFields) sealJson(this.#app.response, hooks.sealFields);
     if (defaultSession) this.adapter.use(this.#sessionWhereThereIsNone(defaultSession));
     const enter = (request: Request, response: Response, next: NextFunction): void => {
       // The session store took too long, and the deadline has responded.

@@ -26,6 +26,10 @@ interface FastifyInstance {
   hasContentTypeParser(type: string): boolean;
   addHook(name: 'onReady', hook: () => Promise<void>): unknown;
   addHook(
+    name: 'preSerialization',
+    hook: (request: FastifyRequest, reply: FastifyReply, value: unknown) => Promise<unknown>,
+  ): unknown;
+  addHook(
     name: 'onRequest' | 'preValidation',
     hook: (request: FastifyRequest, reply: FastifyReply, done: () => void) => void,
   ): unknown;
@@ -142,6 +146,13 @@ export class FastifyPlatform implements Platform {
       if (openedMessageOf(request)) hooks.check(request);
       done();
     });
+    const { sealFields } = hooks;
+    // Fastify writes every object past here, whoever sends it.
+    if (sealFields) {
+      instance.addHook('preSerialization', (request, _, value) =>
+        Promise.resolve().then(() => sealFields(request, value)),
+      );
+    }
     // The limit is ours, and so is what is answered, whatever the application makes of Fastify's error.
     instance.addHook('onError', (request, reply, { code }, done) => {
       if (code === TOO_LARGE && openedMessageOf(request)) hooks.refuseLarge(request, reply);

@@ -23,6 +23,8 @@ export interface RequestHooks {
   readonly check: (request: object) => void;
   /** The same: the platform has read more of a sealed request's body than the limit allows. */
   readonly refuseLarge: (request: object, response: object) => void;
+  /** In an application with encrypted fields: what leaves as JSON in place of a response's value. */
+  readonly sealFields?: ((request: object, value: unknown) => unknown) | undefined;
   /** The limit of bodies, in bytes. */
   readonly maxBodySize: number;
   /** Whether channels are found without a session. */

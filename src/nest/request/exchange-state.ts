@@ -1,4 +1,5 @@
 import { IncomingMessage, ServerResponse } from 'node:http';
+import type { FieldCipher } from '../../channel/fields.js';
 import type { OpenedMessage } from '../../channel/message.js';
 import type { E2eProblem } from '../../protocol/problem.js';
 import type { Deadline } from './deadline.js';
@@ -56,6 +57,8 @@ export interface ExchangeState {
   isCarrying?: boolean;
   /** Seals its answer, once its message opened: from then on nothing leaves in the clear. */
   seal?: Transform;
+  /** Of a request in fields that reached its route: what seals those of its response, and how many are sealed by now. */
+  fields?: { readonly cipher: FieldCipher; readonly isAnswerWhole: boolean; sealed: number };
   /** What leaves, whatever the application answers. */
   settled?: WireAnswer;
   /** Why it was refused. */

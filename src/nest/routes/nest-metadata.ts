@@ -8,6 +8,7 @@ export const METHOD = 'method';
 export const VERSION = '__version__';
 export const SSE = '__sse__';
 export const FILTERS = '__exceptionFilters__';
+export const ROUTE_ARGUMENTS = '__routeArguments__';
 /** Followed by the application's id. */
 export const MODULE_PATH = '__module_path__';
 export const GATEWAY = 'websockets:is_gateway';

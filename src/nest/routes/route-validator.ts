@@ -1,6 +1,7 @@
 import { Inject, Injectable, type Type } from '@nestjs/common';
 import { MetadataScanner, ModulesContainer } from '@nestjs/core';
 import type { Sealing } from './encrypted.decorator.js';
+import { FieldRoutes } from './field-routes.js';
 import { GatewayTable } from './gateway-table.js';
 import { GATEWAY, MESSAGE_HANDLER, methodsOf, nameOf, PATH, RESOLVER } from './nest-metadata.js';
 import type { Method } from './nest-metadata.js';
@@ -41,6 +42,7 @@ export class RouteValidator {
     @Inject(RouteTable) private readonly table: RouteTable,
     @Inject(GatewayTable) private readonly gateways: GatewayTable,
     @Inject(PathValidator) private readonly paths: PathValidator,
+    @Inject(FieldRoutes) private readonly fields: FieldRoutes,
   ) {}
 
   /**
@@ -54,6 +56,7 @@ export class RouteValidator {
     }
     for (const method of this.table.methods) if (method.isRoute) this.#checkRoute(method);
     this.paths.check();
+    this.fields.check();
   }
 
   /** Gateways, resolvers and message handlers that are not declared plain. */

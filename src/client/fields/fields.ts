@@ -1,0 +1,158 @@
+// Single fields of a plain body (PROTOCOL §10). Loaded with the first call that has some.
+import { fieldPlaintext, parseFieldHeader, renderFieldHeader } from '../../protocol/field.js';
+import { IV_BYTES, joinJwe, MAX_HEADER_BYTES } from '../../protocol/jwe.js';
+import { fromUtf8, parseJson, utf8 } from '../../protocol/json.js';
+import { isJson } from '../../protocol/media-type.js';
+import { FIELD_INFO, REQUEST_FIELDS_INFO, RESPONSE_FIELDS_INFO } from '../../protocol/schedule.js';
+import type { Channel, OpenedAnswer } from '../channel/channel.js';
+import { decodeJwe } from '../channel/encoding.js';
+import type { StreamKey } from '../channel/stream-key.js';
+import { failure } from '../errors.js';
+import { findPlaces, replacePlaces, type Place } from './json-places.js';
+import { isMissing, matches, parsePattern, type Pattern } from './patterns.js';
+
+/** A body whose fields are found, and not sealed yet: their number stands in the ticket that their key is made of. */
+export interface FoundFields {
+  readonly count: number;
+  /** The body with its fields sealed. */
+  readonly seal: (channel: Channel, ticket: string) => Promise<string | undefined>;
+}
+
+/**
+ * Finds the fields of a request's body.
+ *
+ * @throws E2eClientError `request-unsupported` if a value is missing, or the body is not JSON.
+ */
+export async function findFields(
+  body: Uint8Array | undefined,
+  mediaType: string | undefined,
+  wanted: readonly string[],
+): Promise<FoundFields> {
+  if (!body) {
+    const needed = wanted.map(parsePattern).find(({ isOptional }) => !isOptional);
+    if (needed) throw await failure('request-unsupported', 'fieldMissing', { pattern: needed.text });
+    return { count: 0, seal: () => Promise.resolve(undefined) };
+  }
+  if (wanted.length === 0) return { count: 0, seal: () => Promise.resolve(undefined) };
+  const json = readText(body);
+  const parsed = json === undefined ? undefined : parseJson(json);
+  if (!isJson(mediaType ?? '') || !parsed) throw await failure('request-unsupported', 'fieldBody');
+  const patterns = wanted.map(parsePattern);
+  const missing = patterns.find((pattern) => !pattern.isOptional && isMissing(parsed.value, pattern));
+  if (missing) throw await failure('request-unsupported', 'fieldMissing', { pattern: missing.text });
+  const places = findPlaces(json!, (steps) => patterns.some((pattern) => matches(pattern, steps)));
+  return {
+    count: places.length,
+    async seal(channel, ticket) {
+      const key = await channel.deriveKey(REQUEST_FIELDS_INFO, ticket, FIELD_INFO);
+      const fields = await Promise.all(
+        places.map((place) => sealField(key, place.pointer, json!.slice(place.start, place.end))),
+      );
+      return replacePlaces(
+        json!,
+        places,
+        fields.map((field) => JSON.stringify(field)),
+      );
+    },
+  };
+}
+
+async function sealField({ engine, key }: StreamKey, path: string, json: string): Promise<string> {
+  const bytes = utf8(renderFieldHeader(path));
+  if (bytes.length > MAX_HEADER_BYTES) throw await failure('request-unsupported', 'long');
+  const header = engine.encodeBase64url(bytes);
+  const iv = engine.randomBytes(IV_BYTES);
+  const { ciphertext, tag } = await engine.seal(key, iv, utf8(header), fieldPlaintext(json));
+  return joinJwe({
+    protected: header,
+    encryptedKey: '',
+    iv: engine.encodeBase64url(iv),
+    ciphertext: engine.encodeBase64url(ciphertext),
+    tag: engine.encodeBase64url(tag),
+  });
+}
+
+/** A response in fields: what its ticket says, and the body with its fields opened. */
+export interface OpenedFields {
+  readonly opened: OpenedAnswer;
+  readonly body: Uint8Array<ArrayBuffer>;
+}
+
+/**
+ * Opens a response in fields, or `undefined` for any failure at all.
+ *
+ * @param request the ticket of the request, and the patterns of what must not have come in the clear.
+ */
+export async function openFields(
+  channel: Channel,
+  seq: number,
+  request: { readonly ticket: string; readonly answerFields: readonly string[] },
+  wire: {
+    readonly ticket: string;
+    readonly status: number;
+    readonly mediaType: string;
+    readonly body: Uint8Array<ArrayBuffer>;
+  },
+): Promise<OpenedFields | undefined> {
+  const opened = await channel.open(seq, wire.ticket);
+  const count = opened?.header.fields;
+  if (count === undefined || opened!.header.status !== wire.status) return undefined;
+  const patterns = request.answerFields.map(parsePattern);
+  const json = isJson(wire.mediaType) ? readText(wire.body) : undefined;
+  const isReadable = json !== undefined && parseJson(json) !== undefined;
+  if (!isReadable) return count === 0 && patterns.length === 0 ? whole(opened!, wire) : undefined;
+
+  const key = await channel.deriveKey(RESPONSE_FIELDS_INFO, request.ticket, FIELD_INFO);
+  const candidates = findPlaces(json, (_, text) => FIELD.test(text));
+  const values = await Promise.all(
+    candidates.map(({ pointer, start, end }) => openField(key, pointer, json.slice(start + 1, end - 1))),
+  );
+  const isField = (_: unknown, index: number): boolean => values[index] !== undefined;
+  const places = candidates.filter(isField);
+  if (places.length !== count || hasPlain(json, places, patterns)) return undefined;
+  const text = replacePlaces(
+    json,
+    places,
+    values.filter((value) => value !== undefined),
+  );
+  return whole(opened!, { ...wire, body: utf8(text) });
+}
+
+/** A JSON string that may be a field, as every writer of JSON writes it. */
+const FIELD = /^"[\w-]+\.\.[\w-]+\.[\w-]*\.[\w-]+"$/;
+
+async function openField({ engine, key }: StreamKey, path: string, text: string): Promise<string | undefined> {
+  const jwe = decodeJwe(engine, text);
+  if (!jwe || jwe.encryptedKey.length > 0 || parseFieldHeader(jwe.header) !== path) return undefined;
+  const plaintext = await engine.open(key, jwe.iv, jwe.aad, jwe.ciphertext, jwe.tag);
+  const json = plaintext && readText(plaintext);
+  return json !== undefined && parseJson(json) ? json.trim() : undefined;
+}
+
+/** Whether a value that has to be sealed is there in the clear. */
+function hasPlain(json: string, sealed: readonly Place[], patterns: readonly Pattern[]): boolean {
+  if (patterns.length === 0) return false;
+  const isSealed = (steps: readonly string[]) => sealed.some((place) => startsWith(steps, place.steps));
+  const plain = findPlaces(json, (steps) => patterns.some((pattern) => matches(pattern, steps)) && !isSealed(steps));
+  return plain.length > 0;
+}
+
+function startsWith(steps: readonly string[], start: readonly string[]): boolean {
+  return start.every((step, index) => steps[index] === step);
+}
+
+/** The media type stands outside, beside the body that it describes. */
+function whole(
+  { header, ...opened }: OpenedAnswer,
+  { mediaType, body }: { readonly mediaType: string; readonly body: Uint8Array<ArrayBuffer> },
+): OpenedFields {
+  return { opened: { ...opened, header: { ...header, ...(mediaType && { cty: mediaType }) } }, body };
+}
+
+function readText(bytes: Uint8Array): string | undefined {
+  try {
+    return fromUtf8(bytes);
+  } catch {
+    return undefined;
+  }
+}
