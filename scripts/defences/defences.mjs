@@ -142,7 +142,7 @@ export const defences = [
   ]),
   row('no plain body beside a message', ROWS, 'express.*plain body beside', [
     'src/nest/exchange/exchange.ts',
-    'if (found.besideBody && (route.request || !route.response)) {',
+    'if (found.besideBody && !takesPlain) {',
     'if (!found) {',
   ]),
   row('a message is fresh', ROWS, 'express.*301 s', ['src/channel/channels.ts', 'age > maxAge || ', '']),

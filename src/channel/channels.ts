@@ -212,10 +212,9 @@ export class Channels {
       throw new E2eProblem('message-rejected', { step: 'format' });
     }
     if (ciphertext.length - (header.meta ?? 0) > this.options.maxBodySize) throw tooLarge(this.options.maxBodySize);
+    if (header.frames !== FRAMES[place]) throw new E2eProblem('message-rejected', { step: 'placement' });
     const isTicket = header.fields !== undefined;
-    if (header.frames !== FRAMES[place] || isTicket !== (place === 'fields')) {
-      throw new E2eProblem('message-rejected', { step: 'placement' });
-    }
+    if (isTicket !== (place === 'fields')) throw new E2eProblem('message-rejected', { step: 'placement' });
     const fits =
       header.alg === 'dir' ? encryptedKey.length === 0 : this.options.allowPlainJwe && header.ek === undefined;
     if (!fits) throw new E2eProblem('message-rejected', { step: 'format' });

@@ -148,7 +148,7 @@ describe('docs/protocol.md', () => {
 
   it('has every section that code and documentation cite', () => {
     const sections = [...page.matchAll(/^## (\d+)\. /gm)].map(([, number]) => number!);
-    expect(sections).toEqual(['1', '2', '3', '4', '5', '6', '7', '8', '9']);
+    expect(sections).toEqual(['1', '2', '3', '4', '5', '6', '7', '8', '9', '10']);
     const files = ['src', 'test', 'scripts', 'sample', 'docs'].flatMap((folder) =>
       readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })
         .filter((path) => /\.(m?ts|m?js|md)$/.test(path) && !path.includes('node_modules'))
