@@ -36,6 +36,9 @@ export class Exchange {
   /** Set at start: how this platform's requests are read. */
   decoding: DecodingOptions | undefined;
 
+  /** Set at start, if this platform's router answers some requests before any hook: reads their session and message. */
+  readUnrouted: ((raw: IncomingMessage) => Promise<void>) | undefined;
+
   readonly #sealer: AnswerSealer;
 
   constructor(
@@ -165,6 +168,7 @@ export class Exchange {
     const state = stateOf(raw);
     const request = state.request ?? raw;
     try {
+      if (state.isRouterAnswer) await this.readUnrouted?.(raw);
       const found = findMessage(raw);
       const hasSession = this.keys.findSession(request) !== undefined;
       // Where its store fails, the session's middleware ends the request with an error.
@@ -175,6 +179,7 @@ export class Exchange {
       if (!(error instanceof E2eProblem)) throw error;
       this.refuse(request, response, error);
     }
+    state.deadline?.end();
     if (state.seal) return state.seal(answer);
     if (state.settled) return state.settled;
     this.#log.say('warn', WITHHELD);

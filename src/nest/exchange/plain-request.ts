@@ -144,11 +144,11 @@ function addHeader({ headers, rawHeaders }: IncomingMessage, name: string, value
   rawHeaders.push(name, value);
 }
 
-/** Trailers came after the message, outside of it. */
-function dropTrailers(raw: IncomingMessage): void {
-  if (raw.rawTrailers.length === 0) return;
-  raw.rawTrailers.length = 0;
-  for (const name of Object.keys(raw.trailers)) delete raw.trailers[name];
+/** Trailers came after the message, outside of it. The requests of serverless adapters and of `inject()` have none. */
+function dropTrailers({ rawTrailers, trailers }: Partial<IncomingMessage>): void {
+  if (!rawTrailers?.length) return;
+  rawTrailers.length = 0;
+  for (const name of Object.keys(trailers ?? {})) delete trailers?.[name];
 }
 
 function asBuffer(bytes: Uint8Array): Buffer {

@@ -174,6 +174,7 @@ export class E2eModule extends ConfigurableModuleClass implements NestModule, On
     });
     if (server) this.gate.holdUpgrades(server);
     this.sockets.readSession = (request) => platform.readSession(request);
+    this.exchange.readUnrouted = platform.readUnrouted?.bind(platform);
     this.exchange.decoding = {
       maxBodyDepth,
       sealedHeaders: this.keys.options.sealedHeaders.request,

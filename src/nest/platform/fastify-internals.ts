@@ -1,8 +1,11 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+
 /** The parts of a Fastify request that have no public way in. Where a later Fastify has them no more, nothing is changed. */
 const ROUTE_CONTEXT = 'fastify.context';
 const CONTENT_TYPE = 'fastify.request.contentType';
 const PARSER_OPTIONS = '_parserOptions';
 const REQUEST_CLASS = 'fastify.Request';
+const OPTIONS = 'fastify.options';
 
 /** Each route's context, but with a body limit of ours. */
 const WITH_LIMIT = new WeakMap<object, object>();
@@ -34,6 +37,38 @@ export function sessionStoreOf(instance: object): unknown {
     if (made) return (made.prototype as { readonly sessionStore?: unknown }).sessionStore;
   }
   return undefined;
+}
+
+/** The options that the instance was made with. */
+interface FastifyOptions {
+  readonly querystringParser?: (query: string) => unknown;
+  frameworkErrors?: (error: Error, request: Routed, reply: RoutedReply) => unknown;
+}
+interface Routed {
+  readonly raw: IncomingMessage;
+}
+interface RoutedReply {
+  readonly raw: ServerResponse;
+  send(error: Error): unknown;
+}
+
+export function optionsOf(instance: object): FastifyOptions | undefined {
+  const symbol = symbolOf(instance, OPTIONS);
+  return symbol && (instance as Record<symbol, FastifyOptions | undefined>)[symbol];
+}
+
+/**
+ * Has `note` called for each request that Fastify's router answers before any hook: its path does not decode, or has a
+ * parameter that is too long. However it came: `inject()` and the instance's `routing` pass no server.
+ */
+export function noteRouterAnswers(instance: object, note: (request: Routed, reply: RoutedReply) => void): void {
+  const options = optionsOf(instance);
+  if (!options) return;
+  const { frameworkErrors = (error, _request, reply) => reply.send(error) } = options;
+  options.frameworkErrors = (error, request, reply) => {
+    note(request, reply);
+    return frameworkErrors(error, request, reply);
+  };
 }
 
 function symbolOf(object: object, description: string): symbol | undefined {

@@ -2,13 +2,15 @@ import type { HttpServer } from '@nestjs/common';
 import type { SessionOptions } from 'express-session';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { parse } from 'node:querystring';
+import { Readable } from 'node:stream';
 import type { RequestTracker } from '../request/request-tracker.js';
 import type { BodyReader } from '../request/body-reader.js';
+import { linger } from '../request/linger.js';
 import type { DefaultSession } from '../keys/default-session.js';
 import { openedMessageOf, rawRequest, stateOf } from '../request/exchange-state.js';
 import { EndedSessionCookies } from '../keys/fastify-session.js';
 import { called, type Callback } from '../keys/session.js';
-import { adoptPlainBody, sessionStoreOf } from './fastify-internals.js';
+import { adoptPlainBody, noteRouterAnswers, optionsOf, sessionStoreOf } from './fastify-internals.js';
 import type { Platform, RequestHooks } from './platform.js';
 
 interface ParserOptions {
@@ -40,7 +42,7 @@ interface FastifyInstance {
       reply: FastifyReply,
       payload: unknown,
       done: () => void,
-    ) => Promise<void> | undefined,
+    ) => Promise<unknown> | undefined,
   ): unknown;
   addHook(
     name: 'onError',
@@ -74,6 +76,9 @@ const NO_STORE =
 export class FastifyPlatform implements Platform {
   readonly takesModuleSessions = false;
   readonly #instance: FastifyInstance;
+  #reader: BodyReader | undefined;
+  /** What Fastify parses in place of a request that was read before it came here. */
+  readonly #bodies = new WeakMap<IncomingMessage, Readable>();
 
   constructor(
     adapter: HttpServer,
@@ -96,6 +101,11 @@ export class FastifyPlatform implements Platform {
 
   async install(reader: BodyReader, defaultSession: DefaultSession | undefined, hooks: RequestHooks): Promise<void> {
     const instance = this.#instance;
+    this.#reader = reader;
+    noteRouterAnswers(instance, (request, reply) => {
+      this.tracker.note(request.raw, reply.raw);
+      stateOf(request.raw).isRouterAnswer = true;
+    });
     // What the application registered is there only now, and what comes twice would stop it.
     await instance.after();
     // What is injected never passes the server.
@@ -139,7 +149,9 @@ export class FastifyPlatform implements Platform {
       const entering = reading ? reading.then(() => hooks.enter(request, reply)) : hooks.enter(request, reply);
       if (!entering) done();
       return entering?.then(() => {
-        if (openedMessageOf(request)) adoptPlainBody(request, hooks.maxBodySize);
+        if (!openedMessageOf(request)) return undefined;
+        adoptPlainBody(request, hooks.maxBodySize);
+        return request.raw.readableEnded ? this.#bodies.get(request.raw) : undefined;
       });
     });
     instance.addHook('preValidation', (request, _reply, done) => {
@@ -161,7 +173,10 @@ export class FastifyPlatform implements Platform {
   }
 
   putBody(request: object, _response: object, body: Buffer): Promise<void> {
-    rawRequest(request).unshift(body);
+    const raw = rawRequest(request);
+    // Behind a parser of a parent application, the request itself can no longer be read.
+    if (raw.readableEnded) this.#bodies.set(raw, Readable.from([body]));
+    else raw.unshift(body);
     return Promise.resolve();
   }
 
@@ -185,8 +200,16 @@ export class FastifyPlatform implements Platform {
     found.sessionStore = store;
   }
 
+  async readUnrouted(request: IncomingMessage): Promise<void> {
+    await this.readSession(request);
+    await this.#reader?.read(request);
+    if (!request.readableEnded) linger(request);
+  }
+
   parseQuery(query: string): unknown {
-    const parser = this.#instance.initialConfig?.routerOptions?.querystringParser ?? deprecatedParserOf(this.#instance);
+    // An older application's parser is beside `routerOptions`, which `initialConfig` leaves out.
+    const parser =
+      this.#instance.initialConfig?.routerOptions?.querystringParser ?? optionsOf(this.#instance)?.querystringParser;
     return (parser ?? parse)(query);
   }
 
@@ -208,12 +231,6 @@ export class FastifyPlatform implements Platform {
     });
     return name;
   }
-}
-
-/** The parser where it was given as older applications do, beside `routerOptions`: `initialConfig` leaves that one out. */
-function deprecatedParserOf(instance: FastifyInstance): ParserOptions['querystringParser'] {
-  const symbol = Object.getOwnPropertySymbols(instance).find(({ description }) => description === 'fastify.options');
-  return symbol && (instance as unknown as Record<symbol, ParserOptions | undefined>)[symbol]?.querystringParser;
 }
 
 /** Rejects options that @fastify/session does not support, so that none is silently ignored. */

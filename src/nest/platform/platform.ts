@@ -47,6 +47,8 @@ export interface Platform {
   readonly putStream: (request: object, response: object) => Promise<void>;
   /** Gives an upgrade request the session that other requests get, without saving or prolonging it. */
   readonly readSession: (request: IncomingMessage) => Promise<void>;
+  /** Reads the session and the message of a request that the platform's router answers before any hook, if it does so. */
+  readonly readUnrouted?: (request: IncomingMessage) => Promise<void>;
   /** Called for each sealed request and handshake before the platform gets it, if that makes it cheaper. */
   readonly preallocateProperties?: (request: IncomingMessage, response: ServerResponse) => void;
   /** The application's own query parser. */

@@ -47,6 +47,8 @@ export interface ExchangeState {
   message?: OpenedMessage;
   /** Whether it was opened before its route was known, whose declaration is still to be looked at. */
   isUnrouted?: boolean;
+  /** The platform's router answers it, and no hook runs. */
+  isRouterAnswer?: boolean;
   /** Its body, where that comes in frames. */
   framed?: FramedBody;
   /** Whether a plain body came beside that message. */

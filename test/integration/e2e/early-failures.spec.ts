@@ -16,8 +16,8 @@ class EchoController {
   }
 }
 
-describe('What fails on Express before any route', () => {
-  const app = useApp('express', { controllers: [EchoController] });
+onEachPlatform('What fails before any route', (platform) => {
+  const app = useApp(platform, { controllers: [EchoController] });
 
   it('is answered sealed where the request was: a path that does not decode', async () => {
     const channel = await app().visitor().handshake('X25519');
@@ -26,6 +26,10 @@ describe('What fails on Express before any route', () => {
       expect((await channel.request('POST', target, json({}))).status).toBeGreaterThanOrEqual(400);
     }
   });
+});
+
+describe('What fails on Express before any route', () => {
+  const app = useApp('express', { controllers: [EchoController] });
 
   it('is answered without a word where it is before any session: a plain body beside the message', async () => {
     const channel = await app().visitor().handshake('X25519');

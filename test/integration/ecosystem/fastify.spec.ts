@@ -1,11 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
-import { Body, Controller, Get, Post, Query, Res } from '@nestjs/common';
+import { All, Body, Controller, Get, Post, Query, Res } from '@nestjs/common';
 import { FastifyAdapter, RouteSchema } from '@nestjs/platform-fastify';
 import { Encrypted } from '../../../src/index.js';
 import { search, json } from '../../external/conformance/channel.js';
 import { TestApp, useApp, type Setup } from '../e2e/support/apps.js';
 import { fetchOverHttp2 } from '../e2e/support/http2.js';
-import { CANARY, postJson } from '../e2e/support/raw.js';
+import { CANARY, expectPlainProblem, postJson } from '../e2e/support/raw.js';
 import { SECRET, useOwnSession } from '../e2e/support/sessions.js';
 
 interface Reply {
@@ -29,6 +29,10 @@ class NoteController {
   @Get()
   find(@Query() query: object): object {
     return query;
+  }
+  @All('of/:owner')
+  of(): object {
+    return {};
   }
   @Get('trailer')
   trailer(@Res() reply: Reply): void {
@@ -84,15 +88,34 @@ function withHooks(): FastifyAdapter {
 describe('On Fastify', () => {
   const app = useApp('fastify', { controllers, fastify: withHooks });
 
-  it('a path that does not decode is refused by the router, before any hook: nothing but the status leaves', async () => {
+  it.each([
+    ['a path that does not decode', '/%ff', 400, 'FST_ERR_BAD_URL'],
+    ['a parameter that is too long', `/notes/of/${'x'.repeat(200)}`, 414, 'FST_ERR_MAX_PARAM_LENGTH'],
+  ])('%s is refused by the router, before any hook, and its answer is sealed', async (_, path, status, code) => {
     const channel = await app().visitor().handshake('X25519');
+    const plain = await fetch(app().url + path);
+    expect(plain.status).toBe(status);
+    app().tap.clear();
     for (const message of [
-      channel.message('GET', '/%ff', search(`text=${CANARY}`)),
-      channel.message('POST', '/%ff', json(CANARY)),
+      channel.message('GET', path, search(`text=${CANARY}`)),
+      channel.message('POST', path, json(CANARY)),
     ]) {
-      const { status, body } = await channel.post(message);
-      expect({ status, body }).toEqual({ status: 400, body: '' });
+      const sealed = channel.open(await channel.post(message), message);
+      expect(sealed.status).toBe(status);
+      if (message.header.method === 'GET') expect(JSON.parse(sealed.text)).toEqual(await plain.clone().json());
+      expect(app().tap.text).not.toContain(code);
+      // A copy is refused like any other.
+      expect((await channel.post(message)).status).toBe(409);
     }
+    expect((await app().client().fetch(path)).status).toBe(status);
+    const upload = new Blob(['x'.repeat(200_000)], { type: 'text/plain' });
+    expect((await app().client().fetch(path, { method: 'POST', body: upload })).status).toBe(status);
+    expectPlainProblem(await channel.post(channel.message('GET', '/%fe'), { target: path }), 'message-rejected');
+    const stranger = app().visitor();
+    expectPlainProblem(
+      await stranger.send({ target: path, headers: { 'e2e-request': channel.message('GET', path).jwe } }),
+      'handshake-required',
+    );
   });
 
   it('a plain body of a type that nobody parses is Fastify’s own 415', async () => {
