@@ -5,8 +5,17 @@ import globals from 'globals';
 import tseslint from 'typescript-eslint';
 
 export default defineConfig(
-  // The fixture is code of other applications, compiled by their own settings.
-  { ignores: ['dist/', 'coverage/', 'reports/', 'reference/', 'test/external/package/fixture/'] },
+  // The fixtures are code of other applications, compiled by their own settings.
+  {
+    ignores: [
+      'dist/',
+      'coverage/',
+      'reports/',
+      'reference/',
+      'test/external/package/fixture/',
+      'test/external/stacks/fixture/',
+    ],
+  },
   { linterOptions: { reportUnusedDisableDirectives: 'error' } },
   js.configs.recommended,
   {

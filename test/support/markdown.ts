@@ -20,7 +20,7 @@ export function codeBlocks(markdown: string): CodeBlock[] {
       code,
       prelude: prelude.trim(),
       line: (before + whole.slice(0, whole.indexOf('```'))).split('\n').length,
-      file: /`([\w./-]+\.(?:m?[jt]s|json|html))`[^`\n]*:\s*$/.exec(before)?.[1],
+      file: /`([\w./-]+\.(?:m?[jt]s|tsx|vue|json|html))`[^`\n]*:\s*$/.exec(before)?.[1],
       heading: [...withoutFences(before).matchAll(/^#+ +(.+)$/gm)].pop()?.[1] ?? '',
     };
   });
