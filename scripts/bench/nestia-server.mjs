@@ -1,7 +1,6 @@
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import session from 'express-session';
-import createMemoryStore from 'memorystore';
 import { answerParent, optionsOfChild } from './children.mjs';
 import { nestiaPassword, rivalKeys } from './baselines.mjs';
 
@@ -40,7 +39,7 @@ Module({
 })(AppModule);
 
 const app = await NestFactory.create(AppModule, { logger: ['error'] });
-const store = new (createMemoryStore(session))({ max: 50_000 });
+const store = new session.MemoryStore();
 app.use(session({ secret: 'of no use to anyone', resave: false, saveUninitialized: true, store }));
 app.useBodyParser('json', { limit: '4mb' });
 await app.listen(0, '127.0.0.1');

@@ -447,9 +447,4 @@ export const defences = [
     '(mode & 0o077) !== 0',
     '(mode & 0o007) !== 0',
   ]),
-  row('a cookie covers no public suffix', 'test/unit/cli/cookie-file.spec.ts', 'is refused', [
-    'src/cli/cookie-file.ts',
-    'return !PUBLIC_SUFFIX.test(domain);',
-    'return true;',
-  ]),
 ];

@@ -1,13 +1,13 @@
 import { createE2eClient, type HandshakeResult } from '../client/client.js';
 import { E2eClientError } from '../client/errors.js';
 import type { E2eRequestInit } from '../client/call/draft.js';
-import { CookieFile } from './cookie-file.js';
+import type { CookieFile } from './cookie-file.js';
 import { deadlineIn, lateness } from './deadline.js';
 import { Download } from './download.js';
 import { readCall, type CallRequest } from './request.js';
 import { presentBody, sideBySide } from './show.js';
 import { EXIT, harmless, painter, UsageError, type Terminal } from './terminal.js';
-import { recordingFetch, type WireExchange } from './wire.js';
+import { openCookieFile, recordingFetch, type WireExchange } from './wire.js';
 
 interface Answered {
   readonly channel: HandshakeResult;
@@ -19,7 +19,7 @@ interface Answered {
 /** `get URL` and its like: one sealed call, and the exit code that its answer's status stands for. */
 export async function call(method: string, args: string[], terminal: Terminal): Promise<number> {
   const request = await readCall(method, args, terminal);
-  const cookies = request.cookieJar === undefined ? undefined : CookieFile.open(request.cookieJar);
+  const cookies = await openCookieFile(request.cookieJar);
   const download = request.output === undefined ? undefined : new Download(request.output);
   const wire: WireExchange[] = [];
   try {

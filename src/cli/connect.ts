@@ -6,17 +6,16 @@ import { createE2eClient } from '../client/client.js';
 import { E2eClientError } from '../client/errors.js';
 import type { WebSocketClass } from '../client/options.js';
 import type { E2eWebSocket } from '../client/socket/own-socket.js';
-import { CookieFile } from './cookie-file.js';
 import { deadlineIn, lateness, type Deadline } from './deadline.js';
 import { readConnection, type ConnectRequest } from './request.js';
 import { EXIT, harmless, painter, UsageError, type Terminal } from './terminal.js';
 import { tapSockets } from './socket-tap.js';
-import { recordingFetch } from './wire.js';
+import { openCookieFile, recordingFetch } from './wire.js';
 
 /** `connect URL`: a sealed socket. Each line of standard input is a message, each message to us a line of the output. */
 export async function connect(args: string[], terminal: Terminal): Promise<number> {
   const request = readConnection(args);
-  const cookies = request.cookieJar === undefined ? undefined : CookieFile.open(request.cookieJar);
+  const cookies = await openCookieFile(request.cookieJar);
   const { url, path, keyKind, identityKeys, verbose } = request;
   const paint = painter(terminal, 'err');
   const tap = tapSockets(webSocketClass(), {

@@ -52,6 +52,11 @@ class Kept {
   }
 }
 
+/** The cookie file, if one was given. Its library is loaded only then. */
+export async function openCookieFile(path: string | undefined): Promise<CookieFile | undefined> {
+  return path === undefined ? undefined : (await import('./cookie-file.js')).CookieFile.open(path);
+}
+
 /**
  * A `fetch` that keeps cookies in a file where there is one, and notes what goes over the wire.
  *

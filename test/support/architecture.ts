@@ -30,7 +30,7 @@ const ROOMS: Readonly<Record<string, Room>> = {
   },
   client: { rooms: ['protocol', 'crypto', 'client'], packages: [] },
   'socket.io-client': { rooms: ['client', 'socket.io-client'], packages: [/^socket\.io-client$/] },
-  cli: { rooms: ['protocol', 'crypto', 'channel', 'client', 'cli'], packages: [/^ws$/, /^node:/] },
+  cli: { rooms: ['protocol', 'crypto', 'channel', 'client', 'cli'], packages: [/^tough-cookie$/, /^ws$/, /^node:/] },
   // The application's TypeScript, which it loads from there; of the package `typescript` it imports types alone.
   schematics: { rooms: ['crypto', 'schematics'], packages: [/^typescript$/, /^node:(module|path)$/] },
   redis: { rooms: ['protocol', 'channel', 'redis'], packages: [/^node:crypto$/] },

@@ -99,7 +99,7 @@ export class ChannelRegistry {
   }
 }
 
-/** Recognized by name: the stores of express-session, memorystore and @fastify/session. */
+/** Recognized by name: the stores of express-session and @fastify/session, and the package memorystore. */
 function isInMemory(store: SessionStore): boolean {
   return ['MemoryStore', 'Store'].includes(store.constructor.name);
 }

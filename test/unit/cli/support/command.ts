@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -23,6 +23,7 @@ export interface CommandLine {
 export function useCommandLine(): CommandLine {
   const folder = mkdtempSync(join(tmpdir(), 'cli-'));
   const script = join(folder, 'bin.mjs');
+  symlinkSync(fileURLToPath(new URL('../../../../node_modules', import.meta.url)), join(folder, 'node_modules'), 'dir');
   beforeAll(() =>
     build({
       entryPoints: [fileURLToPath(new URL('../../../../src/cli/bin.ts', import.meta.url))],
