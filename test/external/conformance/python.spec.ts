@@ -16,7 +16,7 @@ async function python(args: string[], env: Record<string, string> = {}): Promise
 }
 
 describe('the client in Python', () => {
-  it('opens the worked example of the protocol, and refuses what it must', async () => {
+  it('reproduces the worked example of the protocol and the vectors, and refuses what it must', async () => {
     const { code, printed } = await python(['-m', 'unittest']);
     expect({ code, printed }).toEqual({ code: 0, printed: expect.stringMatching(/Ran \d\d tests[^]*\nOK\n$/) });
   });

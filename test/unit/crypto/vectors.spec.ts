@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
 import type { Bytes, ContentKey, CryptoEngine } from '../../../src/protocol/crypto.js';
 import { fromUtf8, parseJsonObject, utf8 } from '../../../src/protocol/json.js';
@@ -79,7 +80,16 @@ interface Channel {
   readonly stock?: { request: string; response: string; plaintext: string };
 }
 
-describeVectors<{ channels: readonly Channel[] }>('the protocol vectors', 'protocol-v1.json', ({ channels: all }) => {
+const own = readFileSync(new URL('../../../vectors/e2e-1.json', import.meta.url), 'utf8');
+
+describe('the published vectors', () => describeFile(JSON.parse(own) as File));
+describeVectors<File>('the vectors of another implementation', 'protocol-v1.json', describeFile);
+
+interface File {
+  readonly channels: readonly Channel[];
+}
+
+function describeFile({ channels: all }: File): void {
   const channels = all.filter(({ kind }) => KEY_KINDS.includes(kind));
 
   it('hold one channel of each kind', () => {
@@ -91,7 +101,7 @@ describeVectors<{ channels: readonly Channel[] }>('the protocol vectors', 'proto
       describeChannel(engine, channel);
     });
   });
-});
+}
 
 function describeChannel(engine: CryptoEngine, channel: Channel): void {
   const bytes = (text: string | undefined): Bytes => {
