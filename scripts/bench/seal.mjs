@@ -99,7 +99,11 @@ export function open(channel, alg, body) {
   const headLength = body.indexOf('\n');
   if (headLength !== -1) return openFrames(channel, body.subarray(0, headLength), body.subarray(headLength + 1));
   const message = body.toString('latin1');
-  return alg === 'dir' ? openWith(channel.response, message) : openPlainWay(channel.privateKey, message);
+  if (alg !== 'dir') return openPlainWay(channel.privateKey, message);
+  const plaintext = openWith(channel.response, message);
+  // The server has stored the keys, so later messages need no half of them.
+  if (JSON.parse(unb64u(message.split('.')[0]).toString()).kept) channel.ek = undefined;
+  return plaintext;
 }
 
 function openFrames(channel, head, frames) {

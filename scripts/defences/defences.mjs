@@ -87,8 +87,8 @@ export const defences = [
   ]),
   row('an answer has a key of its own', FIELD, 'One key', [
     'src/channel/channel.ts',
-    'this.#seal(header, answer, { key: keys.response,',
-    'this.#seal(header, answer, { key: keys.request,',
+    'return { key: keys.response, encryptedKey',
+    'return { key: keys.request, encryptedKey',
   ]),
   row('zip and crit are refused', FIELD, 'zip', [
     'src/protocol/message.ts',
@@ -111,7 +111,7 @@ export const defences = [
     '',
   ]),
   row('a wrong OAEP block fails like a wrong tag', TAMPERING, 'plain way, RSA-OAEP-256', [
-    'src/channel/channel.ts',
+    'src/channel/channel-keys.ts',
     'return decrypted?.length === SECRET_BYTES ? decrypted : random;',
     'return decrypted ?? random.subarray(1);',
   ]),

@@ -19,6 +19,8 @@ export interface Opened {
   readonly plaintext: Bytes;
   /** Whether this message proved possession of the device key, which is then to be stored with the channel. */
   readonly isDeviceProof: boolean;
+  /** Whether this message brought the `cs` of its RSA channel, which is then to be stored with the channel. */
+  readonly hasNewSecret: boolean;
   /**
    * Seals an answer to this message, in the way it was asked (PROTOCOL §4).
    *

@@ -16,6 +16,8 @@ export interface ChannelState {
   /** RSA and hybrid channels: what `secret` carried, 32 bytes. */
   readonly ss: Bytes | undefined;
   readonly privateKey: PrivateKey;
+  /** RSA channels: `cs`, 32 bytes, once a message under it has opened. */
+  readonly cs?: Bytes | undefined;
   /** The device key that the session is bound to. */
   readonly device?: SigningJwk | undefined;
   /** Whether a message on this channel has proven possession of the device key. */

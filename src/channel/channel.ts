@@ -3,18 +3,11 @@ import type { Bytes, ContentKey } from '../protocol/crypto.js';
 import type { KeyKind } from '../protocol/keys.js';
 import type { RequestHeader } from '../protocol/message.js';
 import { pad } from '../protocol/padding.js';
-import {
-  AGAIN_KEY_INFO,
-  REQUEST_FRAMES_INFO,
-  REQUEST_KEY_INFO,
-  RESPONSE_FRAMES_INFO,
-  RESPONSE_KEY_INFO,
-  joinSecrets,
-  SECRET_BYTES,
-} from '../protocol/schedule.js';
-import type { ChannelState } from './channel-state.js';
+import { AGAIN_KEY_INFO, REQUEST_FRAMES_INFO, RESPONSE_FRAMES_INFO, SECRET_BYTES } from '../protocol/schedule.js';
 import { isAgainTag } from './again.js';
 import { ascii } from './ascii.js';
+import type { ChannelState } from './channel-state.js';
+import { decryptSecret, deriveKeys, keyMaterial, type ChannelKeys } from './channel-keys.js';
 import { provesDevice } from './device.js';
 import { FieldCipher } from './fields.js';
 import { FrameOpener, FrameSealer, streamKey } from './frames.js';
@@ -30,14 +23,6 @@ import type {
 import { splitMeta } from './plaintext.js';
 import { sealResponse, type WayBack } from './sealing.js';
 import { SocketOpener, SocketSealer } from './sockets.js';
-
-/** Both directions' keys, what they come from, and on RSA channels the `ek` that half of that came in. */
-interface ChannelKeys {
-  readonly ek: string | undefined;
-  readonly ikm: Bytes;
-  readonly request: ContentKey;
-  readonly response: ContentKey;
-}
 
 /**
  * How many answers one process seals on a channel. A key may seal 2³² with random IVs (PROTOCOL §3): so sixteen servers
@@ -60,6 +45,8 @@ export class Channel {
   readonly #maxAnswers: number;
   #state: ChannelState;
   #keys: ChannelKeys | undefined;
+  /** Whether the channel's record has all of the state. */
+  #isStored = true;
   #answers = 0;
 
   constructor(engine: NodeEngine, state: ChannelState, maxAnswers = MAX_ANSWERS) {
@@ -82,6 +69,11 @@ export class Channel {
     return this.#state.device !== undefined;
   }
 
+  /** Whether a message like this one can have keys: without `ek`, on an RSA channel, only if the record has `cs`. */
+  hasKeysFor({ alg, ek }: RequestHeader): boolean {
+    return this.kind !== 'RSA' || alg !== 'dir' || ek !== undefined || this.#state.cs !== undefined;
+  }
+
   /** Opens a request, or `undefined` for any failure at all. Every cause ends in the same AEAD failure (RFC 7516 §11.5). */
   open(jwe: DecodedJwe, header: RequestHeader): Opened | undefined {
     return header.alg === 'dir' ? this.#openDirect(jwe, header) : this.#openPlain(jwe, header);
@@ -96,13 +88,18 @@ export class Channel {
   /** `a_req` (PROTOCOL §3): of an RSA channel from `ss` alone, so that it is there before any message is. */
   againKey(): Bytes | undefined {
     const { ss, th } = this.#state;
-    const ikm = this.kind === 'RSA' ? ss : this.#keyMaterial(undefined);
+    const ikm = this.kind === 'RSA' ? ss : keyMaterial(this.#engine, this.#state, undefined);
     return ikm && this.#engine.hkdf(ikm, th, AGAIN_KEY_INFO);
   }
 
   /** The state, for the vault that wraps it, and for nobody else. */
   static stateOf(channel: Channel): ChannelState {
     return channel.#state;
+  }
+
+  /** Notes that the record has this state. If it is all there is, responses say so (PROTOCOL §3, `kept`). */
+  noteStored(state: ChannelState): void {
+    this.#isStored = state === this.#state;
   }
 
   #openDirect(jwe: DecodedJwe, header: RequestHeader): Opened | undefined {
@@ -115,11 +112,17 @@ export class Channel {
     this.#keys = keys;
     const parts = splitMeta(plaintext, header.meta);
     if (!parts) return undefined;
+    const hasNewSecret = keys.cs !== undefined && this.#state.cs === undefined;
+    if (hasNewSecret) {
+      this.#state = { ...this.#state, cs: keys.cs };
+      this.#isStored = false;
+    }
     return {
       header,
       ...parts,
       isDeviceProof,
-      seal: (answer) => this.#seal(header, answer, { key: keys.response, encryptedKey: '' }),
+      hasNewSecret,
+      seal: (answer) => this.#seal(header, answer, this.#wayBack(header, keys)),
       sealHead: (head) => this.#sealHead(header, head, keys),
       openFrames: () => {
         const key = this.#streamKey(keys, REQUEST_FRAMES_INFO, jwe.text);
@@ -133,13 +136,15 @@ export class Channel {
   /** The plain way proves nothing about its sender, and so nothing about a device; it has no frames. */
   #openPlain(jwe: DecodedJwe, header: RequestHeader): Opened | undefined {
     if (this.kind !== 'RSA' || this.isBound) return undefined;
-    const plaintext = this.#decrypt(this.#engine.importContentKey(this.#decryptKey(jwe.encryptedKey)), jwe);
+    const contentKey = decryptSecret(this.#engine, this.#state.privateKey, jwe.encryptedKey);
+    const plaintext = this.#decrypt(this.#engine.importContentKey(contentKey), jwe);
     const parts = plaintext && splitMeta(plaintext, header.meta);
     if (!parts) return undefined;
     return {
       header,
       ...parts,
       isDeviceProof: false,
+      hasNewSecret: false,
       seal: (answer) => this.#seal(header, answer, this.#ownContentKey()),
       sealHead: refuseFrames,
       openFrames: refuseFrames,
@@ -159,38 +164,23 @@ export class Channel {
     return true;
   }
 
-  /** The channel's keys: remembered, or made anew from the channel's secrets and the message's `ek`. */
+  /** The channel's keys: remembered, or made anew from the channel's secrets and `cs` (PROTOCOL §3). */
   #keysFor(ek: string | undefined): ChannelKeys | undefined {
-    if (this.#keys && this.#keys.ek === ek) return this.#keys;
-    const engine = this.#engine;
-    const { th } = this.#state;
-    const ikm = this.#keyMaterial(ek);
-    if (!ikm) return undefined;
-    return {
-      ek,
-      ikm,
-      request: engine.importContentKey(engine.hkdf(ikm, th, REQUEST_KEY_INFO)),
-      response: engine.importContentKey(engine.hkdf(ikm, th, RESPONSE_KEY_INFO)),
-    };
+    const known = this.#keys;
+    if (known && (known.ek === ek || (ek === undefined && this.#areStored(known)))) return known;
+    return deriveKeys(this.#engine, this.#state, ek);
   }
 
-  #keyMaterial(ek: string | undefined): Bytes | undefined {
-    const { ss, clientKey, privateKey } = this.#state;
-    // An `ek` on an ECDH or hybrid channel, or none on an RSA one, is a message for another kind of channel.
-    if ((ek !== undefined) !== (this.kind === 'RSA')) return undefined;
-    const encrypted = ek === undefined ? undefined : this.#engine.decodeBase64url(ek);
-    const other =
-      this.kind === 'RSA'
-        ? encrypted && this.#decryptKey(encrypted)
-        : this.#engine.agree(privateKey, this.#engine.importPublicKey(clientKey));
-    return other && ss ? joinSecrets(ss, other) : other;
+  /** Whether the channel's record has the `cs` of these keys. */
+  #areStored({ cs }: ChannelKeys): boolean {
+    const { cs: stored } = this.#state;
+    return this.#isStored && cs !== undefined && stored !== undefined && this.#engine.timingSafeEqual(cs, stored);
   }
 
-  /** The 32 bytes under the server's RSA key, or random ones, so that a wrong key shows only when the tag does not match. */
-  #decryptKey(encrypted: Bytes): Bytes {
-    const random = this.#engine.randomBytes(SECRET_BYTES);
-    const decrypted = this.#engine.rsaDecrypt(this.#state.privateKey, encrypted);
-    return decrypted?.length === SECRET_BYTES ? decrypted : random;
+  /** The way back under `dir`. To a request with `ek` it says whether the next one still needs it. */
+  #wayBack({ ek }: RequestHeader, keys: ChannelKeys): WayBack {
+    const kept = ek !== undefined && this.#areStored(keys) ? true : undefined;
+    return { key: keys.response, encryptedKey: '', kept };
   }
 
   /** The plain way back: a content key of its own, encrypted to the client's RSA key. */
@@ -212,7 +202,7 @@ export class Channel {
     this.#answers++;
     const engine = this.#engine;
     const frames = { frames: 'body', length: head.length } as const;
-    const wayBack = { key: keys.response, encryptedKey: '' };
+    const wayBack = this.#wayBack(request, keys);
     const text = sealResponse(engine, this.kid, request, head, frames, NO_BYTES, wayBack);
     return { head: text, frames: new FrameSealer(engine, this.#streamKey(keys, RESPONSE_FRAMES_INFO, text)) };
   }
@@ -221,7 +211,7 @@ export class Channel {
     this.#answers++;
     const engine = this.#engine;
     const facts = { ...answer, status: 101 };
-    const wayBack = { key: keys.response, encryptedKey: '' };
+    const wayBack = this.#wayBack(request, keys);
     const head = sealResponse(engine, this.kid, request, facts, { frames: 'socket' }, NO_BYTES, wayBack);
     return {
       head,

@@ -132,11 +132,11 @@ export class Channels {
   async open(session: string | undefined, message: string, binding: Binding): Promise<OpenedMessage> {
     const { jwe, header } = this.#read(message, binding.place);
     await this.clock.sync();
-    const channel = await this.#find(session, header.kid);
+    const channel = await this.#find(session, header);
     const opened = channel.open(jwe, header);
     if (!opened) throw new E2eProblem('message-rejected', { step: 'decryption' });
     if (!hasRightBody(opened, binding.place)) throw new E2eProblem('message-rejected', { step: 'placement' });
-    if (opened.isDeviceProof) await this.store.update(session, channel);
+    if (opened.isDeviceProof || opened.hasNewSecret) await this.#store(session, channel, opened);
     if (!isBoundTo(opened, binding)) throw new E2eProblem('message-rejected', { step: 'binding' });
     return { channel, ...opened };
   }
@@ -148,7 +148,7 @@ export class Channels {
     const header = this.#readHeader(protectedHeader);
     if (!header) return new E2eProblem('message-rejected', { step: 'format' });
     const channel = await this.store.find(session, header.kid, this.clock.now());
-    return channel ? undefined : new E2eProblem('handshake-required', { step: 'channel' });
+    return channel?.hasKeysFor(header) ? undefined : new E2eProblem('handshake-required', { step: 'channel' });
   }
 
   /**
@@ -189,11 +189,18 @@ export class Channels {
   }
 
   /** The channel of this session, ended where no further answer may be sealed on it (PROTOCOL §3). */
-  async #find(session: string | undefined, kid: string): Promise<Channel> {
-    const channel = await this.store.find(session, kid, this.clock.now());
+  async #find(session: string | undefined, header: RequestHeader): Promise<Channel> {
+    const channel = await this.store.find(session, header.kid, this.clock.now());
     if (channel?.isSpent) await this.store.end(channel);
-    if (!channel || channel.isSpent) throw new E2eProblem('handshake-required', { step: 'channel' });
-    return channel;
+    if (channel && !channel.isSpent && channel.hasKeysFor(header)) return channel;
+    throw new E2eProblem('handshake-required', { step: 'channel' });
+  }
+
+  /** Stores what a message has shown. Without the secret of an RSA channel nothing is lost: the client goes on sending it. */
+  async #store(session: string | undefined, channel: Channel, opened: Opened): Promise<void> {
+    await this.store.update(session, channel).catch((error: unknown) => {
+      if (opened.isDeviceProof || !(error instanceof E2eProblem)) throw error;
+    });
   }
 
   /** Step 1: size, five parts, canonical encoding, header members and their types. */

@@ -12,6 +12,8 @@ import type { PlainResponse, StreamHead } from './answer.js';
 export interface WayBack {
   readonly key: ContentKey;
   readonly encryptedKey: string;
+  /** Whether the client may leave `ek` out from now on (PROTOCOL §3). */
+  readonly kept?: true | undefined;
 }
 
 const NO_BYTES = new Uint8Array(0);
@@ -28,7 +30,7 @@ export function sealResponse(
   { iat, status, cty, headers, protocol, early, fields, padding = false }: Omit<PlainResponse, 'plaintext'>,
   frames: Pick<StreamHead, 'length'> & Pick<ResponseHeader, 'frames'>,
   body: Bytes,
-  { key, encryptedKey }: WayBack,
+  { key, encryptedKey, kept }: WayBack,
 ): string {
   const meta = metaBytes({ headers, protocol }, padding);
   const json = JSON.stringify({
@@ -44,6 +46,7 @@ export function sealResponse(
     ...frames,
     early,
     fields,
+    kept,
   } satisfies { [Name in keyof ResponseHeader]: ResponseHeader[Name] | undefined });
   if (json.length > MAX_HEADER_BYTES) throw new RangeError('the header of the answer is too long');
   const protectedHeader = engine.encodeBase64url(utf8(json));

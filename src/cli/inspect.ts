@@ -23,6 +23,7 @@ export interface Inspected {
 const MEANINGS: Readonly<Record<string, string>> = {
   alg: 'how the content key is found: dir is the channel’s own',
   ek: 'the client’s share of an RSA channel’s keys, encrypted to the server',
+  kept: 'the server has stored the keys: later requests need no ek',
   kid: 'the channel',
   seq: 'used once on its channel',
   method: 'bound to this method',

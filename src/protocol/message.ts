@@ -71,6 +71,8 @@ export interface ResponseHeader extends CommonHeader {
   readonly status: number;
   /** Sealed before the last frame of a request in frames was opened. */
   readonly early?: true;
+  /** The server has stored the channel's keys: requests may leave `ek` out (PROTOCOL §3). */
+  readonly kept?: true;
 }
 
 /** A request's header from its JSON, or `undefined` if a member is missing, of a wrong type or not allowed. */
@@ -94,9 +96,10 @@ export function parseRequestHeader(json: string): RequestHeader | undefined {
 export function parseResponseHeader(json: string): ResponseHeader | undefined {
   const header = parseCommonHeader(json, RESPONSE_TYP);
   if (!header) return undefined;
-  const { status, frames, early } = header;
+  const { status, frames, early, kept } = header;
   const isStatus = frames === 'socket' ? status === 101 : isWhole(status, 200, 599);
-  const fits = isStatus && (early === undefined || early === true) && !(frames && isBodiless(status as number));
+  const areFlags = [early, kept].every((flag) => flag === undefined || flag === true);
+  const fits = isStatus && areFlags && !(frames && isBodiless(status as number));
   return fits ? (header as unknown as ResponseHeader) : undefined;
 }
 

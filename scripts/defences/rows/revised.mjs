@@ -5,6 +5,7 @@ const ROWS = 'test/security/attack/proxy.spec.ts';
 const ANSWERS = 'test/unit/channel/answers.spec.ts';
 const META = 'test/unit/protocol/meta.spec.ts';
 const HEADERS = 'test/integration/e2e/sealed-headers.spec.ts';
+const KEPT = 'test/integration/e2e/kept-keys.spec.ts';
 
 export const revised = [
   row('a request that is sent again names its first copy', ROWS, 'express.*withholds a request, has the client', [
@@ -71,8 +72,23 @@ export const revised = [
   ]),
   row('a channel that has sealed its answers is ended', ANSWERS, '', [
     'src/channel/channels.ts',
-    'if (!channel || channel.isSpent) throw',
-    'if (!channel) throw',
+    'if (channel && !channel.isSpent && ',
+    'if (channel && ',
+  ]),
+  row('a message without `ek` asks for a handshake where no keys are stored', KEPT, 'express.*before a message', [
+    'src/channel/channels.ts',
+    ' && channel.hasKeysFor(header)) return channel;',
+    ') return channel;',
+  ]),
+  row('only keys that the record has are said to be kept', KEPT, 'express.*could not be stored', [
+    'src/channel/channel.ts',
+    'return this.#isStored && cs !== undefined',
+    'return cs !== undefined',
+  ]),
+  row('only the keys of the first `ek` are said to be kept', KEPT, 'express.*changes its mind', [
+    'src/channel/channel.ts',
+    'this.#engine.timingSafeEqual(cs, stored)',
+    'stored.length === cs.length',
   ]),
   row('a sealed query stands beside no other', ANSWERS, '', [
     'src/channel/channels.ts',

@@ -9,23 +9,25 @@ import { concat } from './vault.js';
 
 /** `kind` only where the client's key does not tell it. */
 type Head = Pick<ChannelState, 'issuedAt' | 'expiresAt' | 'clientKey' | 'device' | 'isDeviceProven'> &
-  Partial<Pick<ChannelState, 'kind'>>;
+  Partial<Pick<ChannelState, 'kind'>> & { readonly hasCs?: true | undefined };
+
+const NO_BYTES = new Uint8Array(0);
 
 /**
  * A channel as bytes: two bytes of length, that much JSON (times, the client's keys), the transcript hash, on RSA and
- * hybrid channels `ss`, and the server's private key. Bytes rather than JSON, since base64url
+ * hybrid channels `ss`, on RSA channels `cs` if it is known, and the server's private key. Bytes rather than JSON, since base64url
  * inside base64url would make the record a third larger.
  */
 export function encodeChannel(engine: NodeEngine, channel: Channel): Bytes {
-  const { issuedAt, expiresAt, clientKey, device, isDeviceProven, th, ss, privateKey } = Channel.stateOf(channel);
+  const { issuedAt, expiresAt, clientKey, device, isDeviceProven, th, ss, cs, privateKey } = Channel.stateOf(channel);
   const kind = channel.kind === keyKind(clientKey) ? undefined : channel.kind;
   const head = utf8(
-    JSON.stringify({ kind, issuedAt, expiresAt, clientKey, device, isDeviceProven } satisfies {
+    JSON.stringify({ kind, issuedAt, expiresAt, clientKey, device, isDeviceProven, hasCs: cs && true } satisfies {
       [Name in keyof Head]: Head[Name] | undefined;
     }),
   );
   const length = Uint8Array.of(head.length >> 8, head.length & 0xff);
-  return concat(length, head, th, ss ?? new Uint8Array(0), engine.packPrivateKey(privateKey));
+  return concat(length, head, th, ss ?? NO_BYTES, cs ?? NO_BYTES, engine.packPrivateKey(privateKey));
 }
 
 /** The name that a channel's record has in the store. */
@@ -41,16 +43,18 @@ export function contextOf(session: string | undefined, epoch: string, kid: strin
 /** The channel again. Only for bytes that the vault gave back: they are what `encodeChannel` made. */
 export function decodeChannel(engine: NodeEngine, kid: string, bytes: Bytes): Channel {
   const headEnd = 2 + bytes[0]! * 256 + bytes[1]!;
-  const head = JSON.parse(fromUtf8(bytes.subarray(2, headEnd))) as Head;
+  const { hasCs, ...head } = JSON.parse(fromUtf8(bytes.subarray(2, headEnd))) as Head;
   const kind = head.kind ?? keyKind(head.clientKey);
   const thEnd = headEnd + 32;
   const ssEnd = thEnd + (hasSecret(kind) ? SECRET_BYTES : 0);
+  const csEnd = ssEnd + (hasCs ? SECRET_BYTES : 0);
   return new Channel(engine, {
     kid,
     ...head,
     kind,
     th: bytes.slice(headEnd, thEnd),
     ss: hasSecret(kind) ? bytes.slice(thEnd, ssEnd) : undefined,
-    privateKey: engine.unpackPrivateKey(serverKeyKind(kind), bytes.subarray(ssEnd)),
+    cs: hasCs ? bytes.slice(ssEnd, csEnd) : undefined,
+    privateKey: engine.unpackPrivateKey(serverKeyKind(kind), bytes.subarray(csEnd)),
   });
 }

@@ -56,12 +56,7 @@ export class ChannelStore {
   async find(session: string | undefined, kid: string, now: number): Promise<Channel | undefined> {
     if (!KID.test(kid)) return undefined;
     const known = this.#held.get(kid);
-    const sessionName =
-      session === undefined
-        ? undefined
-        : known?.session === session
-          ? known.sessionName
-          : this.#sessions.nameOf(session);
+    const sessionName = known?.session === session ? known?.sessionName : session && this.#sessions.nameOf(session);
     // Asked for together: one round trip.
     const [stored, storedSession] = await Promise.all([
       this.records.get(channelName(kid)),
@@ -122,13 +117,17 @@ export class ChannelStore {
     await this.#write(session.id, now.epoch, channel);
   }
 
-  /** Stores a channel anew, after a message on it has proven the device key. */
+  /** Stores a channel anew, after a message on it has proven the device key, or brought the secret of its keys. */
   async update(session: string | undefined, channel: Channel): Promise<void> {
     const held = this.#held.get(channel.kid);
     // Its records were found valid a moment ago; where they are not any more, neither is what is written here.
     if (held?.channel !== channel) throw new E2eProblem('busy');
-    await this.#write(session, held.epoch, channel);
-    if (session === undefined) return;
+    // On failure the next request reads the record: what is in memory only must not pass for stored.
+    await this.#write(session, held.epoch, channel).catch((error: unknown) => {
+      this.#held.delete(channel.kid);
+      throw error;
+    });
+    if (session === undefined || !Channel.stateOf(channel).isDeviceProven) return;
     await this.#list.change({ id: session, expiresAt: channel.expiresAt }, (entries) =>
       entries.map((entry) => (entry.kid === channel.kid ? { ...entry, isProven: true } : entry)),
     );
@@ -199,11 +198,13 @@ export class ChannelStore {
 
   async #write(session: string | undefined, epoch: string, channel: Channel): Promise<void> {
     const { kid, expiresAt } = channel;
+    const state = Channel.stateOf(channel);
     const stored = `${epoch}.${this.vault.wrap(contextOf(session, epoch, kid), encodeChannel(this.engine, channel))}`;
     await Promise.all([
       this.records.set(channelName(kid), stored, expiresAt),
       this.#again.write(session, epoch, channel),
     ]);
+    channel.noteStored(state);
     const sessionName = session === undefined ? undefined : this.#sessions.nameOf(session);
     // Not found valid yet: the next `find` compares its session's record.
     const storedSession = session === undefined ? undefined : '';

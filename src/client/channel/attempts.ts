@@ -49,6 +49,8 @@ export async function onOpenChannel<Result extends Outcome>(
     }
     const result = await send(claim, first?.claim);
     if (isOver(result, settings)) channels.drop(channel);
+    // Of several servers, one may be of a version that keeps no keys.
+    if (result.problem === 'message-rejected') channel.isKept = false;
     if (first || !isWorthRepeating(result) || !mayRepeat(result) || channel.isExpired) return result;
     first = { claim, result };
   }

@@ -96,6 +96,8 @@ export class Channel {
   readonly #released = new Set<number>();
   /** Goes with every message until the first answer (PROTOCOL §2). */
   #dev: string | undefined;
+  /** Whether the server has said that it keeps the keys, so that requests need no `ek`. */
+  isKept = false;
   #isProven = false;
 
   private constructor(
@@ -207,6 +209,7 @@ export class Channel {
     if (!parts || !hasRightBody(header, parts.plaintext, frames)) return undefined;
     this.#dev = undefined;
     this.#isProven = true;
+    this.isKept ||= header.kept === true;
     return { header, ...parts, streamKey: () => this.deriveKey(RESPONSE_FRAMES_INFO, message) };
   }
 
@@ -230,7 +233,7 @@ export class Channel {
       ...binding,
       meta: meta.length || undefined,
       frames,
-      ek,
+      ek: this.isKept ? undefined : ek,
       dev: this.#dev,
     } satisfies { [Name in keyof RequestHeader]: RequestHeader[Name] | undefined };
     const json = utf8(JSON.stringify(header));
@@ -238,10 +241,8 @@ export class Channel {
     const protectedHeader = engine.encodeBase64url(json);
     const iv = engine.randomBytes(IV_BYTES);
     const { ciphertext, tag } = await engine.seal(request, iv, utf8(protectedHeader), join(meta, body));
-    const [encodedIv, encodedCiphertext, encodedTag] = [iv, ciphertext, tag].map((part) =>
-      engine.encodeBase64url(part),
-    );
-    return `${protectedHeader}..${encodedIv}.${encodedCiphertext}.${encodedTag}`;
+    const encoded = [iv, ciphertext, tag].map((part) => engine.encodeBase64url(part));
+    return `${protectedHeader}..${encoded.join('.')}`;
   }
 
   /** A key for what belongs to one message: the frames after a head, the fields beside a ticket (PROTOCOL §6, §10). */

@@ -172,6 +172,31 @@ export const downgradeRows: readonly Row[] = [
     },
   },
   {
+    attack: 'strips `ek` from a request, says `kept` in a response, or removes it there (RSA)',
+    outcome: 'what was changed does not open; the next request goes on, with keys that nobody in between has',
+    run: async (lab) => {
+      const rewrite = (jwe: string, change: (header: Members) => Members): string => {
+        const [header = '', ...rest] = jwe.split('.');
+        const changed = change(JSON.parse(Buffer.from(header, 'base64url').toString()) as Members);
+        return [b64u(Buffer.from(JSON.stringify(changed))), ...rest].join('.');
+      };
+      for (const kept of [true, undefined]) {
+        const client = lab.client({ keyKind: 'RSA' });
+        lab.on('/bank', async (request, forward) => {
+          const answer = await forward(request);
+          return { ...answer, body: rewrite(answer.body, (header) => ({ ...header, kept, said: 1 })) };
+        });
+        expect(await refusalOf(client.fetch('/bank/balance'))).toMatchObject({ code: 'answer-rejected' });
+        lab.on('/bank', (request, forward) =>
+          forward({ ...request, body: rewrite(request.body, ({ ek: _, ...header }) => header) }),
+        );
+        expect(await refusalOf(client.fetch('/bank/transfer', post({})))).toMatchObject({ code: 'plain-answer' });
+        lab.on('/bank', (request, forward) => forward(request));
+        expect((await client.fetch('/bank/balance')).status).toBe(200);
+      }
+    },
+  },
+  {
     attack: 'injects `handshake-required` once',
     outcome: 'one new channel; a GET is sent once more, a POST is not: its caller is told',
     run: async (harness) => {

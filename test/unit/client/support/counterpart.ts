@@ -203,15 +203,15 @@ export class Counterpart {
     );
 
     const cookie = sessionOf(request) ?? randomBytes(8).toString('hex');
+    let cs: Uint8Array | undefined;
     this.channels.set(kid, {
       kid,
       session: cookie,
       seen: new Set(),
       keysFor: (ek) => {
+        if (ek !== undefined) cs = engine.rsaDecrypt(pair.privateKey, engine.decodeBase64url(ek)!);
         const other =
-          kind === 'RSA'
-            ? engine.rsaDecrypt(pair.privateKey, engine.decodeBase64url(ek!)!)!
-            : engine.agree(pair.privateKey, engine.importPublicKey(hybrid?.x25519 ?? clientKey))!;
+          kind === 'RSA' ? cs! : engine.agree(pair.privateKey, engine.importPublicKey(hybrid?.x25519 ?? clientKey))!;
         const ikm = ss ? joinSecrets(ss, other) : other;
         const key = (info: Uint8Array) => engine.importContentKey(engine.hkdf(ikm, th, info));
         const frames = (info: Uint8Array, head: string) => streamKey(engine, engine.hkdf(ikm, th, info), head);
