@@ -31,7 +31,7 @@ const LIBRARY = new URL('../../esm/', import.meta.url);
 export function loadPage(): Page {
   const files = new Map([
     ...readFolder(PUBLIC, '/'),
-    ...['client', 'crypto', 'protocol'].flatMap((folder) =>
+    ...['client', 'crypto', 'debug', 'protocol'].flatMap((folder) =>
       readFolder(new URL(`${folder}/`, LIBRARY), `/lib/${folder}/`),
     ),
   ]);

@@ -32,6 +32,8 @@ function createClient() {
     deviceKey: document.documentElement.dataset.deviceBinding === 'required',
     fetch: wire.fetch,
     webSocket: TappedSocket,
+    // In development: keeps the last calls for showDebugPanel(). Refused in production, and elsewhere than on localhost.
+    debug: ['localhost', '127.0.0.1'].includes(location.hostname),
   });
 }
 
@@ -258,6 +260,11 @@ function compare(send, target) {
 
 onSubmit('plain-form', () => compare(sealed, '/echo'));
 byId('plain-send').addEventListener('click', () => compare(plain, '/plain/echo'));
+let hidePanel;
+byId('debug').addEventListener('click', async () => {
+  const { showDebugPanel } = await import('nestjs-e2e-encryption/debug');
+  hidePanel = hidePanel ? hidePanel() : showDebugPanel();
+});
 byId('boom').addEventListener('click', () => attempt('contrast-error', () => sealed('GET', '/boom')));
 byId('raw').addEventListener('click', () => attempt('contrast-error', () => sealed('GET', '/raw')));
 

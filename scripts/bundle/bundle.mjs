@@ -33,6 +33,7 @@ const ON_DEMAND = {
   'client/stream/answer-stream.js': ['answers in frames', false],
   'client/events/source.js': ['eventSource', false],
   'client/socket/connection.js': ['webSocket', false],
+  'client/debug/recorder.js': ['debug', false],
   'client/fields/fields.js': ['the option fields of a call: single encrypted fields', false],
   'client/upload/uploads.js': ['bodies in frames: over 64 KiB, files, forms, streams', false],
   'protocol/padding.js': ['padding', false],

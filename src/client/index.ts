@@ -8,6 +8,7 @@ import * as cookies from './call/cookies.js';
 import * as redirects from './call/redirects.js';
 import { createE2eClient as create, type E2eClient } from './client.js';
 import * as core from './core.js';
+import * as debug from './debug/recorder.js';
 import * as events from './events/source.js';
 import * as fields from './fields/fields.js';
 import * as messages from './messages.js';
@@ -27,6 +28,7 @@ export function createE2eClient(options: E2eClientOptions = {}): E2eClient {
     cookies,
     core,
     curves,
+    debug,
     device,
     events,
     fields,

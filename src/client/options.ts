@@ -76,6 +76,12 @@ export interface E2eClientOptions {
    * buffer it in a file. Longer bodies are `request-unsupported` there. Default 64 MiB.
    */
   readonly maxBufferedUpload?: number;
+  /**
+   * Whether the last 50 calls are kept, plain and as they were sent, for `showDebugPanel()` of
+   * `nestjs-e2e-encryption/debug`. For development: calls fail where `NODE_ENV` is `production`, and on pages that are not on
+   * localhost, unless it is `'force'` there. Default `false`.
+   */
+  readonly debug?: boolean | 'force';
   /** As for `fetch`. Default: `'same-origin'` on the server's own origin, `'include'` elsewhere. */
   readonly credentials?: RequestCredentials;
   /** Whether the client keeps the server's cookies if the platform does not (Node, Deno, Bun). Default `true`. */
@@ -127,6 +133,7 @@ const DEFAULTS: Complete = {
   resend: undefined,
   deviceKey: false,
   padding: false,
+  debug: false,
   maxResponseSize: 16 * 2 ** 20,
   maxBufferedUpload: 64 * 2 ** 20,
   credentials: undefined,

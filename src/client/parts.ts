@@ -6,6 +6,7 @@ export type PartName =
   | 'cookies'
   | 'core'
   | 'curves'
+  | 'debug'
   | 'device'
   | 'events'
   | 'fields'

@@ -37,6 +37,7 @@ const ROOMS: Readonly<Record<string, Room>> = {
   testing: { rooms: ['protocol', 'client', 'testing'], packages: [/^node:/, /^ws$/] },
   axios: { rooms: ['protocol', 'client', 'axios'], packages: [/^axios$/] },
   'nest-axios': { rooms: ['client', 'axios', 'nest-axios'], packages: [/^@nestjs\/(common|axios)$/, /^axios$/] },
+  debug: { rooms: ['client', 'debug'], packages: [] },
   fields: { rooms: ['nest', 'fields'], packages: [/^@nestjs\/common$/, /^class-transformer(\/cjs\/storage\.js)?$/] },
   'swagger-ui': { rooms: ['protocol', 'client', 'swagger-ui'], packages: [] },
   swagger: { rooms: ['protocol', 'client', 'nest', 'swagger-ui', 'swagger'], packages: [/^@nestjs\/\w+$/, /^node:/] },

@@ -1,4 +1,5 @@
 import { onOpenChannel } from '../channel/attempts.js';
+import { need } from '../errors.js';
 import type { ClientChannels } from '../channel/channels.js';
 import type { Settings } from '../options.js';
 import type { CallResult } from './answer.js';
@@ -21,6 +22,8 @@ export async function exchange(
   request: OutgoingRequest,
   { settings, wire, channels }: ClientParts,
 ): Promise<CallResult> {
+  const debug = settings.debug && (await need('debug', () => import('../debug/recorder.js')));
+  if (debug) debug.checkDebug(settings);
   const mayRepeat = isResendable(request, settings) && isRepeatable(request);
   return onOpenChannel<CallResult>(
     { settings, channels },
@@ -32,13 +35,17 @@ export async function exchange(
           channel.release(seq);
           throw error;
         });
-        const answer = await readAnswer(await wire.send(sealed), channel, seq, request, settings, {
+        const recorder = debug && (await debug.CallRecorder.begin(request, sealed));
+        const received = await wire.send(sealed);
+        const copy = recorder && received.clone();
+        const answer = await readAnswer(received, channel, seq, request, settings, {
           isCopy: first !== undefined,
           isChannelProven: channel.isProven,
           cookies: wire.cookieFacts(sealed),
           isRepeatable: isRepeatable(request),
           ticket: sealed.ticket,
         });
+        if (copy) void recorder.end(copy, answer);
         sealed.upload?.stop();
         return answer;
       },
