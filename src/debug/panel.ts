@@ -36,7 +36,11 @@ export function showDebugPanel({ parent = document.body }: DebugPanelOptions = {
   const rows = new Map<DebugCall, HTMLElement>();
   const update = (): void => {
     const calls = debugCalls();
-    for (const [call, row] of rows) if (!calls.includes(call)) rows.delete(call) && row.remove();
+    for (const [call, row] of rows) {
+      if (calls.includes(call)) continue;
+      rows.delete(call);
+      row.remove();
+    }
     for (const call of calls) {
       const row = rows.get(call);
       const isOpen = row?.querySelector('details')?.open ?? false;
