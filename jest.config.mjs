@@ -1,5 +1,7 @@
 // One configuration for all suites. The plain one needs nothing but Node; those in test/external need a build, Chromium,
 // Redis, nginx or a network, and are asked for by name (npm run test:browser, …).
+import { availableParallelism } from 'node:os';
+
 const suite = process.env.SUITE;
 
 /** The integration tests once more, on the Nest release before: `npm run test:nest11` installs it there. */
@@ -10,6 +12,16 @@ const testMatch = isNest11
       (room) => `<rootDir>/test/integration/${room}/**/*.spec.ts`,
     )
   : [suite ? `<rootDir>/test/external/${suite}/**/*.spec.ts` : '<rootDir>/test/**/*.spec.ts'];
+
+/**
+ * Many of the plain tests wait for most of their time, so a few cores take two each. In CI other suites run beside them.
+ * A browser takes more than one core by itself.
+ */
+function workers() {
+  if (suite === 'browser') return 1;
+  const cores = availableParallelism();
+  return suite || process.env.CI || cores > 4 ? cores : 2 * cores;
+}
 
 /** @type {import('jest').Config} */
 export default {
@@ -50,8 +62,7 @@ export default {
       },
     ],
   },
-  // Jest leaves one core idle, which on two is half of them. A browser takes more than one by itself.
-  maxWorkers: suite === 'browser' ? 1 : '100%',
+  maxWorkers: workers(),
   // Far more than any test takes: it ends what hangs, on a machine of any speed.
   testTimeout: 120_000,
   // What .ci/run counts from.
