@@ -56,6 +56,9 @@ export const MESSAGES = {
     `The ${engine.name} engine does not support ${keyKind} keys, only ${engine.kinds.join(', ')}. Choose another keyKind` +
     (engine.name === 'forge' ? ', or serve the page over HTTPS, where browsers have WebCrypto.' : ' or engine.'),
   unsupported: ({ reason }: { reason: string }) => `${reason}. Choose another keyKind or engine.`,
+  noRandom: () =>
+    'This runtime does not have crypto.getRandomValues, and keys need random numbers. In React Native, import ' +
+    '"react-native-get-random-values" before anything else.',
   noWebCrypto: () =>
     'WebCrypto is not available (browsers hide it on plain HTTP). Serve the page over HTTPS, or set `engine` to auto.',
 

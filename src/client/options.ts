@@ -36,10 +36,11 @@ export interface E2eClientOptions {
    */
   readonly identityKeys?: readonly (SigningJwk | string)[];
   /**
-   * The crypto engine. `'auto'` uses WebCrypto (in Node, node:crypto for AES and hashes), or node-forge if there is no
-   * WebCrypto; it is loaded on demand. Or name one of the two, or pass your own engine. Default `'auto'`.
+   * The crypto engine. `'auto'` uses WebCrypto (in Node, node:crypto for AES and hashes). If there is no WebCrypto, it loads
+   * an engine in JavaScript: node-forge for RSA, the noble libraries for the other kinds. Or name one of the three, or pass
+   * your own engine. Default `'auto'`.
    */
-  readonly engine?: 'auto' | 'web' | 'forge' | CryptoEngine;
+  readonly engine?: 'auto' | 'web' | 'forge' | 'noble' | CryptoEngine;
   /** Whether a request's query travels inside its message instead of in the URL. Default `true`. */
   readonly sealQuery?: boolean;
   /**

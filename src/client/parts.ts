@@ -15,6 +15,7 @@ export type PartName =
   | 'identity'
   | 'messages'
   | 'names'
+  | 'ml-kem'
   | 'native'
   | 'noble'
   | 'padding'
@@ -27,7 +28,9 @@ export type PartName =
 const provided = new Map<string, unknown>();
 
 /** Has the client use these modules instead of loading them. */
-export function provide(parts: Readonly<Record<Exclude<PartName, 'forge' | 'native' | 'noble'>, unknown>>): void {
+export function provide(
+  parts: Readonly<Record<Exclude<PartName, 'forge' | 'ml-kem' | 'native' | 'noble'>, unknown>>,
+): void {
   for (const [name, module] of Object.entries(parts)) provided.set(name, module);
 }
 

@@ -15,7 +15,7 @@ const ROOMS: Readonly<Record<string, Room>> = {
   protocol: { rooms: ['protocol'], packages: [] },
   crypto: {
     rooms: ['protocol', 'crypto'],
-    packages: [/^node-forge$/, /^@noble\/post-quantum\/ml-kem\.js$/, /^node:crypto$/],
+    packages: [/^node-forge$/, /^@noble\/[\w-]+\/[\w-]+\.js$/, /^node:crypto$/],
   },
   channel: {
     rooms: ['protocol', 'crypto', 'channel'],
@@ -66,7 +66,7 @@ const CONFINED: readonly { readonly use: RegExp; readonly to: readonly string[] 
     ],
   },
   { use: /^node-forge$/, to: ['crypto/forge.ts', 'crypto/node-forge.d.ts'] },
-  { use: /^@noble\//, to: ['crypto/noble-ml-kem.ts'] },
+  { use: /^@noble\//, to: ['crypto/noble.ts', 'crypto/noble-ml-kem.ts'] },
   { use: /^node:worker_threads$/, to: ['channel/encapsulator.ts'] },
   { use: /^subtle$/, to: ['crypto/web.ts', 'crypto/web-ml-kem.ts', 'crypto/web-signer.ts'] },
   { use: /^fetch$/, to: ['client/', 'testing/', 'axios/', 'cli/', 'swagger-ui/'] },

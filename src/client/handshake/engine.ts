@@ -6,8 +6,8 @@ import { failure, need } from '../errors.js';
 import type { Settings } from '../options.js';
 
 /**
- * The engine that the options name, and that has this kind of key. node-forge and what the hybrid kind needs are imported
- * only here, so that bundlers make them chunks of their own, which a page that does not use them never loads.
+ * The engine that the options name, and that has this kind of key. The engines in JavaScript and what the hybrid kind
+ * needs are imported only here, so that bundlers make them chunks of their own, which a page that does not use them never loads.
  *
  * @throws E2eClientError `engine-unsupported`.
  */
@@ -22,8 +22,8 @@ export async function loadEngine(
   return engine;
 }
 
-async function loadByName(name: 'auto' | 'web' | 'forge', keyKind: KeyKind): Promise<CryptoEngine> {
-  if (name !== 'forge' && WebEngine.isAvailable()) {
+async function loadByName(name: 'auto' | 'web' | 'forge' | 'noble', keyKind: KeyKind): Promise<CryptoEngine> {
+  if ((name === 'auto' || name === 'web') && WebEngine.isAvailable()) {
     const engine = keyKind === HYBRID ? await loadHybrid() : new WebEngine(loadSignatures);
     const crypto = name === 'auto' && nodeCrypto();
     if (!crypto) return engine;
@@ -31,6 +31,11 @@ async function loadByName(name: 'auto' | 'web' | 'forge', keyKind: KeyKind): Pro
     return withNative(engine, crypto);
   }
   if (name === 'web') throw await failure('engine-unsupported', 'noWebCrypto');
+  if (!hasRandom()) throw await failure('runtime-unsupported', 'noRandom');
+  if (name === 'noble' || (name === 'auto' && keyKind !== 'RSA')) {
+    const { NobleEngine } = await need('noble', () => import('../../crypto/noble.js'));
+    return new NobleEngine();
+  }
   const { ForgeEngine } = await need('forge', () => import('../../crypto/forge.js'));
   return new ForgeEngine();
 }
@@ -41,7 +46,13 @@ function loadSignatures() {
 
 async function loadHybrid(): Promise<WebEngine> {
   const { HybridEngine } = await need('hybrid', () => import('../../crypto/hybrid.js'));
-  return new HybridEngine(() => need('noble', () => import('../../crypto/noble-ml-kem.js')), loadSignatures);
+  return new HybridEngine(() => need('ml-kem', () => import('../../crypto/noble-ml-kem.js')), loadSignatures);
+}
+
+/** Whether keys can be made. No other source of random numbers is ever used. */
+function hasRandom(): boolean {
+  const { crypto } = globalThis as { crypto?: Partial<Crypto> };
+  return typeof crypto?.getRandomValues === 'function';
 }
 
 interface Runtime {

@@ -67,6 +67,7 @@ onEachPlatform('client.webSocket', (platform) => {
     { keyKind: 'RSA' },
     { keyKind: 'P-256' },
     { keyKind: 'RSA', engine: 'forge' },
+    { keyKind: 'X25519', engine: 'noble' },
   ] as const)('sends and reads text and bytes of every kind, in their order: %p', async (options) => {
     const { socket, log } = await opened(client(options));
     expect([socket.readyState, socket.protocol, socket.extensions, socket.binaryType]).toEqual([1, '', '', 'blob']);

@@ -6,6 +6,7 @@ import { createE2eClient, type E2eClientOptions } from '../../../src/client/inde
 import { letTimePass, until } from '../../support/clock.js';
 import { json, problem, sealSecret, thumbprint } from './support/counterpart.js';
 import { errorOf, useCounterpart } from './support/harness.js';
+import { loadEngine } from '../../../src/client/handshake/engine.js';
 
 const setup = useCounterpart();
 const post = { method: 'POST', body: '{"a":1}', headers: { 'content-type': 'application/json' } };
@@ -17,6 +18,9 @@ describe('the handshake', () => {
     ['web, P-256', { engine: 'web', keyKind: 'P-256' }],
     ['web, X25519', { engine: 'web', keyKind: 'X25519' }],
     ['forge, RSA', { engine: 'forge', keyKind: 'RSA' }],
+    ['noble, P-256', { engine: 'noble', keyKind: 'P-256' }],
+    ['noble, X25519', { engine: 'noble', keyKind: 'X25519' }],
+    ['noble, MLKEM768-X25519', { engine: 'noble', keyKind: 'MLKEM768-X25519' }],
     ['an engine of one’s own, RSA', { engine: nodeEngine, keyKind: 'RSA' }],
     ['an engine of one’s own, X25519', { engine: nodeEngine, keyKind: 'X25519' }],
     ['auto', { keyKind: 'RSA' }],
@@ -297,6 +301,29 @@ describe('a pinned identity', () => {
 });
 
 describe('an engine', () => {
+  it.each([
+    ['RSA', 'forge'],
+    ['P-256', 'noble'],
+    ['X25519', 'noble'],
+    ['MLKEM768-X25519', 'noble'],
+  ] as const)('of %s without WebCrypto, as on plain HTTP and in React Native, is %s', async (keyKind, name) => {
+    const { crypto } = globalThis;
+    const without = (value: object): void =>
+      void Object.defineProperty(globalThis, 'crypto', { value, configurable: true });
+    try {
+      without({ getRandomValues: crypto.getRandomValues.bind(crypto) });
+      expect((await loadEngine({ engine: 'auto' }, keyKind)).name).toBe(name);
+      expect(await (await setup.client({ keyKind }).fetch('/echo', post)).json()).toEqual({ a: 1 });
+      // Without random numbers nothing is made, least of all from Math.random.
+      without({});
+      const error = await errorOf(setup.client({ keyKind }).handshake());
+      expect(error.code).toBe('runtime-unsupported');
+      expect(error.message).toContain('react-native-get-random-values');
+    } finally {
+      without(crypto);
+    }
+  });
+
   it('that lacks the kind says so', async () => {
     const error = await errorOf(setup.client({ engine: 'forge', keyKind: 'X25519' }).fetch('/x'));
     expect(error.code).toBe('engine-unsupported');

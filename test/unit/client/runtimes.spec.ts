@@ -30,9 +30,9 @@ class Utf8Decoder extends TextDecoder {
 }
 
 /** What fetch gives where it is not the platform's own. */
-function otherFetch(change: (response: Response) => object): typeof fetch {
+function otherFetch(change: (response: Response) => object, platform?: typeof fetch): typeof fetch {
   return async (input, init) => {
-    const response = await fetch(input, init);
+    const response = await (platform ?? fetch)(input, init);
     return new Proxy(response, {
       get: (target, name) => {
         const changed = change(target) as Record<string | symbol, unknown>;
@@ -101,6 +101,51 @@ describe('a client in a runtime without', () => {
     const make = () => Promise.resolve().then(() => setup.client());
     const error = await withGlobals({ URL: FixedUrl }, () => errorOf(make()));
     expect(error).toMatchObject({ code: 'runtime-unsupported', message: expect.stringContaining('URL') });
+  });
+});
+
+/** React Native's globals: no WebCrypto, no streams, and a fetch whose responses come whole. */
+const reactNative = (): Record<string, unknown> => ({
+  ...Object.fromEntries(
+    ['ReadableStream', 'WritableStream', 'TransformStream', 'TextDecoderStream', 'CompressionStream', 'FormData'].map(
+      (name) => [name, undefined],
+    ),
+  ),
+  ...Object.fromEntries(
+    ['Blob', 'File', 'structuredClone', 'queueMicrotask', 'indexedDB', 'BroadcastChannel'].map((name) => [
+      name,
+      undefined,
+    ]),
+  ),
+  TextDecoder: Utf8Decoder,
+  crypto: { getRandomValues: crypto.getRandomValues.bind(crypto) },
+  navigator: { product: 'ReactNative' },
+  AbortSignal: class {
+    static readonly any = undefined;
+    static readonly timeout = undefined;
+  },
+  fetch: otherFetch(() => ({ body: undefined, type: undefined }), fetch),
+});
+
+describe('a client in a runtime like React Native', () => {
+  it.each(['P-256', 'X25519', 'MLKEM768-X25519'] as const)('calls by %s', async (keyKind) => {
+    await withGlobals(reactNative(), async () => {
+      const client = setup.client({ keyKind });
+      expect(await (await client.fetch('/x', post)).json()).toEqual({ a: 1 });
+      expect((await client.fetch('/x?q=1')).status).toBe(200);
+      const bytes = new Uint8Array(200_000).fill(7);
+      const headers = { 'content-type': 'application/octet-stream' };
+      const echoed = await client.fetch('/echo', { method: 'POST', headers, body: bytes });
+      expect(Buffer.from(bytes).equals(new Uint8Array(await echoed.arrayBuffer()))).toBe(true);
+      expect((await client.handshake()).kind).toBe(keyKind);
+    });
+  });
+
+  it('names what a device key of the client’s own would need', async () => {
+    await withGlobals(reactNative(), async () => {
+      const error = await errorOf(setup.client({ keyKind: 'X25519', deviceKey: true }).handshake());
+      expect(error.code).toMatch(/^(runtime|engine)-unsupported$/);
+    });
   });
 });
 

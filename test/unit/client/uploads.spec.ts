@@ -61,6 +61,7 @@ describe('a body in frames', () => {
     ['RSA', { keyKind: 'RSA' }],
     ['P-256', { keyKind: 'P-256' }],
     ['X25519', { keyKind: 'X25519' }],
+    ['noble', { keyKind: 'X25519', engine: 'noble' }],
     ['node-forge', { keyKind: 'RSA', engine: 'forge' }],
   ])('is what fetch would send: %s', async (_, options) => {
     const client = setup.client(options);

@@ -2,6 +2,7 @@ import * as crypto from 'node:crypto';
 import { ForgeEngine } from '../../../src/crypto/forge.js';
 import { withNative, type NodeCrypto } from '../../../src/crypto/native.js';
 import { NodeEngine } from '../../../src/crypto/node.js';
+import { NobleEngine } from '../../../src/crypto/noble.js';
 import { HybridEngine } from '../../../src/crypto/hybrid.js';
 import type { CryptoEngine } from '../../../src/protocol/crypto.js';
 import { keyKind, type KeyKind, type PrivateJwk, type PublicJwk } from '../../../src/protocol/keys.js';
@@ -13,6 +14,7 @@ export const engines: readonly CryptoEngine[] = [
   hybrid(),
   withNative(hybrid(), crypto as unknown as NodeCrypto),
   new ForgeEngine(),
+  new NobleEngine(),
 ];
 
 export function has(engine: CryptoEngine, kind: KeyKind): boolean {
