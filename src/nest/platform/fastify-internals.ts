@@ -64,10 +64,10 @@ export function optionsOf(instance: object): FastifyOptions | undefined {
 export function noteRouterAnswers(instance: object, note: (request: Routed, reply: RoutedReply) => void): void {
   const options = optionsOf(instance);
   if (!options) return;
-  const { frameworkErrors = (error, _request, reply) => reply.send(error) } = options;
+  const { frameworkErrors } = options;
   options.frameworkErrors = (error, request, reply) => {
     note(request, reply);
-    return frameworkErrors(error, request, reply);
+    return frameworkErrors ? frameworkErrors(error, request, reply) : reply.send(error);
   };
 }
 

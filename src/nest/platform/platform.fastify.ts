@@ -1,5 +1,4 @@
 import type { HttpServer } from '@nestjs/common';
-import type { SessionOptions } from 'express-session';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { parse } from 'node:querystring';
 import { Readable } from 'node:stream';
@@ -11,6 +10,7 @@ import { openedMessageOf, rawRequest, stateOf } from '../request/exchange-state.
 import { EndedSessionCookies } from '../keys/fastify-session.js';
 import { called, type Callback } from '../keys/session.js';
 import { adoptPlainBody, noteRouterAnswers, optionsOf, sessionStoreOf } from './fastify-internals.js';
+import { loadOptional, rejectUnsupported } from './fastify-plugins.js';
 import type { Platform, RequestHooks } from './platform.js';
 
 interface ParserOptions {
@@ -218,8 +218,8 @@ export class FastifyPlatform implements Platform {
     const options = defaultSession.completeOptions();
     rejectUnsupported(options);
     const { name, secret, store, cookie, rolling = false, saveUninitialized } = options;
-    const { default: cookiePlugin } = await optional(import('@fastify/cookie'));
-    const { default: sessionPlugin } = await optional(import('@fastify/session'));
+    const { default: cookiePlugin } = await loadOptional(import('@fastify/cookie'));
+    const { default: sessionPlugin } = await loadOptional(import('@fastify/session'));
     if (!this.#instance.hasRequestDecorator('cookies')) await this.#instance.register(cookiePlugin);
     await this.#instance.register(sessionPlugin, {
       cookieName: name,
@@ -233,31 +233,9 @@ export class FastifyPlatform implements Platform {
   }
 }
 
-/** Rejects options that @fastify/session does not support, so that none is silently ignored. */
-function rejectUnsupported(options: SessionOptions): void {
-  const { proxy, resave } = options;
-  const genid = options.genid !== undefined;
-  const lost = Object.entries({ genid, proxy, resave, unset: options.unset === 'destroy' }).find(([, value]) => value);
-  if (!lost) return;
-  const instead = lost[0] === 'proxy' ? 'Set the option trustProxy of FastifyAdapter instead' : 'Leave it out';
-  throw new Error(
-    `E2eModule: on Fastify the option "session" does not support "${lost[0]}". ${instead}, or register your own session.`,
-  );
-}
-
 function parserThere(type: string): string {
   return (
     `E2eModule: this application has a content type parser for ${type}, but only the module may read that type. Remove ` +
     'the parser. A catch-all parser ("*") may stay: it does not get these bodies.'
   );
-}
-
-async function optional<T>(plugin: Promise<T>): Promise<T> {
-  try {
-    return await plugin;
-  } catch {
-    throw new Error(
-      'E2eModule: sessions on Fastify need two packages: npm install @fastify/cookie @fastify/session. Or register your own session and set session: false.',
-    );
-  }
 }

@@ -120,10 +120,7 @@ const reactNative = (): Record<string, unknown> => ({
   TextDecoder: Utf8Decoder,
   crypto: { getRandomValues: crypto.getRandomValues.bind(crypto) },
   navigator: { product: 'ReactNative' },
-  AbortSignal: class {
-    static readonly any = undefined;
-    static readonly timeout = undefined;
-  },
+  AbortSignal: () => undefined,
   fetch: otherFetch(() => ({ body: undefined, type: undefined }), fetch),
 });
 
