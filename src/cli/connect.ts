@@ -6,6 +6,7 @@ import { createE2eClient } from '../client/client.js';
 import { E2eClientError } from '../client/errors.js';
 import type { WebSocketClass } from '../client/options.js';
 import type { E2eWebSocket } from '../client/socket/own-socket.js';
+import { CLOSE_CODE } from '../protocol/socket.js';
 import { deadlineIn, lateness, type Deadline } from './deadline.js';
 import { readConnection, type ConnectRequest } from './request.js';
 import { EXIT, harmless, painter, UsageError, type Terminal } from './terminal.js';
@@ -76,7 +77,7 @@ function talk(
     // What was asked last is to be answered still.
     const leave = () => {
       clearTimeout(leaving);
-      leaving = setTimeout(() => socket.close(1000), request.wait);
+      leaving = setTimeout(() => socket.close(CLOSE_CODE.normal), request.wait);
     };
     let isEnded = false;
     let isOpen = false;
@@ -119,8 +120,8 @@ function talk(
 /** 4000 and an HTTP status, as the protocol's own codes are; 1006 is a connection that was cut. */
 function exitOf(code: number): number {
   if (code >= 4400 && code < 4500) return EXIT.refused;
-  if (code === 1011 || (code >= 4500 && code < 4600)) return EXIT.broken;
-  return code === 1006 ? EXIT.failed : EXIT.ok;
+  if (code === CLOSE_CODE.failed || (code >= 4500 && code < 4600)) return EXIT.broken;
+  return code === CLOSE_CODE.abnormal ? EXIT.failed : EXIT.ok;
 }
 
 function fail(terminal: Terminal, error: unknown, { url, timeout }: ConnectRequest): number {

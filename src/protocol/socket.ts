@@ -20,15 +20,25 @@ export const SOCKET_PATIENCE_MS = 10_000;
 export const SOCKET_OVERHEAD_BYTES = 1 + TAG_BYTES;
 /** How many bytes of plaintext go one way on a socket; and at most `MAX_FRAMES` messages, the end among them. */
 export const MAX_SOCKET_BYTES = 2 ** 40;
-/** The code of an end because the session ended. A client does not reconnect by itself after it. */
-export const SESSION_ENDED_CODE = 4401;
-export const NO_STATUS_CODE = 1005;
-/** The close code that an application sees where a socket broke off without an end. */
-export const ABNORMAL_CODE = 1006;
+/** The close codes that are used here (RFC 6455 §7.4.1; 4000 and an HTTP status are the protocol's own). */
+export const CLOSE_CODE = {
+  normal: 1000,
+  goingAway: 1001,
+  /** What an application sees where an end had no code. It is never sent. */
+  noStatus: 1005,
+  /** What an application sees where a socket broke off without an end. It is never sent. */
+  abnormal: 1006,
+  policyViolation: 1008,
+  tooBig: 1009,
+  /** An end whose own code may not be sent. */
+  failed: 1011,
+  /** This direction carries no more. */
+  tryAgainLater: 1013,
+  /** The session ended. A client does not reconnect by itself after it. */
+  sessionEnded: 4401,
+} as const;
 /** How long the reason of an end may be, in UTF-8. */
 export const MAX_REASON_BYTES = 123;
-/** The code of an end because this direction carries no more. */
-export const TRY_AGAIN_LATER_CODE = 1013;
 
 const NO_BYTES = new Uint8Array(0);
 

@@ -1,7 +1,7 @@
 import type { INestApplicationContext } from '@nestjs/common';
 import { IoAdapter } from '@nestjs/platform-socket.io';
 import type { Server as HttpServer } from 'node:http';
-import { ServerSealer, type SealedSocketOptions } from '../sockets/server-sealer.js';
+import { AdapterSupport, type SealedSocketOptions } from '../sockets/adapter-support.js';
 import { SealedEngine, type AnswerPlain, type Server } from './sealed-engine.js';
 
 /** Options of `E2eIoAdapter`; all of them may be left out. */
@@ -38,11 +38,11 @@ const REFUSED: Partial<Record<keyof ServerOptions, string>> = {
  * @throws Error if the application has no `E2eModule`; TypeError for an option with a wrong value.
  */
 export class E2eIoAdapter extends IoAdapter {
-  readonly #sealer: ServerSealer;
+  readonly #sealer: AdapterSupport;
 
   constructor(app: INestApplicationContext, options: E2eIoAdapterOptions = {}) {
     super(app);
-    this.#sealer = new ServerSealer(app, this, PATHS, options);
+    this.#sealer = new AdapterSupport(app, this, PATHS, options);
   }
 
   /** @throws Error if a sealed gateway and one that is not would share their sockets. */

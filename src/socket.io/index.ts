@@ -1,2 +1,2 @@
 export { E2eIoAdapter, type E2eIoAdapterOptions } from './e2e-io.adapter.js';
-export type { SealedSocketOptions, SocketMiddleware } from '../sockets/server-sealer.js';
+export type { SealedSocketOptions, SocketMiddleware } from '../sockets/adapter-support.js';

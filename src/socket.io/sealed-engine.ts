@@ -4,12 +4,12 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { WebSocket, WebSocketServer } from 'ws';
 import { E2eProblem, PROBLEM_MEDIA_TYPE } from '../protocol/problem.js';
+import { CLOSE_CODE } from '../protocol/socket.js';
 import type { BeforeEnd } from '../sockets/sealed-socket.js';
-import type { ServerSealer } from '../sockets/server-sealer.js';
+import type { AdapterSupport } from '../sockets/adapter-support.js';
 
 /** How long a client's last packets may take before its socket ends with its session. */
 const LAST_WORDS_MS = 1000;
-const POLICY_VIOLATION = 1008;
 
 /** Those of whichever copy of socket.io Nest's adapter has. */
 export type Server = ReturnType<IoAdapter['createIOServer']>;
@@ -54,7 +54,7 @@ export class SealedEngine {
   readonly #connections = new WeakMap<WebSocket, Connection>();
 
   /** @param answerPlain what becomes of plain HTTP at its path: there is no polling. */
-  constructor(server: Server, sealer: ServerSealer, maxPayload: number, answerPlain: AnswerPlain = refusePlain) {
+  constructor(server: Server, sealer: AdapterSupport, maxPayload: number, answerPlain: AnswerPlain = refusePlain) {
     const engine = server.engine as unknown as Engine;
     const beforeEnd: BeforeEnd = (socket, cause, end) => this.#sayGoodbye(socket, cause, end);
     engine.opts.wsEngine = class extends engine.opts.wsEngine {
@@ -143,7 +143,7 @@ function takeQuery(socket: WebSocket, request: UpgradeRequest): boolean {
     request._query = query;
     return true;
   }
-  socket.close(POLICY_VIOLATION, 'Engine.IO 4 over a WebSocket alone, and a connection of its own.');
+  socket.close(CLOSE_CODE.policyViolation, 'Engine.IO 4 over a WebSocket alone, and a connection of its own.');
   return false;
 }
 

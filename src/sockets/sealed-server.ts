@@ -2,12 +2,12 @@ import { Logger } from '@nestjs/common';
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { WebSocket, WebSocketServer } from 'ws';
-import { SocketRefusal, type OpenedSocket, type SealedSockets } from '../nest/exchange/sealed-sockets.js';
+import { SocketRefusal, type OpenedSocket, type SocketAdmission } from '../nest/exchange/socket-admission.js';
 import { RateLimitedLogger } from '../nest/request/rate-limited-logger.js';
 import { refuseUpgrade } from '../nest/request/refuse-upgrade.js';
 import { E2eProblem } from '../protocol/problem.js';
 import { SOCKET_SUBPROTOCOL } from '../protocol/socket.js';
-import { sealedSocketClass, type BeforeEnd, type SealedSocketClass, type WebSocketClass } from './sealed-socket.js';
+import { sealedSocketClass, type BeforeEnd, type SealedSocketClass, type LibrarySocketClass } from './sealed-socket.js';
 import type { LinkLimits } from './socket-link.js';
 import type { WaitingSockets } from './waiting-sockets.js';
 
@@ -22,7 +22,7 @@ export type ReadSession = (request: IncomingMessage) => Promise<void>;
 type SelectProtocol = (request: IncomingMessage, opened: OpenedSocket) => Promise<string>;
 
 export interface SealedServerParts {
-  readonly sockets: SealedSockets;
+  readonly sockets: SocketAdmission;
   readonly waiting: WaitingSockets;
   readonly limits: LinkLimits;
   readonly readSession: ReadSession | undefined;
@@ -37,7 +37,7 @@ interface LibraryServer extends Omit<WebSocketServer, 'clients' | 'options'> {
   /** Not there where the server was told not to list them. */
   readonly clients?: Set<WebSocket>;
   options: WebSocketServer['options'] & {
-    WebSocket: WebSocketClass;
+    WebSocket: LibrarySocketClass;
     handleProtocols?: ((protocols: Set<string>, request: IncomingMessage) => string | false) | null;
   };
 }

@@ -2,13 +2,13 @@ import type { EventEmitter } from 'node:events';
 import type { WebSocket } from 'ws';
 import type { AcceptedSocket } from '../channel/message.js';
 import type { EndCause } from '../nest/keys/running-streams.js';
-import type { OpenedSocket } from '../nest/exchange/sealed-sockets.js';
+import type { OpenedSocket } from '../nest/exchange/socket-admission.js';
 import type { Bytes } from '../protocol/crypto.js';
 import { SOCKET_KIND } from '../protocol/socket.js';
 import { SocketLink, type LinkLimits } from './socket-link.js';
 
 /** The library's own class, of whichever of its copies the server has. */
-export type WebSocketClass = typeof WebSocket;
+export type LibrarySocketClass = typeof WebSocket;
 
 type Done = (error?: Error) => void;
 interface SendOptions {
@@ -45,7 +45,7 @@ const OPEN = 1;
  * connected to anything, so that no method, and none of its insides, can write past the frames (`_socket` and `_sender`
  * are null); what is connected is a second one, which only the link has.
  */
-export function sealedSocketClass(library: WebSocketClass, options: object): SealedSocketClass {
+export function sealedSocketClass(library: LibrarySocketClass, options: object): SealedSocketClass {
   const Base = library as unknown as LibrarySocket;
   class SealedSocket extends Base {
     readonly #raw: WebSocket;

@@ -4,12 +4,9 @@ import type { AcceptedSocket } from '../channel/message.js';
 import type { EndCause } from '../nest/keys/running-streams.js';
 import type { Bytes } from '../protocol/crypto.js';
 import {
-  ABNORMAL_CODE,
-  NO_STATUS_CODE,
-  SESSION_ENDED_CODE,
+  CLOSE_CODE,
   SOCKET_KIND,
   SOCKET_PATIENCE_MS,
-  TRY_AGAIN_LATER_CODE,
   type SocketDataKind,
   type SocketEnd,
   type SocketMessage,
@@ -31,9 +28,6 @@ export interface LinkLimits {
 }
 
 type Done = (error?: Error) => void;
-
-const GOING_AWAY = 1001;
-const TOO_BIG = 1009;
 
 /**
  * A WebSocket of the library between its two heads and its close (PROTOCOL §7): everything that is sent goes through a
@@ -96,7 +90,7 @@ export class SocketLink {
     const { sealer } = this.#accepted;
     const isTooBig = plaintext.length > this.#limits.maxMessage;
     if (isTooBig || !sealer.hasRoomFor(plaintext.length)) {
-      this.end(isTooBig ? { code: TOO_BIG, reason: '' } : { code: TRY_AGAIN_LATER_CODE, reason: '' });
+      this.end(isTooBig ? { code: CLOSE_CODE.tooBig, reason: '' } : { code: CLOSE_CODE.tryAgainLater, reason: '' });
       const limit = isTooBig
         ? `of at most ${this.#limits.maxMessage} bytes (maxBodySize)`
         : 'up to 2^24 and 2^40 bytes';
@@ -139,7 +133,7 @@ export class SocketLink {
 
   /** Its session has ended, or the application closes: said a second time, that has waited long enough. */
   supersede(cause: EndCause): void {
-    this.end({ code: cause === 'session' ? SESSION_ENDED_CODE : GOING_AWAY, reason: '' }, cause);
+    this.end({ code: cause === 'session' ? CLOSE_CODE.sessionEnded : CLOSE_CODE.goingAway, reason: '' }, cause);
     if (cause !== 'closing') return;
     if (this.#isClosing) this.#raw.terminate();
     this.#isClosing = true;
@@ -158,13 +152,13 @@ export class SocketLink {
   #answerEnd(received: SocketEnd): void {
     this.#received = received;
     this.end({ code: received.code, reason: received.reason }, 'client');
-    this.#raw.close(1000);
+    this.#raw.close(CLOSE_CODE.normal);
   }
 
   #close(): void {
     this.#state = this.#raw.CLOSED;
-    const { code = NO_STATUS_CODE, reason = '' } = this.#received ?? {};
+    const { code = CLOSE_CODE.noStatus, reason = '' } = this.#received ?? {};
     if (this.hasEnded) this.#events.onClose(code, reason);
-    else this.#events.onClose(ABNORMAL_CODE, '');
+    else this.#events.onClose(CLOSE_CODE.abnormal, '');
   }
 }

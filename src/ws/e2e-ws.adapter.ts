@@ -1,8 +1,8 @@
 import type { INestApplicationContext } from '@nestjs/common';
 import { WsAdapter } from '@nestjs/platform-ws';
 import type { WebSocketServer } from 'ws';
-import { SealedTunnel } from '../sockets/sealed-tunnel.js';
-import { ServerSealer, type SealedSocketOptions } from '../sockets/server-sealer.js';
+import { SealedTunnel } from './sealed-tunnel.js';
+import { AdapterSupport, type SealedSocketOptions } from '../sockets/adapter-support.js';
 
 /** The options of Nest's own `WsAdapter`. */
 type WsAdapterOptions = NonNullable<ConstructorParameters<typeof WsAdapter>[1]>;
@@ -25,12 +25,12 @@ const PATHS = { defaultPath: '/', takesBelow: false, why: 'Nest gives each of th
  * @throws Error if the application has no `E2eModule`; TypeError for an option with a wrong value.
  */
 export class E2eWsAdapter extends WsAdapter {
-  readonly #sealer: ServerSealer;
+  readonly #sealer: AdapterSupport;
   readonly #tunnel: SealedTunnel;
 
   constructor(app: INestApplicationContext, options: E2eWsAdapterOptions = {}) {
     super(app, options);
-    this.#sealer = new ServerSealer(app, this, PATHS, options);
+    this.#sealer = new AdapterSupport(app, this, PATHS, options);
     const maxPayload = this.#sealer.payloadOf(this.#sealer.maxMessage);
     this.#tunnel = new SealedTunnel(maxPayload, (server, select) => this.#sealer.seal(server, this, { select }));
     this.#sealer.takeUpgrades((...upgrade) => this.#tunnel.take(...upgrade));

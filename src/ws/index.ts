@@ -1,2 +1,2 @@
 export { E2eWsAdapter, type E2eWsAdapterOptions } from './e2e-ws.adapter.js';
-export type { SealedSocketOptions, SocketMiddleware } from '../sockets/server-sealer.js';
+export type { SealedSocketOptions, SocketMiddleware } from '../sockets/adapter-support.js';

@@ -23,7 +23,10 @@ const ROOMS: Readonly<Record<string, Room>> = {
   },
   nest: { rooms: ['protocol', 'crypto', 'channel', 'nest'], packages: PLATFORM },
   sockets: { rooms: ['protocol', 'channel', 'nest', 'sockets'], packages: [/^@nestjs\/common$/, /^ws$/, /^node:/] },
-  ws: { rooms: ['sockets', 'ws'], packages: [/^@nestjs\/(common|platform-ws)$/, /^ws$/] },
+  ws: {
+    rooms: ['protocol', 'nest', 'sockets', 'ws'],
+    packages: [/^@nestjs\/(common|platform-ws)$/, /^ws$/, /^node:/],
+  },
   'socket.io': {
     rooms: ['protocol', 'sockets', 'socket.io'],
     packages: [/^@nestjs\/(common|platform-socket\.io)$/, /^ws$/, /^node:/],
@@ -72,7 +75,7 @@ const CONFINED: readonly { readonly use: RegExp; readonly to: readonly string[] 
   { use: /^fetch$/, to: ['client/', 'testing/', 'axios/', 'cli/', 'swagger-ui/'] },
   {
     use: /^(HttpStatus|HttpException|IncomingMessage|ServerResponse|statusCode)$/,
-    to: ['nest/', 'testing/', 'sockets/', 'socket.io/', 'cli/conformance/'],
+    to: ['nest/', 'testing/', 'sockets/', 'ws/', 'socket.io/', 'cli/conformance/'],
   },
 ];
 

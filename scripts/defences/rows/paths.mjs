@@ -82,6 +82,6 @@ export const paths = [
     'without who seals them there are no sockets under a sealed path',
     SUBSCRIPTIONS,
     'apollo on express.*is refused, sealed',
-    ['src/nest/exchange/sealed-sockets.ts', 'refuseUpgrade(socket, SEALED_ONLY);', 'passOn(request, socket, head);'],
+    ['src/nest/exchange/socket-admission.ts', 'refuseUpgrade(socket, SEALED_ONLY);', 'passOn(request, socket, head);'],
   ),
 ];

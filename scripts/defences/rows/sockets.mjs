@@ -115,7 +115,7 @@ export const sockets = [
     'number < MAX_FRAMES',
   ]),
   row("an adapter's bounds are checked at start", BOUNDS, 'express.*are checked at start', [
-    'src/sockets/server-sealer.ts',
+    'src/sockets/adapter-support.ts',
     'checkValues(options, RULES, { owner: adapter.constructor.name });',
     '',
   ]),
@@ -130,22 +130,28 @@ export const sockets = [
     'this.#state = this.#raw.CLOSING;\n    this.#raw.send',
   ]),
   row('a listener for upgrades that throws ends no process', TUNNEL, 'express.*and throws', [
-    'src/sockets/inner-socket.ts',
+    'src/ws/inner-socket.ts',
     '.catch(() => own.destroy());',
     ';',
   ]),
+  row(
+    'the socket of a request under a sealed path is not the client’s',
+    TUNNEL,
+    'express.*writes to the socket of its',
+    ['src/ws/inner-socket.ts', 'request.socket = inner as Socket;', ''],
+  ),
   row('a socket waits ten seconds for the application', TUNNEL, 'express.*ten seconds.*nothing', [
-    'src/sockets/inner-socket.ts',
+    'src/ws/inner-socket.ts',
     'setTimeout(end, SOCKET_PATIENCE_MS)',
     'setTimeout(end, 1e9)',
   ]),
   row('the application hears of a client that leaves before it answers', TUNNEL, 'express.*leaves before its answer', [
-    'src/sockets/inner-socket.ts',
+    'src/ws/inner-socket.ts',
     "outer.once('close', end);",
     '',
   ]),
   row('the application is asked for no socket of a client that has gone', TUNNEL, 'where the client has gone', [
-    'src/sockets/inner-socket.ts',
+    'src/ws/inner-socket.ts',
     'if (outer.destroyed) end();',
     '',
   ]),

@@ -1,7 +1,7 @@
 import { fromUtf8, parseJsonObject, utf8 } from '../../protocol/json.js';
 import { renderMeta } from '../../protocol/meta.js';
 import { problemName } from '../../protocol/problem-name.js';
-import { ABNORMAL_CODE, SOCKET_SUBPROTOCOL } from '../../protocol/socket.js';
+import { CLOSE_CODE, SOCKET_SUBPROTOCOL } from '../../protocol/socket.js';
 import type { ClientParts } from '../call/exchange.js';
 import type { Wire } from '../call/wire.js';
 import { onOpenChannel, type Outcome } from '../channel/attempts.js';
@@ -45,7 +45,7 @@ export async function connect(
   await opening.catch((error: unknown) => {
     socket.readyState = 3;
     dispatch(socket, 'error', { error });
-    dispatch(socket, 'close', { code: ABNORMAL_CODE, reason: '', wasClean: false });
+    dispatch(socket, 'close', { code: CLOSE_CODE.abnormal, reason: '', wasClean: false });
   });
 }
 

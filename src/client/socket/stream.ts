@@ -1,12 +1,10 @@
 import { StreamError } from '../../protocol/frames.js';
 import { utf8 } from '../../protocol/json.js';
 import {
-  ABNORMAL_CODE,
-  NO_STATUS_CODE,
+  CLOSE_CODE,
   SOCKET_KIND,
   SOCKET_OVERHEAD_BYTES,
   SOCKET_PATIENCE_MS,
-  TRY_AGAIN_LATER_CODE,
   type SocketEnd,
   type SocketMessage,
 } from '../../protocol/socket.js';
@@ -75,7 +73,7 @@ export class SocketStream {
     const early = raw.early ?? [];
     dispatch(socket, 'open', {});
     for (const data of early) this.#take(data);
-    if (raw.hasClosed) raw.onclose({ code: ABNORMAL_CODE });
+    if (raw.hasClosed) raw.onclose({ code: CLOSE_CODE.abnormal });
   }
 
   #take(data: unknown): void {
@@ -116,7 +114,7 @@ export class SocketStream {
     if (this.#socket.readyState !== 1) return;
     this.#queue(async () => {
       const bytes = plaintext ?? new Uint8Array(await (data as Blob).arrayBuffer());
-      if (!this.#sealer.hasRoomFor(length)) return this.#sayEnd({ code: TRY_AGAIN_LATER_CODE, reason: '' });
+      if (!this.#sealer.hasRoomFor(length)) return this.#sayEnd({ code: CLOSE_CODE.tryAgainLater, reason: '' });
       const kind = typeof data === 'string' ? SOCKET_KIND.text : SOCKET_KIND.binary;
       const message = await this.#sealer.seal(kind, bytes);
       this.#unsealed -= length;
@@ -171,7 +169,7 @@ export class SocketStream {
     socket.readyState = 3;
     // As in browsers, a connection that is only cut has no error.
     if (this.#failed) dispatch(socket, 'error', { error: await shown(this.#failed) });
-    const { code = NO_STATUS_CODE, reason = '' } = wasClean ? this.#received! : { code: ABNORMAL_CODE };
+    const { code = CLOSE_CODE.noStatus, reason = '' } = wasClean ? this.#received! : { code: CLOSE_CODE.abnormal };
     dispatch(socket, 'close', { code, reason, wasClean });
   }
 }

@@ -11,7 +11,7 @@ import { SealedPaths } from '../routes/sealed-paths.js';
 import { HEAD_REFUSED, NO_STORE } from './constant-answers.js';
 import { Exchange } from './exchange.js';
 import { isSealed } from './incoming.js';
-import { SealedSockets } from './sealed-sockets.js';
+import { SocketAdmission } from './socket-admission.js';
 
 /** A path at which nothing is. */
 const NOWHERE = '/e2e-turned-away';
@@ -33,7 +33,7 @@ export class PathGate {
     @Inject(Exchange) private readonly exchange: Exchange,
     @Inject(GatewayTable) private readonly gateways: GatewayTable,
     @Inject(SealedPaths) private readonly paths: SealedPaths,
-    @Inject(SealedSockets) private readonly sockets: SealedSockets,
+    @Inject(SocketAdmission) private readonly sockets: SocketAdmission,
   ) {}
 
   /**

@@ -38,7 +38,7 @@ import { DefaultSession } from '../keys/default-session.js';
 import { Exchange } from '../exchange/exchange.js';
 import { FieldExchange } from '../exchange/field-exchange.js';
 import { PathGate } from '../exchange/path-gate.js';
-import { SealedSockets } from '../exchange/sealed-sockets.js';
+import { SocketAdmission } from '../exchange/socket-admission.js';
 import { rejectUnsafeBody } from '../exchange/plain-request.js';
 import { KeyService } from '../keys/key.service.js';
 import { asOptions, checkAsync, checkOptions } from '../options/option-check.js';
@@ -87,7 +87,7 @@ import { SealingResolver } from '../routes/sealing-resolver.js';
     RouteValidator,
     PathValidator,
     GatewayTable,
-    SealedSockets,
+    SocketAdmission,
     E2eGuard,
     E2eInterceptor,
     HandshakeMark,
@@ -112,7 +112,7 @@ export class E2eModule extends ConfigurableModuleClass implements NestModule, On
     @Inject(E2E_ROUTES) private readonly routes: E2eRoutes,
     @Inject(RouteTable) private readonly table: RouteTable,
     @Inject(RouteValidator) private readonly validator: RouteValidator,
-    @Inject(SealedSockets) private readonly sockets: SealedSockets,
+    @Inject(SocketAdmission) private readonly sockets: SocketAdmission,
     @Inject(E2eGuard) private readonly guard: E2eGuard,
     @Inject(E2eInterceptor) private readonly interceptor: E2eInterceptor,
   ) {

@@ -77,7 +77,7 @@ export class ExpressPlatform implements Platform {
       else goOn();
     };
     const enterHeld = (request: Request, response: Response, next: NextFunction): void => {
-      const { isEarly, message } = stateOf(request);
+      const { isOpenedEarly: isEarly, message } = stateOf(request);
       hooks
         .enterHeld(request, response)
         // Its body was not parsed when its message was opened.
@@ -97,14 +97,14 @@ export class ExpressPlatform implements Platform {
 
   putBody(request: object, response: object, body: Buffer): Promise<void> {
     const raw = request as IncomingMessage;
-    if (!stateOf(raw).isEarly) return this.#parsers.parse(raw, response as ServerResponse, body);
+    if (!stateOf(raw).isOpenedEarly) return this.#parsers.parse(raw, response as ServerResponse, body);
     raw.unshift(body);
     return Promise.resolve();
   }
 
   putStream(request: object, response: object): Promise<void> {
     const raw = request as IncomingMessage;
-    return stateOf(raw).isEarly ? Promise.resolve() : this.#parsers.parseStream(raw, response as ServerResponse);
+    return stateOf(raw).isOpenedEarly ? Promise.resolve() : this.#parsers.parseStream(raw, response as ServerResponse);
   }
 
   preallocateProperties(request: IncomingMessage, response: ServerResponse): void {
@@ -141,7 +141,7 @@ export class ExpressPlatform implements Platform {
       next();
       return;
     }
-    state.isEarly = true;
+    state.isOpenedEarly = true;
     const goOn = (): void => enter(request, response, next);
     if (read) read(request, response, goOn);
     else goOn();
@@ -172,7 +172,7 @@ export class ExpressPlatform implements Platform {
     let isOurs: boolean | undefined;
     return (request, response, next) => {
       // A request that was opened early already has a session.
-      if (stateOf(request).isEarly) {
+      if (stateOf(request).isOpenedEarly) {
         next();
         return;
       }

@@ -40,7 +40,7 @@ export interface ExchangeState {
   /** Whether it came under a sealed path, where whoever answers takes sealed requests alone. */
   isSealedPath?: boolean;
   /** Whether its message is opened before the application's own parsers, which then read the plain body by themselves. */
-  isEarly?: boolean;
+  isOpenedEarly?: boolean;
   /** Its message, from when somebody asks for it to be opened. */
   opening?: Promise<OpenedMessage>;
   /** The request's message, after it was opened and accepted. */

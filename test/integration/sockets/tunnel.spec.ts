@@ -4,8 +4,8 @@ import type { IncomingMessage, Server } from 'node:http';
 import { Socket } from 'node:net';
 import { PassThrough, type Duplex } from 'node:stream';
 import { WebSocketServer } from 'ws';
-import { createDuplexPair } from '../../../src/sockets/duplex-pair.js';
-import { openInnerSocket } from '../../../src/sockets/inner-socket.js';
+import { createDuplexPair } from '../../../src/ws/duplex-pair.js';
+import { openInnerSocket } from '../../../src/ws/inner-socket.js';
 import { E2eWsAdapter } from '../../../src/ws/index.js';
 import { stopTimers, until } from '../../support/clock.js';
 import { onEachPlatform, useApp } from '../e2e/support/apps.js';
@@ -65,6 +65,35 @@ onEachPlatform('Under a sealed path an application that answers upgrades itself'
     expect(peer.read).toEqual(['as it was']);
     peer.raw.terminate();
     await until(() => handed[0]!.destroyed);
+  });
+
+  it('and writes to the socket of its request, writes nothing to the network', async () => {
+    const wire: Buffer[] = [];
+    const tap = (socket: Socket): void => {
+      const write = socket.write.bind(socket) as (...given: unknown[]) => boolean;
+      socket.write = (...given: unknown[]) => {
+        wire.push(Buffer.from(given[0] as Uint8Array));
+        return write(...given);
+      };
+    };
+    (app().nest.getHttpServer() as Server).on('connection', tap);
+    const seen: unknown[] = [];
+    answer = (request, socket, head) => {
+      seen.push(request.socket === socket, request.connection === socket, request.socket.remoteAddress);
+      library.handleUpgrade(request, socket, head, (own) => {
+        request.socket.write(Buffer.from([0x81, CANARY.length]));
+        request.socket.write(CANARY);
+        own.send('after it');
+      });
+    };
+    const peer = await begin();
+    await until(() => peer.read.length === 2 || peer.closed !== undefined);
+    expect(peer.read).toEqual([CANARY, 'after it']);
+    expect(seen).toEqual([true, true, expect.stringMatching(/127\.0\.0\.1$/)]);
+    expect(wire.length).toBeGreaterThan(0);
+    expect(Buffer.concat(wire).includes(CANARY)).toBe(false);
+    (app().nest.getHttpServer() as Server).off('connection', tap);
+    peer.raw.terminate();
   });
 
   it('and throws, has the socket refused, and goes on', async () => {

@@ -67,7 +67,7 @@ export interface OpenedSocket {
  * sockets themselves is the matter of the adapter of their library.
  */
 @Injectable()
-export class SealedSockets {
+export class SocketAdmission {
   readonly #logger = new Logger('E2eModule');
   readonly #log = new RateLimitedLogger(this.#logger);
 
@@ -142,7 +142,7 @@ export class SealedSockets {
     return new SocketRefusal(message ? message.seal(answer) : json, 4000 + status);
   }
 
-  async #readSession(request: IncomingMessage, read: SealedSockets['readSession']): Promise<void> {
+  async #readSession(request: IncomingMessage, read: SocketAdmission['readSession']): Promise<void> {
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_, reject) => {
       timer = setTimeout(() => reject(new E2eProblem('busy')), this.keys.options.storeTimeout).unref();

@@ -1,5 +1,7 @@
 import type { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import type { TLSSocket } from 'node:tls';
 import { WebSocket } from 'ws';
 import { SOCKET_PATIENCE_MS } from '../protocol/socket.js';
 import { createDuplexPair } from './duplex-pair.js';
@@ -38,6 +40,8 @@ export async function openInnerSocket(
   void readHead(theirs)
     .then((head) => {
       if (theirs.destroyed) return;
+      // What the application writes to the request's socket must not reach the network in the clear.
+      shadow(request, theirs);
       describe(request, KEY.exec(head)?.[1] ?? '', protocols);
       passOn(request, theirs, Buffer.alloc(0));
     })
@@ -83,6 +87,30 @@ function answered(socket: WebSocket): Promise<WebSocket> {
       });
     });
   });
+}
+
+/** What an application reads off a connection to know whose it is: addresses, and what TLS says. */
+const FACTS = [
+  'remoteAddress',
+  'remotePort',
+  'remoteFamily',
+  'localAddress',
+  'localPort',
+  'localFamily',
+  'encrypted',
+  'authorized',
+  'authorizationError',
+] as const;
+const TLS_METHODS = ['getPeerCertificate', 'getPeerX509Certificate', 'getProtocol', 'getCipher'] as const;
+
+/** Puts the connection within the process in place of the client's, whose facts it shows. */
+function shadow(request: IncomingMessage, inner: Duplex): void {
+  const outer = request.socket as TLSSocket;
+  for (const name of FACTS) Object.defineProperty(inner, name, { get: () => outer[name], configurable: true });
+  for (const name of TLS_METHODS) {
+    if (typeof outer[name] === 'function') Object.defineProperty(inner, name, { value: outer[name].bind(outer) });
+  }
+  request.socket = inner as Socket;
 }
 
 /** The head of the request that the library writes, which the application gets as an object. */

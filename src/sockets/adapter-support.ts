@@ -4,7 +4,7 @@ import type { WebSocketServer } from 'ws';
 import { called } from '../nest/keys/session.js';
 import { checkValues } from '../nest/options/option-check.js';
 import { whole, type Rule } from '../nest/options/option-rules.js';
-import { SealedSockets, type TakeUpgrade } from '../nest/exchange/sealed-sockets.js';
+import { SocketAdmission, type TakeUpgrade } from '../nest/exchange/socket-admission.js';
 import type { GatewayPaths } from '../nest/routes/gateway-table.js';
 import { MAX_HEAD_BYTES } from '../protocol/frames.js';
 import { SOCKET_OVERHEAD_BYTES } from '../protocol/socket.js';
@@ -43,8 +43,8 @@ const RULES: Readonly<Record<keyof SealedSocketOptions, Rule>> = {
 };
 
 /** What an adapter of Nest needs to have its servers take sealed sockets alone. */
-export class ServerSealer {
-  readonly #sockets: SealedSockets;
+export class AdapterSupport {
+  readonly #sockets: SocketAdmission;
   readonly #options: SealedSocketOptions;
   readonly #waiting = new Map<unknown, WaitingSockets>();
 
@@ -111,9 +111,9 @@ export class ServerSealer {
   }
 }
 
-function socketsOf(app: INestApplicationContext, adapter: string): SealedSockets {
+function socketsOf(app: INestApplicationContext, adapter: string): SocketAdmission {
   try {
-    return app.get(SealedSockets, { strict: false });
+    return app.get(SocketAdmission, { strict: false });
   } catch {
     throw new Error(
       `${adapter} needs E2eModule: put E2eModule.forRoot() into the imports of the root module, and give the adapter the ` +

@@ -2,13 +2,11 @@ import { Logger } from '@nestjs/common';
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { WebSocketServer, type WebSocket } from 'ws';
-import type { OpenedSocket, PassOn } from '../nest/exchange/sealed-sockets.js';
+import type { OpenedSocket, PassOn } from '../nest/exchange/socket-admission.js';
 import { RateLimitedLogger } from '../nest/request/rate-limited-logger.js';
-import { ABNORMAL_CODE, isSocketEndCode, NO_STATUS_CODE, SOCKET_PATIENCE_MS } from '../protocol/socket.js';
+import { CLOSE_CODE, isSocketEndCode, SOCKET_PATIENCE_MS } from '../protocol/socket.js';
 import { InnerRefusal, openInnerSocket } from './inner-socket.js';
 
-/** The close code for an end whose own code may not be sent. */
-const FAILED = 1011;
 /** Bytes that wait for the application, above which the client is read no further. */
 const HIGH_WATER = 1_048_576;
 
@@ -51,6 +49,7 @@ export class SealedTunnel {
 
   /** The subprotocol that the application selects. */
   async #select(request: IncomingMessage, { protocols, refuse }: OpenedSocket): Promise<string> {
+    const { socket: outer } = request;
     try {
       const inner = await openInnerSocket(request, protocols, this.#asking.get(request)!);
       this.#inner.set(request, inner);
@@ -58,7 +57,7 @@ export class SealedTunnel {
     } catch (error) {
       if (error instanceof InnerRefusal) throw refuse(error.status, error.mediaType, error.body);
       // The client has gone: nobody is left to answer.
-      if (!request.socket.destroyed) this.#log.say('error', UNANSWERED);
+      if (!outer.destroyed) this.#log.say('error', UNANSWERED);
       throw refuse(500, undefined, Buffer.alloc(0));
     }
   }
@@ -82,8 +81,8 @@ function join(sealed: WebSocket, inner: WebSocket): void {
 }
 
 function endWith(socket: WebSocket, code: number, reason: Buffer): void {
-  if (code === ABNORMAL_CODE) socket.terminate();
-  else if (code === NO_STATUS_CODE) socket.close();
+  if (code === CLOSE_CODE.abnormal) socket.terminate();
+  else if (code === CLOSE_CODE.noStatus) socket.close();
   else if (isSocketEndCode(code)) socket.close(code, reason);
-  else socket.close(FAILED);
+  else socket.close(CLOSE_CODE.failed);
 }
