@@ -1,5 +1,5 @@
 import type { Request } from 'express';
-import type {} from 'express-session';
+import type { SessionData } from 'express-session';
 
 declare module 'express-session' {
   interface SessionData {
@@ -10,7 +10,11 @@ declare module 'express-session' {
   }
 }
 
-/** Notes belong to the session, logged in or not: to its first id, which login carries over. */
+/**
+ * Notes belong to the session, logged in or not: to its first id, which login carries over. express-session names it
+ * `id`, @fastify/session `sessionId`.
+ */
 export function ownerOf(req: Request): string {
-  return req.session.owner ?? req.sessionID;
+  const { owner, id, sessionId } = req.session as SessionData & { readonly id?: string; readonly sessionId?: string };
+  return owner ?? id ?? sessionId!;
 }

@@ -4,6 +4,9 @@ import { join } from 'node:path';
 
 const { E2E_SECRET, E2E_IDENTITY_KEY, SESSION_SECRET, REDIS_URL, FILES_DIR } = process.env;
 
+/** `PLATFORM=fastify`: the same application on Fastify. */
+export const isOnFastify = process.env.PLATFORM === 'fastify';
+
 if (REDIS_URL && !(E2E_SECRET && SESSION_SECRET)) {
   console.error(
     'With REDIS_URL give E2E_SECRET and SESSION_SECRET too, the same ones to every server: without them no server ' +

@@ -17,7 +17,7 @@ export class SealedController {
   /** An answer that goes past Nest, straight to the platform. */
   @Get('raw')
   raw(@Res() res: Response): void {
-    res.json({ raw: true });
+    res.status(200).send({ raw: true });
   }
 
   /** An unexpected error. */

@@ -1,43 +1,14 @@
-import {
-  BadRequestException,
-  Controller,
-  Get,
-  Param,
-  Post,
-  Query,
-  Req,
-  Res,
-  StreamableFile,
-  UploadedFile,
-  UseInterceptors,
-} from '@nestjs/common';
-import { FileInterceptor } from '@nestjs/platform-express';
-import type { Request, Response } from 'express';
+import { Controller, Get, Param, Req, StreamableFile } from '@nestjs/common';
+import type { Request } from 'express';
 import { Encrypted } from 'nestjs-e2e-encryption';
 import { ownerOf } from '../session.js';
-import { FileStore, MAX_FILE_BYTES, type FileInfo } from './file.store.js';
+import { FileStore, type FileInfo } from './file.store.js';
 
-/** Uploads and downloads as in any Nest application: bytes go through as they come, and are sealed on the way. */
+/** Downloads as in any Nest application: bytes go through as they come, and are sealed on the way. */
 @Controller('files')
 @Encrypted()
 export class FileController {
   constructor(private readonly files: FileStore) {}
-
-  /** The file `file` of a form; or any other body as it is, with its name in the query. */
-  @Post()
-  // What the wire adds to a file: frames, and a form's own lines.
-  @Encrypted({ maxStreamSize: MAX_FILE_BYTES + 1024 * 1024 })
-  @UseInterceptors(FileInterceptor('file'))
-  async create(
-    @Req() req: Request,
-    @UploadedFile() file?: { readonly info: FileInfo },
-    @Query('name') name?: unknown,
-  ): Promise<FileInfo> {
-    if (file) return file.info;
-    if (req.is('multipart')) throw new BadRequestException('The form has no file "file"');
-    const type = req.get('content-type') ?? 'application/octet-stream';
-    return this.files.add(ownerOf(req), typeof name === 'string' ? name : 'file', type, req);
-  }
 
   @Get()
   list(@Req() req: Request): Promise<FileInfo[]> {
@@ -45,14 +16,20 @@ export class FileController {
   }
 
   @Get(':id')
-  async download(
-    @Req() req: Request,
-    @Res({ passthrough: true }) res: Response,
-    @Param('id') id: string,
-  ): Promise<StreamableFile> {
+  async download(@Req() req: Request, @Param('id') id: string): Promise<StreamableFile> {
     const { record, content } = await this.files.open(ownerOf(req), id);
     // As a download, whatever it is: what a user uploads is never shown as a page of this site.
-    res.attachment(record.name).type(record.type);
-    return new StreamableFile(content, { length: record.size });
+    return new StreamableFile(content, {
+      length: record.size,
+      type: record.type,
+      disposition: attachment(record.name),
+    });
   }
+}
+
+/** The name in ASCII, and whole (RFC 6266, RFC 8187). */
+function attachment(name: string): string {
+  const ascii = name.replace(/[^\x20-\x7e]|["\\%]/g, '?');
+  const whole = encodeURIComponent(name).replace(/['()*]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`);
+  return `attachment; filename="${ascii}"${ascii === name ? '' : `; filename*=UTF-8''${whole}`}`;
 }

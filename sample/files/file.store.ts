@@ -8,6 +8,8 @@ import { Injectable, NotFoundException, PayloadTooLargeException, type OnApplica
 import { filesFolder } from '../settings.js';
 
 export const MAX_FILE_BYTES = 100 * 1024 * 1024;
+/** On the wire: with frames, and a form's own lines. */
+export const MAX_UPLOAD_BYTES = MAX_FILE_BYTES + 1024 * 1024;
 /** How many files are kept, of all owners together; then the oldest goes. */
 const MAX_FILES = 100;
 

@@ -1,23 +1,30 @@
-import { Controller, Get, NotFoundException, Req, Res } from '@nestjs/common';
-import type { Request, Response } from 'express';
+import { Controller, Get, Inject, NotFoundException, Req, Res, StreamableFile } from '@nestjs/common';
+import { HttpAdapterHost } from '@nestjs/core';
+import type { Request } from 'express';
+import { isOnFastify } from '../settings.js';
 import { loadPage } from './page-files.js';
+
+/** The rest of a path, as each platform's router spells it. */
+const REST = isOnFastify ? '*' : '*path';
 
 /** The page at `/` and the modules it imports, without a build step. Plain routes, so that a browser can start here. */
 @Controller()
 export class PageController {
   private readonly page = loadPage();
 
-  @Get(['', ':file', 'lib/*path', 'vendor/:file'])
-  file(@Req() req: Request, @Res() res: Response): void {
-    const file = this.page.files.get(req.path);
+  constructor(@Inject(HttpAdapterHost) private readonly host: HttpAdapterHost) {}
+
+  @Get(['', ':file', `lib/${REST}`, `vendor/${REST}`])
+  file(@Req() req: Request, @Res({ passthrough: true }) res: object): StreamableFile {
+    const file = this.page.files.get(new URL(req.url, 'http://localhost').pathname);
     if (!file) throw new NotFoundException();
-    res.set({
-      'Content-Type': file.type,
+    const headers = {
       'Cache-Control': 'no-cache',
       'Content-Security-Policy': this.page.contentSecurityPolicy,
       'Referrer-Policy': 'no-referrer',
       'X-Content-Type-Options': 'nosniff',
-    });
-    res.send(file.body);
+    };
+    for (const [name, value] of Object.entries(headers)) this.host.httpAdapter.setHeader(res, name, value);
+    return new StreamableFile(file.body, { type: file.type, length: file.body.length });
   }
 }

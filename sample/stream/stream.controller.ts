@@ -42,11 +42,13 @@ export class StreamController {
   /** Lines, one after the other; with `fail`, the answer breaks off after so many. */
   @Get('drip')
   async drip(
-    @Res() res: Response,
+    @Res() response: Response & { readonly raw?: Response },
     @Query('count', new DefaultValuePipe(10), ParseIntPipe) count: number,
     @Query('fail', new DefaultValuePipe(Infinity)) fail: string | number,
   ): Promise<void> {
-    res.type('text/plain');
+    // Node's own response, which Fastify's reply has as `raw`.
+    const res = response.raw ?? response;
+    res.setHeader('content-type', 'text/plain; charset=utf-8');
     for (let line = 1; line <= count && !res.closed; line++) {
       if (line > Number(fail)) return void res.destroy();
       res.write(`line ${line}\n`);

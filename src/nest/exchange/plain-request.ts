@@ -1,6 +1,7 @@
 import { BadRequestException } from '@nestjs/common';
 import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage } from 'node:http';
+import { Readable } from 'node:stream';
 import type { OpenedMessage } from '../../channel/message.js';
 import { essence, FORM_MEDIA_TYPE, isJson, JSON_MEDIA_TYPE } from '../../protocol/media-type.js';
 import { openedMessageOf, rawRequest, stateOf } from '../request/exchange-state.js';
@@ -110,8 +111,8 @@ export async function putPlainRequest(
 export function rejectUnsafeBody(request: object, maxDepth: number): void {
   const type = rawRequest(request).headers['content-type'] ?? '';
   const { body } = request as { body?: unknown };
-  // Not parsed yet, or not at all.
-  if (body === undefined) return;
+  // Not parsed yet, or not at all: a parser of the application may hand on bytes, or the stream of them.
+  if (body === undefined || ArrayBuffer.isView(body) || body instanceof Readable) return;
   if (!isJson(type) && essence(type) !== FORM_MEDIA_TYPE) return;
   // The protocol's text is UTF-8. Parsers put another character in place of what is not.
   const plaintext = openedMessageOf(request)?.plaintext;

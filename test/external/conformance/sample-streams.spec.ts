@@ -15,10 +15,10 @@ interface FileInfo {
 
 const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
 
-describe('the sample’s files, events and answers in pieces', () => {
+describe.each(['express', 'fastify'])('the sample’s files, events and answers in pieces, on %s', (platform) => {
   let sample: Sample;
   beforeAll(async () => {
-    sample = await startSample();
+    sample = await startSample({ PLATFORM: platform });
   });
   afterAll(() => sample.stop());
 
