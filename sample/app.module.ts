@@ -5,6 +5,7 @@ import { AuthController } from './auth/auth.controller.js';
 import { UserService } from './auth/user.service.js';
 import { PlainController } from './demo/plain.controller.js';
 import { SealedController } from './demo/sealed.controller.js';
+import { FileController } from './files/file.controller.js';
 import { FilesModule } from './files/files.module.js';
 import { LiveGateway } from './live/live.gateway.js';
 import { NoteController } from './notes/note.controller.js';
@@ -31,7 +32,15 @@ const redis = redisUrl ? await (await import('./redis.js')).Redis.connect(redisU
     FilesModule,
   ],
   // The page last: its one-segment paths would stand before /health.
-  controllers: [AuthController, NoteController, SealedController, StreamController, PlainController, PageController],
+  controllers: [
+    AuthController,
+    NoteController,
+    FileController,
+    SealedController,
+    StreamController,
+    PlainController,
+    PageController,
+  ],
   providers: [
     UserService,
     NoteService,

@@ -2,12 +2,11 @@ import { Module } from '@nestjs/common';
 import { MulterModule } from '@nestjs/platform-express';
 import { isOnFastify } from '../settings.js';
 import { FastifyUploadController } from './fastify-upload.controller.js';
-import { FileController } from './file.controller.js';
 import { FileStore } from './file.store.js';
 import { MulterFiles } from './multer-files.js';
 import { MulterUploadController } from './multer-upload.controller.js';
 
-@Module({ controllers: [FileController], providers: [FileStore], exports: [FileStore] })
+@Module({ providers: [FileStore], exports: [FileStore] })
 class FileStoreModule {}
 
 /** The store, and multer that writes into it. */
