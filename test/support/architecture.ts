@@ -36,6 +36,7 @@ const ROOMS: Readonly<Record<string, Room>> = {
   cli: { rooms: ['protocol', 'crypto', 'channel', 'client', 'cli'], packages: [/^tough-cookie$/, /^ws$/, /^node:/] },
   // The application's TypeScript, which it loads from there; of the package `typescript` it imports types alone.
   schematics: { rooms: ['crypto', 'schematics'], packages: [/^typescript$/, /^node:(module|path)$/] },
+  terminus: { rooms: ['nest', 'terminus'], packages: [/^@nestjs\/(common|terminus)$/, /^express-session$/] },
   redis: { rooms: ['protocol', 'channel', 'redis'], packages: [/^node:crypto$/] },
   testing: { rooms: ['protocol', 'client', 'testing'], packages: [/^node:/, /^ws$/] },
   axios: { rooms: ['protocol', 'client', 'axios'], packages: [/^axios$/] },

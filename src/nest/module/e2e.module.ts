@@ -35,6 +35,7 @@ import { FieldRoutes } from '../routes/field-routes.js';
 import { fieldTypes } from '../routes/field-types.js';
 import { GatewayTable } from '../routes/gateway-table.js';
 import { DefaultSession } from '../keys/default-session.js';
+import { E2eHealth } from '../keys/health.js';
 import { Exchange } from '../exchange/exchange.js';
 import { FieldExchange } from '../exchange/field-exchange.js';
 import { PathGate } from '../exchange/path-gate.js';
@@ -77,6 +78,7 @@ import { SealingResolver } from '../routes/sealing-resolver.js';
     { provide: KeyService, useExisting: E2E_KEYS },
     { provide: E2eRoutes, useExisting: E2E_ROUTES },
     DefaultSession,
+    E2eHealth,
     Exchange,
     FieldExchange,
     FieldRoutes,
@@ -92,7 +94,7 @@ import { SealingResolver } from '../routes/sealing-resolver.js';
     E2eInterceptor,
     HandshakeMark,
   ],
-  exports: [KeyService, E2eRoutes, E2eEvents],
+  exports: [KeyService, E2eRoutes, E2eEvents, E2eHealth],
 })
 export class E2eModule extends ConfigurableModuleClass implements NestModule, OnModuleInit, OnApplicationBootstrap {
   readonly #logger = new Logger('E2eModule');
@@ -105,6 +107,7 @@ export class E2eModule extends ConfigurableModuleClass implements NestModule, On
     @Inject(ModulesContainer) modules: ModulesContainer,
     @Inject(RequestTracker) private readonly tracker: RequestTracker,
     @Inject(DefaultSession) private readonly defaultSession: DefaultSession,
+    @Inject(E2eHealth) private readonly health: E2eHealth,
     @Inject(E2E_KEYS) private readonly keys: KeyService,
     @Inject(Exchange) private readonly exchange: Exchange,
     @Inject(FieldExchange) private readonly fields: FieldExchange,
@@ -149,6 +152,7 @@ export class E2eModule extends ConfigurableModuleClass implements NestModule, On
 
     const { hasSecret, hasReplayGuard, maxBodySize, maxBodyDepth, deviceBinding } = this.keys.options;
     const bringsOwn = !this.defaultSession.cookieless && (this.defaultSession.isOff || platform.hasOwnSession());
+    this.health.hasOtherSession = bringsOwn;
     const isForeign = bringsOwn || this.defaultSession.hasForeignStore;
     if (isForeign && !hasSecret) throw new Error(missingSecret());
     // The store of an application's own session is visible only with the first request.
@@ -226,6 +230,7 @@ export class E2eModule extends ConfigurableModuleClass implements NestModule, On
   /** A session that a module applies replaces our own, and has the same requirements as one from `app.use()`. */
   #checkModuleSession({ takesModuleSessions }: Platform): void {
     if (!moduleSessionOf(this.adapterHost.httpAdapter)) return;
+    this.health.hasOtherSession = true;
     if (!takesModuleSessions) throw new Error(MODULE_SESSION_ON_FASTIFY);
     if (this.defaultSession.hasForeignStore) throw new Error(TWO_SESSIONS);
     if (!this.keys.options.hasSecret) throw new Error(missingSecret());

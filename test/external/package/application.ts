@@ -28,6 +28,7 @@ const OPTIONAL: Readonly<Record<string, string>> = {
   axios: 'axios',
   'nest-axios': '@nestjs/axios',
   swagger: '@nestjs/swagger',
+  terminus: '@nestjs/terminus',
   'socket.io': '@nestjs/platform-socket.io',
   'socket.io-client': 'socket.io-client',
   ws: '@nestjs/platform-ws',
@@ -127,7 +128,7 @@ function changeManifest(app: string, { nest, modules, platform }: Stack, tarball
   if (platform === 'express') {
     Object.assign(dependencies, { axios: '^1.12.0', 'socket.io-client': '^4.8.0', ws: '^8.18.0' });
     dependencies['@nestjs/axios'] = nest === 11 ? '^4.0.0' : '^12.0.0';
-    const more = ['swagger', 'websockets', 'platform-socket.io', 'platform-ws'];
+    const more = ['swagger', 'terminus', 'websockets', 'platform-socket.io', 'platform-ws'];
     for (const name of more) dependencies[`@nestjs/${name}`] = `^${nest}.0.0`;
   } else {
     dependencies['@nestjs/platform-fastify'] = dependencies['@nestjs/platform-express']!;

@@ -1,0 +1,1 @@
+export { E2eHealthIndicator, type E2eHealthOptions } from './e2e-health.indicator.js';
