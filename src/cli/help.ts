@@ -4,7 +4,7 @@ export const HELP = `nestjs-e2e-encryption <command>
   connect URL                                      opens a sealed WebSocket
   inspect [MESSAGE|@FILE|-]                        shows what is to be seen of a message, without keys
   keygen                                           makes a secret and an identity key
-  conformance --client CMD                         tries a client in any language against the protocol
+  conformance --client CMD|--server URL            tries a client or a server in any language against the protocol
   help [command]                                   says more
 
 Exit codes: 0 for an answer with 2xx or 3xx, 4 for 4xx, 5 for 5xx, 1 where the command line was not understood, 2 where
@@ -105,18 +105,23 @@ Makes a secret and an identity key, and says what to put where.
 `;
 
 const CONFORMANCE = `nestjs-e2e-encryption conformance --client CMD [options]
+nestjs-e2e-encryption conformance --server URL [options]
 
-Tries a client in any language. CMD drives it: it reads a command a line from standard input and writes an outcome a line to
+Tries a client or a server in any language. CMD drives a client: it reads a command a line from standard input and writes an outcome a line to
 standard output (docs/conformance.md). The runner's server is honest first, and then breaks each rule of the protocol that a
 client must check.
 
   --client CMD         the command that drives the client; a shell runs it
+  --server URL         the origin of a running server; it needs no routes of its own. Do not try one that people use.
+  --path PATH          the server's module path, with the global prefix if there is one (default e2e)
   --only TEXT          runs only the cases that have TEXT in their name
-  --timeout SECONDS    how long the client may take for one command (default 15)
+  --timeout SECONDS    how long the client may take for one command, and the server for one request
+                       (default 15)
   --json               the results as one JSON object
 
 Example
   npx nestjs-e2e-encryption conformance --client 'python3 clients/python/conformance.py'
+  npx nestjs-e2e-encryption conformance --server localhost:3000
 
 Exit codes: 0 if every case passed, 2 if one failed, 1 where the command line was not understood.
 `;

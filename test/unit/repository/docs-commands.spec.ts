@@ -84,7 +84,7 @@ async function isOurs([command = '', ...args]: string[]): Promise<boolean> {
   }
   // Read, and not opened.
   if (command === 'connect') return readConnection(args).url.protocol === 'http:';
-  if (command === 'conformance') return readConformance(args).client !== undefined;
+  if (command === 'conformance') return readConformance(args).timeout > 0;
   if (command === 'inspect') return helpOf('inspect').includes('inspect');
   return (await run([command, ...args], terminal)) === 0;
 }
