@@ -14,7 +14,7 @@ import { freePort, startRedis, type RedisServer } from './redis.js';
 const here = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
 
 export type ClusterOptions = Partial<
-  Pick<ServerSetup, 'storeTimeout' | 'windows' | 'durable' | 'streamCheckInterval' | 'sockets'>
+  Pick<ServerSetup, 'platform' | 'storeTimeout' | 'windows' | 'durable' | 'streamCheckInterval' | 'sockets'>
 > & {
   /** One for each server. */
   readonly sessions?: readonly ServerSetup['session'][];
@@ -94,6 +94,7 @@ export class Cluster {
     durable = false,
     streamCheckInterval,
     sockets,
+    platform,
     clocks = [],
     sessions = ['of the module', 'of the application', 'of the module'],
   }: ClusterOptions = {}): Promise<Cluster> {
@@ -112,6 +113,7 @@ export class Cluster {
         durable,
         streamCheckInterval,
         sockets,
+        platform,
         journal,
         redisUrl: link.url,
       };
