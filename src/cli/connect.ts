@@ -145,7 +145,7 @@ function createE2eClientOf<T>(create: () => T): T {
 }
 
 /** That of the package `ws` in this folder, which every application under `E2eWsAdapter` has, or the one of this Node. */
-function webSocketClass(): WebSocketClass {
+export function webSocketClass(): WebSocketClass {
   try {
     const require = createRequire(join(process.cwd(), 'package.json'));
     return (require('ws') as { WebSocket: WebSocketClass }).WebSocket;

@@ -2,6 +2,7 @@ export const HELP = `nestjs-e2e-encryption <command>
 
   get|post|put|patch|delete URL [name=value ...]   calls a sealed route
   connect URL                                      opens a sealed WebSocket
+  doctor URL                                       checks a running deployment from outside
   inspect [MESSAGE|@FILE|-]                        shows what is to be seen of a message, without keys
   keygen                                           makes a secret and an identity key
   conformance --client CMD|--server URL            tries a client or a server in any language against the protocol
@@ -85,6 +86,29 @@ Exit codes: 0 for a close in order, 4 for the codes 4400 to 4499 (4401: the sess
 1 where the command line was not understood, 2 where the socket was not opened, was cut, or was changed on the way.
 `;
 
+const DOCTOR = `nestjs-e2e-encryption doctor URL [options]
+
+Checks a running deployment from outside, as a client: handshakes by kind of key, the identity key, the session cookie,
+clocks, and what is changed on the way to the server. URL is the address of the application, with the prefix that clients
+use. Each line says what was seen and what it means; where something is wrong, also what to do.
+
+  --route PATH         a sealed route that is called by GET (default: a path that does not exist)
+  --stream PATH        a sealed route that responds in pieces, such as server-sent events
+  --socket PATH        a sealed WebSocket gateway
+  --origin ORIGIN      the origin of pages that call the server: checks CORS
+  --identity-key THUMBPRINT
+                       the server's identity key that is trusted; may be given several times
+  --path PATH          the module's path (default e2e)
+  --timeout SECONDS    how long each request may take (default 10)
+  --json               the findings as one JSON object, for scripts
+
+Examples
+  npx nestjs-e2e-encryption doctor https://example.com/api
+  npx nestjs-e2e-encryption doctor :3000 --stream /events --socket /live --json
+
+Exit codes: 0 where nothing is wrong, 2 where something is, 1 where the command line was not understood.
+`;
+
 const INSPECT = `nestjs-e2e-encryption inspect [MESSAGE|@FILE|-] [--json]
 
 Shows what anyone sees of a message who has no keys: its protected header, and its sizes. MESSAGE is a compact JWE, as it
@@ -131,6 +155,7 @@ export function helpOf(command: string | undefined): string {
   if (command === 'keygen') return KEYGEN;
   if (command === 'connect') return CONNECT;
   if (command === 'conformance') return CONFORMANCE;
+  if (command === 'doctor') return DOCTOR;
   if (command === 'inspect') return INSPECT;
   return command && isCall(command) ? CALL : HELP;
 }

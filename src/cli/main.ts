@@ -1,7 +1,8 @@
 import { parseArgs } from 'node:util';
 import { call } from './call.js';
 import { conformance } from './conformance/conformance.js';
-import { connect } from './connect.js';
+import { connect, webSocketClass } from './connect.js';
+import { doctor } from './doctor/doctor.js';
 import { helpOf, isCall } from './help.js';
 import { inspect } from './inspect.js';
 import { explainKeys, generateKeys } from './keygen.js';
@@ -15,6 +16,7 @@ export async function run(args: readonly string[], terminal: Terminal): Promise<
     if (['help', '--help', '-h'].includes(command)) return print(terminal, helpOf(rest[0]));
     if (rest.includes('--help') || rest.includes('-h')) return print(terminal, helpOf(command));
     if (isCall(command)) return await call(command.toUpperCase(), rest, terminal);
+    if (command === 'doctor') return await doctor(rest, terminal, webSocketClass);
     if (command === 'connect') return await connect(rest, terminal);
     if (command === 'inspect') return await inspect(rest, terminal);
     if (command === 'conformance') return await conformance(rest, terminal);

@@ -159,7 +159,7 @@ export function optionWithValue(arg: string): string | undefined {
 }
 
 /** `:3000/notes`, `localhost:3000/notes` and `https://…` */
-function readUrl(address: string): URL {
+export function readUrl(address: string): URL {
   const whole = /^[a-z][a-z\d+.-]*:\/\//i.test(address)
     ? address
     : `http://${/^:?\//.test(address) || /^:\d/.test(address) ? `localhost${address.replace(/^:\//, '/')}` : address}`;

@@ -6,6 +6,7 @@ import { Test } from '@nestjs/testing';
 import { readConformance } from '../../../src/cli/conformance/conformance.js';
 import { helpOf, isCall } from '../../../src/cli/help.js';
 import { run } from '../../../src/cli/main.js';
+import { readDoctor } from '../../../src/cli/doctor/doctor.js';
 import { readCall, readConnection } from '../../../src/cli/request.js';
 import type { Terminal } from '../../../src/cli/terminal.js';
 import { E2eModule } from '../../../src/index.js';
@@ -83,6 +84,7 @@ async function isOurs([command = '', ...args]: string[]): Promise<boolean> {
     return (await readCall(command.toUpperCase(), own, terminal)).method === command.toUpperCase();
   }
   // Read, and not opened.
+  if (command === 'doctor') return readDoctor(args).request.timeout > 0;
   if (command === 'connect') return readConnection(args).url.protocol === 'http:';
   if (command === 'conformance') return readConformance(args).timeout > 0;
   if (command === 'inspect') return helpOf('inspect').includes('inspect');
