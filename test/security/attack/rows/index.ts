@@ -1,6 +1,7 @@
 import { againRows } from './again.js';
 import { deviceRows } from './device.js';
 import { downgradeRows } from './downgrade.js';
+import { fieldRows } from './fields.js';
 import { handshakeRows } from './handshake.js';
 import { hybridRows } from './hybrid.js';
 import { moveRows } from './relocation.js';
@@ -26,5 +27,6 @@ export const attacks: Readonly<Record<string, readonly Row[]>> = {
   'In the messages of sockets': messageRows(ws),
   'In the heads of sockets': headRows(ws),
   'Under sealed paths': pathRows,
+  'In single fields': fieldRows,
   'Forging and downgrading': downgradeRows,
 };

@@ -18,6 +18,7 @@ import { errorOf, postJson } from '../../../integration/e2e/support/raw.js';
 import { E2eWsAdapter } from '../../../../src/ws/index.js';
 import { BankGateway, OtherGateway } from './bank-gateway.js';
 import { BankController, calls, type Call } from './bank.js';
+import { ShopController } from './shop.js';
 import { mountVault, VAULT } from './vault.js';
 import { Proxy, type Passing, type Rule } from './proxy.js';
 
@@ -65,7 +66,7 @@ export class Harness {
     const { allowPlainJwe = false, device = false, gateways = [BankGateway, OtherGateway] } = setup;
     const [identity, former] = [makeIdentity(), makeIdentity()];
     const app = await TestApp.start(platform, {
-      controllers: [BankController],
+      controllers: [BankController, ShopController],
       providers: [...gateways],
       configure: async (nest) => {
         await mountVault(nest, platform);
