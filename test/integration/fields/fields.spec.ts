@@ -157,6 +157,11 @@ onEachPlatform('single fields', (platform) => {
     expect(app().tap.text).not.toContain(IBAN);
   });
 
+  it('writes none of the values into the log', () => {
+    expect(app().log.text).toContain('its field /iban has @EncryptedField()');
+    expect(app().log.text).not.toMatch(/4111111111111111|1234512345|DE0212|Sackville/);
+  });
+
   it('says at the client which value is missing, before anything is sent', async () => {
     const client = app().client();
     await client.handshake();

@@ -51,7 +51,7 @@ const { part } = fc.letrec<{ part: PlainPart }>((tie) => ({
       secret: value,
       open: fc.oneof(fc.string(), fc.integer(), fc.constant(null), fc.constant('eyJhIjoxfQ..AAAA.AAAA.AAAA')),
       one: fc.option(tie('part'), { nil: undefined, depthSize: 'small' }),
-      many: fc.array(tie('part'), { maxLength: 3, depthSize: 'small' }),
+      many: fc.option(fc.array(tie('part'), { maxLength: 3 }), { nil: undefined, depthSize: 'small' }),
     },
     { requiredKeys: [] },
   ),
