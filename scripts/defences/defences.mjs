@@ -1,6 +1,7 @@
 import { atStart } from './rows/at-start.mjs';
 import { client } from './rows/client.mjs';
 import { crypto } from './rows/crypto.mjs';
+import { debug, fields } from './rows/fields.mjs';
 import { kit } from './rows/kit.mjs';
 import { paths } from './rows/paths.mjs';
 import { platform } from './rows/platform.mjs';
@@ -434,6 +435,8 @@ export const defences = [
   ...sockets,
   ...socketIo,
   ...paths,
+  ...fields,
+  ...debug,
   ...streams,
   ...atStart,
   ...swagger,
