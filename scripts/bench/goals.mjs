@@ -10,6 +10,9 @@ const PLATFORMS = { express: 'Express', fastify: 'Fastify' };
 /** What of the speed of an application without the module is left, by platform and size. */
 const LEFT = { express: { 1024: 0.9, 65536: 0.85, 1048576: 0.9 }, fastify: { 1024: 0.75, 65536: 0.85, 1048576: 0.9 } };
 
+/** Below which the checks fail. */
+const HELD = { express: { 1024: 0.7, 65536: 0.65 }, fastify: { 1024: 0.55, 65536: 0.65 } };
+
 /** @type {Goal[]} */
 const HTTP = Object.entries(LEFT).flatMap(([platform, sizes]) => [
   {
@@ -79,13 +82,25 @@ export const GOALS = [
  * @type {(Goal & { row: string })[]}
  */
 export const FLOORS = [
-  { name: 'CPU, plain ÷ sealed, 1 KiB, Express', figure: 'http.express.1024.RSA.plainRatio', least: 0.7, row: '1' },
-  { name: 'CPU, plain ÷ sealed, 64 KiB, Express', figure: 'http.express.65536.RSA.plainRatio', least: 0.55, row: '1' },
+  ...Object.entries(HELD).flatMap(([platform, sizes]) => [
+    {
+      name: `CPU, no module ÷ plain route, 1 KiB, ${PLATFORMS[platform]}`,
+      figure: `http.${platform}.1024.plain.cpuRatio`,
+      least: 0.9,
+      row: '1',
+    },
+    ...Object.entries(sizes).map(([size, least]) => ({
+      name: `CPU, no module ÷ sealed, ${SIZE_NAMES[size]}, ${PLATFORMS[platform]}`,
+      figure: `http.${platform}.${size}.RSA.cpuRatio`,
+      least,
+      row: '1',
+    })),
+  ]),
   { name: 'client without forge, brotli, kB: loaded at once', figure: 'bundle.initial.brotli', most: 4, row: '7' },
   {
     name: 'client without forge, brotli, kB: by the first call',
     figure: 'bundle.default.brotli',
-    most: 17.5,
+    most: 19,
     row: '7',
   },
 ];

@@ -7,7 +7,11 @@ import { transformFile } from '@swc/core';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
-/** As the tests transpile: see jest.config.mjs. */
+/**
+ * As the tests transpile: see jest.config.mjs.
+ *
+ * @type {import('@swc/core').Options}
+ */
 const OPTIONS = {
   swcrc: false,
   jsc: {
