@@ -290,19 +290,19 @@ export const defences = [
     '',
   ]),
   row('only the sealed bytes pass the door', FAILING, '\\(Express\\)', [
-    'src/nest/request/response-door.ts',
+    'src/nest/request/expected-bytes.ts',
     'if (next !== rest && Buffer.compare(next.subarray(0, length), rest.subarray(0, length)) !== 0) return false;',
     '',
   ]),
   row('an answer that fails on its way out is broken off', FAILING, '\\(Express\\)', [
     'src/nest/request/response-door.ts',
-    'this.#first!(name, args)));\n    } catch (error) {\n      this.break();\n      throw error;',
-    "this.#first!(name, args)));\n    } catch (error) {\n      this.#state = 'open';\n      throw error;",
+    'this.#first!(name, args),\n      );\n    } catch (error) {\n      this.break();\n      throw error;',
+    "this.#first!(name, args),\n      );\n    } catch (error) {\n      this.#state = 'open';\n      throw error;",
   ]),
   row('no hash of the body stands outside', FAILING, '\\(Express\\)', [
-    'src/nest/request/response-door.ts',
-    'if (describesBody(name) || this.#options.isSealed(name)) response.removeHeader(name);',
-    'if (this.#options.isSealed(name)) response.removeHeader(name);',
+    'src/nest/request/response-headers.ts',
+    'if (describesBody(name) || isSealed(name)) response.removeHeader(name);',
+    'if (isSealed(name)) response.removeHeader(name);',
   ]),
   row('HTTP/2 has no raw answer, push or trailers', FAILING, 'HTTP/2', [
     'src/nest/request/response-door.ts',

@@ -151,7 +151,7 @@ export const streams = [
     '',
   ]),
   row('no middleware changes a frame', AROUND, 'express.*changes a byte', [
-    'src/nest/request/response-door.ts',
+    'src/nest/request/expected-bytes.ts',
     'if (next !== rest && Buffer.compare(next.subarray(0, length), rest.subarray(0, length)) !== 0) return false;',
     '',
   ]),

@@ -102,8 +102,7 @@ function sealedMessage(message: OpenedMessage, answer: PlainAnswer, options: Sea
     plaintext,
     padding: options.padding,
   });
-  // As bytes, because a compact JWE is ASCII: Node would measure and encode a string as UTF-8, twice.
-  return { status: wireStatus(status), headers: MESSAGE_HEADERS, body: Buffer.from(text, 'latin1') };
+  return { status: wireStatus(status), headers: MESSAGE_HEADERS, body: text, encoding: 'latin1' };
 }
 
 function sealedStream(message: OpenedMessage, answer: PlainAnswer, options: SealingOptions): WireStream {

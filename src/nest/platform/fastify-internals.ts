@@ -71,6 +71,13 @@ export function noteRouterAnswers(instance: object, note: (request: Routed, repl
   };
 }
 
+/** By description, as found last: to look through an object's symbols each time costs a request some microseconds. */
+const SYMBOLS = new Map<string, symbol>();
+
 function symbolOf(object: object, description: string): symbol | undefined {
-  return Object.getOwnPropertySymbols(object).find((symbol) => symbol.description === description);
+  const known = SYMBOLS.get(description);
+  if (known !== undefined && Object.hasOwn(object, known)) return known;
+  const found = Object.getOwnPropertySymbols(object).find((symbol) => symbol.description === description);
+  if (found) SYMBOLS.set(description, found);
+  return found;
 }

@@ -53,8 +53,8 @@ export interface CaptureOptions extends DoorOptions {
  * who answers: a handler, `@Res()`, a guard, a filter, middleware, the platform itself.
  *
  * It stands at two levels. The door is put on the response when the request arrives, beneath all middleware. The desk is
- * put on top when the message is opened, so that middleware which wraps the response (sessions, compression, loggers) sees
- * sealed bytes alone. The application is heard at both: middleware may answer by the methods that it found.
+ * put on top when the message is opened, so that middleware which has wrapped the response by then (sessions, compression,
+ * loggers) sees sealed bytes alone. The application is heard at both: middleware may answer by the methods that it found.
  *
  * What comes by `end` alone is whole. What is written before becomes a stream with the first write; what comes while that
  * cannot begin yet is held.
@@ -97,15 +97,16 @@ export class ResponseCapture {
   take(transform: Transform): void {
     this.transform = transform;
     this.#door.shut();
-    if (!this.#hasDesk) {
+    // Where no middleware has wrapped the response, what the door hears is what the application said.
+    if (!this.#hasDesk && !this.#door.isOutermost) {
       this.#hasDesk = true;
       replaceMethods(this.#response, (beneath, name, args) => {
         const passes = this.#door.isCalling || this.#door.state === 'open';
         return passes ? beneath(name, args) : this.#hear(beneath, name, args);
       });
     }
-    // Express hashes each body for an ETag unless there is one; this one is taken off again.
-    if (this.#state === 'hearing') this.#response.setHeader('ETag', '"sealed"');
+    // Express' `send` hashes each body for an ETag unless there is one; this one is taken off again.
+    if (this.#state === 'hearing' && 'send' in this.#response) this.#response.setHeader('ETag', '"sealed"');
   }
 
   /** Lets the response go: what the application writes from here on leaves as it is. */

@@ -1,7 +1,8 @@
 import type { ServerResponse } from 'node:http';
 import { abort, endWithin } from './deadline.js';
+import { ExpectedBytes } from './expected-bytes.js';
 import { guardStream, type GuardedStream } from './http2-guard.js';
-import { describesBody } from './response-headers.js';
+import { imposeHead, type WireHead } from './response-headers.js';
 import {
   bytesOf,
   callbackOf,
@@ -9,20 +10,15 @@ import {
   replaceMethods,
   withoutEffect,
   type Beneath,
+  type Replaced,
   type ResponseMethod,
 } from './response-methods.js';
-
-/** The head of an answer as it leaves. */
-export interface WireHead {
-  readonly status: number;
-  readonly headers: Readonly<Record<string, string | number>>;
-  /** Of the body, in bytes, where it is known before the body is. */
-  readonly length?: number | undefined;
-}
 
 /** An answer as it leaves, whole. */
 export interface WireAnswer extends Omit<WireHead, 'length'> {
   readonly body: Uint8Array | string;
+  /** Of a string that is known to be ASCII: Node need not measure it, and writes it together with the head. */
+  readonly encoding?: 'latin1';
 }
 
 export interface DoorOptions {
@@ -50,15 +46,16 @@ const EMPTY = new Uint8Array(0);
 export class ResponseDoor {
   readonly #response: ServerResponse;
   readonly #options: DoorOptions;
-  readonly #beneath: Beneath;
+  readonly #methods: Replaced;
   readonly #isHttp2: boolean;
   #state: 'shut' | 'leaving' | 'open' | 'broken' = 'shut';
   #head: WireHead | undefined;
   /** What is given the sealed bytes first: middleware, or Node. */
   #first: Beneath | undefined;
-  /** The sealed bytes that have not passed yet, a piece each; and whether they are the last. */
-  readonly #expected: Uint8Array[] = [];
+  /** The sealed bytes that have not passed yet, and whether they are the last. */
+  readonly #expected = new ExpectedBytes();
   #isEnding = false;
+  #isDirect = false;
   /** The bytes that Node is just writing: HTTP/2's `end` gives them to `write`. */
   #inFlight: Uint8Array = EMPTY;
   #isCalling = false;
@@ -71,7 +68,7 @@ export class ResponseDoor {
   ) {
     this.#response = response;
     this.#options = options;
-    this.#beneath = replaceMethods(response, (beneath, name, args) => {
+    this.#methods = replaceMethods(response, (beneath, name, args) => {
       if (this.#state === 'open') return beneath(name, args);
       if (this.#state === 'shut' || this.#isHeardHere) return onWrite(beneath, name, args);
       return this.#state === 'leaving' ? this.#pass(name, args) : withoutEffect(response, name, args);
@@ -92,6 +89,11 @@ export class ResponseDoor {
     return this.#state;
   }
 
+  /** Whether nobody stands before it: what the application calls is heard here at once. */
+  get isOutermost(): boolean {
+    return this.#methods.areOutermost();
+  }
+
   /** Whether our own call is running: calls in that time come from Node, or from middleware that passes them on. */
   get isCalling(): boolean {
     return this.#isCalling;
@@ -106,9 +108,26 @@ export class ResponseDoor {
   }
 
   /** @param beneath what the application's own call would have called next: middleware, or Node. */
-  leave(beneath: Beneath, { body, ...head }: WireAnswer): void {
-    const bytes = typeof body === 'string' ? Buffer.from(body) : body;
-    if (this.begin(beneath, { ...head, length: bytes.length })) this.end(bytes);
+  leave(beneath: Beneath, { status, headers, body, encoding }: WireAnswer): void {
+    // No code but Node's is between the application's call and the connection.
+    const isAlone = beneath === this.#methods.beneath && !this.#isHttp2 && this.isOutermost;
+    const isDirect = encoding === 'latin1' && isAlone;
+    const bytes = typeof body === 'string' && !isDirect ? Buffer.from(body, encoding) : body;
+    if (!this.begin(beneath, { status, headers, length: bytes.length })) return;
+    if (typeof bytes === 'string') this.#endDirectly(bytes);
+    else this.end(bytes);
+  }
+
+  /** All of an answer as a string. Nobody can have changed it on its way, nor its head: there is nothing to compare. */
+  #endDirectly(text: string): void {
+    this.#isEnding = this.#isDirect = true;
+    try {
+      this.#call(() => this.#methods.beneath('end', [text, 'latin1']));
+    } catch (error) {
+      this.break();
+      throw error;
+    }
+    endWithin(this.#options.timeout, this.#response);
   }
 
   /**
@@ -168,35 +187,40 @@ export class ResponseDoor {
 
   #pass(name: ResponseMethod, args: unknown[]): unknown {
     if (name === 'writeHead') {
-      keepHead(this.#response, args);
-      this.#imposeHead();
-      return this.#call(() => this.#beneath(name, [this.#head!.status]));
+      if (!this.#isDirect) {
+        keepHead(this.#response, args);
+        this.#imposeHead();
+      }
+      return this.#call(() => this.#methods.beneath(name, [this.#head!.status]));
     }
-    if (name === 'flushHeaders') return this.#call(() => this.#beneath(name, args));
+    if (name === 'flushHeaders') return this.#call(() => this.#methods.beneath(name, args));
     if (name === 'write' || name === 'end') {
       const bytes = bytesOf(args);
-      if (this.#admit(bytes) && (name === 'write' || this.#isWhole)) return this.#send(name, bytes, args);
+      const isNext = bytes === this.#inFlight || this.#expected.admit(bytes);
+      if (isNext && (name === 'write' || this.#isWhole)) return this.#send(name, bytes, args);
       this.break();
     }
     return withoutEffect(this.#response, name, args);
   }
 
   get #isWhole(): boolean {
-    return this.#isEnding && this.#expected.length === 0;
+    return this.#isEnding && this.#expected.isEmpty;
   }
 
   /** Where Node alone stands beneath the application's calls, all that is not ours is the application's. */
   get #isHeardHere(): boolean {
-    return this.#state === 'leaving' && this.#first === this.#beneath && !this.#isCalling;
+    return this.#state === 'leaving' && this.#first === this.#methods.beneath && !this.#isCalling;
   }
 
   /** Gives sealed bytes to the middleware beneath the application, which passes them on to `#pass`. */
   #give(name: 'write' | 'end', bytes: Uint8Array, callback: (() => void) | undefined): unknown {
     if (this.#state !== 'leaving') return undefined;
-    if (bytes.length > 0) this.#expected.push(bytes);
+    this.#expected.push(bytes);
     const args = callback ? [bytes, callback] : [bytes];
     try {
-      return this.#call(() => (this.#first === this.#beneath ? this.#pass(name, args) : this.#first!(name, args)));
+      return this.#call(() =>
+        this.#first === this.#methods.beneath ? this.#pass(name, args) : this.#first!(name, args),
+      );
     } catch (error) {
       this.break();
       throw error;
@@ -209,41 +233,14 @@ export class ResponseDoor {
     this.#inFlight = bytes;
     try {
       const given: unknown[] = name === 'write' || bytes.length > 0 ? [bytes] : [];
-      return this.#call(() => this.#beneath(name, callback ? [...given, callback] : given));
+      return this.#call(() => this.#methods.beneath(name, callback ? [...given, callback] : given));
     } finally {
       this.#inFlight = before;
     }
   }
 
-  /** Whether these are the next of the sealed bytes. */
-  #admit(bytes: Uint8Array): boolean {
-    if (bytes.length === 0 || bytes === this.#inFlight) return true;
-    let rest = bytes;
-    while (rest.length > 0) {
-      const next = this.#expected[0];
-      if (next === undefined) return false;
-      const length = Math.min(next.length, rest.length);
-      if (next !== rest && Buffer.compare(next.subarray(0, length), rest.subarray(0, length)) !== 0) return false;
-      if (length === next.length) this.#expected.shift();
-      else this.#expected[0] = next.subarray(length);
-      rest = rest.subarray(length);
-    }
-    return true;
-  }
-
   #imposeHead(): void {
-    const response = this.#response;
-    const { status, headers, length } = this.#head!;
-    for (const name of response.getHeaderNames()) {
-      if (describesBody(name) || this.#options.isSealed(name)) response.removeHeader(name);
-    }
-    response.statusCode = status;
-    if (!this.#isHttp2 && response.statusMessage) response.statusMessage = '';
-    for (const name in headers) {
-      // HTTP/2 has no such field: Node would leave it out, and warn.
-      if (!(this.#isHttp2 && name === 'Connection')) response.setHeader(name, headers[name]!);
-    }
-    if (length !== undefined) response.setHeader('Content-Length', length);
+    imposeHead(this.#response, this.#head!, this.#options.isSealed);
   }
 
   #call<T>(method: () => T): T {

@@ -14,11 +14,19 @@ export type Callback = () => void;
 type Method = (...args: unknown[]) => unknown;
 type Methods = Record<ResponseMethod, Method>;
 
+/** Methods of ours on a response. */
+export interface Replaced {
+  /** Calls a method as it was before. */
+  readonly beneath: Beneath;
+  /** Whether nobody has put others in their place since. */
+  readonly areOutermost: () => boolean;
+}
+
 /** Puts methods of ours on a response. `handle` gets each call, and what the method was before. */
 export function replaceMethods(
   target: ServerResponse,
   handle: (beneath: Beneath, name: ResponseMethod, args: unknown[]) => unknown,
-): Beneath {
+): Replaced {
   const response = target as unknown as Methods;
   const own: Partial<Methods> = {};
   for (const name of METHODS) if (Object.hasOwn(response, name)) own[name] = response[name];
@@ -39,7 +47,7 @@ export function replaceMethods(
   };
   if (!Object.hasOwn(response, 'addTrailers')) assignMethods(response, NO_METHODS);
   assignMethods(response, made);
-  return beneath;
+  return { beneath, areOutermost: () => haveMethods(response, made) };
 }
 
 /**
@@ -55,6 +63,18 @@ function assignMethods(response: Methods, methods: Methods): void {
   response.flushHeaders = methods.flushHeaders;
   response.writeEarlyHints = methods.writeEarlyHints;
   response.addTrailers = methods.addTrailers;
+}
+
+function haveMethods(response: Methods, methods: Methods): boolean {
+  return (
+    response.end === methods.end &&
+    response.write === methods.write &&
+    response.writeHead === methods.writeHead &&
+    response.writeHeader === methods.writeHeader &&
+    response.flushHeaders === methods.flushHeaders &&
+    response.writeEarlyHints === methods.writeEarlyHints &&
+    response.addTrailers === methods.addTrailers
+  );
 }
 
 /** No functions of ours: those of middleware are of other hidden classes, and a member is to be ready for any. */

@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import { WrongLengthError, type Frame, type FrameWriter } from './frame-writer.js';
-import type { ResponseDoor, WireHead } from './response-door.js';
+import type { ResponseDoor } from './response-door.js';
+import type { WireHead } from './response-headers.js';
 import type { Beneath, Callback } from './response-methods.js';
 
 /** An answer in frames as it leaves (PROTOCOL §6). */
