@@ -208,10 +208,9 @@ export class E2eModule extends ConfigurableModuleClass implements NestModule, On
   onModuleInit(): void {
     this.validator.check();
     this.#registered?.();
-    if (!this.defaultSession.cookieless) {
-      this.#platform?.requireSession();
-      if (this.#platform) this.#checkModuleSession(this.#platform);
-    }
+    if (this.defaultSession.cookieless) return;
+    this.#platform?.requireSession();
+    if (this.#platform) this.#checkModuleSession(this.#platform);
   }
 
   onApplicationBootstrap(): void {
