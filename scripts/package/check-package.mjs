@@ -1,5 +1,5 @@
-// Packs the package as npm would publish it, and has publint and "are the types wrong" look at the tarball; then makes
-// the API reference, which fails with any warning, such as a link to nowhere.
+// Packs the package as npm would publish it, and has publint and "are the types wrong" look at the tarball; then builds
+// the documentation, which fails with any warning, and checks its links.
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -14,6 +14,7 @@ try {
   run('npx', 'publint', 'run', tarball, '--strict');
   run('npx', 'attw', tarball, '--profile', 'strict');
   run('npx', 'typedoc', '--out', join(folder, 'reference'));
+  run('node', 'scripts/docs/check-site.mjs', join(folder, 'reference'));
 } finally {
   rmSync(folder, { recursive: true });
 }
