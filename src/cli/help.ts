@@ -3,52 +3,52 @@ export const HELP = `nestjs-e2e-encryption <command>
   get|post|put|patch|delete URL [name=value ...]   calls a sealed route
   connect URL                                      opens a sealed WebSocket
   doctor URL                                       checks a running deployment from outside
-  inspect [MESSAGE|@FILE|-]                        shows what is to be seen of a message, without keys
-  keygen                                           makes a secret and an identity key
+  inspect [MESSAGE|@FILE|-]                        shows what is visible of a message without keys
+  keygen                                           creates a secret and an identity key
   conformance --client CMD|--server URL            tries a client or a server in any language against the protocol
-  help [command]                                   says more
+  help [command]                                   shows the options of a command
 
-Exit codes: 0 for an answer with 2xx or 3xx, 4 for 4xx, 5 for 5xx, 1 where the command line was not understood, 2 where
-there was no answer: no connection, no handshake, or an answer that the client refuses.
+Exit codes: 0 for a response with 2xx or 3xx, 4 for 4xx, 5 for 5xx, 1 if the command line is wrong, 2 if there is no
+response: no connection, no handshake, or a response that the client rejects.
 `;
 
 const CALL = `nestjs-e2e-encryption get|post|put|patch|delete URL [name=value ...]
 
-Calls a sealed route over a channel of its own, and prints the opened answer. URL may leave out http:// and, as in :3000/notes,
-localhost.
+Calls a sealed route on a new channel, and prints the decrypted response. In URL, http:// and localhost can be omitted:
+:3000/notes.
 
 What to send
-  name=value           a member of a JSON body, a text; with get, of the query, which travels sealed
+  name=value           a member of a JSON body, as a string; with get, a member of the query, which is sealed
   name:=json           a member of a JSON body, any JSON: count:=3 tags:='["a","b"]'
   name==value          a member of the query
-  -d, --data DATA      the whole body, as JSON unless -H says otherwise; @FILE for a file's, - for standard input's
-  --data-binary DATA   the whole body, as bytes; @FILE is read as it is sent, so is - (standard input)
+  -d, --data DATA      the whole body, as JSON unless -H sets another type; @FILE reads a file, - reads standard input
+  --data-binary DATA   the whole body, as bytes; @FILE and - (standard input) are streamed
   -F, --form name=value
                        a field of a multipart/form-data body; name=@FILE for a file, with ;type=text/plain and
-                       ;filename=a.txt after it; may be given several times
+                       ;filename=a.txt after it; can be given several times
   -H, --header 'name: value'
-                       a header, which travels in the clear
+                       a header, which is sent in the clear
   --plain-request      sends the body in the clear, for @Encrypted({ request: false })
-  --plain-answer       takes an answer in the clear, for @Encrypted({ response: false })
+  --plain-answer       accepts a response in the clear, for @Encrypted({ response: false })
 
 How to reach the server
   --path PATH          the module's path, with the global prefix if there is one (default e2e)
   --kind KIND          RSA (default), P-256, X25519 or MLKEM768-X25519; or several
                        by preference, separated by commas
   --identity-key THUMBPRINT
-                       the server's identity key that is trusted; may be given several times
-  --cookie-jar FILE    keeps the session's cookies in FILE (as curl does), from run to run. Channel keys are made anew for
-                       each run and never written down: a run opens its own channel on the session that it finds.
+                       a trusted identity key of the server; can be given several times
+  --cookie-jar FILE    keeps the session's cookies in FILE between runs, as curl does. Keys are never saved: each run opens
+                       a new channel on that session.
   -L, --location       follows redirects
-  --timeout SECONDS    how long it may take (default 30); with -o and -N, until the answer begins
+  --timeout SECONDS    the time limit (default 30); with -o and -N, until the response begins
 
-What to do with the answer
-  -o, --output FILE    saves the body in FILE, which is there only once all of it is; with a progress bar on a terminal.
-                       An answer with 4xx or 5xx is printed, and not saved.
-  -N, --no-buffer      prints the body as it comes: server-sent events, for one
+What to do with the response
+  -o, --output FILE    saves the body in FILE, which exists only when the body is complete; shows a progress bar on a
+                       terminal. A response with 4xx or 5xx is printed and not saved.
+  -N, --no-buffer      prints the body as it arrives, for example server-sent events
 
-What to see
-  -v, --verbose        what went over the wire beside what was meant, on standard error
+What to show
+  -v, --verbose        the bytes on the wire next to the plain content, on standard error
   --json               everything as one JSON object, for scripts
 
 Examples
@@ -61,19 +61,18 @@ Examples
   npx nestjs-e2e-encryption get :3000/events -N
   npx nestjs-e2e-encryption put https://api.example.com/notes/7 -d @note.json --identity-key NzbLsXh8uDCcd-6MNw...
 
-Exit codes: 0 for an answer with 2xx or 3xx, 4 for 4xx, 5 for 5xx, 1 where the command line was not understood, 2 where
-there was no answer: no connection, no handshake, or an answer that the client refuses.
+Exit codes: 0 for a response with 2xx or 3xx, 4 for 4xx, 5 for 5xx, 1 if the command line is wrong, 2 if there is no
+response: no connection, no handshake, or a response that the client rejects.
 `;
 
 const CONNECT = `nestjs-e2e-encryption connect URL [options]
 
-Opens a sealed WebSocket over a channel of its own: each line that you type is sent as a message, and each message from the
-server is printed as a line. URL is http://, https://, ws:// or wss://, and may leave out http:// and, as in :3000/live,
-localhost.
+Opens a sealed WebSocket on a new channel. Each line that you type is sent as a message, and each message from the server
+is printed as a line. URL is http://, https://, ws:// or wss://. http:// and localhost can be omitted: :3000/live.
 
-  --protocol NAME      a subprotocol of the application, which travels sealed; may be given several times
-  --wait SECONDS       how long to stay after the end of the input, and after each message from then on (default 1)
-  -v, --verbose        each message beside what the wire carries for it, on standard error
+  --protocol NAME      a subprotocol of the application, which is sealed; can be given several times
+  --wait SECONDS       how long to wait after the end of the input, and after each later message (default 1)
+  -v, --verbose        each message next to its bytes on the wire, on standard error
   --path, --kind, --identity-key, --cookie-jar, --timeout
                        as for calls: help get
 
@@ -82,8 +81,8 @@ Examples
   echo '{"event":"echo","data":1}' | npx nestjs-e2e-encryption connect localhost:3000/live
   npx nestjs-e2e-encryption connect :3000/live --cookie-jar ada.txt
 
-Exit codes: 0 for a close in order, 4 for the codes 4400 to 4499 (4401: the session has ended), 5 for 1011 and 4500 to 4599,
-1 where the command line was not understood, 2 where the socket was not opened, was cut, or was changed on the way.
+Exit codes: 0 for an orderly close, 4 for the codes 4400 to 4499 (4401: the session has ended), 5 for 1011 and 4500 to 4599,
+1 if the command line is wrong, 2 if the socket could not be opened, was cut, or was changed on the way.
 `;
 
 const DOCTOR = `nestjs-e2e-encryption doctor URL [options]
@@ -111,9 +110,8 @@ Exit codes: 0 where nothing is wrong, 2 where something is, 1 where the command 
 
 const INSPECT = `nestjs-e2e-encryption inspect [MESSAGE|@FILE|-] [--json]
 
-Shows what anyone sees of a message who has no keys: its protected header, and its sizes. MESSAGE is a compact JWE, as it
-stands in a body of type application/jose or in the header E2e-Request; without it, or with -, it is read from standard
-input. A body in frames (application/vnd.e2e.stream), from @FILE or standard input, is shown with its frames.
+Shows what is visible of a message without keys: its protected header and its sizes. MESSAGE is a compact JWE, from a body
+of type application/jose or the header E2e-Request. Without it, or with -, it is read from standard input. A body in frames (application/vnd.e2e.stream), from @FILE or standard input, is shown with its frames.
 
 Examples
   npx nestjs-e2e-encryption inspect eyJhbGciOiJkaXIi...
@@ -122,10 +120,10 @@ Examples
 
 const KEYGEN = `nestjs-e2e-encryption keygen [--alg Ed25519|ES256] [--json]
 
-Makes a secret and an identity key, and says what to put where.
+Creates a secret and an identity key, and shows where to put them.
 
-  --alg   the identity key's signature algorithm (default Ed25519; ES256 where clients lack Ed25519)
-  --json  the same as one JSON object, for scripts
+  --alg   the identity key's signature algorithm (default Ed25519; use ES256 if clients lack Ed25519)
+  --json  the result as one JSON object, for scripts
 `;
 
 const CONFORMANCE = `nestjs-e2e-encryption conformance --client CMD [options]
@@ -147,7 +145,7 @@ Example
   npx nestjs-e2e-encryption conformance --client 'python3 clients/python/conformance.py'
   npx nestjs-e2e-encryption conformance --server localhost:3000
 
-Exit codes: 0 if every case passed, 2 if one failed, 1 where the command line was not understood.
+Exit codes: 0 if every case passed, 2 if one failed, 1 if the command line is wrong.
 `;
 
 /** What `help` says of a command. */

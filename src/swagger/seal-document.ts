@@ -31,10 +31,10 @@ export interface SealDocumentOptions {
 }
 
 /**
- * The document with its sealed operations marked: their bodies are `application/jose`, and `application/vnd.e2e.stream`
- * for files, forms with files and event streams (PROTOCOL §6), with the schemas of what is inside; an extension says which
- * directions are sealed; the problems of the protocol are among the responses. Sealed is what the application seals, by
- * `@Encrypted()` or by `encryptByDefault`. The document that is given stays as it is.
+ * Returns a copy of the document in which sealed operations are marked. Their bodies are `application/jose`, and
+ * `application/vnd.e2e.stream` for files, forms with files and event streams (PROTOCOL §6), with the schemas of the plain
+ * bodies. An extension says which directions are sealed, and the problems of the protocol are among the responses. The
+ * marks match what the application seals, by `@Encrypted()` or `encryptByDefault`.
  *
  * @throws Error if the application has no E2eModule.
  */

@@ -38,11 +38,11 @@ interface Reply {
 const FOLDER = 'e2e-client';
 
 /**
- * `SwaggerModule.setup` for an application with sealed routes: the document is marked by `sealDocument`, and Swagger UI's
- * "Try it out" seals requests and opens answers through the client, which this application then serves. Without the
- * plug-in that does it, Swagger UI does not start: nothing is sent in the clear for want of it.
+ * `SwaggerModule.setup` for an application with sealed routes: `sealDocument` marks the document, and "Try it out" in Swagger UI seals requests and opens responses with the client, which
+ * this application then serves. If that plug-in cannot be loaded, Swagger UI does not start, so it sends nothing in the
+ * clear.
  *
- * @param document the document, or a function that makes it when it is first asked for.
+ * @param document the document, or a function that creates it for the first request.
  * @throws Error if the application has no E2eModule.
  */
 export function setupSealedSwagger(

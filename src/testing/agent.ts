@@ -9,8 +9,8 @@ import { E2eTestSocket } from './socket.js';
 import type { TestTarget } from './target.js';
 
 /**
- * A visitor of an application under test: sealed calls in the shape of supertest's. It keeps its session's cookies and its
- * channel from call to call; another agent is another visitor.
+ * A visitor of an application under test, with sealed calls as in supertest. It keeps its session's cookies and its channel
+ * between calls. Another agent is another visitor.
  */
 export class E2eAgent {
   readonly #connection: Connection;

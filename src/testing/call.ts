@@ -11,15 +11,15 @@ import { send, type Delivery } from './send.js';
 
 /** A test's own assertion: it throws, or returns an error, where something is wrong; it may be async. */
 export type Assertion = (response: TestResponse) => unknown;
-/** Is called with an error or `null`, and the response where there is one. */
+/** Is called with an error or `null`, and with the response if there is one. */
 // eslint-disable-next-line @typescript-eslint/no-explicit-any -- as superagent types it
 export type CallbackHandler = (error: any, response: TestResponse) => void;
 /** Says whether a call is sent again; `undefined` leaves that to the call. */
 type RetryDecision = (...given: Parameters<CallbackHandler>) => unknown;
 
 /**
- * One sealed call, put together as with supertest, and sent when it is awaited. It resolves to the opened response, once
- * all expectations are met.
+ * One sealed call, built as with supertest and sent when it is awaited. It resolves to the opened response if all
+ * expectations are met.
  */
 export class E2eCall extends RequestBuilder implements Promise<TestResponse> {
   readonly [Symbol.toStringTag] = 'E2eCall';

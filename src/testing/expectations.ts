@@ -4,7 +4,7 @@ import { showResponse, type TestResponse } from './response.js';
 /** An expectation that the response does not meet, or a route that is not sealed. Its stack begins at the test's line. */
 export class E2eExpectationError extends Error {
   override readonly name = 'E2eExpectationError';
-  /** What was there, and what was expected: test runners show the difference. */
+  /** The actual and the expected value: test runners show the difference. */
   readonly actual?: unknown;
   readonly expected?: unknown;
 

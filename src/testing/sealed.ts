@@ -11,16 +11,16 @@ export interface SealedRequest {
   readonly path: string;
   readonly query?: string | object;
   readonly headers?: Readonly<Record<string, string>>;
-  /** With values that are found nowhere else, of six characters or more: they are looked for on the wire. */
+  /** Use values of six or more characters that occur nowhere else: the assertion searches the wire for them. */
   readonly body?: string | object;
 }
 
 /**
- * Asserts that a route is sealed in both directions and leaks nothing: it refuses the plain request with
- * `message-required`, and a plain body beside a sealed header; and nothing of the sealed request or its response can be
- * read on the wire, neither values or parts of them, nor names, nor hashes. Gives the opened response.
+ * Asserts that a route is sealed in both directions and leaks nothing: it rejects a plain request with `message-required`, and rejects a plain body beside a sealed header. Nothing of the sealed
+ * request or its response can be read on the wire: no values or parts of values, no names and no hashes. Returns the
+ * opened response.
  *
- * The handler of a route that is not sealed runs on the plain request: that is how the assertion finds out.
+ * If the route is not sealed, its handler runs for the plain request.
  *
  * @throws E2eExpectationError that names the route, and what leaks where, without quoting it.
  */

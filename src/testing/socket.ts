@@ -20,8 +20,8 @@ export interface TestSocketEnd {
 const PATIENCE_MS = 5_000;
 
 /**
- * A sealed socket in a test: what comes is kept until it is asked for, in its order. Whatever is waited for may take 5
- * seconds. Several waits at once are served in the order in which they were called.
+ * A sealed socket in a test. Messages are kept in order until the test reads them. Each wait takes at most 5 seconds.
+ * Several waits at once are served in the order in which they were called.
  *
  * @example
  * const socket = await agent.webSocket('/live');

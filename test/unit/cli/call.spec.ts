@@ -327,7 +327,7 @@ describe('the call, as it is written', () => {
   it('is explained, with examples', async () => {
     const { code, out } = await cli.run(['post', '--help']);
     expect(code).toBe(0);
-    expect(out).toMatch(/Channel keys are made anew[^]*Examples[^]*Exit codes/);
+    expect(out).toMatch(/Keys are never saved[^]*Examples[^]*Exit codes/);
     expect((await cli.run(['nope'])).code).toBe(1);
   });
 });

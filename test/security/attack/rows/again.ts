@@ -66,7 +66,7 @@ export const againRows: readonly Row[] = [
   },
   {
     attack: 'lets a request through, says that it was not, and so has the client send it again',
-    outcome: 'the second copy is `message-replayed`, sealed, and the client is told so; the handler ran once',
+    outcome: 'the second copy is `message-replayed`, sealed, and the client gets that error; the handler ran once',
     run: async (harness) => {
       for (const keyKind of ['RSA', 'P-256', 'X25519'] as const) {
         harness.calls.length = 0;
@@ -78,7 +78,7 @@ export const againRows: readonly Row[] = [
   },
   {
     attack: 'does either with many copies of both at once',
-    outcome: 'one of them all runs, whichever comes first',
+    outcome: 'exactly one of them runs, the one that arrives first',
     run: async (harness) => {
       let first: Passing | undefined;
       const answers: PassingResponse[] = [];

@@ -52,7 +52,7 @@ export const deviceRows: readonly Row[] = [
   },
   {
     attack: 'has the cookie, and shakes hands with a device key of its own',
-    outcome: 'it gets a session of its own, with nothing in it; the client’s stays as it was',
+    outcome: 'it gets a session of its own, with nothing in it; the client’s session does not change',
     device: true,
     run: async (harness) => {
       const client = bound(harness);
@@ -159,7 +159,7 @@ export const deviceRows: readonly Row[] = [
   },
   {
     attack: 'submits the client’s public key and device key under its own session',
-    outcome: 'the session is the client’s alone: the attacker can prove nothing on it, and its own stays without',
+    outcome: 'the session is the client’s alone: the attacker can prove nothing on it, and its own session has none',
     device: true,
     run: async (harness) => {
       const attacker = harness.attacker();
@@ -226,7 +226,7 @@ export const deviceRows: readonly Row[] = [
   },
   {
     attack: 'puts an earlier session of the same device under a client that renews its channel',
-    outcome: '`session-changed`, though pin, proof and device key are all right; nothing is sealed on it',
+    outcome: '`session-changed`, although pin, proof and device key are correct; nothing is sealed on it',
     device: true,
     run: async (harness) => {
       const keys = await deviceKeys();

@@ -94,7 +94,7 @@ export const downgradeRows: readonly Row[] = [
   },
   {
     attack: 'sends a plain request to a route whose handler is bound in its constructor, or wrapped by a decorator',
-    outcome: '`message-required`; no handler runs: which function Nest calls decides nothing',
+    outcome: '`message-required`; no handler runs: it does not matter which function Nest calls',
     run: async (harness) => {
       harness.on('/bank', (request, forward) => forward({ ...request, headers: {}, body: '' }));
       for (const path of ['/bank/bound', '/bank/logged']) {
@@ -121,7 +121,7 @@ export const downgradeRows: readonly Row[] = [
   },
   {
     attack: 'answers in the clear, with a status of success or of failure',
-    outcome: '`plain-answer`: a transport error, and never data',
+    outcome: '`plain-answer`: an error, and its data is discarded',
     run: async (harness) => {
       const answers = [
         plain(200, { balance: 'forged' }),
@@ -143,7 +143,7 @@ export const downgradeRows: readonly Row[] = [
   },
   {
     attack: 'answers with a redirect in the clear',
-    outcome: '`plain-answer`; the client goes nowhere',
+    outcome: '`plain-answer`; the client does not follow it',
     run: async (harness) => {
       for (const status of [301, 302, 303, 307, 308]) {
         harness.on('/bank/balance', () => ({ status, headers: { location: '/bank/owner' }, body: '' }));
@@ -198,7 +198,7 @@ export const downgradeRows: readonly Row[] = [
   },
   {
     attack: 'injects `handshake-required` once',
-    outcome: 'one new channel; a GET is sent once more, a POST is not: its caller is told',
+    outcome: 'one new channel; a GET is sent once more; a POST is not sent again, and its caller gets an error',
     run: async (harness) => {
       const client = harness.client();
       let injected = 0;
@@ -217,7 +217,7 @@ export const downgradeRows: readonly Row[] = [
   },
   {
     attack: 'injects `message-stale` or `message-replayed` in the clear',
-    outcome: '`plain-answer`: only a sealed one is believed; no new channel, and nothing is sent again',
+    outcome: '`plain-answer`: only a sealed response is trusted; no new channel, and nothing is sent again',
     run: async (harness) => {
       const client = harness.client();
       await client.handshake();
@@ -239,7 +239,7 @@ export const downgradeRows: readonly Row[] = [
   },
   {
     attack: 'injects `handshake-required` every time',
-    outcome: '`plain-answer` after one new channel: the client does not go round for ever',
+    outcome: '`plain-answer` after one new channel: the client does not repeat it endlessly',
     run: async (harness) => {
       const client = harness.client();
       await client.handshake();
@@ -251,7 +251,7 @@ export const downgradeRows: readonly Row[] = [
   },
   {
     attack: 'lets a request through, and answers it with `handshake-required`',
-    outcome: 'a GET runs again; a POST is not sent again, and its caller is told that a copy may have run',
+    outcome: 'a GET runs again; a POST is not sent again, and its caller gets an error that says a copy may have run',
     run: async (harness) => {
       const client = harness.client();
       harness.on('/bank/transfer', async (request, forward) => {

@@ -100,7 +100,7 @@ async function genuineAnswer(harness: Harness, kind: KeyKind = 'X25519'): Promis
 export const handshakeRows: readonly Row[] = [
   {
     attack: 'swaps both keys in the handshake, and the client has no pin',
-    outcome: '**succeeds**: it reads and answers everything; this is what pins are for',
+    outcome: '**succeeds**: it reads and answers everything. Pins prevent this',
     run: async (harness) => {
       const stolen: unknown[] = [];
       await intercept(harness, stolen);

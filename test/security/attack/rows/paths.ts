@@ -38,7 +38,7 @@ function say(harness: Harness, lines: readonly string[], body = ''): Promise<str
 export const pathRows: readonly Row[] = [
   {
     attack: 'asks a sealed path in the clear, with the cookie, in every way to write the path',
-    outcome: '`message-required`; nobody who answers there is reached',
+    outcome: '`message-required`; no handler, router or library under the path receives it',
     run: async (harness) => {
       await harness.client().fetch('vault');
       harness.calls.length = 0;
@@ -54,7 +54,7 @@ export const pathRows: readonly Row[] = [
   },
   {
     attack: 'asks whether it may ask, with a preflight that has a body, under a sealed path',
-    outcome: 'nobody who answers there is reached',
+    outcome: 'no handler, router or library under the path receives it',
     run: async (harness) => {
       await harness.client().fetch('vault');
       harness.calls.length = 0;
@@ -66,7 +66,7 @@ export const pathRows: readonly Row[] = [
   },
   {
     attack: 'moves a message for one sealed path, or for a route, to another sealed path',
-    outcome: '`message-rejected`; nobody is reached',
+    outcome: '`message-rejected`; no handler runs',
     run: async (harness) => {
       const channel = await harness.attacker().handshake('X25519');
       for (const target of ['/bank/bound', '/vault/x']) {
@@ -79,7 +79,7 @@ export const pathRows: readonly Row[] = [
   },
   {
     attack: 'asks for a plain socket under a sealed path',
-    outcome: 'refused with 400, whatever library listens for it',
+    outcome: 'rejected with HTTP 400, for every library that handles upgrades',
     run: async (harness) => {
       await harness.client().fetch('vault');
       for (const protocol of ['graphql-transport-ws', 'e2e.1, graphql-transport-ws', 'e2e.2']) {

@@ -202,7 +202,8 @@ export const moveRows: readonly Row[] = [
   },
   {
     attack: 'changes the plain body of a route that is declared to take one',
-    outcome: '**succeeds**: `@Encrypted({ request: false })` says that nobody vouches for it; the answer is sealed',
+    outcome:
+      '**succeeds**: `@Encrypted({ request: false })` means that the request is not authenticated; the response is sealed',
     run: async (harness) => {
       harness.on('/bank/upload', (request, forward) => forward({ ...request, body: '{"file":"evil"}' }));
       const response = await harness

@@ -65,7 +65,7 @@ export const replayRows: readonly Row[] = [
   },
   {
     attack: 'has one copy run, and gives the client the answer to another',
-    outcome: 'the client is told `message-replayed`, sealed, and sends nothing again; the handler ran once',
+    outcome: 'the client gets `message-replayed`, sealed, and does not send it again; the handler ran once',
     run: async (harness) => {
       harness.on('/bank/limit', async (request, forward) => {
         await forward(request);
@@ -132,7 +132,7 @@ export const replayRows: readonly Row[] = [
   },
   {
     attack: `withholds a request until one that is ${WINDOW_SIZE} numbers later has run`,
-    outcome: '`message-stale`, sealed: the window has passed it by; it never runs',
+    outcome: '`message-stale`, sealed: the window is already past its number; it never runs',
     run: async (harness) => {
       // A client of the test's own, which skips numbers: 1,024 requests one by one show no more, and take seconds.
       const channel = await new Visitor(harness.proxy.url).handshake('X25519');
@@ -175,7 +175,7 @@ export const replayRows: readonly Row[] = [
   },
   {
     attack: 'has a channel of its own on the session before the user logs in, and uses it after',
-    outcome: '`handshake-required`: a login by `KeyService.carryOver()` takes the caller’s channel along, and no other',
+    outcome: '`handshake-required`: a login by `KeyService.carryOver()` keeps the caller’s channel and ends all others',
     run: async (harness) => {
       const client = harness.client();
       await client.fetch('/bank/balance');
@@ -208,7 +208,7 @@ export const replayRows: readonly Row[] = [
   },
   {
     attack: "has an application's late save bring a session back that ended, and sends a withheld request on it",
-    outcome: '`handshake-required`: whatever becomes of the session, its channels stay ended',
+    outcome: '`handshake-required`: the channels of the session stay ended, even if the session is restored',
     // On Fastify the late save comes to nothing.
     once: true,
     run: async (harness) => {

@@ -61,7 +61,7 @@ export const serverRows: readonly Row[] = [
   {
     attack:
       'has the cookie, and handshakes under way at every server while the client’s session is revoked, and goes on with what it got',
-    outcome: '`handshake-required` for every channel that was made before; one made after is a new handshake’s',
+    outcome: '`handshake-required` for every channel from before; a channel from after belongs to a new handshake',
     run: (harness) =>
       withSiblings(harness, async ({ client, proxies: [here, there] }) => {
         await client.fetch('/bank/login', post({ owner: 'alice' }));
@@ -105,8 +105,8 @@ export const serverRows: readonly Row[] = [
       }),
   },
   {
-    attack: 'floods the server with handshakes, so that its bounds push out whoever is there',
-    outcome: 'strangers push strangers out: a client that is active keeps its session, its channel and its window',
+    attack: 'floods the server with handshakes, so that its limits remove the clients that are connected',
+    outcome: 'new clients replace idle clients: an active client keeps its session, channel and window',
     run: (harness) =>
       withSiblings(
         harness,
@@ -129,7 +129,7 @@ export const serverRows: readonly Row[] = [
   },
   {
     attack: 'has an old message taken by a server whose clock is ten minutes behind that of the others',
-    outcome: '`message-stale`, sealed: all go by the clock that they share; the handler never runs',
+    outcome: '`message-stale`, sealed: all servers use the clock that they share; the handler never runs',
     run: (harness) => {
       const replayGuard = new GuardWithClock();
       return withSiblings(

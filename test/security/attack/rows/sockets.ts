@@ -158,7 +158,7 @@ export const messageRows = (stack: SocketStack): readonly Row[] => [
   },
   {
     attack: 'gives a message of a socket another kind: text as bytes, the end, that its sender gave up, an unknown one',
-    outcome: 'breaks the socket: it never looks as if it ended in order',
+    outcome: 'breaks the socket: it never looks like an orderly close',
     run: (harness) =>
       broken(harness, stack, ({ data }) =>
         [0, 1, 2, 3, 4, 255]
@@ -258,7 +258,7 @@ export const messageRows = (stack: SocketStack): readonly Row[] => [
   },
   {
     attack: 'cuts a socket, or closes it from outside with any code and a reason of its own',
-    outcome: '1006: only what comes sealed is an end, and the code and reason outside mean nothing',
+    outcome: '1006: only a sealed close is an end; the code and reason outside have no effect',
     run: async (harness) => {
       const [first, last] = stack.burst;
       const closes: [code?: number, reason?: string][] = [[], [1000, 'as if by the server'], [3000, 'bye'], [4401]];
@@ -416,7 +416,7 @@ export const headRows = (stack: SocketStack): readonly Row[] => [
   },
   {
     attack: 'opens sockets with the cookie, sends no head or a head byte by byte, and listens to what is broadcast',
-    outcome: 'it hears nothing, and `message-required` after ten seconds; the broadcast reaches sealed sockets alone',
+    outcome: 'it receives nothing, and `message-required` after ten seconds; the broadcast reaches only sealed sockets',
     run: async (harness) => {
       const victim = await stack.open(harness.client());
       const { cookie } = harness.proxy.sockets.at(-1)!.headers;
@@ -450,7 +450,7 @@ export const headRows = (stack: SocketStack): readonly Row[] => [
   },
   {
     attack: 'opens 150 sockets that say nothing, so that no other one finds a place',
-    outcome: 'those that have waited longest are closed with `busy`; the client’s own opens',
+    outcome: 'the sockets that have waited longest are closed with `busy`; the client’s socket opens',
     run: async (harness) => {
       const codes: number[] = [];
       const idle = Array.from({ length: 150 }, () => {

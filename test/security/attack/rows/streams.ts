@@ -112,7 +112,7 @@ function upload(harness: Harness, pieces: readonly string[] = DEPOSITS): Promise
   } as RequestInit);
 }
 
-/** Each of these bodies in the upload's place is refused, and no handler takes it for complete. */
+/** Each of these bodies in the upload's place is refused, and no handler gets it as complete. */
 async function brokenUpload(
   harness: Harness,
   change: (body: string) => Iterable<string>,
@@ -139,7 +139,7 @@ const DELIVERIES: readonly Delivery[] = [{}, { pieceSize: 1 }, { pieceSize: 7 },
 export const downloadRows: readonly Row[] = [
   {
     attack: 'ends an answer in frames early, and cleanly: between two frames, or inside of one',
-    outcome: '`stream-broken` wherever it is read; it never looks complete',
+    outcome: '`stream-broken` for every way to read it; it never looks complete',
     run: (harness) => broken(harness, cuts),
   },
   {
@@ -213,7 +213,7 @@ export const downloadRows: readonly Row[] = [
   },
   {
     attack: 'strips the media type of an answer in frames, or puts another there',
-    outcome: '`plain-answer`: it is no sealed answer then, and never data',
+    outcome: '`plain-answer`: it is not a sealed response then, and its data is discarded',
     run: async (harness) => {
       for (const type of [undefined, 'application/octet-stream', 'text/plain', 'text/event-stream']) {
         const answered = download(harness, ({ headers, ...answer }) => ({
@@ -250,7 +250,7 @@ export const downloadRows: readonly Row[] = [
 export const uploadRows: readonly Row[] = [
   {
     attack: 'ends an upload early, and cleanly: between two frames, or inside of one',
-    outcome: '`stream-broken`, sealed; no handler takes it for complete',
+    outcome: '`stream-broken`, sealed; no handler gets it as complete',
     run: (harness) => brokenUpload(harness, cuts, BROKEN),
   },
   {
@@ -274,22 +274,22 @@ export const uploadRows: readonly Row[] = [
   },
   {
     attack: 'drops a frame of an upload, sends one twice, or swaps two',
-    outcome: '`stream-broken`, sealed; no handler takes it for complete',
+    outcome: '`stream-broken`, sealed; no handler gets it as complete',
     run: (harness) => brokenUpload(harness, rearranged, BROKEN),
   },
   {
     attack: 'flips a bit in a frame of an upload: in its kind, its length, its content, its tag',
-    outcome: '`stream-broken`, sealed; no handler takes it for complete',
+    outcome: '`stream-broken`, sealed; no handler gets it as complete',
     run: (harness) => brokenUpload(harness, flipped, BROKEN),
   },
   {
     attack: 'puts something after the last frame of an upload: a byte, a frame, the whole stream again',
-    outcome: '`stream-broken`, sealed; no handler takes it for complete',
+    outcome: '`stream-broken`, sealed; no handler gets it as complete',
     run: (harness) => brokenUpload(harness, (body) => [`${body}\0`, body + split(body).at(-1)!, body + body], BROKEN),
   },
   {
     attack: 'puts frames of another upload, or of an answer, behind the head of an upload',
-    outcome: '`stream-broken`, sealed; no handler takes it for complete',
+    outcome: '`stream-broken`, sealed; no handler gets it as complete',
     run: async (harness) => {
       await upload(harness, ['date,amount\n', '1,900\n', '2,900\n']);
       const other = harness.proxy.last('/bank/files').body;
