@@ -88,7 +88,23 @@ export interface E2eCounters {
 
 const NO_STREAMS: StreamCounts = { opened: 0, ended: 0, broken: 0 };
 
-/** Counts events and passes them to the application's hook. An error of the hook does not affect requests. */
+/**
+ * Counts events and passes them to the application's hook. An error of the hook does not affect requests.
+ *
+ * @example
+ * ```ts
+ * @Controller('metrics')
+ * export class MetricsController {
+ *   constructor(private readonly events: E2eEvents) {}
+ *
+ *   @Get()
+ *   counters() {
+ *     const { opened, sealed, refused } = this.events.counters;
+ *     return { opened, sealed, refused };
+ *   }
+ * }
+ * ```
+ */
 export class E2eEvents {
   readonly #hook: ((event: E2eEvent) => void) | undefined;
   readonly #onHookFailure: (() => void) | undefined;

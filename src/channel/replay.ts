@@ -60,7 +60,15 @@ interface Windows {
   plain?: SlidingWindow;
 }
 
-/** Windows in the memory of this process. Use it if one process serves everything, or each channel. */
+/**
+ * Windows in the memory of this process. Use it if one process serves everything, or each channel.
+ *
+ * @example
+ * ```ts
+ * @Module({ imports: [E2eModule.forRoot({ replayGuard: new MemoryReplayGuard(20_000) })] })
+ * export class AppModule {}
+ * ```
+ */
 export class MemoryReplayGuard implements ReplayGuard {
   readonly #windows: BoundedMap<Windows>;
 

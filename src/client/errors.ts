@@ -52,7 +52,17 @@ export interface AnswerFacts {
   readonly retryAfter?: number | undefined;
 }
 
-/** Every error of the client, except those that `fetch` itself throws (no connection, an aborted signal). */
+/**
+ * Every error of the client, except those that `fetch` itself throws (no connection, an aborted signal).
+ *
+ * @example
+ * try {
+ *   await client.fetch('notes');
+ * } catch (error) {
+ *   if (error instanceof E2eClientError && error.code === 'session-changed') location.reload();
+ *   else throw error;
+ * }
+ */
 export class E2eClientError extends Error {
   override readonly name = 'E2eClientError';
   readonly code: E2eClientErrorCode;

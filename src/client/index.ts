@@ -22,7 +22,13 @@ import * as uploads from './upload/uploads.js';
 
 export * from './types.js';
 
-/** @throws E2eClientError `invalid-option`. */
+/**
+ * @throws E2eClientError `invalid-option`.
+ *
+ * @example
+ * const client = createE2eClient({ baseUrl: 'https://api.example.com', keyKind: 'X25519' });
+ * const response = await client.fetch('notes');
+ */
 export function createE2eClient(options: E2eClientOptions = {}): E2eClient {
   provide({
     cookies,

@@ -15,10 +15,10 @@ import { ClassTypes, FIELD, noteClass } from './class-types.js';
  * class PaymentDto {
  *   @EncryptedField()
  *   @IsCreditCard()
- *   card: string;
+ *   card!: string;
  *
  *   @IsInt()
- *   amount: number;
+ *   amount!: number;
  * }
  *
  * @throws TypeError on a static property, a method or a symbol.

@@ -42,7 +42,16 @@ export type RefusalStep =
   | 'window'
   | 'again';
 
-/** A refusal. `code` is one of the protocol's problem names. The other end learns nothing else about the cause. */
+/**
+ * A refusal. `code` is one of the protocol's problem names. The other end learns nothing else about the cause.
+ *
+ * @example
+ * try {
+ *   await app.get(KeyService).open(request, message, { method: 'POST', target: '/notes', idem: undefined });
+ * } catch (error) {
+ *   if (error instanceof E2eProblem) report([error.code, error.step]);
+ * }
+ */
 export class E2eProblem extends Error {
   override readonly name = 'E2eProblem';
   readonly code: ProblemName;

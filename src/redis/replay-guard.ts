@@ -85,7 +85,9 @@ const ALG_NUMBER: Record<KeyManagement, string> = { dir: '0', 'RSA-OAEP-256': '1
  * answer, the request is rejected as `busy`.
  *
  * @example
- * E2eModule.forRoot({ replayGuard: redisReplayGuard(client), secret, session: { store } });
+ * const redis = await createClient({ url: 'redis://127.0.0.1:6379' }).connect();
+ * const replayGuard = redisReplayGuard(redis);
+ * E2eModule.forRoot({ replayGuard, secret: process.env.E2E_SECRET!, session: { store: new RedisStore({ client: redis }) } });
  */
 export function redisReplayGuard(
   client: NodeRedisClient | IoRedisClient,

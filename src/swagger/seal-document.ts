@@ -37,6 +37,10 @@ export interface SealDocumentOptions {
  * marks match what the application seals, by `@Encrypted()` or `encryptByDefault`.
  *
  * @throws Error if the application has no E2eModule.
+ *
+ * @example
+ * const document = SwaggerModule.createDocument(app, new DocumentBuilder().setTitle('Notes').build());
+ * writeFileSync('openapi.json', JSON.stringify(sealDocument(app, document)));
  */
 export function sealDocument(
   app: INestApplication,

@@ -44,6 +44,10 @@ const FOLDER = 'e2e-client';
  *
  * @param document the document, or a function that creates it for the first request.
  * @throws Error if the application has no E2eModule.
+ *
+ * @example
+ * const document = SwaggerModule.createDocument(app, new DocumentBuilder().setTitle('Notes').build());
+ * setupSealedSwagger(app, document); // at /api
  */
 export function setupSealedSwagger(
   app: INestApplication,

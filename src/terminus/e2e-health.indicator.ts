@@ -15,7 +15,21 @@ export interface E2eHealthOptions {
  * a write, within `storeTimeout`.
  *
  * @example
- * return this.health.check([() => this.e2e.check('e2e')]);
+ * ```ts
+ * @Controller('health')
+ * export class HealthController {
+ *   constructor(
+ *     private readonly health: HealthCheckService,
+ *     private readonly e2e: E2eHealthIndicator,
+ *   ) {}
+ *
+ *   @Get()
+ *   @HealthCheck()
+ *   check() {
+ *     return this.health.check([() => this.e2e.check('e2e')]);
+ *   }
+ * }
+ * ```
  */
 @Injectable()
 export class E2eHealthIndicator {

@@ -11,6 +11,12 @@ import type { TestTarget } from './target.js';
 /**
  * A visitor of an application under test, with sealed calls as in supertest. It keeps its session's cookies and its channel
  * between calls. Another agent is another visitor.
+ *
+ * @example
+ * const ada = await e2eAgent(app);
+ * const grace = await e2eAgent(app);
+ * await ada.post('/notes').send({ title: 'Mine' }).expect(201);
+ * await grace.get('/notes').expect(200, []);
  */
 export class E2eAgent {
   readonly #connection: Connection;
@@ -176,6 +182,11 @@ export class E2eAgent {
 /**
  * An agent for a Nest application, on Express or Fastify, that need be neither initialized nor listening; or for a
  * server, or the URL of one that runs. Channels are X25519 unless `keyKind` says otherwise: RSA keys take long to make.
+ *
+ * @example
+ * const agent = await e2eAgent(app);
+ * await agent.post('/notes').send({ title: 'Hello' }).expect(201);
+ * await agent.close();
  */
 export async function e2eAgent(target: TestTarget, options: E2eAgentOptions = {}): Promise<E2eAgent> {
   return request.agent(target, options).ready();

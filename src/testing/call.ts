@@ -20,6 +20,10 @@ type RetryDecision = (...given: Parameters<CallbackHandler>) => unknown;
 /**
  * One sealed call, built as with supertest and sent when it is awaited. It resolves to the opened response if all
  * expectations are met.
+ *
+ * @example
+ * const { body } = await agent.post('/notes').send({ title: 'Hello' }).expect(201).expectSealed();
+ * show(body);
  */
 export class E2eCall extends RequestBuilder implements Promise<TestResponse> {
   readonly [Symbol.toStringTag] = 'E2eCall';

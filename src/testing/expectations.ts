@@ -1,7 +1,16 @@
 import { deepStrictEqual } from 'node:assert';
 import { showResponse, type TestResponse } from './response.js';
 
-/** An expectation that the response does not meet, or a route that is not sealed. Its stack begins at the test's line. */
+/**
+ * An expectation that the response does not meet, or a route that is not sealed. Its stack begins at the test's line.
+ *
+ * @example
+ * try {
+ *   await agent.get('/notes').expect(404);
+ * } catch (error) {
+ *   if (error instanceof E2eExpectationError) show({ actual: error.actual, expected: error.expected });
+ * }
+ */
 export class E2eExpectationError extends Error {
   override readonly name = 'E2eExpectationError';
   /** The actual and the expected value: test runners show the difference. */

@@ -23,6 +23,9 @@ export interface SealedRequest {
  * If the route is not sealed, its handler runs for the plain request.
  *
  * @throws E2eExpectationError that names the route, and what leaks where, without quoting it.
+ *
+ * @example
+ * await expectSealed(app, { method: 'POST', path: '/notes', body: { title: 'found nowhere else' } });
  */
 export async function expectSealed(
   target: TestTarget | E2eAgent,

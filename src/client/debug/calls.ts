@@ -55,12 +55,24 @@ export function noteChange(): void {
   for (const listener of store().listeners) listener();
 }
 
-/** The last calls of all clients with the option `debug`, oldest first. */
+/**
+ * The last calls of all clients with the option `debug`, oldest first.
+ *
+ * @example
+ * for (const call of debugCalls()) show(call);
+ */
 export function debugCalls(): readonly DebugCall[] {
   return [...store().calls];
 }
 
-/** Forgets all calls. */
+/**
+ * Forgets all calls.
+ *
+ * @example
+ * clearDebugCalls();
+ * await client.fetch('notes');
+ * show(debugCalls());
+ */
 export function clearDebugCalls(): void {
   store().calls.length = 0;
   noteChange();
@@ -70,6 +82,10 @@ export function clearDebugCalls(): void {
  * Calls `listener` after each change.
  *
  * @returns what ends that.
+ *
+ * @example
+ * const stop = watchDebugCalls(() => show(debugCalls()));
+ * stop();
  */
 export function watchDebugCalls(listener: () => void): () => void {
   store().listeners.add(listener);

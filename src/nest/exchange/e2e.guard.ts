@@ -3,7 +3,13 @@ import { Exchange } from './exchange.js';
 import { FieldExchange } from './field-exchange.js';
 import { RouteTable } from '../routes/route-table.js';
 
-/** Opens the message before the application's guards run, so that they see the plain DTO. It is the first guard. */
+/**
+ * Opens the message before the application's guards run, so that they see the plain DTO. It is the first guard.
+ *
+ * @example
+ * // The module registers it. The name is for those who look at the list of global guards.
+ * const guard = app.get(E2eGuard);
+ */
 @Injectable()
 export class E2eGuard implements CanActivate {
   constructor(

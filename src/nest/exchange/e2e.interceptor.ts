@@ -9,6 +9,10 @@ import { RouteTable } from '../routes/route-table.js';
 /**
  * The outermost interceptor, of an application that has exception filters: notes that a handler failed before any filter
  * could end what it had begun. It also opens the message if the guard has not done so.
+ *
+ * @example
+ * // The module registers it. The name is for those who look at the list of global interceptors.
+ * const interceptor = app.get(E2eInterceptor);
  */
 @Injectable()
 export class E2eInterceptor implements NestInterceptor {

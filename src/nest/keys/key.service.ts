@@ -36,6 +36,21 @@ export type MessageBinding = Omit<Binding, 'place'> & Partial<Pick<Binding, 'pla
 /**
  * The server's keys: creates channels, opens and seals messages on them, ends them, and keeps one over a login. Requests
  * are those of the platform (Express or Fastify), with their session. Instead of a request you can pass a sealed socket.
+ *
+ * @example
+ * ```ts
+ * @Controller('account')
+ * @Encrypted()
+ * export class AccountController {
+ *   constructor(private readonly keys: KeyService) {}
+ *
+ *   // Ends all channels of the caller's session.
+ *   @Post('lock')
+ *   async lock(@Req() request: object) {
+ *     await this.keys.revoke(request);
+ *   }
+ * }
+ * ```
  */
 @Injectable()
 export class KeyService implements BeforeApplicationShutdown, OnApplicationShutdown {
@@ -185,7 +200,7 @@ export class KeyService implements BeforeApplicationShutdown, OnApplicationShutd
    * is detected automatically. If two logins run on one session at the same time, the second is rejected as `busy`.
    *
    * @example
-   * await this.keys.carryOver(request);
+   * await app.get(KeyService).carryOver(request);
    *
    * @param regenerate creates the new session. Default: `session.regenerate()`. For passport:
    * `() => new Promise((resolve, reject) => req.logIn(user, (error) => (error ? reject(error) : resolve())))`.

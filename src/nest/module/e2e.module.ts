@@ -58,6 +58,21 @@ import { SealingResolver } from '../routes/sealing-resolver.js';
 /**
  * Application-layer encryption for a Nest application: `E2eModule.forRoot()`, then `@Encrypted()` on controllers. Wires
  * the parts; does nothing itself.
+ *
+ * @example
+ * ```ts
+ * @Controller('notes')
+ * @Encrypted()
+ * export class NoteController {
+ *   @Post()
+ *   create(@Body() note: { title: string }) {
+ *     return { id: 1, ...note };
+ *   }
+ * }
+ *
+ * @Module({ imports: [E2eModule.forRoot()], controllers: [NoteController] })
+ * export class AppModule {}
+ * ```
  */
 @Module({
   imports: [DiscoveryModule],

@@ -16,7 +16,12 @@ export interface SealedRoute extends Sealing {
   readonly handler: string;
 }
 
-/** Lists what is sealed. */
+/**
+ * Lists what is sealed.
+ *
+ * @example
+ * for (const { method, path, request, response } of app.get(E2eRoutes).list()) show({ method, path, request, response });
+ */
 @Injectable()
 export class E2eRoutes {
   constructor(

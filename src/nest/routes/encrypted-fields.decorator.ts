@@ -14,11 +14,16 @@ export const FIELDS_METADATA = 'e2e:fields';
  * Says which classes with `@EncryptedField()` a route takes and returns, where its types do not.
  *
  * @example
- * @Get()
- * @EncryptedFields({ response: CardDto })
- * list() {
- *   return this.database.query('SELECT …');
+ * ```ts
+ * @Controller('cards')
+ * export class CardController {
+ *   @Get()
+ *   @EncryptedFields({ response: CardDto })
+ *   list() {
+ *     return [{ number: '4111111111111111' }];
+ *   }
  * }
+ * ```
  */
 export function EncryptedFields(options: EncryptedFieldsOptions): MethodDecorator {
   return SetMetadata(FIELDS_METADATA, options);

@@ -31,6 +31,25 @@ export const SEALED: Sealing = { request: true, response: true };
  * Seals a route, or all routes of a controller. Plain requests are rejected with `message-required`, and everything that
  * leaves is encrypted to the client: results, validation errors and exceptions. The declaration of a method overrides the
  * declaration of its class. An application that uses it without `E2eModule` does not start.
+ *
+ * @example
+ * ```ts
+ * @Controller('orders')
+ * @Encrypted()
+ * export class OrderController {
+ *   @Get()
+ *   list() {
+ *     return [{ id: 1 }];
+ *   }
+ *
+ *   // The request's body is plain, the response is sealed.
+ *   @Post('import')
+ *   @Encrypted({ request: false })
+ *   import(@Body() orders: object[]) {
+ *     return { count: orders.length };
+ *   }
+ * }
+ * ```
  */
 export function Encrypted({ request = true, response = true, maxStreamSize }: EncryptedOptions = {}): ClassDecorator &
   MethodDecorator {
@@ -53,7 +72,22 @@ export function Encrypted({ request = true, response = true, maxStreamSize }: En
   });
 }
 
-/** Exempts a route or a controller from `@Encrypted()` on its class and from `encryptByDefault`. */
+/**
+ * Exempts a route or a controller from `@Encrypted()` on its class and from `encryptByDefault`.
+ *
+ * @example
+ * ```ts
+ * @Controller('orders')
+ * @Encrypted()
+ * export class OrderController {
+ *   @Get('health')
+ *   @Plain()
+ *   health() {
+ *     return { ok: true };
+ *   }
+ * }
+ * ```
+ */
 export function Plain(): ClassDecorator & MethodDecorator {
   return declaring(PLAIN);
 }
@@ -84,7 +118,21 @@ export interface ChannelFacts {
   readonly expiresAt: Date;
 }
 
-/** Parameter decorator of handlers and resolvers for the channel's facts; `undefined` if the request was plain. */
+/**
+ * Parameter decorator of handlers and resolvers for the channel's facts; `undefined` if the request was plain.
+ *
+ * @example
+ * ```ts
+ * @Controller('channel')
+ * @Encrypted()
+ * export class ChannelController {
+ *   @Get()
+ *   facts(@E2e() channel: ChannelFacts) {
+ *     return { kind: channel.kind, expiresAt: channel.expiresAt };
+ *   }
+ * }
+ * ```
+ */
 export const E2e = createParamDecorator((_: unknown, context: ExecutionContext): ChannelFacts | undefined => {
   const request = requestIn(context);
   const channel = request && openedMessageOf(request)?.channel;

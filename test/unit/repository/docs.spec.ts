@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from '@jest/globals';
 import ts from 'typescript';
 import { PROBLEMS } from '../../../src/protocol/problem.js';
+import { examplesIn, moduleOf, publicNames } from '../../support/examples.js';
 import { anchors, codeBlocks, firstColumn, links } from '../../support/markdown.js';
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
@@ -68,6 +69,19 @@ function modulesOf(path: string, markdown: string): [string, string][] {
     ]);
 }
 
+/** Each `@example` of the sources as a module of its own, beside its source. */
+function exampleModules(): [string, string][] {
+  const names = publicNames(ROOT);
+  return readdirSync(join(ROOT, 'src'), { recursive: true, encoding: 'utf8' })
+    .filter((path) => path.endsWith('.ts'))
+    .flatMap((path) =>
+      examplesIn(readFileSync(join(ROOT, 'src', path), 'utf8')).map((example): [string, string] => [
+        join(ROOT, 'src', dirname(path), `${path.replace(/\W/g, '_')}_${example.line}.ts`),
+        moduleOf(example, names),
+      ]),
+    );
+}
+
 /** The names of an interface's members, as its source declares them. */
 function membersOf(path: string, name: string): string[] {
   const source = ts.createSourceFile(path, readFileSync(join(ROOT, path), 'utf8'), ts.ScriptTarget.Latest);
@@ -77,9 +91,10 @@ function membersOf(path: string, name: string): string[] {
 }
 
 describe('the documentation', () => {
-  it('holds only TypeScript that compiles', () => {
-    const sources = new Map([...pages].flatMap(([path, markdown]) => modulesOf(path, markdown)));
-    expect(sources.size).toBeGreaterThan(5);
+  it('holds only TypeScript that compiles, and so do the @examples of the sources', () => {
+    const examples = exampleModules();
+    expect(examples.length).toBeGreaterThan(30);
+    const sources = new Map([...[...pages].flatMap(([path, markdown]) => modulesOf(path, markdown)), ...examples]);
     expect(typeCheck(sources)).toEqual([]);
   });
 
@@ -87,6 +102,12 @@ describe('the documentation', () => {
     const page =
       "# x\n\n```ts\nimport { E2eModule } from 'nestjs-e2e-encryption';\nE2eModule.forRoot({ chanelTtl: 60 });\n```\n";
     expect(typeCheck(new Map(modulesOf('docs/x.md', page)))).toEqual([expect.stringMatching(/line 5: .*chanelTtl/)]);
+  });
+
+  it('has an @example for every function, class and decorator of every entry', () => {
+    const names = publicNames(ROOT);
+    expect(names.length).toBeGreaterThan(30);
+    expect(names.filter(({ hasExample }) => !hasExample)).toEqual([]);
   });
 
   it('links to pages and headings that exist', () => {
