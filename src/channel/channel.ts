@@ -92,7 +92,7 @@ export class Channel {
     return ikm && this.#engine.hkdf(ikm, th, AGAIN_KEY_INFO);
   }
 
-  /** The state, for the vault that wraps it, and for nobody else. */
+  /** The state. Only the vault that wraps it may use it. */
   static stateOf(channel: Channel): ChannelState {
     return channel.#state;
   }

@@ -17,7 +17,7 @@ const NOTED_SECONDS = 5;
 /**
  * The time that channels go by (PROTOCOL §5): the clock that the servers share, where there is one. A client learns it
  * from the handshake, whichever server answered that, so every server has to judge its messages by the same clock; this
- * narrows the window for nobody and widens it for nobody. Measured once a minute, against this server's own clock.
+ * does not change the window for anyone. Measured once a minute, against this server's own clock.
  */
 export class Clock {
   #offset = 0;

@@ -72,7 +72,7 @@ export class FrameOpener {
   /**
    * The plaintext of the frames that are whole with this chunk, a frame at a time.
    *
-   * @throws StreamError `stream-failed` if the sender gave up, `stream-broken` for whatever else is wrong.
+   * @throws StreamError `stream-failed` if the sender gave up, `stream-broken` for every other error.
    */
   *push(chunk: Bytes): Generator<Bytes> {
     for (const { number, kind, header, ciphertext, tag } of this.#reader.push(chunk)) {

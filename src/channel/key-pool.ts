@@ -64,7 +64,7 @@ export class KeyPool {
   }
 
   /**
-   * A pair that nobody else gets.
+   * A pair that is given out only once.
    *
    * @param gone aborted when the client's connection ends: it then leaves the queue, and no pair is made for it.
    * @throws E2eProblem `busy` if too many wait already, the pool was stopped, or the client is gone.
@@ -78,7 +78,7 @@ export class KeyPool {
     return taken;
   }
 
-  /** Takes a pair back that was not used: nobody has seen it. */
+  /** Takes back a pair that was not used and not shown to anyone. */
   giveBack(pair: KeyPair): void {
     if (!this.#stopped) this.#hand(pair);
   }

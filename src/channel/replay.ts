@@ -31,7 +31,7 @@ export interface ReplayGuard {
 
 /**
  * A sliding window over sequence numbers, as RFC 6479: a ring of bits that is never shifted, 33 words of 32 bits for a
- * window of 1,024, so 132 bytes whatever comes. A number is taken where it is above the highest seen less 1,024, once.
+ * window of 1,024, so always 132 bytes. A number is accepted once, if it is greater than the highest number seen minus 1,024.
  */
 export class SlidingWindow {
   static readonly #WORDS = WINDOW_SIZE / 32 + 1;
@@ -42,7 +42,7 @@ export class SlidingWindow {
     if (seq <= this.#highest - WINDOW_SIZE) return 'stale';
     const word = Math.floor(seq / 32);
     const highestWord = Math.floor(this.#highest / 32);
-    // The words between the old head of the ring and the new one belong to numbers that nobody has claimed yet.
+    // The words between the old head of the ring and the new one belong to numbers that have not been claimed yet.
     const fresh = Math.min(word - highestWord, SlidingWindow.#WORDS);
     for (let step = 1; step <= fresh; step++) this.#bits[(highestWord + step) % SlidingWindow.#WORDS] = 0;
     const slot = word % SlidingWindow.#WORDS;
@@ -73,7 +73,7 @@ export class MemoryReplayGuard implements ReplayGuard {
   readonly #windows: BoundedMap<Windows>;
 
   /**
-   * @param max how many channels have windows, at most. Over the limit, a new channel replaces one that nobody uses. If all
+   * @param max how many channels have windows, at most. Over the limit, a new channel replaces one that is not in use. If all
    * are in use, the handshake is rejected as `busy`. Default 100,000.
    */
   constructor(max = 100_000) {

@@ -82,7 +82,7 @@ export class SocketOpener {
   /**
    * What a binary message of the WebSocket holds. After an error nothing more is to be opened.
    *
-   * @throws StreamError `stream-failed` if the sender gave up, `stream-broken` for whatever else is wrong.
+   * @throws StreamError `stream-failed` if the sender gave up, `stream-broken` for every other error.
    */
   open(message: Bytes): SocketMessage {
     const { number, kind, header, ciphertext, tag } = this.#reader.read(message);

@@ -111,7 +111,8 @@ Exit codes: 0 where nothing is wrong, 2 where something is, 1 where the command 
 const INSPECT = `nestjs-e2e-encryption inspect [MESSAGE|@FILE|-] [--json]
 
 Shows what is visible of a message without keys: its protected header and its sizes. MESSAGE is a compact JWE, from a body
-of type application/jose or the header E2e-Request. Without it, or with -, it is read from standard input. A body in frames (application/vnd.e2e.stream), from @FILE or standard input, is shown with its frames.
+of type application/jose or the header E2e-Request. Without it, or with -, it is read from standard input. A body in
+frames (application/vnd.e2e.stream), from @FILE or standard input, is shown with its frames.
 
 Examples
   npx nestjs-e2e-encryption inspect eyJhbGciOiJkaXIi...

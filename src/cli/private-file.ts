@@ -42,7 +42,7 @@ export function readPrivate(path: string): string | undefined {
   }
 }
 
-/** Puts a new file of mode 0600 in the place of the old one, at once: nobody sees half of it. */
+/** Replaces the file atomically by a new one of mode 0600, so no reader sees half of it. */
 export function writePrivate(path: string, text: string): void {
   if (isLink(path)) throw new Error(LINK);
   const fresh = join(dirname(path), `.${basename(path)}.${randomUUID()}`);

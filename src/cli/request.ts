@@ -137,7 +137,7 @@ export async function readCall(method: string, args: string[], terminal: Termina
 }
 
 /**
- * Ties each option to its value. As with curl, an option that takes one takes whatever comes next: a thumbprint or a JSON
+ * Ties each option to its value. As with curl, an option with a value takes the next argument, whatever it is: a thumbprint or a JSON
  * number may begin with `-`, and `parseArgs` would call that ambiguous.
  */
 function withValues(args: readonly string[]): string[] {

@@ -23,7 +23,7 @@ const CODES = { bold: 1, dim: 2, red: 31, green: 32, yellow: 33, cyan: 36 } as c
 export type Colour = keyof typeof CODES;
 export type Paint = (colour: Colour, text: string) => string;
 
-/** Colours on a terminal alone, and where nobody has asked for none (https://no-color.org). */
+/** Uses colours only on a terminal, and not if NO_COLOR is set (https://no-color.org). */
 export function painter(terminal: Terminal, output: 'out' | 'err'): Paint {
   if (!terminal.colours || !terminal.isTerminal[output]) return (_colour, text) => text;
   return (colour, text) => `\u001b[${CODES[colour]}m${text}\u001b[0m`;

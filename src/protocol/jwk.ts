@@ -46,7 +46,7 @@ export type SignatureAlgorithm = 'Ed25519' | 'ES256';
 
 export const RSA_MODULUS_BITS = { min: 2048, max: 4096 } as const;
 
-/** The members that make a key, of whatever kind, in the order in which its thumbprint hashes them (RFC 7638 §3.3). */
+/** The members that define a key, for each kind, in the order in which its thumbprint hashes them (RFC 7638 §3.3). */
 const KEY_MEMBERS = ['crv', 'e', 'kty', 'n', 'pub', 'x', 'y'];
 /** Of an AKP key `alg` is hashed too; of every other it says nothing (PROTOCOL §1). */
 const AKP_MEMBERS = ['alg', 'kty', 'pub'];

@@ -46,13 +46,13 @@ function unquote(value: string): string {
   return value.startsWith('"') ? value.slice(1, -1).replace(/\\(.)/g, '$1') : value;
 }
 
-/** `type/subtype` in lower case, whatever parameters follow. */
+/** `type/subtype` in lower case, without parameters. */
 export function essence(mediaType: string): string {
   const end = mediaType.indexOf(';');
   return (end < 0 ? mediaType : mediaType.slice(0, end)).trim().toLowerCase();
 }
 
-/** `application/json`, and whatever is JSON by its suffix (RFC 6839 §3.1). */
+/** `application/json`, and every type with a JSON suffix (RFC 6839 §3.1). */
 export function isJson(mediaType: string): boolean {
   const type = essence(mediaType);
   return type === JSON_MEDIA_TYPE || type.endsWith('+json');

@@ -8,7 +8,7 @@ const EVENT_UNIT = 128;
 
 /**
  * The Padmé length of `length` bytes (Nikitin et al., "Reducing Metadata Leakage from Encrypted Files and
- * Communication with PURBs", 2019): at most 12 % more, and only O(log log n) bits of the length are told.
+ * Communication with PURBs", 2019): at most 12 % more, and it reveals only O(log log n) bits of the length.
  */
 export function padmeLength(length: number): number {
   if (length < 2) return length;

@@ -1,4 +1,4 @@
-/** How the protocol's problems (RFC 9457) are told from others: all that a client needs of them. */
+/** How to recognize the protocol's problems (RFC 9457). A client needs nothing else of them. */
 const NAMES = [
   'handshake-required',
   'message-required',

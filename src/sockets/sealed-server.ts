@@ -55,7 +55,7 @@ type Callback = (socket: WebSocket, request: IncomingMessage) => void;
 
 /**
  * Has a server of the library `ws` take sealed sockets alone (PROTOCOL §7). What it hands over, and lists as its clients,
- * are sealed sockets whose heads have passed; nobody sees them before.
+ * are sealed sockets whose heads have passed; the application does not see them before.
  */
 export class SealedServer {
   readonly #log = new RateLimitedLogger(new Logger('E2eModule'));

@@ -12,7 +12,7 @@ import {
   type SocketMessage,
 } from '../protocol/socket.js';
 
-/** What becomes of a sealed socket, for whoever shows it to the application. */
+/** The events of a sealed socket, for the facade that the application sees. */
 interface LinkEvents {
   readonly onMessage: (data: Bytes, isBinary: boolean) => void;
   /** It ends without an end: a `close` with 1006 follows. */

@@ -94,7 +94,7 @@ export class WaitingSockets {
     return { first, leave };
   }
 
-  /** Cuts off whoever waits. */
+  /** Cuts all waiting sockets. */
   clear(): void {
     for (const { socket } of this.#places) socket.terminate();
   }

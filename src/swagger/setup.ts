@@ -38,9 +38,9 @@ interface Reply {
 const FOLDER = 'e2e-client';
 
 /**
- * `SwaggerModule.setup` for an application with sealed routes: `sealDocument` marks the document, and "Try it out" in Swagger UI seals requests and opens responses with the client, which
- * this application then serves. If that plug-in cannot be loaded, Swagger UI does not start, so it sends nothing in the
- * clear.
+ * `SwaggerModule.setup` for an application with sealed routes: `sealDocument` marks the document, and "Try it out" in
+ * Swagger UI seals requests and opens responses with the client, which this application then serves. If that plug-in
+ * cannot be loaded, Swagger UI does not start, so it sends nothing in the clear.
  *
  * @param document the document, or a function that creates it for the first request.
  * @throws Error if the application has no E2eModule.

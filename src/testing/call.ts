@@ -207,7 +207,7 @@ export class E2eCall extends RequestBuilder implements Promise<TestResponse> {
     return this;
   }
 
-  /** Sends the call, and calls back. What the callback throws is nobody's to catch, so that the test fails. */
+  /** Sends the call, and calls back. An error that the callback throws is not caught, so the test fails. */
   end(callback?: CallbackHandler): this {
     this.then(
       (response) => queueMicrotask(() => callback?.(null, response)),

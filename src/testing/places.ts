@@ -4,7 +4,7 @@ import { essence, STREAM_MEDIA_TYPE } from '../protocol/media-type.js';
 import type { Place } from './leaks.js';
 import type { Exchange } from './wire.js';
 
-/** What every request and response may say, whatever is in them. */
+/** What every request and response may reveal, regardless of its content. */
 const COMMONPLACE = [
   'application/jose, application/vnd.e2e.stream, application/json, application/problem+json, charset=utf-8',
   'no-store, no-transform, keep-alive, timeout=, chunked, identity',

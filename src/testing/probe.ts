@@ -146,7 +146,7 @@ async function callSealed(
   }
 }
 
-/** That both halves are messages, alone or followed by frames, whatever is in them. */
+/** Asserts that both halves are messages, alone or followed by frames, regardless of their content. */
 function checkForm(request: PreparedRequest, { requestHeaders, requestBody, responseHeaders }: Exchange): void {
   const sealed = requestBody === '' ? requestHeaders.has(REQUEST_HEADER) : isSealedType(requestHeaders);
   if (!sealed) throw notSealed(request, 'its request went over the wire without being a message');

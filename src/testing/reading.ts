@@ -27,7 +27,7 @@ export interface Opened {
   readonly parsed?: { readonly body: unknown };
 }
 
-/** @throws E2eClientError if the body does not end as it must: whatever a parser made of it, it is not the whole. */
+/** @throws E2eClientError if the body does not end correctly. What a parser read of it is incomplete. */
 export async function readOpened(response: Response, { parser, events, isKept }: Reading): Promise<Opened> {
   const isEvents = essence(response.headers.get('content-type') ?? '') === EVENTS_MEDIA_TYPE;
   const reader = parser ?? (events !== undefined && isEvents ? eventsParser(events) : undefined);

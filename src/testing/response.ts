@@ -53,7 +53,7 @@ export interface TestResponse {
   /** Where redirects led. */
   readonly redirects: string[];
   readonly request: TestRequest;
-  /** A header, whatever the case of its name. */
+  /** A header. Names are case-insensitive. */
   get(name: string): string | undefined;
   get(name: 'Set-Cookie'): string[] | undefined;
 }

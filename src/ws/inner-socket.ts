@@ -28,7 +28,7 @@ const MAX_REFUSAL_BYTES = 65_536;
  * that is. It gets the client's own request, with the application's subprotocols in place of ours. The socket ends with the
  * client's connection.
  *
- * @param passOn hands the upgrade to whoever listens for them.
+ * @param passOn emits the upgrade to the listeners of the HTTP server.
  * @throws InnerRefusal, or Error where the application throws, or does not answer in time, or answers with no upgrade.
  */
 export async function openInnerSocket(

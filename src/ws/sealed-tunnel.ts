@@ -37,7 +37,7 @@ export class SealedTunnel {
     seal(this.#server, (request, opened) => this.#select(request, opened));
   }
 
-  /** @param passOn hands an upgrade to whoever listens for them. */
+  /** @param passOn emits an upgrade to the listeners of the HTTP server. */
   take(request: IncomingMessage, socket: Duplex, head: Buffer, passOn: PassOn): void {
     this.#asking.set(request, passOn);
     this.#server.handleUpgrade(request, socket, head, (sealed) => {
@@ -56,7 +56,7 @@ export class SealedTunnel {
       return inner.protocol;
     } catch (error) {
       if (error instanceof InnerRefusal) throw refuse(error.status, error.mediaType, error.body);
-      // The client has gone: nobody is left to answer.
+      // The client has gone, so there is nothing to answer.
       if (!outer.destroyed) this.#log.say('error', UNANSWERED);
       throw refuse(500, undefined, Buffer.alloc(0));
     }

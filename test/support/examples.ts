@@ -32,7 +32,7 @@ export function examplesIn(text: string): Example[] {
       // A fence keeps TypeDoc from reading a decorator as a tag.
       examples.push({
         code: body
-          .map((line) => (/^```/.test(line) ? '' : line))
+          .map((line) => (line.startsWith('```') ? '' : line))
           .join('\n')
           .trimEnd(),
         line: first + at + 1,
@@ -138,7 +138,7 @@ export function moduleOf(example: Example, names: readonly PublicName[]): string
   const visit = (node: ts.Node): void => {
     const { parent } = node as { parent?: ts.Node & { name?: ts.Node } };
     if (ts.isIdentifier(node)) {
-      const isDeclared = parent && parent.name === node && !ts.isPropertyAccessExpression(parent);
+      const isDeclared = parent?.name === node && !ts.isPropertyAccessExpression(parent);
       (isDeclared ? declared : used).add(node.text);
     }
     ts.forEachChild(node, visit);

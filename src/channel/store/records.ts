@@ -16,7 +16,7 @@ export interface Records {
   readonly canExtend: boolean;
 }
 
-/** Records in this process's memory, bounded: at the bound the records that nobody uses make room. */
+/** Records in this process's memory, up to a limit. At the limit, records that are not in use are removed. */
 export class MemoryRecords implements Records {
   readonly canExtend = true;
   readonly #records: BoundedMap<string>;
