@@ -47,6 +47,11 @@ export class FieldExchange {
     }
   }
 
+  /** `seal`, in an application that has encrypted fields. */
+  get sealFields(): ((request: object, value: unknown) => unknown) | undefined {
+    return fieldTypes() && ((request, value) => this.seal(request, value));
+  }
+
   /**
    * What leaves as JSON in place of the application's value. Called for every response that a handler, a filter or
    * `response.json()` sends, in applications that have encrypted fields.

@@ -32,7 +32,6 @@ import {
 } from '../options/e2e.options.js';
 import { E2eRoutes } from '../routes/e2e.routes.js';
 import { FieldRoutes } from '../routes/field-routes.js';
-import { fieldTypes } from '../routes/field-types.js';
 import { GatewayTable } from '../routes/gateway-table.js';
 import { DefaultSession } from '../keys/default-session.js';
 import { E2eHealth } from '../keys/health.js';
@@ -187,7 +186,7 @@ export class E2eModule extends ConfigurableModuleClass implements NestModule, On
       enter: (request, response) => this.exchange.enterUnrouted(request, response),
       check: (request) => rejectUnsafeBody(request, maxBodyDepth),
       refuseLarge: (request, response) => void this.exchange.refuse(request, response, tooLarge(maxBodySize)),
-      sealFields: fieldTypes() && ((request, value) => this.fields.seal(request, value)),
+      sealFields: this.fields.sealFields,
       maxBodySize,
       isCookieless: this.defaultSession.cookieless !== undefined,
     });
