@@ -210,9 +210,8 @@ export class E2eModule extends ConfigurableModuleClass implements NestModule, On
   }
 
   /**
-   * Whether the application answers exceptions itself, with filters of its own: these may end what a failed handler began,
-   * and only an interceptor sees the failure before them. Where there are none, there is none of ours either: any
-   * interceptor has Nest build a pipeline of Observables for each request, plain ones too (docs/performance.md).
+   * Whether filters of the application may end what a failed handler began: only an interceptor sees the failure before
+   * them, and any interceptor has Nest build Observables for each request, plain ones too (docs/performance.md).
    */
   get #hasFilters(): boolean {
     const hasGlobal = this.config.getGlobalFilters().length > 0 || this.config.getGlobalRequestFilters().length > 0;
