@@ -39,7 +39,8 @@ export class E2eHttpService extends HttpService implements OnApplicationShutdown
     instance: AxiosInstance,
     readonly client: E2eClient,
   ) {
-    super(instance);
+    // axios declares its types twice, for import and for require. In our CommonJS build, @nestjs/axios has the other copy.
+    super(instance as never);
   }
 
   /** Discards the channel and its keys. It is the last hook, so other hooks can still send requests. */
