@@ -19,6 +19,7 @@ import { E2eGuard } from '../exchange/e2e.guard.js';
 import { E2eInterceptor } from '../exchange/e2e.interceptor.js';
 import { HandshakeMark } from './handshake-mark.js';
 import { failOnEnd, keepFirst, noteFailures } from './nest-hooks.js';
+import { logSealed, warnOfPlain } from './start-log.js';
 import { MODULE_SESSION_ON_FASTIFY, TWICE, TWO_SESSIONS } from './start-errors.js';
 import { ConfigurableModuleClass, type ASYNC_OPTIONS_TYPE, type OPTIONS_TYPE } from './e2e.module-definition.js';
 import {
@@ -230,13 +231,8 @@ export class E2eModule extends ConfigurableModuleClass implements NestModule, On
     // A microservice or a command: there is no HTTP.
     if (!this.#platform) return;
     this.keys.prepare();
-    if (this.keys.options.encryptByDefault) this.#warnOfPlain();
-    for (const path of this.routes.sealedPaths()) this.#logger.log(`Sealed {${path}}: everything under it, both ways`);
-    for (const { method, path, version, request, response } of this.routes.list()) {
-      const directions = [request && 'request', response && 'response'].filter(Boolean).join(' and ');
-      const ofVersion = version === undefined ? '' : ` (version: ${version})`;
-      this.#logger.log(`Sealed {${path}, ${method}}${ofVersion}: ${directions}`);
-    }
+    if (this.keys.options.encryptByDefault) warnOfPlain(this.#logger, [...this.validator.unsealed()]);
+    logSealed(this.#logger, this.routes);
   }
 
   /** A session that a module applies replaces our own, and has the same requirements as one from `app.use()`. */
@@ -246,15 +242,6 @@ export class E2eModule extends ConfigurableModuleClass implements NestModule, On
     if (!takesModuleSessions) throw new Error(MODULE_SESSION_ON_FASTIFY);
     if (this.defaultSession.hasForeignStore) throw new Error(TWO_SESSIONS);
     if (!this.keys.options.hasSecret) throw new Error(missingSecret());
-  }
-
-  #warnOfPlain(): void {
-    const names = [...this.validator.unsealed()];
-    if (names.length === 0) return;
-    this.#logger.warn(
-      `The option "encryptByDefault" does not seal these, and they respond in the clear: ${names.join(', ')}. ` +
-        'Mark them @Plain() if that is intended. To seal gateways, use E2eWsAdapter or E2eIoAdapter.',
-    );
   }
 }
 
