@@ -24,7 +24,8 @@ export function load(app) {
     // A link to a heading of the README ends at a folder, which has no page when the site is opened from a disk.
     page.contents = page.contents.replace(/href="((?:\.\.\/)+)(?=[#"])/g, 'href="$1index.html');
     // The README has a title of its own.
-    if (page.url === 'index.html')
+    if (page.url === 'index.html') {
       page.contents = page.contents.replace(/<div class="tsd-page-title">[^]*?<\/div>/, '');
+    }
   });
 }

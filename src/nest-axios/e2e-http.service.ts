@@ -39,7 +39,7 @@ export class E2eHttpService extends HttpService implements OnApplicationShutdown
     instance: AxiosInstance,
     readonly client: E2eClient,
   ) {
-    // axios declares its types twice, for import and for require. In our CommonJS build, @nestjs/axios has the other copy.
+    // eslint-disable-next-line @typescript-eslint/no-unnecessary-type-assertion -- axios declares its types twice, for import and for require; in our CommonJS build, @nestjs/axios has the other copy
     super(instance as never);
   }
 

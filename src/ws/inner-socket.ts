@@ -105,12 +105,12 @@ const TLS_METHODS = ['getPeerCertificate', 'getPeerX509Certificate', 'getProtoco
 
 /** Puts the connection within the process in place of the client's, whose facts it shows. */
 function shadow(request: IncomingMessage, inner: Duplex): void {
-  const outer = request.socket as TLSSocket;
+  const outer = request.socket as unknown as TLSSocket;
   for (const name of FACTS) Object.defineProperty(inner, name, { get: () => outer[name], configurable: true });
   for (const name of TLS_METHODS) {
     if (typeof outer[name] === 'function') Object.defineProperty(inner, name, { value: outer[name].bind(outer) });
   }
-  request.socket = inner as Socket;
+  request.socket = inner as unknown as Socket;
 }
 
 /** The head of the request that the library writes, which the application gets as an object. */

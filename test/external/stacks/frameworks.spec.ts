@@ -51,7 +51,7 @@ describe.each(FRAMEWORKS)('$heading', ({ name, heading, platform, build, start, 
     await run(folder, 'env', ...Object.entries(OFFLINE).map((each) => each.join('=')), process.execPath, ...build);
     site = await startSite(folder, start, { [variable]: api });
   }, 5 * MINUTES);
-  afterAll(() => site?.close());
+  afterAll(() => (site as Site | undefined)?.close());
 
   const expectSealed = () => {
     expect(app().tap.text).toContain('application/jose');

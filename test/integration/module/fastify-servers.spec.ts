@@ -88,7 +88,7 @@ async function invoke(app: RequestListener, { method, url, headers, rawHeaders }
     written.push(chunk);
     done();
   };
-  response.assignSocket(new Writable({ write }) as Socket);
+  response.assignSocket(new Writable({ write }) as unknown as Socket);
   app(request, response);
   await once(response, 'finish');
   response.emit('close');
@@ -173,16 +173,16 @@ describe('A Nest application on Fastify works', () => {
       const isOwn = which === 'a session of its own';
       const { app, instance } = await start(undefined, isOwn ? { secret: 'a-secret-of-32-characters-or-more' } : {});
       if (isOwn) {
-        await app.register(fastifyCookie as never);
+        await app.register(fastifyCookie);
         const secret = 'the secret that the application signs cookies with';
-        await app.register(fastifySession as never, { secret, cookie: { secure: false } } as never);
+        await app.register(fastifySession, { secret, cookie: { secure: false } });
       }
       await app.init();
       await instance.ready();
       // As a function behind a gateway: it gets the request as an event, and returns the answer whole.
       const url = await listening((request, response) => {
         const call = async (): Promise<void> => {
-          const answer = await invoke(instance.routing, request, await bytesOf(request));
+          const answer = await invoke((...both) => instance.routing(...both), request, await bytesOf(request));
           const { statusCode } = answer.response;
           response.writeHead(statusCode, answer.response.getHeaders()).end(answer.body);
         };

@@ -79,6 +79,7 @@ onEachPlatform('Under a sealed path an application that answers upgrades itself'
     (app().nest.getHttpServer() as Server).on('connection', tap);
     const seen: unknown[] = [];
     answer = (request, socket, head) => {
+      // eslint-disable-next-line @typescript-eslint/no-deprecated -- applications still read `connection`
       seen.push(request.socket === socket, request.connection === socket, request.socket.remoteAddress);
       library.handleUpgrade(request, socket, head, (own) => {
         request.socket.write(Buffer.from([0x81, CANARY.length]));

@@ -64,7 +64,7 @@ class NotesController {
   @ApiCreatedResponse({ type: Note })
   create(@Req() { session }: WithNotes, @Body() { title }: CreateNote): Note {
     const notes = (session.notes ??= []);
-    const note = { id: notes.length + 1, title };
+    const note = Object.assign(new Note(), { id: notes.length + 1, title });
     session.notes = [...notes, note];
     return note;
   }
@@ -81,7 +81,8 @@ const ApiUpload = () =>
   applyDecorators(ApiConsumes('multipart/form-data'), ApiBody({ type: Upload }), ApiCreatedResponse({ type: Stored }));
 
 const files: { type: string; content: Buffer }[] = [];
-const keep = (type: string, content: Buffer): Stored => ({ id: `${files.push({ type, content })}` });
+const keep = (type: string, content: Buffer): Stored =>
+  Object.assign(new Stored(), { id: `${files.push({ type, content })}` });
 
 @Controller('files')
 @Encrypted()

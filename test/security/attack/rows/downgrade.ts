@@ -188,7 +188,7 @@ export const downgradeRows: readonly Row[] = [
         });
         expect(await refusalOf(client.fetch('/bank/balance'))).toMatchObject({ code: 'answer-rejected' });
         lab.on('/bank', (request, forward) =>
-          forward({ ...request, body: rewrite(request.body, ({ ek: _, ...header }) => header) }),
+          forward({ ...request, body: rewrite(request.body, (header) => ({ ...header, ek: undefined })) }),
         );
         expect(await refusalOf(client.fetch('/bank/transfer', post({})))).toMatchObject({ code: 'plain-answer' });
         lab.on('/bank', (request, forward) => forward(request));
