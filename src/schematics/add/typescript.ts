@@ -4,10 +4,13 @@ import type ts from 'typescript';
 
 export type TypeScript = typeof ts;
 
+/** It has no entry of its own, so it is found by its package.json. */
+const CLI = '@nestjs/cli';
+
 /** The TypeScript of the application, or of its Nest CLI. `undefined`: neither has one with a compiler API. */
 export function loadTypeScript(): TypeScript | undefined {
   const application = join(process.cwd(), 'package.json');
-  return load(application) ?? load(resolveIn(application, '@nestjs/cli/package.json'));
+  return load(application) ?? load(resolveIn(application, `${CLI}/package.json`));
 }
 
 function load(from: string | undefined): TypeScript | undefined {

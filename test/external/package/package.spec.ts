@@ -33,7 +33,15 @@ describe('the tarball', () => {
   it('holds both builds, the sources and the documentation, and nothing else', async () => {
     const allowed =
       /^(dist\/(esm|cjs)\/[\w./-]+\.(js|d\.ts)(\.map)?|src\/[\w./-]+\.(ts|json)|docs\/[\w./-]+\.(md|svg))$/;
-    const named = ['package.json', 'README.md', 'LICENSE', 'CHANGELOG.md', 'SECURITY.md', 'dist/cjs/package.json'];
+    const named = [
+      'package.json',
+      'README.md',
+      'LICENSE',
+      'CHANGELOG.md',
+      'SECURITY.md',
+      'dist/cjs/package.json',
+      'vectors/e2e-1.json',
+    ];
     const files = await packedFiles();
     expect(files).toEqual(expect.arrayContaining(named));
     expect(files.filter((path) => !allowed.test(path) && !named.includes(path))).toEqual([]);
