@@ -110,7 +110,9 @@ function shadow(request: IncomingMessage, inner: Duplex): void {
   for (const name of TLS_METHODS) {
     if (typeof outer[name] === 'function') Object.defineProperty(inner, name, { value: outer[name].bind(outer) });
   }
-  request.socket = inner as unknown as Socket;
+  const shown = inner as unknown as Socket;
+  // `connection` reads `socket`; `client` is a field of its own, which Node.js sets and does not document.
+  Object.assign(request, { socket: shown, client: shown });
 }
 
 /** The head of the request that the library writes, which the application gets as an object. */

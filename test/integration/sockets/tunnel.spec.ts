@@ -81,6 +81,9 @@ onEachPlatform('Under a sealed path an application that answers upgrades itself'
     answer = (request, socket, head) => {
       // eslint-disable-next-line @typescript-eslint/no-deprecated -- applications still read `connection`
       seen.push(request.socket === socket, request.connection === socket, request.socket.remoteAddress);
+      // Nothing that the request holds is another socket, whatever its name.
+      const sockets = Reflect.ownKeys(request).filter((key) => request[key as keyof IncomingMessage] instanceof Socket);
+      seen.push(sockets, (request as { client?: unknown }).client === socket);
       library.handleUpgrade(request, socket, head, (own) => {
         request.socket.write(Buffer.from([0x81, CANARY.length]));
         request.socket.write(CANARY);
@@ -90,7 +93,7 @@ onEachPlatform('Under a sealed path an application that answers upgrades itself'
     const peer = await begin();
     await until(() => peer.read.length === 2 || peer.closed !== undefined);
     expect(peer.read).toEqual([CANARY, 'after it']);
-    expect(seen).toEqual([true, true, expect.stringMatching(/127\.0\.0\.1$/)]);
+    expect(seen).toEqual([true, true, expect.stringMatching(/127\.0\.0\.1$/), [], true]);
     expect(wire.length).toBeGreaterThan(0);
     expect(Buffer.concat(wire).includes(CANARY)).toBe(false);
     (app().nest.getHttpServer() as Server).off('connection', tap);
