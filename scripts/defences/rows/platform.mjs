@@ -2,6 +2,7 @@
 import { row } from '../row.mjs';
 
 const FASTIFY = 'test/integration/ecosystem/fastify.spec.ts';
+const SESSION_COOKIE = 'test/integration/e2e/fastify-session-cookie.spec.ts';
 const MODULE_SESSION = 'test/integration/module/module-session.spec.ts';
 const DIFFERENCES = 'test/integration/parity/request-differences.spec.ts';
 const UPLOADS = 'test/integration/streams/uploads.spec.ts';
@@ -25,6 +26,21 @@ export const platform = [
     'plain login.*fastify',
     ['src/nest/platform/platform.fastify.ts', 'hooks.watchSession(request);', ''],
   ),
+  row(
+    'on Fastify no client says which cookie is the session’s',
+    SESSION_COOKIE,
+    'no client can have another cookie hidden',
+    [
+      'src/nest/platform/fastify-session-cookie.ts',
+      'const [name] = read;',
+      'const name = Object.keys(request.cookies!).find((each) => request.cookies![each]?.endsWith(request.session!.encryptedSessionId!));',
+    ],
+  ),
+  row('on Fastify the cookie of a session that has ended stays in the browser', SESSION_COOKIE, 'and no other', [
+    'src/nest/platform/platform.fastify.ts',
+    'hideEndedCookie(request);',
+    '',
+  ]),
   row(
     'Fastify seals what plugins answer',
     OUTLETS,

@@ -23,27 +23,3 @@ export function beginFastifySession(request: object): boolean {
   server.decryptSession('', request, () => undefined);
   return true;
 }
-
-/**
- * Keeps responses from clearing the cookie of a session that has ended. `@fastify/session` clears it, but the browser may
- * have the next session's cookie under that name by then: a login ran while the request was on its way. As with
- * express-session, the cookie stays. The plugin clears only a cookie that the request has, so the request loses it.
- */
-export class EndedSessionCookies {
-  #name: string | undefined;
-
-  /** @param name of the session's cookie if it is known; otherwise it is learned from requests that have a session. */
-  constructor(name?: string) {
-    this.#name = name;
-  }
-
-  hide(request: object): void {
-    const { session, cookies } = request as FastifyRequest;
-    const value = session?.encryptedSessionId;
-    if (!value || !cookies) return;
-    this.#name ??= Object.keys(cookies).find((name) => cookies[name]?.endsWith(value));
-    if (this.#name === undefined) return;
-    const sent = cookies[this.#name];
-    if (sent !== undefined && !sent.endsWith(value)) delete cookies[this.#name];
-  }
-}

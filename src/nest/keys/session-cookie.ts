@@ -17,9 +17,12 @@ export class SessionCookie {
   isMissing(request: object, sessionId: string): boolean {
     const { cookie = '' } = (request as { headers: IncomingHttpHeaders }).headers;
     const pairs = cookie.split(';').map((pair) => pair.trim());
-    const own = pairs.find((pair) => pair.includes(sessionId) || pair.includes(encodeURIComponent(sessionId)));
+    const [own, ...others] = pairs.filter(
+      (pair) => pair.includes(sessionId) || pair.includes(encodeURIComponent(sessionId)),
+    );
     if (own !== undefined) {
-      this.#name ??= own.slice(0, own.indexOf('='));
+      // A client that sends it under several names does not tell which is the session's.
+      if (others.length === 0) this.#name ??= own.slice(0, own.indexOf('='));
       return false;
     }
     // While the name is unknown, only a request without any cookie certainly lacks it.

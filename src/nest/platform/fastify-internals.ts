@@ -6,6 +6,7 @@ const CONTENT_TYPE = 'fastify.request.contentType';
 const PARSER_OPTIONS = '_parserOptions';
 const REQUEST_CLASS = 'fastify.Request';
 const OPTIONS = 'fastify.options';
+const HOOKS = 'fastify.hooks';
 
 /** Each route's context, but with a body limit of ours. */
 const WITH_LIMIT = new WeakMap<object, object>();
@@ -37,6 +38,15 @@ export function sessionStoreOf(instance: object): unknown {
     if (made) return (made.prototype as { readonly sessionStore?: unknown }).sessionStore;
   }
   return undefined;
+}
+
+type Hook = (request: object, reply: undefined, done: () => void) => unknown;
+
+/** The hook of that name, which some plugin added for what comes to this instance. */
+export function onRequestHook(instance: object, name: string): Hook | undefined {
+  const symbol = symbolOf(instance, HOOKS);
+  const hooks = symbol && (instance as Record<symbol, { readonly onRequest?: readonly Hook[] } | undefined>)[symbol];
+  return hooks?.onRequest?.find((hook) => hook.name === name);
 }
 
 /** The options that the instance was made with. */

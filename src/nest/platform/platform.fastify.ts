@@ -7,10 +7,10 @@ import type { BodyReader } from '../request/body-reader.js';
 import { linger } from '../request/linger.js';
 import type { DefaultSession } from '../keys/default-session.js';
 import { openedMessageOf, rawRequest, stateOf } from '../request/exchange-state.js';
-import { EndedSessionCookies } from '../keys/fastify-session.js';
 import { called, type Callback } from '../keys/session.js';
 import { adoptPlainBody, noteRouterAnswers, optionsOf, sessionStoreOf } from './fastify-internals.js';
 import { loadOptional, rejectUnsupported } from './fastify-plugins.js';
+import { hideEndedCookie } from './fastify-session-cookie.js';
 import type { Platform, RequestHooks } from './platform.js';
 
 interface ParserOptions {
@@ -124,10 +124,9 @@ export class FastifyPlatform implements Platform {
       hooks.watch(request);
       done();
     });
-    const isOurs = defaultSession && !this.hasOwnSession();
-    const ended = new EndedSessionCookies(isOurs ? await this.#installSession(defaultSession) : undefined);
+    if (defaultSession && !this.hasOwnSession()) await this.#installSession(defaultSession);
     const noteSession = (request: FastifyRequest): void => {
-      ended.hide(request);
+      hideEndedCookie(request);
       hooks.watchSession(request);
     };
     instance.addHook('onRequest', (request, _reply, done) => {
@@ -213,8 +212,7 @@ export class FastifyPlatform implements Platform {
     return (parser ?? parse)(query);
   }
 
-  /** @returns the name of the session's cookie. */
-  async #installSession(defaultSession: DefaultSession): Promise<string> {
+  async #installSession(defaultSession: DefaultSession): Promise<void> {
     const options = defaultSession.completeOptions();
     rejectUnsupported(options);
     const { name, secret, store, cookie, rolling = false, saveUninitialized } = options;
@@ -229,7 +227,6 @@ export class FastifyPlatform implements Platform {
       rolling,
       saveUninitialized,
     });
-    return name;
   }
 }
 

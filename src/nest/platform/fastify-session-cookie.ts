@@ -1,0 +1,50 @@
+import { onRequestHook } from './fastify-internals.js';
+
+/** What is used of a Fastify request that has a session of `@fastify/session`. */
+interface WithSession {
+  readonly server: object;
+  readonly session?: { readonly encryptedSessionId?: string } | null;
+  /** Decoded, by name. */
+  readonly cookies?: Record<string, string | undefined>;
+}
+
+/** The hook of `@fastify/session` that reads the cookie. */
+const SESSION_HOOK = 'handleSession';
+
+/** By the instance whose plugin it is. */
+const NAMES = new WeakMap<object, string>();
+
+/**
+ * Keeps the response from clearing the cookie of a session that has ended. `@fastify/session` clears it, but the browser may
+ * have the next session's cookie under that name by then: a login ran while the request was on its way. As with
+ * express-session, the cookie stays. The plugin clears only a cookie that the request has, so the request loses it.
+ */
+export function hideEndedCookie(request: object): void {
+  const { session, cookies } = request as WithSession;
+  const value = session?.encryptedSessionId;
+  if (!value || !cookies) return;
+  const name = cookieName(request as WithSession);
+  const sent = name === undefined ? undefined : cookies[name];
+  if (name !== undefined && sent !== undefined && !sent.endsWith(value)) delete cookies[name];
+}
+
+/**
+ * The name of the session's cookie, which the plugin keeps to itself. What clients send does not tell it: they may send a
+ * session's value under any name. So the plugin is asked: its hook gets a request without cookies, and we see which it reads.
+ */
+function cookieName(request: WithSession): string | undefined {
+  const { server } = request;
+  const known = NAMES.get(server);
+  if (known !== undefined) return known;
+  const read: string[] = [];
+  const cookies = new Proxy({}, { get: (_, name) => void read.push(String(name)) });
+  // The session that the hook makes stays with this stand-in, and is not stored.
+  const standIn = Object.create(request, {
+    cookies: { value: cookies },
+    session: { value: null, writable: true },
+  }) as object;
+  onRequestHook(server, SESSION_HOOK)?.(standIn, undefined, () => undefined);
+  const [name] = read;
+  if (name !== undefined) NAMES.set(server, name);
+  return name;
+}
