@@ -101,7 +101,7 @@ export class Exchange {
       if (found) return this.#enterFirst(request, response, found, route).catch(refuse);
       if (isSealedRoute) throw new E2eProblem('message-required');
       // A handshake whose session store is down is busy before its controller runs, like a message.
-      if (this.tracker.of(raw).handshakeType !== undefined) this.keys.sessionOf(request);
+      if (this.tracker.of(raw).handshakeType !== undefined) this.keys.sessions.of(request);
       return undefined;
     } catch (error) {
       return refuse(error);
@@ -170,7 +170,7 @@ export class Exchange {
     try {
       if (state.isRouterAnswer) await this.readUnrouted?.(raw);
       const found = findMessage(raw);
-      const hasSession = this.keys.findSession(request) !== undefined;
+      const hasSession = this.keys.sessions.find(request) !== undefined;
       // Where its store fails, the session's middleware ends the request with an error.
       if (!hasSession && answer.status >= 500) throw new E2eProblem('busy');
       const isRead = found?.place === 'header' || found?.place === 'fields' || state.body !== undefined;
@@ -189,7 +189,7 @@ export class Exchange {
   /** What answers a handshake before its controller does: as it is, but busy where the store of the session fails. */
   #answerPlain(raw: IncomingMessage, response: ServerResponse, answer: PlainAnswer): Sealed {
     const state = stateOf(raw);
-    const isBusy = answer.status >= 500 && this.keys.findSession(state.request ?? raw) === undefined;
+    const isBusy = answer.status >= 500 && this.keys.sessions.find(state.request ?? raw) === undefined;
     if (isBusy) this.refuse(raw, response, new E2eProblem('busy'));
     return state.settled ?? unchangedAnswer(answer);
   }

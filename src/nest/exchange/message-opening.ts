@@ -34,7 +34,7 @@ export async function openMessage(
 ): Promise<MessageOpening> {
   const raw = rawRequest(request);
   const from = performance.now();
-  const session = keys.sessionOf(request);
+  const session = keys.sessions.of(request);
   const channels = keys.channelsOf(session);
   const idem = raw.headers['idempotency-key'];
   const message = await channels.open(session.ref?.id, text, {
@@ -63,7 +63,7 @@ export function noteRefusal(
   request: object,
   { code, step: at }: E2eProblem,
 ): void {
-  const step = at === 'channel' && keys.noteLostCookie(request) ? 'cookie' : at;
+  const step = at === 'channel' && keys.sessions.noteLostCookie(request) ? 'cookie' : at;
   events.emit({ type: 'refused', problem: code, ...(step && { step }) });
   logger.debug(`A request was rejected: ${code}${step ? `, at the step "${step}"` : ''}.`);
 }

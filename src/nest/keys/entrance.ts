@@ -6,6 +6,7 @@ import { E2eProblem } from '../../protocol/problem.js';
 import type { ShownOptions } from '../options/e2e.options.js';
 import type { RateLimitedLogger } from '../request/rate-limited-logger.js';
 import type { HttpSession } from './session.js';
+import { withoutSession } from './session-locator.js';
 
 /** Finds the session that a handshake is for (PROTOCOL §2, device keys). */
 export class Entrance {
@@ -56,17 +57,6 @@ export class Entrance {
         'the device key.',
     );
   }
-}
-
-/** Rejects a sealed request or a handshake without a session as `busy`, and logs likely causes. */
-export function withoutSession(log: RateLimitedLogger): E2eProblem {
-  log.say(
-    'error',
-    'A request has no session, and was rejected as busy. Likely causes: the session store does not respond; the Path of ' +
-      'the session cookie ("e2e.sid", unless the option "session" names another) excludes this route or the handshake; ' +
-      'with `session: false`, the application has no session middleware before this route.',
-  );
-  return new E2eProblem('busy');
 }
 
 function isSameKey(one: SigningJwk, other: SigningJwk): boolean {

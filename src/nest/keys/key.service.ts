@@ -17,18 +17,18 @@ import { keyKind } from '../../protocol/keys.js';
 import { E2eProblem } from '../../protocol/problem.js';
 import { Carrier, LOGIN_LEFT_CHANNEL } from './carrier.js';
 import { ChannelRegistry } from './channel-registry.js';
-import { Entrance, withoutSession } from './entrance.js';
+import { Entrance } from './entrance.js';
 import { E2E_EVENTS, E2E_OPTIONS, resolveOptions, type E2eOptions, type ShownOptions } from '../options/e2e.options.js';
 import { whileConnected } from '../request/connection.js';
 import { createEncapsulator } from './ml-kem.js';
 import { DefaultSession } from './default-session.js';
-import { openedMessageOf, requestOf } from '../request/exchange-state.js';
+import { openedMessageOf } from '../request/exchange-state.js';
 import { readIdentityKeys } from '../options/option-check.js';
 import { RateLimitedLogger } from '../request/rate-limited-logger.js';
 import { RunningStreams } from './running-streams.js';
-import { sessionOf, type HttpSession } from './session.js';
+import type { HttpSession } from './session.js';
+import { SessionLocator } from './session-locator.js';
 import { watchSession } from './session-watch.js';
-import { lostCookie } from './session-cookie.js';
 
 /** What a message must belong to. The default place is a body. */
 export type MessageBinding = Omit<Binding, 'place'> & Partial<Pick<Binding, 'place'>>;
@@ -58,6 +58,8 @@ export class KeyService implements BeforeApplicationShutdown, OnApplicationShutd
   readonly options: ShownOptions;
   /** @internal The running uploads and responses in frames. */
   readonly streams: RunningStreams;
+  /** @internal Whose channels a request may use. */
+  readonly sessions: SessionLocator;
   readonly #logger = new Logger('E2eModule');
   readonly #log = new RateLimitedLogger(this.#logger);
   readonly #replay: ReplayGuard;
@@ -96,9 +98,14 @@ export class KeyService implements BeforeApplicationShutdown, OnApplicationShutd
       regenerating: (request, makeNew) => this.#carrier.regenerating(request, makeNew),
       onEnded: (ended) => this.streams.noteEnded(ended),
     });
+    this.sessions = new SessionLocator(
+      defaultSession.cookieless,
+      this.#log,
+      (store) => this.#registry.of(store).sessionCookie,
+    );
     const storeOf = ({ store }: HttpSession): ChannelStore => this.#registry.of(store).store;
     const { storeTimeout, streamCheckInterval } = this.options;
-    const parts = { sessionOf: (request: object) => this.findSession(request), storeOf, storeTimeout };
+    const parts = { sessionOf: (request: object) => this.sessions.find(request), storeOf, storeTimeout };
     this.streams = new RunningStreams({ ...parts, streamCheckInterval, events, log: this.#log });
     this.#carrier = new Carrier({ ...parts, onLeftBehind: () => this.#log.say('warn', LOGIN_LEFT_CHANNEL) });
     this.#entrance = new Entrance(this.options, storeOf, this.#log);
@@ -140,7 +147,7 @@ export class KeyService implements BeforeApplicationShutdown, OnApplicationShutd
     const from = performance.now();
     const clientKey = readPublicKey(publicKey);
     const deviceKey = this.#entrance.deviceKeyOf(device);
-    let session = this.sessionOf(request);
+    let session = this.sessions.of(request);
     const enter = async (): Promise<Entered> => {
       const entered = await this.#entrance.enter(session, deviceKey);
       ({ session } = entered);
@@ -166,7 +173,7 @@ export class KeyService implements BeforeApplicationShutdown, OnApplicationShutd
    * @throws E2eProblem
    */
   async open(request: object, message: string, { place = 'body', ...binding }: MessageBinding): Promise<OpenedMessage> {
-    const session = this.sessionOf(request);
+    const session = this.sessions.of(request);
     const channels = this.channelsOf(session);
     const opened = await channels.open(session.ref?.id, message, { place, ...binding });
     await channels.admit(session.ref?.id, opened, nowInSeconds());
@@ -183,7 +190,7 @@ export class KeyService implements BeforeApplicationShutdown, OnApplicationShutd
    * session and its device key stay. Clients open a new channel with their next request.
    */
   async revoke(request: object): Promise<void> {
-    const { ref, store } = this.sessionOf(request);
+    const { ref, store } = this.sessions.of(request);
     const channels = this.#registry.of(store).store;
     const channel = openedMessageOf(request)?.channel;
     if (ref) await channels.revoke(ref);
@@ -206,7 +213,7 @@ export class KeyService implements BeforeApplicationShutdown, OnApplicationShutd
    * `() => new Promise((resolve, reject) => req.logIn(user, (error) => (error ? reject(error) : resolve())))`.
    */
   async carryOver(request: object, regenerate?: () => Promise<void>): Promise<void> {
-    const before = this.sessionOf(request);
+    const before = this.sessions.of(request);
     await this.#carrier.carryOver(request, regenerate ?? (() => before.regenerate()));
   }
 
@@ -222,40 +229,14 @@ export class KeyService implements BeforeApplicationShutdown, OnApplicationShutd
 
   /** @internal Why a message with this protected header would be rejected, before the rest of it is read. */
   async precheck(request: object, protectedHeader: string): Promise<E2eProblem | undefined> {
-    const session = this.defaultSession.cookieless ?? sessionOf(request);
+    const session = this.sessions.find(request);
     // Without a session, the opening of the message says what is missing.
     return session && this.channelsOf(session).precheck(session.ref?.id, protectedHeader);
-  }
-
-  /** @internal Logs that a request's channel was not found because the session's cookie was not sent. */
-  noteLostCookie(request: object): boolean {
-    const session = this.defaultSession.cookieless ?? sessionOf(request);
-    if (!session?.ref) return false;
-    const { sessionCookie } = this.#registry.of(session.store);
-    const isLost = sessionCookie.isMissing(request, session.ref.id);
-    if (isLost) this.#log.say('warn', lostCookie(sessionCookie.name));
-    return isLost;
   }
 
   /** @internal The tag in the URL for a sealed query. It is the same on every server, and reveals nothing in logs. */
   queryTag(query: string): string {
     return this.#vault.name(`query ${query}`);
-  }
-
-  /**
-   * @internal The session that has a request's channel.
-   *
-   * @throws E2eProblem `busy` if a sealed request or a handshake has no session.
-   */
-  sessionOf(request: object): HttpSession {
-    const session = this.findSession(request);
-    if (!session) throw withoutSession(this.#log);
-    return session;
-  }
-
-  /** @internal The same, or `undefined` if there is none. */
-  findSession(request: object): HttpSession | undefined {
-    return this.defaultSession.cookieless ?? sessionOf(requestOf(request));
   }
 
   /**

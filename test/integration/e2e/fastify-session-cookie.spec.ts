@@ -1,6 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
 import { Controller, Get, Req } from '@nestjs/common';
-import { json } from '../../external/conformance/channel.js';
 import { useApp } from './support/apps.js';
 import { SECRET, SessionController, useOwnSession } from './support/sessions.js';
 
@@ -23,9 +22,9 @@ describe('On Fastify with an application’s own session, whose cookie’s name 
       string
     >;
   const sessionCookie = async (): Promise<[string, string]> => {
-    const channel = await app().visitor().handshake('X25519');
-    expect((await channel.request('POST', '/session/notes', json({ note: 'kept' }))).status).toBe(201);
-    const value = String(channel.visitor.jar).replace(/^own\.sid=/, '');
+    // A handshake stores the session, and no request has had its cookie.
+    const { visitor } = await app().visitor().handshake('X25519');
+    const value = String(visitor.jar).replace(/^own\.sid=/, '');
     return [value, decodeURIComponent(value)];
   };
 
