@@ -18,7 +18,7 @@ class Driver:
     def open(self, command):
         if command["kind"] not in ("RSA", "P-256", "X25519"):
             return {"unsupported": True}
-        pins = command.get("identityKeys", [])
+        pins = command.get("identityKeys")
         self.client = Client(command["baseUrl"], command["kind"], pins, command.get("path", "/e2e"), timeout=10)
         return {}
 

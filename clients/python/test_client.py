@@ -1,7 +1,9 @@
 """What needs no server: the worked example of docs/protocol.md, and what must be refused. Run: python3 -m unittest"""
 
+import http.server
 import json
 import re
+import threading
 import unittest
 from pathlib import Path
 
@@ -11,7 +13,7 @@ from e2e_client.channel import Channel, transcript_hash
 from e2e_client.encoding import b64u, parse_object, unb64u, whole
 from e2e_client.frames import Frames
 from e2e_client.keys import KeyPair, read_public, thumbprint
-from e2e_client.message import check_media_type, decrypt, seal_compact, split_compact
+from e2e_client.message import check_media_type, decrypt, may_travel_inside, seal_compact, split_compact
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 PAGE = Path(__file__).parents[2] / "docs" / "protocol.md"
@@ -153,6 +155,41 @@ class Requests(unittest.TestCase):
             with self.assertRaises(E2eError) as caught:
                 client.request("GET", target, **options)
             self.assertEqual(caught.exception.code, "request-unsupported")
+
+    def test_no_empty_list_of_pins(self):
+        for empty in ([], ()):
+            with self.assertRaises(ValueError):
+                Client("http://127.0.0.1:9", identity_keys=empty)
+        for size in (0, -1, True, 1.5, None):
+            with self.assertRaises(ValueError):
+                Client("http://127.0.0.1:9", max_response_size=size)
+
+    def test_what_the_server_must_not_take_from_inside(self):
+        for name in ("e2e-request", "e2e-fields", "cookie", "x-forwarded-for"):
+            self.assertFalse(may_travel_inside(name))
+        self.assertTrue(may_travel_inside("last-event-id"))
+
+    def test_a_response_is_read_up_to_a_size(self):
+        class Long(http.server.BaseHTTPRequestHandler):
+            def do_POST(self):
+                self.send_response(201)
+                self.send_header("Content-Type", "application/json")
+                self.end_headers()
+                self.wfile.write(b" " * 1000)
+
+            def log_message(self, *_):
+                pass
+
+        with http.server.HTTPServer(("127.0.0.1", 0), Long) as server:
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+            try:
+                for size, code in [(999, "answer-too-large"), (1000, "handshake-rejected")]:
+                    client = Client(f"http://127.0.0.1:{server.server_port}", "X25519", max_response_size=size)
+                    with self.assertRaises(E2eError) as caught:
+                        client.get("/")
+                    self.assertEqual(caught.exception.code, code)
+            finally:
+                server.shutdown()
 
 
 if __name__ == "__main__":

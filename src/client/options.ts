@@ -79,8 +79,9 @@ export interface E2eClientOptions {
   readonly maxBufferedUpload?: number;
   /**
    * Whether the last 50 calls are kept, plain and as they were sent, for `showDebugPanel()` of
-   * `nestjs-e2e-encryption/debug`. For development: calls fail where `NODE_ENV` is `production`, and on pages that are not on
-   * localhost, unless it is `'force'` there. Default `false`.
+   * `nestjs-e2e-encryption/debug`. For development: calls fail where `NODE_ENV` is `production`. Unless it is `'force'`, they
+   * fail too on pages that are not on localhost, and outside a page where `NODE_ENV` is not `development` or `test`.
+   * Default `false`.
    */
   readonly debug?: boolean | 'force';
   /** As for `fetch`. Default: `'same-origin'` on the server's own origin, `'include'` elsewhere. */

@@ -62,7 +62,7 @@ def accept_handshake(pair: KeyPair, answer: dict, pins, seen: set) -> "Channel":
         shared = b"" if pair.kind == "RSA" else pair.agree(server_key)
     except (ValueError, KeyError) as error:
         raise E2eError("handshake-rejected", str(error)) from None
-    if pins:
+    if pins is not None:
         _check_proof(jws, th, pins)
     return Channel(pair.kind, server_key, answer, th, ss, shared)
 

@@ -18,6 +18,7 @@ PROBLEMS = ["handshake-required", "message-required", "message-rejected", "messa
 PROBLEMS += ["key-rejected", "too-large", "stream-broken", "busy"]
 REDIRECTS = (301, 302, 303, 307, 308)
 MAX_REDIRECTS = 20
+MAX_RESPONSE_SIZE = 16 * 2**20
 # Header fields of the outer response that a caller never sees, besides those that appear inside (section 4).
 DROPPED = "content-type content-length transfer-encoding connection keep-alive etag last-modified content-encoding"
 DROPPED += " content-location content-range content-md5 digest content-digest repr-digest want-digest"
@@ -54,15 +55,31 @@ class Client:
 
     `base_url`       `https://api.example.com`
     `kind`           of key: "RSA", "P-256" or "X25519"
-    `identity_keys`  the public JWKs (Ed25519 or P-256) of which the server must prove one
+    `identity_keys`  the public JWKs (Ed25519 or P-256) of which the server must prove one; None, the default, pins none.
+                     An empty list raises ValueError: it would look like a pin
     `path`           of the server's module
     `inside`         names of header fields that the server takes from inside requests
+    `max_response_size`  bytes, as they travel, of a response that is read whole; 16 MiB by default. A longer one raises
+                     E2eError `answer-too-large`. A body in frames is read a piece at a time, and has no limit here
     """
 
-    def __init__(self, base_url, kind="RSA", identity_keys=(), path="/e2e", inside=("last-event-id",), timeout=30):
+    def __init__(
+        self,
+        base_url,
+        kind="RSA",
+        identity_keys=None,
+        path="/e2e",
+        inside=("last-event-id",),
+        timeout=30,
+        max_response_size=MAX_RESPONSE_SIZE,
+    ):
+        if identity_keys is not None and not identity_keys:
+            raise ValueError("identity_keys is empty: give the keys, or None to pin none")
+        if isinstance(max_response_size, bool) or not isinstance(max_response_size, int) or max_response_size < 1:
+            raise ValueError("max_response_size is a positive number of bytes")
         self._base = urllib.parse.urlsplit(base_url)
         self._kind, self._pins, self._path = kind, identity_keys, path
-        self._inside, self._timeout = inside, timeout
+        self._inside, self._timeout, self._max_size = inside, timeout, max_response_size
         self._cookies, self._seen = CookieJar(), set()
         self._lock, self._channel = threading.Lock(), None
 
@@ -142,7 +159,7 @@ class Client:
         pair = KeyPair(self._kind)
         body = json.dumps({"publicKey": pair.jwk}).encode()
         answer = self._http("POST", f"{self._path}/handshake", {"Content-Type": "application/json"}, body)
-        data = _read_all(answer)
+        data = self._read_all(answer)
         if answer.status != 201 or _essence(answer) != "application/json":
             raise E2eError("handshake-failed", f"status {answer.status}", _problem(_essence(answer), data), answer.status)
         try:
@@ -176,7 +193,7 @@ class Client:
     def _read(self, call, channel, seq, answer) -> Response:
         kind = _essence(answer)
         if kind == "application/jose":
-            opened = channel.open(seq, _read_all(answer))
+            opened = channel.open(seq, self._read_all(answer))
             pieces = [opened.body] if opened.body else []
         elif kind == "application/vnd.e2e.stream":
             head = _read_head(answer)
@@ -196,7 +213,7 @@ class Client:
         return Response(status, {**headers, **opened.headers}, media_type, pieces)
 
     def _read_plain(self, call, kind, answer) -> Response:
-        data = _read_all(answer) if call.plain or kind == "application/problem+json" else b""
+        data = self._read_all(answer) if call.plain or kind == "application/problem+json" else b""
         answer.close()
         problem = _problem(kind, data)
         if call.plain and not problem:
@@ -205,6 +222,16 @@ class Client:
             headers = {name.lower(): value for name, value in answer.getheaders()}
             return Response(answer.status, headers, answer.getheader("content-type"), [data], sealed=False)
         raise E2eError("plain-answer", f"status {answer.status}, not sealed", problem, answer.status)
+
+    def _read_all(self, answer) -> bytes:
+        with answer:
+            data = answer.read(self._max_size + 1)
+        if len(data) > self._max_size:
+            raise E2eError("answer-too-large", f"the response has more than {self._max_size} bytes", status=answer.status)
+        # Of a read that names its length, http.client does not say that the body ended before its Content-Length.
+        if answer.length:
+            raise http.client.IncompleteRead(data, answer.length)
+        return data
 
     def _http(self, method, target, headers, body):
         secure = self._base.scheme == "https"
@@ -274,11 +301,6 @@ def _problem(kind, data):
     except ValueError:
         return None
     return next((problem for problem in PROBLEMS if name == f"urn:e2e:problem:{problem}"), None)
-
-
-def _read_all(answer) -> bytes:
-    with answer:
-        return answer.read()
 
 
 def _read_head(answer) -> bytes:

@@ -24,7 +24,7 @@ _NEVER_INSIDE = re.compile(
     "|x-forwarded|x-forwarded-.*|x-real-ip|x-client-.*|x-cluster-client-ip|true-client-ip|client-ip|client-cert.*"
     "|ssl-.*|cf-.*|fastly-.*|fly-.*|x-amz.*|x-ms-.*|x-goog-.*|x-envoy-.*|x-auth-request-.*|x-middleware-.*"
     "|x-original-.*|x-rewrite-.*|x-http-method.*|x-method-override|x-accel-.*|x-sendfile|accept-encoding|proxy-.*"
-    "|sec-.*|access-control-.*|idempotency-key|e2e-request"
+    "|sec-.*|access-control-.*|idempotency-key|e2e-request|e2e-fields"
 )
 
 

@@ -93,12 +93,12 @@ const DEBUG = 'test/integration/e2e/debug.spec.ts';
 export const debug = [
   row('plaintext is kept for nobody in production', DEBUG, 'express.*refused in production', [
     'src/client/debug/recorder.ts',
-    'if (isProduction()) throw',
+    "if (environment === 'production') throw",
     "if (isProduction() && debug !== true && debug !== 'force') throw",
   ]),
   row('plaintext is kept on pages of localhost', DEBUG, 'staging', [
     'src/client/debug/recorder.ts',
-    "if (!isLocal && debug !== 'force') {",
+    'if (!LOCAL.test(location.hostname)) {',
     "if (!isLocal && debug !== 'force' && debug !== true) {",
   ]),
   row('few calls are kept', DEBUG, 'express.*last 50', [

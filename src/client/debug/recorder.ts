@@ -17,15 +17,24 @@ const MAX_READ = 65_536;
 const LOCAL = /^(localhost|.*\.localhost|127(\.\d+){3}|\[::1\])$/;
 
 /**
- * @throws E2eClientError `invalid-option` where plaintext must not be kept: in production, and on a page from elsewhere
- * unless `debug` is `'force'`.
+ * @throws E2eClientError `invalid-option` where plaintext must not be kept: in production, and unless `debug` is `'force'`
+ * on a page from elsewhere, or outside a page where `NODE_ENV` does not say that this is development or a test.
  */
 export function checkDebug({ debug }: Pick<Settings, 'debug'>): void {
   if (debug !== true && debug !== 'force') throw refused('must be true, false or "force"');
-  if (isProduction()) throw refused('keeps plaintext, so it is refused where NODE_ENV is "production"');
+  const environment = nodeEnv();
+  if (environment === 'production') throw refused('keeps plaintext, so it is refused where NODE_ENV is "production"');
+  if (debug === 'force') return;
   const { location } = globalThis as { location?: { readonly hostname?: string } };
-  const isLocal = location?.hostname === undefined || LOCAL.test(location.hostname);
-  if (!isLocal && debug !== 'force') {
+  if (location?.hostname === undefined) {
+    // Servers often run in production without the variable.
+    if (environment === 'development' || environment === 'test') return;
+    throw refused(
+      'keeps plaintext, so outside a page it is refused unless NODE_ENV is "development" or "test". Use "force" for a ' +
+        'test without it',
+    );
+  }
+  if (!LOCAL.test(location.hostname)) {
     throw refused('keeps plaintext, so it is refused on pages that are not on localhost. Use "force" on a test server');
   }
 }
@@ -113,11 +122,11 @@ async function bodyText(body: unknown, mediaType = '', whole: unknown = body): P
   return text.length > MAX_BODY ? `${text.slice(0, MAX_BODY)}… (${text.length} characters)` : text;
 }
 
-function isProduction(): boolean {
+function nodeEnv(): string | undefined {
   try {
-    return process.env.NODE_ENV === 'production';
+    return process.env.NODE_ENV;
   } catch {
-    return false; // a page without a bundler
+    return undefined; // a page without a bundler
   }
 }
 

@@ -120,5 +120,10 @@ function nextSteps({ start, exec }: PackageManager): string {
   @Encrypted()      above the class of a controller; import it from '${PACKAGE}'
   ${start}
   ${exec} ${PACKAGE} get :3000/
+
+Keep the secrets to yourself. A schematic can neither set the mode of a file nor ask git, so please do both:
+
+  chmod 600 .env
+  git ls-files .env    if it prints .env, git tracks the file: run git rm --cached .env, and replace its secrets
 `;
 }

@@ -100,6 +100,22 @@ it.each([
   else expect(check).not.toThrow();
 });
 
+it.each([
+  ['development', true, false],
+  ['test', true, false],
+  ['staging', true, true],
+  ['', true, true],
+  [undefined, true, true],
+  [undefined, 'force', false],
+  ['production', 'force', true],
+] as const)('outside a page, where NODE_ENV is %s, debug: %s is refused: %s', (environment, debug, isRefused) => {
+  if (environment === undefined) delete process.env.NODE_ENV;
+  else process.env.NODE_ENV = environment;
+  const check = () => checkDebug({ debug });
+  if (isRefused) expect(check).toThrow('NODE_ENV is');
+  else expect(check).not.toThrow();
+});
+
 it('has no other values', () => {
   expect(() => checkDebug({ debug: 'yes' as never })).toThrow('must be true, false or "force"');
 });

@@ -59,8 +59,14 @@ describe('the documentation for maintainers', () => {
     const [others, publish] = read('.github/workflows/release.yml').split('  publish:\n');
     expect(read('.github/workflows/ci.yml')).toContain('  workflow_call:\n');
     expect(others).toContain('  ci:\n    uses: ./.github/workflows/ci.yml\n');
+    expect(others).toContain('  pack:\n    needs: ci\n');
+    expect(others).toContain('git merge-base --is-ancestor HEAD origin/main');
+    expect(others).toContain('npm ci --ignore-scripts');
     expect(others).not.toContain('id-token');
-    expect(publish).toContain('    needs: ci\n');
+    expect(publish).toContain('    needs: pack\n');
     expect(publish).toContain('      id-token: write\n');
+    // It runs no code of a dependency, and none of the package.
+    expect(publish).not.toMatch(/checkout|npm (ci|install|run|pack)/);
+    expect(publish).toContain('npm publish --ignore-scripts ');
   });
 });

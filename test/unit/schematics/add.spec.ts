@@ -252,4 +252,10 @@ describe('on Fastify', () => {
     const { files: after, tasks } = await run(files);
     expect([after['package.json'], tasks]).toEqual([manifest, []]);
   });
+
+  it('says how to keep the secrets, which a schematic cannot do itself', async () => {
+    const { said } = await run(application({ 'src/app.module.ts': moduleWith('{}') }));
+    expect(said).toContain('chmod 600 .env');
+    expect(said).toContain('git ls-files .env');
+  });
 });
