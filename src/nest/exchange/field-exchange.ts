@@ -4,7 +4,8 @@ import type { FieldCipher } from '../../channel/fields.js';
 import { pointerTo } from '../../protocol/field.js';
 import { isJson } from '../../protocol/media-type.js';
 import { E2eProblem } from '../../protocol/problem.js';
-import { E2E_OPTIONS, type ShownOptions } from '../options/e2e.options.js';
+import type { KeyService } from '../keys/key.service.js';
+import { E2E_KEYS } from '../options/e2e.options.js';
 import { rawRequest, stateOf, type MatchedRoute } from '../request/exchange-state.js';
 import { RateLimitedLogger } from '../request/rate-limited-logger.js';
 import type { Sealing } from '../routes/encrypted.decorator.js';
@@ -23,7 +24,7 @@ export class FieldExchange {
   constructor(
     @Inject(Exchange) private readonly exchange: Exchange,
     @Inject(FieldRoutes) private readonly routes: FieldRoutes,
-    @Inject(E2E_OPTIONS) private readonly options: Pick<ShownOptions, 'maxBodyDepth'>,
+    @Inject(E2E_KEYS) private readonly keys: KeyService,
   ) {}
 
   /**
@@ -108,7 +109,7 @@ export class FieldExchange {
       container[name] = opened.value;
     }
     if (found.length !== count) throw new E2eProblem('message-rejected', { step: 'field' });
-    if (found.length > 0) rejectUnsafeShape(body, this.options.maxBodyDepth);
+    if (found.length > 0) rejectUnsafeShape(body, this.keys.options.maxBodyDepth);
     state.fields = { cipher, isAnswerWhole, sealed: 0 };
   }
 

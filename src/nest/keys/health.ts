@@ -34,18 +34,22 @@ const DEFAULT_WAITING = 32;
 export class E2eHealth {
   /** Whether the application has a session of its own, whose store is not in the options. */
   hasOtherSession = false;
+  // Not printed with whatever holds this object: secrets are among them.
+  readonly #options: E2eOptions;
 
   constructor(
-    @Inject(E2E_OPTIONS) private readonly options: E2eOptions,
+    @Inject(E2E_OPTIONS) options: E2eOptions,
     @Inject(E2E_EVENTS) private readonly events: E2eEvents,
     @Inject(E2E_KEYS) private readonly keys: KeyService,
-  ) {}
+  ) {
+    this.#options = options;
+  }
 
   /** @param store the application's own session store, if it has one. */
   async report(store?: SessionStore): Promise<HealthReport> {
     const [records, windows] = await Promise.all([this.#checkStore(store), this.#checkWindows()]);
     const { keyPool } = this.events.counters;
-    const { keyKinds = KEY_KINDS, keyPool: { waiting = DEFAULT_WAITING } = {} } = this.options;
+    const { keyKinds = KEY_KINDS, keyPool: { waiting = DEFAULT_WAITING } = {} } = this.#options;
     const isExhausted = keyKinds.includes('RSA') && keyPool.ready === 0 && keyPool.waiting >= waiting;
     const identityKey = this.keys.identityKeys()[0]?.kid ?? null;
     const isUp = records !== 'down' && windows !== 'down' && !isExhausted;
@@ -53,7 +57,7 @@ export class E2eHealth {
   }
 
   async #checkStore(given: SessionStore | undefined): Promise<HealthReport['store']> {
-    const { session, channelStore } = this.options;
+    const { session, channelStore } = this.#options;
     const own = typeof session === 'object' ? session.store : channelStore;
     const store = given ?? own;
     if (!store) return this.hasOtherSession ? 'unknown' : 'memory';
@@ -62,7 +66,7 @@ export class E2eHealth {
   }
 
   async #checkWindows(): Promise<HealthReport['windows']> {
-    const { replayGuard } = this.options;
+    const { replayGuard } = this.#options;
     if (!replayGuard) return 'memory';
     const late = new Promise<never>((_, reject) => {
       setTimeout(() => reject(new Error('late')), this.keys.options.storeTimeout).unref();

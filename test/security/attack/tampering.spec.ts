@@ -93,7 +93,8 @@ describe('an answer that was tampered with is refused by the client, whatever by
     const call = () => harness.client.fetch('/transfer', postJson(BODY));
     let answer = '';
     harness.tamper = (sealed) => (answer = sealed);
-    expect(await (await call()).text()).toBe(ANSWER);
+    // The first answer on an RSA channel is longer than those that follow: it says that the keys are kept.
+    for (let calls = 0; calls < 2; calls++) expect(await (await call()).text()).toBe(ANSWER);
 
     let mutations = 0;
     const refused = async (mutate: (answer: string) => Mutation) => {
