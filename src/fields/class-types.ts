@@ -12,6 +12,15 @@ export function noteClass(type: FieldClass): void {
   marked.add(type);
 }
 
+/**
+ * Whether the class-transformer whose decorators are used here is the one that is read here. A bundler may have put two
+ * copies into an application, and then no field would be known.
+ */
+export function isMarked(type: FieldClass, property: string): boolean {
+  const transforms = storage._transformMetadatas.get(type)?.get(property) ?? [];
+  return transforms.some(({ transformFn }) => FIELD in transformFn);
+}
+
 const NONE: ReadonlySet<string> = new Set();
 
 /**
@@ -53,6 +62,7 @@ export class ClassTypes implements FieldTypes {
         ...(storage._typeMetadatas.get(each)?.keys() ?? []),
         ...(storage._exposeMetadatas.get(each)?.keys() ?? []),
         ...validated(each),
+        ...documented(each),
       ]),
     );
     const isUntyped = (name: string) => !storage.findTypeMetadata(type, name) && UNTYPED.has(designType(type, name));
@@ -96,10 +106,13 @@ function designType(type: FieldClass, property: string): FieldClass | undefined 
   return Reflect.getMetadata('design:type', type.prototype as object, property) as FieldClass | undefined;
 }
 
-/** The names under which JSON may have a property: plain to class, and back. */
+/**
+ * The names under which JSON may have a property: plain to class, and back. Also those of its ancestors, which
+ * class-transformer goes on reading where a class gives it another name.
+ */
 function otherNames(type: FieldClass, property: string): string[] {
-  const name = storage.findExposeMetadata(type, property)?.options.name;
-  return name === undefined ? [] : [name];
+  const names = ancestors(type).map((each) => storage._exposeMetadatas.get(each)?.get(property)?.options.name);
+  return names.filter((name) => name !== undefined);
 }
 
 function propertyOf(type: FieldClass, name: string): string {
@@ -114,6 +127,12 @@ function validated(type: FieldClass): string[] {
   const { classValidatorMetadataStorage: known } = globalThis as { classValidatorMetadataStorage?: Storage };
   const found = known?.validationMetadatas;
   return found instanceof Map ? (found.get(type) ?? []).map(({ propertyName }) => propertyName) : [];
+}
+
+/** The properties that have a decorator of `@nestjs/swagger`, where that is used. */
+function documented(type: FieldClass): string[] {
+  const found = Reflect.getMetadata('swagger/apiModelPropertiesArray', type.prototype as object) as unknown;
+  return Array.isArray(found) ? found.map((name) => String(name).replace(/^:/, '')) : [];
 }
 
 /** The class itself, and those that it extends. */

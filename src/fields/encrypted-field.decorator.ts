@@ -2,7 +2,7 @@ import { ClassSerializerInterceptor } from '@nestjs/common';
 import { instanceToPlain, Transform, TransformationType, type TransformFnParams } from 'class-transformer';
 import { setFieldTypes, type FieldClass } from '../nest/routes/field-types.js';
 import { hideField } from '../nest/routes/field-value.js';
-import { ClassTypes, FIELD, noteClass } from './class-types.js';
+import { ClassTypes, FIELD, isMarked, noteClass } from './class-types.js';
 
 /**
  * Encrypts one property of a DTO class (PROTOCOL §10), on routes whose bodies must stay readable to a gateway. In a request
@@ -22,6 +22,7 @@ import { ClassTypes, FIELD, noteClass } from './class-types.js';
  * }
  *
  * @throws TypeError on a static property, a method or a symbol.
+ * @throws Error if the application has two copies of class-transformer.
  */
 export function EncryptedField(): PropertyDecorator {
   return (target, property) => {
@@ -39,8 +40,13 @@ export function EncryptedField(): PropertyDecorator {
     markSerializer();
     // A transform, since that is what class-transformer keeps, inherits, and what mapped types copy.
     Transform(TRANSFORM)(target, property);
+    if (!isMarked(type, property)) throw new Error(TWO_COPIES);
   };
 }
+
+const TWO_COPIES =
+  '@EncryptedField() would have no effect: there are two copies of class-transformer here, and the one with the decorators ' +
+  'is not the one that is read. Keep class-transformer out of the bundle (mark it as external), and install it once.';
 
 const TYPES = new ClassTypes();
 
@@ -67,12 +73,12 @@ function transform({ value, type, options }: TransformFnParams): unknown {
   return hideField(withSerializing(false, () => instanceToPlain(value as object, options)));
 }
 
-let isMarked = false;
+let isPatched = false;
 
 /** `ClassSerializerInterceptor` returns plain objects, in which nobody would know the field again. */
 function markSerializer(): void {
-  if (isMarked) return;
-  isMarked = true;
+  if (isPatched) return;
+  isPatched = true;
   const { prototype } = ClassSerializerInterceptor;
   // eslint-disable-next-line @typescript-eslint/unbound-method -- it is called with its own `this` below
   const serialize = prototype.transformToPlain;

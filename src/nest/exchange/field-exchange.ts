@@ -1,17 +1,24 @@
-import { Inject, Injectable, InternalServerErrorException, Logger, type ExecutionContext } from '@nestjs/common';
+import {
+  BadRequestException,
+  Inject,
+  Injectable,
+  InternalServerErrorException,
+  Logger,
+  type ExecutionContext,
+} from '@nestjs/common';
 import type { IncomingMessage } from 'node:http';
 import type { FieldCipher } from '../../channel/fields.js';
+import type { OpenedMessage } from '../../channel/message.js';
 import { pointerTo } from '../../protocol/field.js';
 import { isJson } from '../../protocol/media-type.js';
 import { E2eProblem } from '../../protocol/problem.js';
-import type { KeyService } from '../keys/key.service.js';
-import { E2E_KEYS } from '../options/e2e.options.js';
+import { E2E_OPTIONS, type ShownOptions } from '../options/e2e.options.js';
 import { rawRequest, stateOf, type MatchedRoute } from '../request/exchange-state.js';
 import { RateLimitedLogger } from '../request/rate-limited-logger.js';
 import type { Sealing } from '../routes/encrypted.decorator.js';
 import { FieldRoutes, type RouteFields } from '../routes/field-routes.js';
-import { fieldTypes, findFields, type FoundField } from '../routes/field-types.js';
-import { rejectUnsafeShape } from './body-shape.js';
+import { fieldTypes, findFields, hasFields, type FoundField } from '../routes/field-types.js';
+import { rejectUnsafeShape, shapeFlaw } from './body-shape.js';
 import { Exchange } from './exchange.js';
 import { sealFields } from './field-sealing.js';
 import { hasBody } from './incoming.js';
@@ -24,7 +31,7 @@ export class FieldExchange {
   constructor(
     @Inject(Exchange) private readonly exchange: Exchange,
     @Inject(FieldRoutes) private readonly routes: FieldRoutes,
-    @Inject(E2E_KEYS) private readonly keys: KeyService,
+    @Inject(E2E_OPTIONS) private readonly options: Pick<ShownOptions, 'maxBodyDepth'>,
   ) {}
 
   /**
@@ -41,7 +48,7 @@ export class FieldExchange {
     try {
       const fields = this.routes.of(route ?? { owner: context.getClass(), name: context.getHandler().name });
       if (!message) this.#refusePlain(request, fields, route);
-      else this.#open(request, fields, message.fields(), ticket!, isAnswerWhole);
+      else this.#open(request, fields, message, ticket!, isAnswerWhole);
     } catch (error) {
       if (!(error instanceof E2eProblem)) throw error;
       throw this.exchange.refuse(request, context.getArgByIndex(1), error);
@@ -61,9 +68,9 @@ export class FieldExchange {
    */
   seal(request: object, value: unknown): unknown {
     const raw = rawRequest(request);
-    const { message, fields, route } = stateOf(raw);
-    // Sealed whole, and so is every error.
-    if (message && (!fields || fields.isAnswerWhole)) return value;
+    const { message, fields, route, capture } = stateOf(raw);
+    // Sealed whole, and so is every error; but not on a route that answers in the clear.
+    if (message && (fields ? fields.isAnswerWhole : !capture?.released)) return value;
     const declared = route ? this.routes.of(route).response : [];
     let sealed = 0;
     const result = sealFields(value, declared, (path, member) => {
@@ -79,8 +86,15 @@ export class FieldExchange {
 
   /** A request without a message: it may not even reach a route that takes fields (PROTOCOL §10). */
   #refusePlain(request: object, fields: RouteFields, route: MatchedRoute | undefined): void {
-    const isFree = !fields.takesFields && find((request as { body?: unknown }).body, fields).length === 0;
-    if (isFree) return;
+    const { body } = request as { body?: unknown };
+    const isTaken = fields.takesFields || (fields.mayTakeFields && hasBody(rawRequest(request)));
+    if (!isTaken) {
+      if (fields.request.length === 0) return;
+      const flaw = shapeFlaw(body, this.options.maxBodyDepth);
+      if (flaw !== undefined) throw new BadRequestException(`The request was rejected: it has ${flaw}.`);
+      const isFree = find(body, fields).length === 0;
+      if (isFree) return;
+    }
     this.#log.say(
       'warn',
       `A plain request to ${route?.owner.name}.${route?.name}() was rejected: its body has encrypted fields. Send it with ` +
@@ -89,28 +103,45 @@ export class FieldExchange {
     throw new E2eProblem('message-required', { step: 'field' });
   }
 
-  #open(request: object, fields: RouteFields, cipher: FieldCipher, count: number, isAnswerWhole: boolean): void {
-    const state = stateOf(rawRequest(request));
-    // Another route has opened them: it let the request through.
-    if (state.fields) return;
+  /** Another route may have opened fields, and let the request through: the rules of this one hold as well. */
+  #open(request: object, route: RouteFields, message: OpenedMessage, count: number, isAnswerWhole: boolean): void {
+    const raw = rawRequest(request);
+    const { fields: earlier } = stateOf(raw);
+    if (earlier?.route === route) return;
     const { body } = request as { body?: unknown };
-    if (fields.takesFields || count > 0) {
-      if (!isParsedJson(rawRequest(request), body)) throw new E2eProblem('message-rejected', { step: 'field' });
+    const mustBeJson = route.takesFields || count > 0 || (route.request.length > 0 && hasBody(raw));
+    if (mustBeJson && !isParsedJson(raw, body)) throw new E2eProblem('message-rejected', { step: 'field' });
+    // Before the search, whose cost grows with the depth.
+    rejectUnsafeShape(body, this.options.maxBodyDepth);
+    if (hasText(body, route)) {
+      this.#log.say('warn', 'A request had a string in place of an object with encrypted fields, and was rejected.');
+      throw new E2eProblem('message-required', { step: 'field' });
     }
-    const found = find(body, fields);
-    for (const { container, name, path } of found) {
-      const given = container[name];
-      if (typeof given !== 'string' || given.split('.', 6).length !== 5) {
-        this.#log.say('warn', `The field ${path} of a request was plain, and the request was rejected.`);
-        throw new E2eProblem('message-required', { step: 'field' });
+    const cipher = earlier?.cipher ?? message.fields();
+    const opened = new Set(earlier?.opened);
+    this.#openAll(body, route, cipher, opened);
+    if (opened.size !== count) throw new E2eProblem('message-rejected', { step: 'field' });
+    if (count > 0) rejectUnsafeShape(body, this.options.maxBodyDepth);
+    const isWhole = isAnswerWhole || earlier?.isAnswerWhole === true;
+    stateOf(raw).fields = { cipher, route, opened, isAnswerWhole: isWhole, sealed: 0 };
+  }
+
+  /** Again after each opening: the class of an object may depend on a field beside it. */
+  #openAll(body: unknown, route: RouteFields, cipher: FieldCipher, opened: Set<string>): void {
+    const findNext = (): FoundField[] => find(body, route).filter(({ path }) => !isOpened(path, opened));
+    for (let found = findNext(); found.length > 0; found = findNext()) {
+      for (const { container, name, path } of found) {
+        const given = container[name];
+        if (typeof given !== 'string' || given.split('.', 6).length !== 5) {
+          this.#log.say('warn', `The field ${path} of a request was plain, and the request was rejected.`);
+          throw new E2eProblem('message-required', { step: 'field' });
+        }
+        const field = cipher.open(path, given);
+        if (!field) throw new E2eProblem('message-rejected', { step: 'field' });
+        container[name] = field.value;
+        opened.add(path);
       }
-      const opened = cipher.open(path, given);
-      if (!opened) throw new E2eProblem('message-rejected', { step: 'field' });
-      container[name] = opened.value;
     }
-    if (found.length !== count) throw new E2eProblem('message-rejected', { step: 'field' });
-    if (found.length > 0) rejectUnsafeShape(body, this.keys.options.maxBodyDepth);
-    state.fields = { cipher, isAnswerWhole, sealed: 0 };
   }
 
   #withheld({ method, url }: IncomingMessage, path: string): string {
@@ -124,24 +155,44 @@ export class FieldExchange {
   }
 }
 
-/** Every encrypted member of the body, before any is opened: what is inside a field is not looked at. */
+/** Every encrypted member of the body. What is inside one is not looked at. */
 function find(body: unknown, { request }: RouteFields): FoundField[] {
   const found = new Map<string, FoundField>();
   for (const { type, member } of request) {
-    const isInside = member === undefined || (isObject(body) && Object.hasOwn(body, member));
-    if (!isInside) continue;
-    const value = member === undefined ? body : (body as Record<string, unknown>)[member];
     const path = member === undefined ? '' : pointerTo('', member);
-    for (const field of findFields(value, [type], path)) found.set(field.path, field);
+    for (const field of findFields(valueOf(body, member), [type], path)) found.set(field.path, field);
   }
   return [...found.values()];
 }
 
-/** Only what was parsed from JSON by now: a form, or a body that is parsed later, would pass unopened. */
+/** What a parameter gets: the body, or a member of it. */
+function valueOf(body: unknown, member: string | undefined): unknown {
+  if (member === undefined) return body;
+  return isObject(body) && Object.hasOwn(body, member) ? (body as Record<string, unknown>)[member] : undefined;
+}
+
+/** Whether a string stands where a pipe would make it an object with fields after this check, as `ParseArrayPipe` does. */
+function hasText(body: unknown, { request }: RouteFields): boolean {
+  return request.some(({ type, member }) => hasFields(type) && isText(valueOf(body, member)));
+}
+
+function isText(value: unknown): boolean {
+  return typeof value === 'string' || (Array.isArray(value) && value.some(isText));
+}
+
+/** Whether it is a field that was opened, or is inside one, whatever another class says of it. */
+function isOpened(path: string, opened: ReadonlySet<string>): boolean {
+  for (let end = path.length; end > 0; end = path.lastIndexOf('/', end - 1)) {
+    if (opened.has(path.slice(0, end))) return true;
+  }
+  return false;
+}
+
+/** Only what was parsed from JSON by now: a form, a text, or a body that is parsed later, would pass unopened. */
 function isParsedJson(raw: IncomingMessage, body: unknown): boolean {
   const type = raw.headers['content-type'];
   if (type === undefined) return !hasBody(raw);
-  return isJson(type) && (body !== undefined || !hasBody(raw));
+  return isJson(type) && ((isObject(body) && !ArrayBuffer.isView(body)) || !hasBody(raw));
 }
 
 function isObject(value: unknown): value is object {

@@ -26,6 +26,18 @@ export interface MatchedRoute {
   readonly sealing: { readonly request: boolean; readonly response: boolean };
 }
 
+/** What has become of a request in fields (PROTOCOL §10). */
+export interface OpenedFields {
+  readonly cipher: FieldCipher;
+  /** What the route that it reached last declares. */
+  readonly route: object;
+  /** The fields that were opened, as JSON pointers. */
+  readonly opened: ReadonlySet<string>;
+  readonly isAnswerWhole: boolean;
+  /** How many fields of its response are sealed by now. */
+  sealed: number;
+}
+
 /** What is known of a request, and what has become of it so far. */
 export interface ExchangeState {
   arrival?: Arrival;
@@ -59,8 +71,8 @@ export interface ExchangeState {
   isCarrying?: boolean;
   /** Seals its answer, once its message opened: from then on nothing leaves in the clear. */
   seal?: Transform;
-  /** Of a request in fields that reached its route: what seals those of its response, and how many are sealed by now. */
-  fields?: { readonly cipher: FieldCipher; readonly isAnswerWhole: boolean; sealed: number };
+  /** Of a request in fields that reached its route. */
+  fields?: OpenedFields;
   /** What leaves, whatever the application answers. */
   settled?: WireAnswer;
   /** Why it was refused. */

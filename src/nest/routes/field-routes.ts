@@ -1,7 +1,7 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { FIELDS_METADATA, type EncryptedFieldsOptions } from './encrypted-fields.decorator.js';
 import { fieldTypes, hasFields, reachable, type FieldClass } from './field-types.js';
-import { nameOf, ROUTE_ARGUMENTS } from './nest-metadata.js';
+import { nameOf, PIPES, ROUTE_ARGUMENTS } from './nest-metadata.js';
 import { RouteTable } from './route-table.js';
 
 /** The classes that a route's body and its response may have. */
@@ -10,6 +10,8 @@ export interface RouteFields {
   readonly response: readonly FieldClass[];
   /** Whether the request's body may have an encrypted member. */
   readonly takesFields: boolean;
+  /** Whether a decorator of the application's own may give a handler such a member, perhaps of the body. */
+  readonly mayTakeFields: boolean;
 }
 
 interface BodyClass {
@@ -70,6 +72,8 @@ export class FieldRoutes {
         if (place && classes.some(hasFields)) throw new Error(misplaced(nameOf(method), place));
       }
       const { request, response } = this.of(method);
+      const { sealing } = method;
+      if (sealing.request && !sealing.response && response.some(hasFields)) throw new Error(unsealed(nameOf(method)));
       for (const type of [...request.map(({ type }) => type), ...response].flatMap((each) => [...reachable(each)])) {
         reached.add(type);
       }
@@ -88,12 +92,22 @@ export class FieldRoutes {
 function readFields(owner: FieldClass, name: string): RouteFields {
   const declared = (Reflect.getMetadata(FIELDS_METADATA, (owner.prototype as Record<string, object>)[name]!) ??
     {}) as EncryptedFieldsOptions;
-  const body = parametersOf(owner, name).filter(({ kind }) => kind === BODY);
-  const request: BodyClass[] = body.flatMap(({ types, member }) => types.map((type) => ({ type, member })));
-  if (declared.request) request.push({ type: declared.request, member: undefined });
+  const classesOf = (parameters: readonly Parameter[]): BodyClass[] =>
+    parameters.flatMap(({ types, member }) => types.map((type) => ({ type, member })));
+  const parameters = parametersOf(owner, name);
+  const body = classesOf(parameters.filter(({ kind }) => kind === BODY));
+  if (declared.request) body.push({ type: declared.request, member: undefined });
+  // Nest numbers its own decorators alone. What createParamDecorator() made may read the body.
+  const custom = classesOf(parameters.filter(({ kind }) => Number.isNaN(kind)));
   const returned = asClass(Reflect.getMetadata('design:returntype', owner.prototype as object, name));
   const response = [declared.response, returned].filter((each) => each !== undefined);
-  return { request, response, takesFields: request.some(({ type }) => hasFields(type)) };
+  const haveFields = (classes: readonly BodyClass[]): boolean => classes.some(({ type }) => hasFields(type));
+  return {
+    request: [...body, ...custom.map(({ type }) => ({ type, member: undefined }))],
+    response,
+    takesFields: haveFields(body),
+    mayTakeFields: haveFields(custom),
+  };
 }
 
 function parametersOf(owner: FieldClass, name: string): Parameter[] {
@@ -104,9 +118,11 @@ function parametersOf(owner: FieldClass, name: string): Parameter[] {
   }
   const declared = (Reflect.getMetadata(ROUTE_ARGUMENTS, owner, name) ?? {}) as Record<string, Argument>;
   const types = (Reflect.getMetadata('design:paramtypes', owner.prototype as object, name) ?? []) as unknown[];
+  const handler = (owner.prototype as Record<string, object>)[name]!;
+  const shared = [owner, handler].flatMap((each) => (Reflect.getMetadata(PIPES, each) ?? []) as unknown[]);
   return Object.entries(declared).map(([key, { index, data, pipes = [] }]) => ({
     kind: Number(key.split(':', 1)[0]),
-    types: [types[index], ...pipes.flatMap(itemsOf)].map(asClass).filter((each) => each !== undefined),
+    types: [types[index], ...[...pipes, ...shared].flatMap(itemsOf)].map(asClass).filter((each) => each !== undefined),
     member: typeof data === 'string' ? data : undefined,
   }));
 }
@@ -128,6 +144,13 @@ function misplaced(name: string, place: string): string {
   return (
     `E2eModule: the type of a ${place} parameter of ${name} has @EncryptedField(), which encrypts members of JSON bodies. ` +
     'Move the property into the body. A query travels sealed with the option sealQuery of the client.'
+  );
+}
+
+function unsealed(name: string): string {
+  return (
+    `E2eModule: the response of ${name} has @EncryptedField(), but @Encrypted({ response: false }) has it leave in the ` +
+    'clear. Remove `response: false`, or remove @Encrypted() and call the route with the option e2e.fields of the client.'
   );
 }
 

@@ -7,6 +7,7 @@ export const PATH = 'path';
 export const METHOD = 'method';
 export const VERSION = '__version__';
 export const SSE = '__sse__';
+export const PIPES = '__pipes__';
 export const FILTERS = '__exceptionFilters__';
 export const ROUTE_ARGUMENTS = '__routeArguments__';
 /** Followed by the application's id. */
