@@ -12,7 +12,8 @@ import type { OpenedMessage } from '../../channel/message.js';
 import { pointerTo } from '../../protocol/field.js';
 import { isJson } from '../../protocol/media-type.js';
 import { E2eProblem } from '../../protocol/problem.js';
-import { E2E_OPTIONS, type ShownOptions } from '../options/e2e.options.js';
+import type { KeyService } from '../keys/key.service.js';
+import { E2E_KEYS } from '../options/e2e.options.js';
 import { rawRequest, stateOf, type MatchedRoute } from '../request/exchange-state.js';
 import { RateLimitedLogger } from '../request/rate-limited-logger.js';
 import type { Sealing } from '../routes/encrypted.decorator.js';
@@ -31,7 +32,7 @@ export class FieldExchange {
   constructor(
     @Inject(Exchange) private readonly exchange: Exchange,
     @Inject(FieldRoutes) private readonly routes: FieldRoutes,
-    @Inject(E2E_OPTIONS) private readonly options: Pick<ShownOptions, 'maxBodyDepth'>,
+    @Inject(E2E_KEYS) private readonly keys: KeyService,
   ) {}
 
   /**
@@ -90,7 +91,7 @@ export class FieldExchange {
     const isTaken = fields.takesFields || (fields.mayTakeFields && hasBody(rawRequest(request)));
     if (!isTaken) {
       if (fields.request.length === 0) return;
-      const flaw = shapeFlaw(body, this.options.maxBodyDepth);
+      const flaw = shapeFlaw(body, this.keys.options.maxBodyDepth);
       if (flaw !== undefined) throw new BadRequestException(`The request was rejected: it has ${flaw}.`);
       const isFree = find(body, fields).length === 0;
       if (isFree) return;
@@ -112,7 +113,7 @@ export class FieldExchange {
     const mustBeJson = route.takesFields || count > 0 || (route.request.length > 0 && hasBody(raw));
     if (mustBeJson && !isParsedJson(raw, body)) throw new E2eProblem('message-rejected', { step: 'field' });
     // Before the search, whose cost grows with the depth.
-    rejectUnsafeShape(body, this.options.maxBodyDepth);
+    rejectUnsafeShape(body, this.keys.options.maxBodyDepth);
     if (hasText(body, route)) {
       this.#log.say('warn', 'A request had a string in place of an object with encrypted fields, and was rejected.');
       throw new E2eProblem('message-required', { step: 'field' });
@@ -121,7 +122,7 @@ export class FieldExchange {
     const opened = new Set(earlier?.opened);
     this.#openAll(body, route, cipher, opened);
     if (opened.size !== count) throw new E2eProblem('message-rejected', { step: 'field' });
-    if (count > 0) rejectUnsafeShape(body, this.options.maxBodyDepth);
+    if (count > 0) rejectUnsafeShape(body, this.keys.options.maxBodyDepth);
     const isWhole = isAnswerWhole || earlier?.isAnswerWhole === true;
     stateOf(raw).fields = { cipher, route, opened, isAnswerWhole: isWhole, sealed: 0 };
   }
