@@ -38,7 +38,7 @@ export const fields = [
   ]),
   row('fields are taken from JSON that is parsed by now', ROWS, 'express.*as a form', [
     EXCHANGE,
-    'return isJson(type) && (body !== undefined || !hasBody(raw));',
+    'return isJson(type) && ((isObject(body) && !ArrayBuffer.isView(body)) || !hasBody(raw));',
     "return type !== '' || isJson(type);",
   ]),
   row('a ticket stands in its own header field alone', ROWS, 'express.*a ticket as a message', [
