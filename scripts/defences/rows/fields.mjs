@@ -3,6 +3,8 @@ import { row } from '../row.mjs';
 
 const ROWS = 'test/security/attack/proxy.spec.ts';
 const FIELDS = 'test/integration/fields/fields.spec.ts';
+const AROUND = 'test/integration/fields/ways-around.spec.ts';
+const ANSWERS = 'test/integration/fields/answers.spec.ts';
 const EXCHANGE = 'src/nest/exchange/field-exchange.ts';
 
 export const fields = [
@@ -40,6 +42,31 @@ export const fields = [
     EXCHANGE,
     'return isJson(type) && ((isObject(body) && !ArrayBuffer.isView(body)) || !hasBody(raw));',
     "return type !== '' || isJson(type);",
+  ]),
+  row('text is never taken for an object with fields', AROUND, 'express.*text for an element', [
+    EXCHANGE,
+    'if (hasText(body, route)) {',
+    'if (!route && hasText(body, route)) {',
+  ]),
+  row('a field has the names of its ancestors, too', AROUND, 'express.*names of its ancestors', [
+    'src/fields/class-types.ts',
+    'const names = ancestors(type).map(',
+    'const names = [type].map(',
+  ]),
+  row('each route that a request reaches checks its fields', AROUND, 'express.*each route', [
+    EXCHANGE,
+    'if (earlier?.route === route) return;',
+    'if (earlier) return;',
+  ]),
+  row('the shape of a body is checked before its fields', AROUND, 'express.*checks the shape', [
+    EXCHANGE,
+    '    rejectUnsafeShape(body, this.keys.options.maxBodyDepth);\n    if (hasText',
+    '    if (hasText',
+  ]),
+  row('no field leaves a route that answers in the clear', ANSWERS, 'express.*answers in the clear', [
+    EXCHANGE,
+    '!capture?.released',
+    'true',
   ]),
   row('a ticket stands in its own header field alone', ROWS, 'express.*a ticket as a message', [
     'src/channel/channels.ts',

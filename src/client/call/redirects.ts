@@ -37,8 +37,10 @@ function redirectRequest(from: OutgoingRequest, status: number, location: URL): 
   if (!toGet) return { ...from, url: location };
   const headers = new Headers(from.headers);
   for (const name of ['content-encoding', 'content-language', 'content-location', 'content-type']) headers.delete(name);
+  // No body has the fields any more, and the response may still have some.
+  const e2e = from.e2e.fields ? { ...from.e2e, fields: [] } : from.e2e;
   // Without the body that went in the clear, there is no reason to let the query go so.
-  return { ...from, url: location, method: 'GET', headers, body: undefined, mediaType: undefined, sealed: true };
+  return { ...from, url: location, method: 'GET', headers, body: undefined, mediaType: undefined, sealed: true, e2e };
 }
 
 function readLocation(location: string, from: URL): URL | undefined {

@@ -30,7 +30,11 @@ export class AnswerSealer {
     return afterBody(state, (answer) => this.#seal(state, message, answer));
   }
 
-  #seal({ refusal, settled, framed, fields }: ExchangeState, message: OpenedMessage, answer: PlainAnswer): Sealed {
+  #seal(
+    { refusal, settled, framed, fields, hasFailed }: ExchangeState,
+    message: OpenedMessage,
+    answer: PlainAnswer,
+  ): Sealed {
     const plain = settled ? asPlainAnswer(settled) : answer;
     const { method } = message.header;
     const from = performance.now();
@@ -40,7 +44,7 @@ export class AnswerSealer {
         padding: this.options.padding,
         isEarly,
         sealedHeaders: this.options.sealedHeaders.response,
-        fields: fields?.isAnswerWhole ? undefined : fields?.sealed,
+        fields: fields?.isAnswerWhole || hasFailed ? undefined : fields?.sealed,
       });
       if (flaw !== undefined) {
         this.logger.error(`The response to a sealed ${method} request was replaced by an error. ${flaw}`);

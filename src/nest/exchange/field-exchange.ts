@@ -69,9 +69,9 @@ export class FieldExchange {
    */
   seal(request: object, value: unknown): unknown {
     const raw = rawRequest(request);
-    const { message, fields, route, capture } = stateOf(raw);
+    const { message, fields, route, capture, hasFailed } = stateOf(raw);
     // Sealed whole, and so is every error; but not on a route that answers in the clear.
-    if (message && (fields ? fields.isAnswerWhole : !capture?.released)) return value;
+    if (message && (fields ? fields.isAnswerWhole || hasFailed : !capture?.released)) return value;
     const declared = route ? this.routes.of(route).response : [];
     let sealed = 0;
     const result = sealFields(value, declared, (path, member) => {

@@ -73,6 +73,8 @@ export interface ExchangeState {
   seal?: Transform;
   /** Of a request in fields that reached its route. */
   fields?: OpenedFields;
+  /** Whether a guard's or a handler's exception was noted, whatever status a filter answers it with. */
+  hasFailed?: boolean;
   /** What leaves, whatever the application answers. */
   settled?: WireAnswer;
   /** Why it was refused. */
@@ -128,10 +130,16 @@ export function stateOf(raw: IncomingMessage): ExchangeState {
   return state;
 }
 
-/** Notes that a handler failed: a response that has begun must then not end as complete, whoever ends it. */
+/**
+ * Notes that a handler failed: a response that has begun must then not end as complete, whoever ends it, and to a request
+ * in fields the error leaves sealed whole.
+ */
 export function noteFailure(response: object): void {
   const { req } = rawResponse(response) as { req?: IncomingMessage };
-  if (req) stateOf(req).capture?.fail();
+  if (!req) return;
+  const state = stateOf(req);
+  state.hasFailed = true;
+  state.capture?.fail();
 }
 
 /** The route that a request reached last. Takes the platform's request or Node's, and whatever a library passes for one. */
