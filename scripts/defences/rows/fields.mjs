@@ -121,12 +121,12 @@ export const debug = [
   row('plaintext is kept for nobody in production', DEBUG, 'express.*refused in production', [
     'src/client/debug/recorder.ts',
     "if (environment === 'production') throw",
-    "if (isProduction() && debug !== true && debug !== 'force') throw",
+    "if (environment === 'never') throw",
   ]),
   row('plaintext is kept on pages of localhost', DEBUG, 'staging', [
     'src/client/debug/recorder.ts',
     'if (!LOCAL.test(location.hostname)) {',
-    "if (!isLocal && debug !== 'force' && debug !== true) {",
+    "if (LOCAL.test('')) {",
   ]),
   row('few calls are kept', DEBUG, 'express.*last 50', [
     'src/client/debug/calls.ts',

@@ -49,7 +49,7 @@ describe('a channel at the client', () => {
 
   it('shows neither JSON.stringify nor an inspector a key', async () => {
     const opened = await channel();
-    expect(Object.keys(opened)).toEqual(['terms']);
+    expect(Object.keys(opened)).toEqual(['terms', 'isKept']);
     expect(inspect(opened, { depth: 9, showHidden: true })).not.toMatch(/request|response|ContentKey/);
   });
 });
