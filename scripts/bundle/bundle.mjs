@@ -46,14 +46,18 @@ const ON_DEMAND = {
     'the same, where WebCrypto has no ML-KEM-768: with what it takes of @noble/post-quantum',
     false,
   ],
+  'crypto/noble.js': [
+    'no WebCrypto (plain HTTP, React Native), keyKind other than RSA: what makes an engine of @noble',
+    false,
+  ],
   'crypto/forge.js': ['no WebCrypto (plain HTTP): what makes an engine of node-forge', false],
 };
 
 /**
  * - `initial`: everything that loads with the client's entry, dynamic imports left out;
  * - `default`: `initial`, and what the first call of a page that changes no option imports beside;
- * - `whole`: the entry for service workers and everything else that is no page: all of it but node-forge and
- *   @noble/post-quantum in one file;
+ * - `whole`: the entry for service workers and everything else that is no page: all of it but the engines in
+ *   JavaScript in one file;
  * - `chunks`: what is imported on demand, each with what it is for, and what it adds to what is there by then. Where two
  *   of them share a file, both are charged for it. `default` of a chunk: whether every page loads it.
  */
@@ -110,7 +114,7 @@ async function wholeSize() {
     ...SETTINGS,
     entryPoints: [WHOLE],
     outdir: 'whole',
-    external: [FORGE, '*/forge.js', '*/native.js', '*/noble-ml-kem.js'],
+    external: [FORGE, '*/forge.js', '*/native.js', '*/noble.js', '*/noble-ml-kem.js'],
   });
   const [{ contents }] = outputFiles;
   return { raw: contents.length, brotli: brotli(contents), files: 1 };

@@ -18,6 +18,7 @@ const phases = process.argv.slice(2).map((argument) => {
     passed: counts === undefined || (unexplained && !counts.isSuite) ? 0 : counts.passed,
     failed: unexplained ? 1 : counts.failed,
     skipped: counts?.skipped ?? 0,
+    names: counts?.names ?? [],
   };
 });
 
@@ -40,6 +41,7 @@ for (const row of cells) {
   console.log(row.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]) : cell.padStart(widths[i]))).join('  '));
 }
 
+for (const { name, names } of phases) for (const failure of names) console.log(`failed in ${name}: ${failure}`);
 console.log(`\n${sum('passed')} passed, ${sum('failed')} failed`);
 process.exitCode = sum('failed') === 0 && sum('passed') > 0 ? 0 : 1;
 
@@ -47,6 +49,6 @@ process.exitCode = sum('failed') === 0 && sum('passed') > 0 ? 0 : 1;
 function readReport(suite) {
   const file = new URL(`../../reports/${suite}.json`, import.meta.url);
   if (!existsSync(file)) return undefined;
-  const { total, passed, failed, skipped, broken } = JSON.parse(readFileSync(file, 'utf8'));
-  return { isSuite: true, passed, skipped, failed: failed + skipped + broken + (total === 0 ? 1 : 0) };
+  const { total, passed, failed, skipped, broken, names } = JSON.parse(readFileSync(file, 'utf8'));
+  return { isSuite: true, names, passed, skipped, failed: failed + skipped + broken + (total === 0 ? 1 : 0) };
 }

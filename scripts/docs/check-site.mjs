@@ -4,7 +4,7 @@ import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 
 const site = resolve(process.argv[2] ?? 'reference');
-const pages = readdirSync(site, { recursive: true }).filter((path) => path.endsWith('.html'));
+const pages = readdirSync(site, { recursive: true, encoding: 'utf8' }).filter((path) => path.endsWith('.html'));
 const texts = new Map(pages.map((path) => [join(site, path), readFileSync(join(site, path), 'utf8')]));
 const anchors = new Map([...texts].map(([path, html]) => [path, new Set(valuesOf(html, /\s(?:id|name)="([^"]*)"/g))]));
 

@@ -19,13 +19,14 @@ class Card {
 class AnswerController {
   @Post('open')
   @Encrypted({ response: false })
-  open(@Body() _: Card): object {
+  open(@Body() card: Card): object {
+    if (!card.number) throw new TypeError('no number');
     return new Account();
   }
   @Post('moved')
   @Redirect('/answers/landing', 303)
-  moved(@Body() _: Card): void {
-    // redirects
+  moved(@Body() card: Card): void {
+    if (!card.number) throw new TypeError('no number');
   }
   @Get('landing')
   landing(): object {

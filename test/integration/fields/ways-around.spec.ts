@@ -228,7 +228,7 @@ onEachPlatform('ways around single fields', (platform) => {
       const init = { method: 'POST', headers: { 'Content-Type': type }, body: 'number=added', e2e: { fields: [] } };
       const outcome = await client.fetch(`around/${route}`, init).then(
         ({ status }) => status,
-        (error: { problem?: string }) => error.problem,
+        (error: unknown) => (error as { problem?: string }).problem,
       );
       // Fastify answers media types that it has no parser for by itself.
       expect(['message-rejected', 415]).toContain(outcome);
