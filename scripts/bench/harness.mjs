@@ -143,10 +143,12 @@ async function cold(kind, rounds) {
 
 /** Channels in use, each of a session of its own: what one takes of the memory, and what the next costs beside them. */
 async function live(kind, count) {
-  const records = new MemoryRecords(2 * count + 100);
-  const replay = new MemoryReplayGuard(count + 100);
+  // Room for those that come before and after the measured ones: a full memory gives newcomers up.
+  const room = count + 1000;
+  const records = new MemoryRecords(2 * room);
+  const replay = new MemoryReplayGuard(room);
   const pool = new KeyPool(nodeEngine, 2048, { size: 2, making: 1 });
-  const channels = makeChannels({ records, replay, pool, cached: count + 100 });
+  const channels = makeChannels({ records, replay, pool, cached: room });
   const pair = keyPairOf(kind);
   const plaintext = Buffer.from(jsonOf(200));
   const sessionOf = (index) => ({ ...SESSION, id: `session ${index}` });

@@ -12,6 +12,7 @@ export function show(figure, digits = 2) {
 
 /** A Markdown table, its columns aligned as Prettier does it. The first column is text, the others are numbers. */
 export function table(head, lines) {
+  if (head.length < 2) throw new Error(`a table with nothing but names: ${lines.map(([name]) => name).join('; ')}`);
   const rows = [head, ...lines.map((line) => line.map(String))];
   const widths = head.map((_, column) => Math.max(4, ...rows.map((row) => row[column].length)));
   const print = (row) =>

@@ -155,6 +155,6 @@ export function printWays(figures, prefix, base = 'plain') {
 function waysOf(figures, prefix) {
   return Object.keys(figures)
     .filter((key) => key.startsWith(`${prefix}.`) && key.endsWith('.cpu'))
-    .map((key) => key.slice(prefix.length + 1).split('.'))
+    .map((key) => key.slice(prefix.length + 1, -'.cpu'.length).split('.'))
     .sort(([one], [other]) => Number(one) - Number(other));
 }
