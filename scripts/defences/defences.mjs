@@ -13,7 +13,7 @@ import { streams } from './rows/streams.mjs';
 import { state } from './rows/state.mjs';
 import { swagger } from './rows/swagger.mjs';
 
-// Every defence, how it is taken away (file, what stands there, what stands there instead), and the test that must fail.
+// Every defence: the edits that remove it (file, the code there, the code that replaces it), and the test that must fail.
 const ROWS = 'test/security/attack/proxy.spec.ts';
 const FAILING = 'test/security/attack/failing-answers.spec.ts';
 const EARLY = 'test/integration/e2e/early-answers.spec.ts';
@@ -23,42 +23,47 @@ const HANDLERS = 'test/integration/module/handlers.spec.ts';
 const AT_REST = 'test/security/attack/at-rest.spec.ts';
 
 export const defences = [
-  row('channels are valid only in their session’s epoch', 'test/integration/e2e/ended.spec.ts', 'express.*revoke', [
+  row("a channel is valid only in its session's epoch", 'test/integration/e2e/ended.spec.ts', 'express.*revoke', [
     'src/channel/store/channel-store.ts',
     'epoch === undefined || stored.slice(0, dot) !== epoch',
     'epoch === undefined',
   ]),
-  row('a late save brings no channel back', 'test/integration/e2e/ended.spec.ts', 'express.*deleted in the store', [
+  row('a late save does not restore a channel', 'test/integration/e2e/ended.spec.ts', 'express.*deleted in the store', [
     'src/nest/keys/session-watch.ts',
     'if (there == null) await channels.endSession(id);',
     '',
   ]),
   row(
-    'a first logout ends channels',
+    'the first logout of a session ends its channels',
     'test/integration/e2e/ended.spec.ts',
     'express.*served nothing',
     ['src/nest/platform/platform.express.ts', '      hooks.watch(request);\n', ''],
     ['src/nest/keys/session-watch.ts', 'if (there == null) await channels.endSession(id);', ''],
   ),
   row(
-    'no channel without a device key opens where one is required',
+    'a channel without a device key opens nothing if the server requires one',
     'test/integration/e2e/login.spec.ts',
     'opens nothing',
     ['src/channel/store/channel-store.ts', 'if (this.options.requiresDevice && ', 'if (false && '],
   ),
   row(
-    'no message of one user runs as the next',
+    'a message of one user never runs as the next user',
     'test/integration/e2e/login.spec.ts',
     'express.*one user',
     ['src/nest/keys/carrier.ts', 'message && (isLogin || before.isBlank)', 'message'],
     ['src/nest/keys/carrier.ts', 'before.user !== undefined && before.user !== after.user', 'false'],
   ),
-  row('a flood displaces nobody who is active', 'test/unit/channel/bounded-map.spec.ts', 'flood of strangers', [
-    'src/channel/store/bounded-map.ts',
-    'else if (oldest !== undefined) this.#fresh.delete(oldest);',
-    'else if (idle !== undefined) this.#used.delete(idle[0]);\n    else if (oldest !== undefined) this.#fresh.delete(oldest);',
-  ]),
-  row('servers judge by one clock', 'test/integration/e2e/clocks.spec.ts', 'express.*60 seconds', [
+  row(
+    'a flood of handshakes does not displace active channels',
+    'test/unit/channel/bounded-map.spec.ts',
+    'flood of strangers',
+    [
+      'src/channel/store/bounded-map.ts',
+      'else if (oldest !== undefined) this.#fresh.delete(oldest);',
+      'else if (idle !== undefined) this.#used.delete(idle[0]);\n    else if (oldest !== undefined) this.#fresh.delete(oldest);',
+    ],
+  ),
+  row('servers share one clock', 'test/integration/e2e/clocks.spec.ts', 'express.*60 seconds', [
     'src/channel/channels.ts',
     'this.clock.at(arrivedAt) - header.iat',
     'arrivedAt - header.iat',
@@ -69,7 +74,7 @@ export const defences = [
     '  } catch {\n    return plaintext;\n  }\n  return plaintext;',
   ]),
   row(
-    'tags have 16 bytes',
+    'an AEAD tag has 16 bytes',
     FIELD,
     'GCM tag',
     ['src/crypto/aes-gcm.ts', 'iv.length !== IV_BYTES || tag.length !== TAG_BYTES', 'iv.length !== IV_BYTES'],
@@ -86,7 +91,7 @@ export const defences = [
     'const iv = engine.randomBytes(IV_BYTES);',
     'const iv = new Uint8Array(IV_BYTES);',
   ]),
-  row('an answer has a key of its own', FIELD, 'One key', [
+  row('responses have their own key', FIELD, 'One key', [
     'src/channel/channel.ts',
     'return { key: keys.response, encryptedKey',
     'return { key: keys.request, encryptedKey',
@@ -96,17 +101,17 @@ export const defences = [
     "if (Object.hasOwn(header, 'crit') || Object.hasOwn(header, 'zip')) return undefined;",
     '',
   ]),
-  row('a member is named once', 'test/unit/protocol/json.spec.ts', '', [
+  row('duplicate member names are rejected', 'test/unit/protocol/json.spec.ts', '', [
     'src/protocol/json.ts',
     'again !== text && namesAMemberTwice(text)',
     'false',
   ]),
-  row('RSA exponents are 65537', FIELD, 'Odd RSA', [
+  row('an RSA exponent is 65537', FIELD, 'Odd RSA', [
     'src/protocol/rsa-key.ts',
     "if (jwk.e !== E_65537) return 'exponent';",
     '',
   ]),
-  row('RSA moduli have 2,048 to 4,096 bits', FIELD, 'Odd RSA', [
+  row('an RSA modulus has 2,048 to 4,096 bits', FIELD, 'Odd RSA', [
     'src/protocol/rsa-key.ts',
     "if (length < min / 8 || length > max / 8) return 'size';",
     '',
@@ -116,7 +121,7 @@ export const defences = [
     'return decrypted?.length === SECRET_BYTES ? decrypted : random;',
     'return decrypted ?? random.subarray(1);',
   ]),
-  row('refusals have one face', 'test/security/attack/fingerprint.spec.ts', 'express.*X25519', [
+  row('refusals look the same', 'test/security/attack/fingerprint.spec.ts', 'express.*X25519', [
     'src/channel/channels.ts',
     'const opened = channel.open(jwe, header);',
     "const opened = channel.open(jwe, header);\n    if (!opened) throw new E2eProblem('message-rejected', { detail: 'the tag' });",
@@ -136,18 +141,18 @@ export const defences = [
     ' && header.idem === idem',
     '',
   ]),
-  row('a body comes in a body', ROWS, 'express.*moves a sealed form', [
+  row("a message with a body comes in the request's body", ROWS, 'express.*moves a sealed form', [
     'src/channel/channels.ts',
     "(place === 'body' && header.cty !== undefined)",
     'header.cty !== undefined',
   ]),
-  row('no plain body beside a message', ROWS, 'express.*plain body beside', [
+  row('a request with a message has no plain body', ROWS, 'express.*plain body beside', [
     'src/nest/exchange/exchange.ts',
     'if (found.besideBody && !takesPlain) {',
     'if (!found) {',
   ]),
   row('a message is fresh', ROWS, 'express.*301 s', ['src/channel/channels.ts', 'age > maxAge || ', '']),
-  row('a message is not too far ahead', FIELD, 'timestamp', [
+  row('a message is not too far in the future', FIELD, 'timestamp', [
     'src/channel/channels.ts',
     ' || -age > MAX_AHEAD_SECONDS',
     '',
@@ -157,22 +162,22 @@ export const defences = [
     'return window.claim(seq);',
     "return window.claim(seq) && 'new';",
   ]),
-  row('the window forgets no number inside it', ROWS, 'express.*another order', [
+  row('the replay window remembers every number inside it', ROWS, 'express.*another order', [
     'src/channel/replay.ts',
     "if (this.#bits[slot]! & bit) return 'replayed';",
     "if (this.#bits[slot]! & bit && seq === this.#highest) return 'replayed';",
   ]),
-  row('the window refuses what lies behind it', ROWS, 'express.*withholds', [
+  row('the replay window rejects numbers behind it', ROWS, 'express.*withholds', [
     'src/channel/replay.ts',
     "if (seq <= this.#highest - WINDOW_SIZE) return 'stale';",
     '',
   ]),
-  row('each way has a window of its own', ROWS, 'express.*highest .seq', [
+  row('each key management algorithm has its own replay window', ROWS, 'express.*highest .seq', [
     'src/channel/replay.ts',
     "alg === 'dir' ? windows.dir : (windows.plain ??= new SlidingWindow())",
     'windows.dir',
   ]),
-  row('plain messages are off by default', ROWS, 'express.*plain way, where the server does not', [
+  row('plain messages are off by default', ROWS, 'express.*plain JWE, which the server rejects', [
     'src/channel/channels.ts',
     ': this.options.allowPlainJwe && header.ek === undefined',
     ': header.ek === undefined',
@@ -192,59 +197,64 @@ export const defences = [
       'if (dot < 0) return undefined;',
     ],
   ),
-  row('a record belongs to its kid', AT_REST, 'another name', [
+  row("a channel's record belongs to its kid", AT_REST, 'another name', [
     'src/channel/store/channel-record.ts',
     "return `channel\\n${session ?? ''}\\n${epoch}\\n${kid}`;",
     'return `channel\\n${session || kid}\\n${epoch}`;',
   ]),
-  row('a channel ends at its time', AT_REST, 'ends at its time', [
+  row('a channel ends at expiresAt', AT_REST, 'ends at its time', [
     'src/channel/store/channel-store.ts',
     'if (!held || held.channel.expiresAt <= now) return undefined;',
     'if (!held) return undefined;',
   ]),
-  row('records are ciphertext', AT_REST, 'is ciphertext', [
+  row('channel records are encrypted', AT_REST, 'is ciphertext', [
     'src/channel/store/vault.ts',
     'const { ciphertext, tag } = this.#engine.seal(this.#wrapping[0]!, iv, utf8(context), record);',
     'const { tag } = this.#engine.seal(this.#wrapping[0]!, iv, utf8(context), record);\n    const ciphertext = record;',
   ]),
-  row('all secrets decrypt', AT_REST, 'rotates', [
+  row('every configured secret can decrypt records', AT_REST, 'rotates', [
     'src/channel/store/vault.ts',
     'for (const key of this.#wrapping) {',
     'for (const key of this.#wrapping.slice(0, 1)) {',
   ]),
-  row('a session that ended stays ended', ROWS, 'express.*logs out', [
+  row('an ended session stays ended', ROWS, 'express.*logs out', [
     'src/nest/keys/session.ts',
     "if (!isStored && cameWith(request, id)) throw new E2eProblem('busy');",
     'void cameWith;',
   ]),
   row(
-    'a session takes its channels with it',
+    "a session's end ends its channels",
     ROWS,
     'express.*late save',
     ['src/nest/keys/session-watch.ts', 'channels.endSession(id).catch(() => undefined)', 'undefined'],
     ['src/nest/keys/session-watch.ts', 'if (there == null) await channels.endSession(id);', ''],
   ),
-  row('a hanging session is answered in time', 'test/integration/e2e/deadline.spec.ts', 'express.*what comes late', [
-    'src/nest/exchange/exchange.ts',
-    'if (!isMessage && handshakeType === undefined) return false;',
-    'if (isMessage || handshakeType === undefined) return false;',
-  ]),
-  row('a sealed route takes no plain request', ROWS, 'express.*in place of a message', [
+  row(
+    'a session store that hangs gets a response in time',
+    'test/integration/e2e/deadline.spec.ts',
+    'express.*what comes late',
+    [
+      'src/nest/exchange/exchange.ts',
+      'if (!isMessage && handshakeType === undefined) return false;',
+      'if (isMessage || handshakeType === undefined) return false;',
+    ],
+  ),
+  row('a sealed route rejects plain requests', ROWS, 'express.*in place of a message', [
     'src/nest/exchange/exchange.ts',
     "if (isSealedRoute) throw new E2eProblem('message-required');",
     '',
   ]),
-  row('a route says which it is, whatever function is called', HANDLERS, 'express.*(bound|proxy)', [
+  row('a route is identified even if its handler was replaced', HANDLERS, 'express.*(bound|proxy)', [
     'src/nest/routes/route-registration.ts',
     'route ? telling(route.of, handler as PlatformHandler) : handler',
     'handler',
   ]),
-  row('@Encrypted() outlives a wrapper of the method', HANDLERS, 'express.*wrapped', [
+  row('@Encrypted() survives a wrapper of the method', HANDLERS, 'express.*wrapped', [
     'src/nest/routes/encrypted.decorator.ts',
     'if (name !== undefined) Reflect.defineMetadata(SEALING_METADATA, sealing, target, name);',
     'if (name !== undefined) return;',
   ]),
-  row('@Encrypted() outlives a wrapper where the module is missing', HANDLERS, 'nobody imports the module', [
+  row('@Encrypted() survives a wrapper of the method without the module', HANDLERS, 'nobody imports the module', [
     'src/nest/routes/encrypted.decorator.ts',
     'UseGuards(ModulePresence)(owner);',
     'if (name === undefined) UseGuards(ModulePresence)(owner);',
@@ -254,62 +264,62 @@ export const defences = [
     'return inherited && seals(inherited) ? inherited : undefined;',
     'return undefined;',
   ]),
-  row('a route that cannot be told is held to the strictest', HANDLERS, 'express.*library', [
+  row('an ambiguous route gets the strictest declaration', HANDLERS, 'express.*library', [
     'src/nest/routes/route-table.ts',
     'this.#strictest(possible);',
     'undefined;',
   ]),
-  row('a sealed route is registered where that is seen', HANDLERS, 'past the adapter', [
+  row("a sealed route registered out of the module's sight is rejected", HANDLERS, 'past the adapter', [
     'src/nest/routes/route-registration.ts',
     'if (lost) throw new Error(notRegistered(lost));',
     '',
   ]),
-  row('no guard runs before the module’s', 'test/integration/e2e/order.spec.ts', 'express.*imported after', [
+  row("no guard runs before the module's guard", 'test/integration/e2e/order.spec.ts', 'express.*imported after', [
     'src/nest/module/nest-hooks.ts',
     'if (all[0] !== ours && isNeeded())',
     'if (!all.includes(ours))',
   ]),
-  row('what cannot be sealed does not leave', FIELD, 'falls through', [
+  row('a response that cannot be sealed is not sent', FIELD, 'falls through', [
     'src/nest/exchange/sealed-answer.ts',
     "if (encoding !== undefined && encoding !== 'identity')",
     'if (status > 999)',
   ]),
-  row('whatever goes wrong while sealing, no plaintext leaves', FAILING, '\\(Express\\)', [
+  row('no plaintext is sent if sealing fails', FAILING, '\\(Express\\)', [
     'src/nest/exchange/answer-sealer.ts',
     'return withheldAnswer(500);',
     'return { status: 200, headers: {}, body: plain.body };',
   ]),
-  row('what answers before the message is opened says nothing', EARLY, 'Express.*answers at app.use', [
+  row('a response sent before the message is opened has no content', EARLY, 'Express.*answers at app.use', [
     'src/nest/exchange/exchange.ts',
     'return withheldAnswer(answer.status);',
     'return { status: answer.status, headers: {}, body: answer.body };',
   ]),
-  row('what answers before the route has the message opened for it', EARLY, 'Express.*answers at consumer.apply', [
+  row('a response sent before the route is reached is sealed', EARLY, 'Express.*answers at consumer.apply', [
     'src/nest/exchange/exchange.ts',
     'if (state.seal) return state.seal(answer);',
     '',
   ]),
-  row('only the sealed bytes pass the door', FAILING, '\\(Express\\)', [
+  row('only sealed bytes are written to the connection', FAILING, '\\(Express\\)', [
     'src/nest/request/expected-bytes.ts',
     'if (next !== rest && Buffer.compare(next.subarray(0, length), rest.subarray(0, length)) !== 0) return false;',
     '',
   ]),
-  row('an answer that fails on its way out is broken off', FAILING, '\\(Express\\)', [
+  row('a response that fails while it is sent is cut off', FAILING, '\\(Express\\)', [
     'src/nest/request/response-door.ts',
     'this.#first!(name, args),\n      );\n    } catch (error) {\n      this.break();\n      throw error;',
     "this.#first!(name, args),\n      );\n    } catch (error) {\n      this.#state = 'open';\n      throw error;",
   ]),
-  row('no hash of the body stands outside', FAILING, '\\(Express\\)', [
+  row('no hash of the body is visible outside the message', FAILING, '\\(Express\\)', [
     'src/nest/request/response-headers.ts',
     'if (describesBody(name) || isSealed(name)) response.removeHeader(name);',
     'if (isSealed(name)) response.removeHeader(name);',
   ]),
-  row('HTTP/2 has no raw answer, push or trailers', FAILING, 'HTTP/2', [
+  row('HTTP/2 raw responses, pushes and trailers are blocked', FAILING, 'HTTP/2', [
     'src/nest/request/response-door.ts',
     'if (stream) {',
     'if (stream && !this.#isHttp2) {',
   ]),
-  row('an own `__proto__` is refused', FIELD, '__proto__', [
+  row('an own `__proto__` member is rejected', FIELD, '__proto__', [
     'src/nest/exchange/body-shape.ts',
     "if (name === '__proto__' || (",
     'if ((',
@@ -319,52 +329,52 @@ export const defences = [
     'return this.#vault.name(`query ${query}`);',
     'return query;',
   ]),
-  row('KeyService shows no secret', 'test/security/attack/shown.spec.ts', '', [
+  row('KeyService exposes no secret', 'test/security/attack/shown.spec.ts', '', [
     'src/nest/keys/key.service.ts',
     'this.options = { ...shown,',
     'this.options = { ...shown, ...{ secrets },',
   ]),
-  row('the client computes kid itself', ROWS, 'express.*swaps `publicKey`:', [
+  row('the client computes the kid itself', ROWS, 'express.*swaps `publicKey`:', [
     'src/client/handshake/handshake.ts',
     "if (kid !== answer.kid) throw await rejected('kid');",
     '',
   ]),
-  row('no server key comes twice', ROWS, 'express.*had before', [
+  row('the client rejects a server key that it has seen before', ROWS, 'express.*had before', [
     'src/client/handshake/handshake.ts',
     "if (seen.has(kid)) throw await rejected('seen');",
     '',
   ]),
-  row('a pin wants a proof', ROWS, 'express.*strips `proof`', [
+  row('a client with a pin requires a proof', ROWS, 'express.*strips `proof`', [
     'src/client/trust/identity.ts',
     "if (typeof proof !== 'string') throw rejected('it sent no proof (has it an identityKey?)');",
     "if (typeof proof !== 'string') return;",
   ]),
-  row('a proof is of this handshake', ROWS, 'express.*another handshake', [
+  row('a proof belongs to this handshake', ROWS, 'express.*another handshake', [
     'src/client/trust/identity.ts',
     "throw rejected('its proof is of another handshake');",
     '',
   ]),
-  row('a proof is signed by the pinned key', ROWS, 'express.*signs keys', [
+  row('a proof is signed by the pinned key', ROWS, 'express.*signs its own keys', [
     'src/client/trust/identity.ts',
     "throw rejected('the signature of its proof is wrong');",
     '',
   ]),
-  row('an answer belongs to its request', ROWS, 'express.*(earlier one|swaps the answers)', [
+  row('a response belongs to its request', ROWS, 'express.*(earlier one|swaps the answers)', [
     'src/client/channel/channel.ts',
     ' || header.seq !== seq',
     '',
   ]),
-  row('an answer in the clear is never data', ROWS, 'express.*answers in the clear', [
+  row('a plain response is never used as data', ROWS, 'express.*answers in the clear', [
     'src/client/call/plain.ts',
     'if (plainAnswer && !isProblem) return { response: wire };',
     'if (!isProblem) return { response: wire };',
   ]),
-  row('the status is the sealed one', ROWS, 'express.*other headers', [
+  row('the client uses the sealed status', ROWS, 'express.*other headers', [
     'src/client/call/response.ts',
     'const { status } = opened.header;',
     'const { status } = wire;',
   ]),
-  row('a POST is not sent again', ROWS, 'express.*(injects .* once|lets a request through)', [
+  row('a POST is not resent', ROWS, 'express.*(injects .* once|lets a request through)', [
     'src/client/call/exchange.ts',
     "return answer ?? (RESENDABLE_METHODS.includes(method) || headers.has('idempotency-key'));",
     'return answer ?? (RESENDABLE_METHODS.length > 0);',
@@ -374,7 +384,7 @@ export const defences = [
     "if (next?.origin !== from.url.origin) throw refused('it leads to another origin');",
     "if (!next) throw refused('it leads nowhere');",
   ]),
-  row('a device key is wanted where it is required', ROWS, 'express.*without a device key', [
+  row('a handshake without a required device key is rejected', ROWS, 'express.*without a device key', [
     'src/nest/keys/entrance.ts',
     'if (device === undefined) {',
     'if (device === undefined) return undefined;\n    if (device === undefined) {',
@@ -384,17 +394,17 @@ export const defences = [
     'if (record?.device && isSameKey(record.device, device)) return',
     'if (record?.device) return',
   ]),
-  row('a channel opens nothing before the device key was proven', ROWS, 'express.*device', [
+  row('a channel opens nothing before its device key is proven', ROWS, 'express.*device', [
     'src/channel/channel.ts',
     'if (isDeviceProof && !this.#acceptDeviceProof(header.dev)) return undefined;',
     '',
   ]),
-  row('a device proof is for one channel', ROWS, 'express.*replays the proof of the device', [
+  row('a device proof is valid for one channel only', ROWS, 'express.*replays the proof of the device', [
     'src/channel/device.ts',
     'if (jws.payload !== transcriptPayload((bytes) => engine.encodeBase64url(bytes), th)) return false;',
     'void th;',
   ]),
-  row('a plain message proves no device', 'test/integration/e2e/device.spec.ts', '', [
+  row('a plain message does not prove a device key', 'test/integration/e2e/device.spec.ts', '', [
     'src/channel/channel.ts',
     "if (this.kind !== 'RSA' || this.isBound) return undefined;",
     "if (this.kind !== 'RSA') return undefined;",
@@ -405,13 +415,13 @@ export const defences = [
     'if (device && !bound) {',
   ]),
   row(
-    'an announced length is believed where the platform holds it alone',
+    'Content-Length is trusted only if the platform enforces it',
     'test/unit/client/answers.spec.ts',
     'a fetch that',
     ['src/client/call/bytes.ts', "response.type === 'basic' && ", ''],
   ),
   row(
-    'a body of an unknown channel is refused before it is buffered',
+    'a body of an unknown channel is rejected before it is buffered',
     'test/integration/e2e/early-refusals.spec.ts',
     'express.*unknown channel',
     [
@@ -421,7 +431,7 @@ export const defences = [
     ],
   ),
   row(
-    'what is discarded of a refused body is bounded',
+    'the rest of a rejected body is read only up to a limit',
     'test/integration/e2e/early-refusals.spec.ts',
     'express.*up to a bound',
     ['src/nest/request/linger.ts', 'if (left < 0 && !wasEnough) giveUp();', ''],
@@ -440,12 +450,12 @@ export const defences = [
   ...streams,
   ...atStart,
   ...swagger,
-  row('the cookie file follows no link', 'test/unit/cli/cookie-file.spec.ts', 'follows no link', [
+  row('the cookie file is never written through a link', 'test/unit/cli/cookie-file.spec.ts', 'follows no link', [
     'src/cli/private-file.ts',
     'constants.O_RDONLY | NO_FOLLOW',
     'constants.O_RDONLY',
   ]),
-  row('the cookie file is for its owner alone', 'test/unit/cli/cookie-file.spec.ts', 'others have access', [
+  row('only the owner can read the cookie file', 'test/unit/cli/cookie-file.spec.ts', 'others have access', [
     'src/cli/private-file.ts',
     '(mode & 0o077) !== 0',
     '(mode & 0o007) !== 0',

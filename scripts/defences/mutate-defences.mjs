@@ -1,6 +1,6 @@
 // Takes each defence away once, in a copy of the tree, and sees that the test which holds it fails: what proves that
 // the test proves something. `npm run check:defences`, or with words to run only the defences whose names, or the names
-// of whose files, have one of them. First the tests that the rows name run with nothing taken away: a test that fails anyway proves nothing.
+// of whose files, have one of them. First the tests that the rows name run with nothing removed: a test that fails anyway proves nothing.
 import { availableParallelism } from 'node:os';
 import { defences } from './defences.mjs';
 import { Shard } from './shard.mjs';
@@ -28,7 +28,7 @@ await runAll(
   () => 600,
   ({ test }, { failed, error }, seconds) => {
     took.set(test, seconds);
-    if (error ?? failed) problems.push(`${test}, with nothing taken away: ${error ?? failed}`);
+    if (error ?? failed) problems.push(`${test}, with nothing removed: ${error ?? failed}`);
   },
 );
 const intactSeconds = secondsSince(started);
@@ -49,7 +49,7 @@ for (const shard of shards) shard.stop();
 for (const problem of problems) console.error(problem);
 console.log(
   `${chosen.length} defences in ${secondsSince(started).toFixed(0)} s, ${intactSeconds.toFixed(0)} s of it with nothing ` +
-    `taken away, in ${shards.length} processes: ${chosen.length - problems.length} noticed, ${problems.length} problems`,
+    `removed, in ${shards.length} processes: ${chosen.length - problems.length} noticed, ${problems.length} problems`,
 );
 process.exitCode = problems.length === 0 && chosen.length > 0 ? 0 : 1;
 

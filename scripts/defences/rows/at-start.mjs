@@ -7,7 +7,7 @@ const ONCE = 'test/integration/module/once.spec.ts';
 const VALIDATOR = 'test/integration/module/route-validator.spec.ts';
 
 export const atStart = [
-  row('an option of a wrong value stops the start', OPTIONS, 'what to do', [
+  row('an invalid option value stops the start', OPTIONS, 'what to do', [
     'src/nest/options/option-check.ts',
     'if (value !== undefined && !rule.holds(value)) refuse(prefix + name, rule, value, owner);',
     '',
@@ -17,12 +17,12 @@ export const atStart = [
     'if (name === undefined) return;\n  const near = closest(name, known);',
     "return;\n  const near = closest('', known);",
   ]),
-  row('a session secret that is not set stops the start', OPTIONS, 'what to do', [
+  row('a missing session secret stops the start', OPTIONS, 'what to do', [
     'src/nest/options/option-check.ts',
     "if ('secret' in session && session.secret === undefined) refuse(",
     'if (session === undefined) refuse(',
   ]),
-  row('plain messages go with a session alone', OPTIONS, 'do not go together', [
+  row('plain messages require a session', OPTIONS, 'do not go together', [
     'src/nest/options/option-check.ts',
     "if (allowPlainJwe && session === 'channel') throw",
     "if (allowPlainJwe === 'never') throw",
@@ -38,7 +38,7 @@ export const atStart = [
     'metatype === E2eModule).length > 99)',
   ]),
   row(
-    'the bare class is no module',
+    'importing the bare class is rejected',
     ONCE,
     'bare class',
     [
@@ -72,17 +72,17 @@ export const atStart = [
       '',
     ],
   ),
-  row('a session of the application wants a secret for channels', 'test/integration/e2e/session.spec.ts', 'secret', [
+  row("an application's own session requires a secret for channels", 'test/integration/e2e/session.spec.ts', 'secret', [
     'src/nest/module/e2e.module.ts',
     'if (isForeign && !hasSecret) throw new Error(missingSecret());',
     '',
   ]),
-  row('messages are opened before the application has them', 'test/integration/e2e/order.spec.ts', '', [
+  row("messages are opened before the application's middleware", 'test/integration/e2e/order.spec.ts', '', [
     'src/nest/module/nest-hooks.ts',
     'if (all[0] !== ours && isNeeded()) all.splice(0, all.length, ours, ...all.filter((each) => each !== ours));',
     'if (!all.includes(ours)) all.push(ours);',
   ]),
-  row('no header field that a gateway sets is configured to be sealed', HEADERS, 'refused at start', [
+  row("a gateway's header field cannot be configured as sealed", HEADERS, 'refused at start', [
     'src/protocol/outer-headers.ts',
     'return !NEVER_INSIDE.has(name) && !NEVER_INSIDE_PREFIX.test(name);',
     'return true;',

@@ -28,7 +28,7 @@ export const crypto = [
     "return pub[BYTES - 1]! >> 7 === 0 ? undefined : 'pub top bit';",
     'return undefined;',
   ]),
-  row('a hybrid channel takes ML-KEM ciphertexts of their length alone', KINDS, 'secret of 1,087 bytes', [
+  row('a hybrid channel accepts ML-KEM ciphertexts of the exact length only', KINDS, 'secret of 1,087 bytes', [
     'src/crypto/hybrid.ts',
     'return ciphertext.length === CIPHERTEXT_BYTES ? decapsulator.decapsulate(ciphertext) : undefined;',
     'return decapsulator.decapsulate(ciphertext);',
@@ -38,22 +38,22 @@ export const crypto = [
     "return kind === 'RSA' || kind === HYBRID;",
     "return kind === 'RSA';",
   ]),
-  row('no kind follows another that was not listed', KINDS, 'never followed', [
+  row('the client falls back only to listed key kinds', KINDS, 'never followed', [
     'src/client/options.ts',
     'const keyKinds = [keyKind].flat();',
     'const keyKinds = [keyKind, ...KEY_KINDS].flat();',
   ]),
-  row('the next kind follows a refusal of the kind alone', KINDS, 'does not go on', [
+  row('the client falls back only if the key kind was refused', KINDS, 'does not go on', [
     'src/client/handshake/opener.ts',
     "return error.problem === 'key-rejected' || ",
     'return true || ',
   ]),
-  row('hybrid handshakes wait with bounds', 'test/unit/channel/encapsulator.spec.ts', '32 wait', [
+  row('the number of waiting hybrid handshakes is limited', 'test/unit/channel/encapsulator.spec.ts', '32 wait', [
     'src/channel/encapsulator.ts',
     'this.#stopped || this.#waiters.length >= MAX_WAITING',
     'this.#stopped',
   ]),
-  row('a record keeps no ML-KEM key', 'test/security/attack/at-rest.spec.ts', 'X25519 half', [
+  row('a record does not store the ML-KEM key', 'test/security/attack/at-rest.spec.ts', 'X25519 half', [
     'src/channel/handshake.ts',
     '      clientKey: channelKey,',
     '      clientKey,',
@@ -68,17 +68,17 @@ export const crypto = [
     "return KEY_MEMBERS.some(isForeign) ? 'members' : undefined;",
     'return undefined;',
   ]),
-  row('RSA moduli have no small factor', KEYS, '', [
+  row('an RSA modulus has no small factor', KEYS, '', [
     'src/protocol/rsa-key.ts',
     "if (rest % prime === 0) return 'small factor';",
     '',
   ]),
-  row('RSA moduli have no ROCA fingerprint', KEYS, '', [
+  row('an RSA modulus has no ROCA fingerprint', KEYS, '', [
     'src/protocol/rsa-key.ts',
     "return looksLikeRoca ? 'roca' : undefined;",
     'return undefined;',
   ]),
-  row('a PEM key is DER, and nothing follows it', KEYS, '', [
+  row('a PEM key is exact DER without trailing bytes', KEYS, '', [
     'src/crypto/spki.ts',
     'if (canonical.equals(der)) return jwk;',
     'if (canonical) return jwk;',
@@ -88,12 +88,12 @@ export const crypto = [
     'return held < 6 && (bits & ((1 << held) - 1)) === 0 ? bytes : undefined;',
     'return bytes;',
   ]),
-  row('a frame opens at its own place alone', FRAMES, '', [
+  row('a frame opens only at its own position', FRAMES, '', [
     'src/protocol/frames.ts',
     'nonce[at--] = left & 0xff;',
     'nonce[at--] = left & 0;',
   ]),
-  row('a stream ends with its last frame alone', FRAMES, '', [
+  row('a stream ends only with its last frame', FRAMES, '', [
     'src/protocol/frames.ts',
     "if (!this.#ended || this.#filled > 0) throw new StreamError('stream-broken');",
     '',
@@ -103,28 +103,28 @@ export const crypto = [
     "if (this.#ended) throw new StreamError('stream-broken');",
     '',
   ]),
-  row('a stream is as long as its head says', FRAMES, '', [
+  row('a stream has the length that its head says', FRAMES, '', [
     'src/protocol/frames.ts',
     "if (isTooLong || isTooShort) throw new StreamError('stream-broken');",
     '',
   ]),
-  row("an answer's body is where its header says", 'test/unit/client/answers.spec.ts', 'is refused', [
+  row("a response's body is where its header says", 'test/unit/client/answers.spec.ts', 'is refused', [
     'src/client/channel/plaintext.ts',
     'return frames === expected && (body.length === 0 || (frames === undefined && cty !== undefined));',
     'return true;',
   ]),
-  row('forge’s verdict on tags is not asked for', ENGINES, 'forge', [
+  row('tags are compared by the engine, not by forge', ENGINES, 'forge', [
     'src/crypto/forge.ts',
     'if (!equal(toBytes(decipher.mode.tag.getBytes()), tag)) return undefined;',
     '',
   ]),
-  row('a media type names no parameter twice, and no charset but UTF-8', MESSAGE, '', [
+  row('a media type has no duplicate parameter and no charset but UTF-8', MESSAGE, '', [
     'src/protocol/media-type.ts',
     "if (names.has(name) || (name === 'charset' && unquote(value).toLowerCase() !== 'utf-8')) return false;",
     '',
   ]),
   row(
-    'no message travels inside another one',
+    'a message cannot contain another message',
     'test/integration/parity/incoming.spec.ts',
     'express.*application/jose',
     [

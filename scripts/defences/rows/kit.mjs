@@ -8,22 +8,22 @@ const STREAMS = 'test/integration/testing/streams.spec.ts';
 const LEAKS = 'test/unit/testing/leaks.spec.ts';
 
 export const kit = [
-  row('expectSealed fails where the plain request is taken', SEALED, 'is not sealed', [
+  row('expectSealed fails if the plain request is accepted', SEALED, 'is not sealed', [
     'src/testing/probe.ts',
     "if (problem === 'message-required' || mayAlsoBe.includes(response.status))",
     'if (response.status < 600)',
   ]),
-  row('expectSealed fails where a plain body is taken beside a message', LEAKING, 'express.*takes plain bodies', [
+  row('expectSealed fails if a plain body is accepted beside a message', LEAKING, 'express.*takes plain bodies', [
     'src/testing/probe.ts',
     'if (WITH_BODY.includes(request.method)) await refusesPlainBody(line, request);',
     '',
   ]),
-  row('expectSealed finds what leaks', LEAKING, 'express', [
+  row('expectSealed finds leaked values', LEAKING, 'express', [
     'src/testing/probe.ts',
     'if (leaks.length > 0) throw',
     'if (leaks.length > 99) throw',
   ]),
-  row('expectSealed finds data that the next response leaks', LEAKING, 'express.*whoever comes next', [
+  row('expectSealed finds data leaked by the next response', LEAKING, 'express.*whoever comes next', [
     'src/testing/probe.ts',
     '...findLeaks([...told, ...answered], later, knownOfResponse),',
     '',
@@ -43,12 +43,12 @@ export const kit = [
     'const called = names.flatMap((name) => nameSecret(`the name of the ${member}`, name));',
     'const called: Secret[] = [];',
   ]),
-  row('expectSealed reads encodings', LEAKS, 'finds a value', [
+  row('expectSealed decodes encodings', LEAKS, 'finds a value', [
     'src/testing/spellings.ts',
     'for (const each of fresh) readings.add(each);',
     '',
   ]),
-  row('expectSealed looks at what stands beside ciphertext', LEAKING, 'express', [
+  row('expectSealed checks everything around ciphertext', LEAKING, 'express', [
     'src/testing/places.ts',
     '.filter(([name, value]) => control.headers.get(name) !== value)',
     '.filter(() => false)',
@@ -58,7 +58,7 @@ export const kit = [
     'if (isCiphertext) return findInCiphertext(secrets, name, text);',
     'if (isCiphertext) return [];',
   ]),
-  row('expectSealed takes for frames only what is frames', WIRE, 'in no frame|follows the last', [
+  row('expectSealed treats only real frames as frames', WIRE, 'in no frame|follows the last', [
     'src/testing/places.ts',
     'if (end < 0 || !areFrames(frames)) return [{ name, text: body }];',
     '',
@@ -68,7 +68,7 @@ export const kit = [
     ", value: Buffer.from(content, 'latin1') }]",
     ' }]',
   ]),
-  row('a parser takes no broken stream for the whole', STREAMS, 'express.*never takes a broken', [
+  row('a parser does not treat a broken stream as complete', STREAMS, 'express.*never takes a broken', [
     'src/testing/reading.ts',
     "stream.once('error', reject);",
     "stream.once('error', () => resolve('whole'));",

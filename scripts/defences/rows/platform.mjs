@@ -15,19 +15,19 @@ const EARLY = 'test/integration/e2e/early-refusals.spec.ts';
 
 export const platform = [
   row(
-    'on Fastify another device gets a session of its own',
+    'on Fastify, another device gets its own session',
     'test/integration/e2e/device.spec.ts',
     'fastify.*a stolen cookie',
     ['src/nest/keys/fastify-session.ts', "server.decryptSession('', request, () => undefined);", ''],
   ),
   row(
-    'on Fastify a login on a plain route keeps the device key',
+    'on Fastify, a login on a plain route keeps the device key',
     'test/integration/e2e/login.spec.ts',
     'plain login.*fastify',
     ['src/nest/platform/platform.fastify.ts', 'hooks.watchSession(request);', ''],
   ),
   row(
-    'on Fastify no client says which cookie is the session’s',
+    "on Fastify, a client cannot choose which cookie is the session's",
     SESSION_COOKIE,
     'no client can have another cookie hidden',
     [
@@ -36,23 +36,28 @@ export const platform = [
       'const name = Object.keys(request.cookies!).find((each) => request.cookies![each]?.endsWith(request.session!.encryptedSessionId!));',
     ],
   ),
-  row('on Fastify the cookie of a session that has ended stays in the browser', SESSION_COOKIE, 'and no other', [
+  row('on Fastify, the cookie of an ended session stays in the browser', SESSION_COOKIE, 'and no other', [
     'src/nest/platform/platform.fastify.ts',
     'hideEndedCookie(request);',
     '',
   ]),
   row(
-    'Fastify seals what plugins answer',
+    'on Fastify, responses of plugins are sealed',
     OUTLETS,
     'own handlers',
     ['src/nest/platform/platform.fastify.ts', '.then(() => hooks.enter(request, reply))', ''],
     ['src/nest/exchange/exchange.ts', 'if (state.seal) return state.seal(answer);', ''],
   ),
-  row('an application of an older Nest is refused', 'test/integration/module/servers.spec.ts', 'older Nest', [
-    'src/nest/platform/platform-of.ts',
-    "if (typeof (adapter as { propfind?: unknown }).propfind !== 'function') throw new Error(TOO_OLD);",
-    '',
-  ]),
+  row(
+    'an application on an unsupported Nest version is rejected',
+    'test/integration/module/servers.spec.ts',
+    'older Nest',
+    [
+      'src/nest/platform/platform-of.ts',
+      "if (typeof (adapter as { propfind?: unknown }).propfind !== 'function') throw new Error(TOO_OLD);",
+      '',
+    ],
+  ),
   row('a session that a module applies is used', MODULE_SESSION, 'is the session that', [
     'src/nest/platform/module-sessions.ts',
     'if (session) sessions.set(this.getHttpAdapter(), session);',
@@ -63,27 +68,27 @@ export const platform = [
     'isOurs ??= (request as { session?: unknown }).session === undefined && !moduleSessionOf(this.adapter);',
     'isOurs = (request as { session?: unknown }).session === undefined && !moduleSessionOf(this.adapter);',
   ]),
-  row('Fastify has a session with a store', FASTIFY, 'start is refused', [
+  row('a Fastify session without a store is rejected', FASTIFY, 'start is refused', [
     'src/nest/platform/platform.fastify.ts',
     "if (!this.#instance.hasRequestDecorator('sessionStore')) throw new Error(NO_STORE);",
     '',
   ]),
-  row('Fastify has no session options that would be dropped', FASTIFY, 'start is refused', [
+  row('session options that Fastify would ignore are rejected', FASTIFY, 'start is refused', [
     'src/nest/platform/platform.fastify.ts',
     '    rejectUnsupported(options);\n',
     '',
   ]),
-  row('Fastify has no parser of its own for messages', FASTIFY, 'start is refused', [
+  row('a Fastify content type parser for messages is rejected', FASTIFY, 'start is refused', [
     'src/nest/platform/platform.fastify.ts',
     'if (instance.hasContentTypeParser(type)) throw new Error(parserThere(type));',
     'if (instance.hasContentTypeParser(type)) continue;',
   ]),
-  row('Fastify reads the plain body by its own media type', FASTIFY, 'see the plain body', [
+  row('Fastify parses the plain body by its own media type', FASTIFY, 'see the plain body', [
     'src/nest/platform/fastify-internals.ts',
     'if (type) known[type] = undefined;',
     'void type;',
   ]),
-  row('Express’ parsers hold this module’s limit and no other', DIFFERENCES, 'express.*The limit', [
+  row("Express body parsers apply only this module's limit", DIFFERENCES, 'express.*The limit', [
     'src/nest/platform/express-parsers.ts',
     'if (!parser || !isTooLarge(error)) throw this.#mapped(error);',
     'throw this.#mapped(error);',
@@ -93,32 +98,32 @@ export const platform = [
     'const body = await collectBody(request, this.maxBodySize);',
     'const body = await collectBody(request, 2 ** 30);',
   ]),
-  row('a body in frames is bounded on the wire', UPLOADS, 'express.*too-large', [
+  row('a body in frames is limited on the wire', UPLOADS, 'express.*too-large', [
     'src/nest/request/framed-body.ts',
     'if (received <= maxStreamSize) return false;',
     'if (received <= Infinity) return false;',
   ]),
-  row('a request’s frames that do not open are an error to its reader', UPLOADS, 'express.*does not end', [
+  row('frames of a request that do not open are an error for the reader', UPLOADS, 'express.*does not end', [
     'src/nest/request/framed-body.ts',
     '    } catch {\n      broken();\n    }\n  };',
     '    } catch {\n      finish();\n    }\n  };',
   ]),
-  row('a request’s body in frames ends with its last frame alone', UPLOADS, 'express.*cut at the end of every frame', [
+  row("a request's body in frames ends only with its last frame", UPLOADS, 'express.*cut at the end of every frame', [
     'src/nest/request/framed-body.ts',
     '      frames.end();\n    } catch {\n      broken();\n      return false;\n    }',
     '      frames.end();\n    } catch {\n      void 0;\n    }',
   ]),
-  row('a body in frames in which nothing comes is broken off', UPLOADS, 'express.*nothing comes', [
+  row('a body in frames that stalls is cut off', UPLOADS, 'express.*nothing comes', [
     'src/nest/request/framed-body.ts',
     'isAwaited(request) ? broken() : idle.refresh()',
     'isAwaited(request) ? undefined : idle.refresh()',
   ]),
-  row('a body is bounded as it comes', EARLY, 'express.*no length', [
+  row('a body is limited while it arrives', EARLY, 'express.*no length', [
     'src/nest/request/body-collector.ts',
     'if (length + available > limit) {',
     'if (length + available > 2 ** 40) {',
   ]),
-  row('no raw HTTP/2 head or file leaves', FAILING, 'HTTP/2', [
+  row('no raw HTTP/2 head or file is sent', FAILING, 'HTTP/2', [
     'src/nest/request/http2-guard.ts',
     'stream.respondWithFile = (...args) => void passIf(false, respondWithFile, args);',
     '',
@@ -128,17 +133,17 @@ export const platform = [
     'if (gate.isOpen()) Reflect.apply(pushStream, stream, args);',
     'if (gate) Reflect.apply(pushStream, stream, args);',
   ]),
-  row('no HTTP/2 trailers leave', FAILING, 'HTTP/2', [
+  row('no HTTP/2 trailers are sent', FAILING, 'HTTP/2', [
     'src/nest/request/http2-guard.ts',
     'else if (!stream.sentTrailers) Reflect.apply(sendTrailers, stream, [{}]);',
     'else if (!stream.sentTrailers) Reflect.apply(sendTrailers, stream, [trailers]);',
   ]),
-  row('a response that does not end in time is broken off', DEADLINE, 'express', [
+  row('a response that does not end in time is cut off', DEADLINE, 'express', [
     'src/nest/request/deadline.ts',
     'if (!response.writableEnded) abort(response);',
     '',
   ]),
-  row('what answers in the clear says no status but of an error', EARLY_ANSWERS, 'with success', [
+  row('a plain response has an error status', EARLY_ANSWERS, 'with success', [
     'src/nest/exchange/constant-answers.ts',
     'status >= 400 && status <= 599 ? status : 500',
     'status',

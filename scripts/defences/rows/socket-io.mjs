@@ -14,37 +14,37 @@ export const socketIo = [
     'get readyState()',
     'get _sender() { return (this.#raw as unknown as { _sender: unknown })._sender; }\n    get readyState()',
   ]),
-  row('there is no polling beside sealed sockets of socket.io', REFUSALS, 'express.*plain HTTP at its path', [
+  row('polling is off next to sealed sockets of socket.io', REFUSALS, 'express.*plain HTTP at its path', [
     'src/nest/routes/gateway-table.ts',
     'return this.#taken.some((each) => this.#takes(each, path));',
     'return this.#taken.includes(path);',
   ]),
-  row('there is no polling at a port of a gateway’s own', REFUSALS, 'express.*at a port of its own', [
+  row("polling is off on a gateway's own port", REFUSALS, 'express.*at a port of its own', [
     ENGINE,
     'engine.handleRequest = answerPlain;',
     '',
   ]),
-  row('a connection of engine.io is its own', REFUSALS, 'express.*go on with the connection', [
+  row('an engine.io connection cannot be resumed by another request', REFUSALS, 'express.*go on with the connection', [
     ENGINE,
     ' && sid === undefined',
     '',
   ]),
-  row('what waits in engine.io for a slow reader is bounded', REFUSALS, 'express.*reads too slowly', [
+  row('the buffer of engine.io for a slow reader is limited', REFUSALS, 'express.*reads too slowly', [
     ENGINE,
     'if (held + websocket.bufferedAmount > maxBuffered) websocket.terminate();',
     '',
   ]),
-  row('a client of socket.io does not connect again by itself after a logout', ENDS, 'express.*module by every way', [
+  row('a client of socket.io does not reconnect after a logout', ENDS, 'express.*module by every way', [
     ENGINE,
     'each.disconnect();',
     '',
   ]),
-  row('a listener that throws keeps no connection after a logout', ENDS, 'express.*module where listeners', [
+  row('a throwing listener does not keep a connection open after a logout', ENDS, 'express.*module where listeners', [
     ENGINE,
     'thrown.push(error);',
     'throw error;',
   ]),
-  row('a listener that throws keeps no other stream of the session', ENDS, 'express.*module where listeners', [
+  row('a throwing listener does not keep other streams of the session open', ENDS, 'express.*module where listeners', [
     'src/nest/keys/running-streams.ts',
     "this.parts.log.say('error', THROWN);",
     'throw new Error(THROWN);',
@@ -54,17 +54,17 @@ export const socketIo = [
     "each.removeAllListeners('disconnecting');",
     '',
   ]),
-  row('socket.io gives nothing of an earlier session back', AT_START, 'with connectionStateRecovery', [
+  row('socket.io restores nothing from an earlier session', AT_START, 'with connectionStateRecovery', [
     ADAPTER,
     "connectionStateRecovery:\n    'whoever",
     "serveClient:\n    'whoever",
   ]),
-  row('a sealed server has its path to itself', AT_START, 'below the path', [
+  row('a sealed server shares its path with no other server', AT_START, 'below the path', [
     ADAPTER,
     'takesBelow: true',
     'takesBelow: false',
   ]),
-  row('an adapter that extends E2eIoAdapter seals, too', AT_START, 'made elsewhere', [
+  row('an adapter that extends E2eIoAdapter also seals', AT_START, 'made elsewhere', [
     ADAPTER,
     '&& !isSealed',
     '&& false',

@@ -9,72 +9,72 @@ const STORE = 'test/integration/e2e/store.spec.ts';
 const AT_REST = 'test/security/attack/at-rest.spec.ts';
 
 export const state = [
-  row('windows of an earlier epoch of Redis are not believed', OLDER, 'older snapshot', [
+  row('replay windows of an earlier Redis epoch are not trusted', OLDER, 'older snapshot', [
     'src/redis/replay-guard.ts',
     "if redis.call('GETRANGE', KEYS[1], ${WINDOWS_BYTES}, -1) ~= epoch then\n  return -1\nend\n",
     '',
   ]),
-  row('no window is made where Redis does not say its epoch', OLDER, 'does not say which epoch', [
+  row('no replay window is created if Redis does not report its epoch', OLDER, 'does not say which epoch', [
     'src/redis/replay-guard.ts',
     "epoch = string.match(redis.call('INFO', 'replication'), 'master_replid:(%x+)')",
     "epoch = string.match(tostring(redis.pcall('INFO', 'replication')), 'master_replid:(%x+)') or 'none'",
   ]),
-  row('a window in Redis takes each number once', GUARD, 'takes each number once', [
+  row('a replay window in Redis accepts each number once', GUARD, 'takes each number once', [
     'src/redis/replay-guard.ts',
     '== 1 then\n  return 0\nend',
     '== 1 then\n  return 1\nend',
   ]),
-  row('a window in Redis refuses what lies behind it', GUARD, 'as the one in memory', [
+  row('a replay window in Redis rejects numbers behind it', GUARD, 'as the one in memory', [
     'src/redis/replay-guard.ts',
     'if seq <= highest - ${WINDOW_SIZE} then\n  return 2\nend\n',
     '',
   ]),
-  row('a Redis that does not answer is busy', GUARD, 'does not answer', [
+  row('an unresponsive Redis gives `busy`', GUARD, 'does not answer', [
     'src/redis/client.ts',
     'return Promise.race([promise, late])',
     'return Promise.race([promise, new Promise<never>(() => void late.catch(() => undefined))])',
   ]),
-  row('what a durable Redis must be is checked', OLDER, 'settings are checked', [
+  row('the settings of a durable Redis are checked', OLDER, 'settings are checked', [
     'src/redis/checks.ts',
     'filter(([name, value]) => settings[name] !== value)',
     'filter(() => false)',
   ]),
-  row('a durable Redis has no replica', OLDER, 'a replica is told of', [
+  row('a durable Redis with a replica is reported', OLDER, 'a replica is told of', [
     'src/redis/checks.ts',
     "if (replicas[0] !== 'master' || (replicas[2] as unknown[]).length > 0) return [WITH_REPLICAS];",
     '',
   ]),
-  row('a client that is gone leaves the queue for key pairs', GONE, 'express', [
+  row('a disconnected client leaves the queue for key pairs', GONE, 'express', [
     'src/channel/key-pool.ts',
     "gone?.addEventListener('abort', leave, { once: true });",
     '',
   ]),
-  row('key pairs go to one handshake each', POOL, 'one taker alone', [
+  row('a key pair is used for one handshake', POOL, 'one taker alone', [
     'src/channel/key-pool.ts',
     'const pair = this.#ready.shift();',
     'const pair = this.#ready[0];',
   ]),
-  row('handshakes that wait are bounded', POOL, 'lets no more wait', [
+  row('the number of waiting handshakes is limited', POOL, 'lets no more wait', [
     'src/channel/key-pool.ts',
     '(this.#stopped || this.#waiters.length >= this.#waiting)',
     'this.#stopped',
   ]),
-  row('whatever a replay guard throws is busy', STORE, '', [
+  row('any error of a replay guard gives `busy`', STORE, '', [
     'src/channel/observed-replay-guard.ts',
     "      } catch {\n        throw new E2eProblem('busy');\n      } finally {",
     '      } finally {',
   ]),
-  row('a store that does not answer is busy', STORE, '', [
+  row('an unresponsive store gives `busy`', STORE, '', [
     'src/channel/store/records.ts',
     'const timer = setTimeout(fail, timeout);',
     'const timer = setTimeout(() => undefined, timeout);',
   ]),
-  row('channels with unproven device keys make room first', AT_REST, 'nothing was opened', [
+  row('channels with unproven device keys are evicted first', AT_REST, 'nothing was opened', [
     'src/channel/store/channel-list.ts',
     '.sort((a, b) => rank(a) - rank(b) || a.usedAt - b.usedAt)',
     '.sort((a, b) => a.usedAt - b.usedAt || rank(a) - rank(b))',
   ]),
-  row('no session id stands in a record’s name', AT_REST, '', [
+  row("a record's name contains no session id", AT_REST, '', [
     'src/channel/store/session-records.ts',
     'return `session:${this.engine.encodeBase64url(this.engine.sha256(utf8(id)))}`;',
     'return `session:${id}`;',

@@ -13,7 +13,7 @@ const tables: Readonly<Record<string, readonly string[][]>> = {
   ...Object.fromEntries(
     Object.entries(attacks).map(([heading, rows]) => [heading, rows.map(({ attack, outcome }) => [attack, outcome])]),
   ),
-  'Every defence, taken away once': defences.map(({ name, test }) => [name, `\`${test}\``]),
+  'Every defence, removed once': defences.map(({ name, test }) => [name, `\`${test}\``]),
 };
 
 // `npm run attacks` writes the tables and counts from the rows.

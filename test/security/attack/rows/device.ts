@@ -52,7 +52,7 @@ export const deviceRows: readonly Row[] = [
   },
   {
     attack: 'has the cookie, and shakes hands with a device key of its own',
-    outcome: 'it gets a session of its own, with nothing in it; the client’s session does not change',
+    outcome: 'it gets its own, empty session; the client’s session does not change',
     device: true,
     run: async (harness) => {
       const client = bound(harness);
@@ -86,7 +86,7 @@ export const deviceRows: readonly Row[] = [
   },
   {
     attack: 'does so, and replays the proof of the device key that it saw on the client’s channel',
-    outcome: '`message-rejected`; no handler runs: a proof is for one channel',
+    outcome: '`message-rejected`; no handler runs: a proof is valid for one channel only',
     device: true,
     run: async (harness) => {
       const client = bound(harness);
@@ -103,7 +103,7 @@ export const deviceRows: readonly Row[] = [
   },
   {
     attack: 'strips `device` from the handshake’s request',
-    outcome: '`handshake-failed` with `key-rejected`; no request leaves',
+    outcome: '`handshake-failed` with `key-rejected`; no request is sent',
     device: true,
     run: async (harness) => {
       harness.on(HANDSHAKE, (request, forward) => forward(withFields(request, { device: undefined })));
@@ -115,7 +115,7 @@ export const deviceRows: readonly Row[] = [
   },
   {
     attack: 'swaps `device` in the handshake’s request for a key of its own, or for another client’s',
-    outcome: '`handshake-rejected`: the answer is not bound to the client’s key; no request leaves',
+    outcome: '`handshake-rejected`: the answer is not bound to the client’s key; no request is sent',
     device: true,
     run: async (harness) => {
       const strangers = await strangersKey(harness);
@@ -127,7 +127,7 @@ export const deviceRows: readonly Row[] = [
   },
   {
     attack: 'strips `device` from the handshake’s answer, or swaps it back to the client’s',
-    outcome: '`handshake-rejected` or, with a pin, `identity-rejected`; no request leaves',
+    outcome: '`handshake-rejected` or, with a pin, `identity-rejected`; no request is sent',
     device: true,
     run: async (harness) => {
       const strangers = await strangersKey(harness);
@@ -144,7 +144,7 @@ export const deviceRows: readonly Row[] = [
   },
   {
     attack: 'submits the client’s public key under its own session, with its own device key',
-    outcome: '`handshake-rejected`: the answer is bound to the attacker’s key; no request leaves',
+    outcome: '`handshake-rejected`: the answer is bound to the attacker’s key; no request is sent',
     device: true,
     run: async (harness) => {
       const attacker = harness.attacker();
@@ -159,7 +159,7 @@ export const deviceRows: readonly Row[] = [
   },
   {
     attack: 'submits the client’s public key and device key under its own session',
-    outcome: 'the session is the client’s alone: the attacker can prove nothing on it, and its own session has none',
+    outcome: 'only the client can use the session: the attacker cannot prove the device key',
     device: true,
     run: async (harness) => {
       const attacker = harness.attacker();
@@ -198,8 +198,7 @@ export const deviceRows: readonly Row[] = [
   {
     attack:
       "takes the session's cookie off the handshake by which a client renews its channel, so that the server answers on another session",
-    outcome:
-      '`session-changed` for every call, until the caller goes on by `client.handshake()`; nothing is sealed on it',
+    outcome: '`session-changed` for every call, until the caller calls `client.handshake()`; nothing is sealed on it',
     device: true,
     run: async (harness) => {
       const client = bound(harness);
@@ -251,7 +250,7 @@ export const deviceRows: readonly Row[] = [
   {
     attack:
       'is a server of its own, at which the caller uses the device key of another: its own pair, signer or storage',
-    outcome: '`invalid-option`: a device key belongs to one origin; nothing leaves for the second one',
+    outcome: '`invalid-option`: a device key belongs to one origin; nothing is sent to the second one',
     device: true,
     run: async (harness) => {
       const pair = await deviceKeys();
@@ -278,7 +277,7 @@ export const deviceRows: readonly Row[] = [
   },
   {
     attack: 'passes a handshake on to another server, and its messages with their `dev`, as if that one were its own',
-    outcome: '`message-rejected`: what the client was told of the identity is in the transcript that `dev` signs',
+    outcome: '`message-rejected`: the identity that the client saw is in the transcript that `dev` signs',
     device: true,
     run: async (harness) => {
       const other = makeIdentity();

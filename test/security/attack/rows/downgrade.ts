@@ -157,7 +157,7 @@ export const downgradeRows: readonly Row[] = [
   },
   {
     attack: 'answers a handshake with a plain 200, a redirect or a page',
-    outcome: '`handshake-failed`; nothing is kept, no request leaves',
+    outcome: '`handshake-failed`; nothing is stored, no request is sent',
     run: async (harness) => {
       const answers = [
         plain(200, {}),
@@ -173,7 +173,7 @@ export const downgradeRows: readonly Row[] = [
   },
   {
     attack: 'strips `ek` from a request, says `kept` in a response, or removes it there (RSA)',
-    outcome: 'what was changed does not open; the next request goes on, with keys that nobody in between has',
+    outcome: 'what was changed does not open; the next request goes on, with keys that the attacker does not have',
     run: async (lab) => {
       const rewrite = (jwe: string, change: (header: Members) => Members): string => {
         const [header = '', ...rest] = jwe.split('.');
@@ -198,7 +198,7 @@ export const downgradeRows: readonly Row[] = [
   },
   {
     attack: 'injects `handshake-required` once',
-    outcome: 'one new channel; a GET is sent once more; a POST is not sent again, and its caller gets an error',
+    outcome: 'one new channel; a GET is resent once; a POST is not resent, and its caller gets an error',
     run: async (harness) => {
       const client = harness.client();
       let injected = 0;
@@ -217,7 +217,7 @@ export const downgradeRows: readonly Row[] = [
   },
   {
     attack: 'injects `message-stale` or `message-replayed` in the clear',
-    outcome: '`plain-answer`: only a sealed response is trusted; no new channel, and nothing is sent again',
+    outcome: '`plain-answer`: only a sealed response is trusted; no new channel, and nothing is resent',
     run: async (harness) => {
       const client = harness.client();
       await client.handshake();
@@ -251,7 +251,7 @@ export const downgradeRows: readonly Row[] = [
   },
   {
     attack: 'lets a request through, and answers it with `handshake-required`',
-    outcome: 'a GET runs again; a POST is not sent again, and its caller gets an error that says a copy may have run',
+    outcome: 'a GET runs again; a POST is not resent, and its caller gets an error that says a copy may have run',
     run: async (harness) => {
       const client = harness.client();
       harness.on('/bank/transfer', async (request, forward) => {
@@ -264,7 +264,7 @@ export const downgradeRows: readonly Row[] = [
     },
   },
   {
-    attack: "answers a `dir` request in the plain way, to the client's public key",
+    attack: "responds to a `dir` request with a plain JWE to the client's public key",
     outcome: '`answer-rejected`',
     run: async (harness) => {
       harness.on('/bank/balance', (request) => {
@@ -280,7 +280,7 @@ export const downgradeRows: readonly Row[] = [
     },
   },
   {
-    attack: 'forges a request in the plain way, where the server does not take that (the default)',
+    attack: 'forges a request as a plain JWE, which the server rejects by default',
     outcome: '`message-rejected`; no handler runs',
     run: async (harness) => {
       const client = harness.client({ keyKind: 'RSA' });
@@ -293,8 +293,9 @@ export const downgradeRows: readonly Row[] = [
     },
   },
   {
-    attack: 'forges a request in the plain way, where the server takes that (`allowPlainJwe`)',
-    outcome: '**succeeds** with the cookie, as documented: such messages prove no sender; the answer it cannot read',
+    attack: 'forges a request as a plain JWE, which the server accepts (`allowPlainJwe`)',
+    outcome:
+      '**succeeds** with the cookie, as documented: such messages do not prove their sender; it cannot read the response',
     plainWay: true,
     run: async (harness) => {
       const client = harness.client({ keyKind: 'RSA' });
@@ -316,8 +317,9 @@ export const downgradeRows: readonly Row[] = [
     },
   },
   {
-    attack: 'poisons a window with the highest `seq`, in the plain way where the server takes that',
-    outcome: 'only the plain window is poisoned: plain messages with lower numbers are `message-stale`, `dir` goes on',
+    attack: 'poisons a replay window with the highest `seq` of a plain JWE, which the server accepts',
+    outcome:
+      'only the plain window is poisoned: plain messages with lower numbers are `message-stale`, `dir` messages still work',
     plainWay: true,
     run: async (harness) => {
       const client = harness.client({ keyKind: 'RSA' });
@@ -333,7 +335,7 @@ export const downgradeRows: readonly Row[] = [
     },
   },
   {
-    attack: 'poisons a window with the highest `seq`, without the keys',
+    attack: 'poisons a replay window with the highest `seq`, without the keys',
     outcome: '`message-rejected`: a window moves only for a message that opened',
     run: async (harness) => {
       const client = harness.client();

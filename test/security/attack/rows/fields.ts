@@ -91,7 +91,7 @@ export const fieldRows: readonly Row[] = [
   },
   {
     attack: 'swaps two fields of a request, or moves one to another member or another index',
-    outcome: '`message-rejected`: a field names its place',
+    outcome: '`message-rejected`: a field is bound to its path',
     run: (harness) =>
       refused(harness, SEALED_REFUSAL, [
         (request) => edited(request, ({ cards }) => ({ amount: 5, cards: cards!.reverse() })),
@@ -121,7 +121,7 @@ export const fieldRows: readonly Row[] = [
   },
   {
     attack: 'removes a field, a whole object with its field, or the body',
-    outcome: '`message-rejected`: the ticket says how many there are',
+    outcome: '`message-rejected`: the ticket states the number of fields',
     run: (harness) =>
       refused(harness, SEALED_REFUSAL, [
         (request) => edited(request, ({ cards }) => void (cards![0]!.pin = undefined)),
@@ -132,7 +132,7 @@ export const fieldRows: readonly Row[] = [
   },
   {
     attack: 'puts a plain value, `null` or an object in the place of a field, or where the client sent none',
-    outcome: '`message-required`: a declared field is never taken in the clear',
+    outcome: '`message-required`: a declared field is never accepted as plain text',
     run: async (harness) => {
       await refused(
         harness,
@@ -167,7 +167,7 @@ export const fieldRows: readonly Row[] = [
   },
   {
     attack: 'sends the body as a form, as multipart or as text, which something else may read later',
-    outcome: '`message-rejected`: only JSON that is parsed by now',
+    outcome: '`message-rejected`: only parsed JSON is accepted',
     run: (harness) =>
       refused(
         harness,
@@ -192,7 +192,7 @@ export const fieldRows: readonly Row[] = [
   },
   {
     attack: 'removes the ticket, and leaves the fields, makes them plain or removes them',
-    outcome: '`message-required`; no handler runs, and nothing of its response is data to the client',
+    outcome: '`message-required`; no handler runs, and the client discards the response',
     run: (harness) =>
       refused(
         harness,
@@ -220,7 +220,7 @@ export const fieldRows: readonly Row[] = [
   },
   {
     attack: 'sends a ticket as a message, a message as a ticket, both, or a field as either',
-    outcome: '`message-rejected`, in the clear: `fields` and the place must agree',
+    outcome: '`message-rejected`, in the clear: `fields` must match the place of the message',
     run: async (harness) => {
       await refused(harness, CLEAR_REFUSAL, [
         ({ headers, ...request }) => ({
@@ -270,7 +270,8 @@ export const fieldRows: readonly Row[] = [
   {
     attack:
       'changes a response in fields: swaps, drops or replaces fields, puts in those of another response, or a status',
-    outcome: '`answer-rejected`: its own ticket has the status and the number, and each field its place',
+    outcome:
+      '`answer-rejected`: the ticket of the response has the status and the number of fields, and each field is bound to its path',
     run: async (harness) => {
       const client = harness.client();
       const take = async () => {
@@ -318,7 +319,8 @@ export const fieldRows: readonly Row[] = [
   },
   {
     attack: 'adds a plain member to a response where the client relies on a sealed one',
-    outcome: '`answer-rejected` where the call names it in `answerFields`; elsewhere it is as plain as all the rest',
+    outcome:
+      '`answer-rejected` where the call names it in `answerFields`; otherwise it is a plain value like the others',
     run: async (harness) => {
       harness.on('/shop/account', async (request, forward) => {
         const answer = await forward(request);
@@ -334,7 +336,7 @@ export const fieldRows: readonly Row[] = [
   },
   {
     attack: 'looks for the values in requests, responses and validation errors',
-    outcome: 'finds none: every error is sealed whole, and lengths show in steps of 32 bytes',
+    outcome: 'finds none: every error is sealed as a whole, and lengths are visible in steps of 32 bytes',
     run: async (harness) => {
       const client = harness.client();
       await passed(harness, order(), client);
@@ -350,7 +352,7 @@ export const fieldRows: readonly Row[] = [
   },
   {
     attack: 'changes the plain members beside a field',
-    outcome: '**the handler gets them**: nothing but the fields is protected (docs/fields.md says so)',
+    outcome: '**the handler gets them**: only the fields are protected (docs/fields.md says so)',
     run: async (harness) => {
       harness.on(ORDER, (request, forward) => forward(edited(request, (body) => void (body.amount = 1000))));
       expect((await harness.client().fetch(ORDER, order())).status).toBe(200);

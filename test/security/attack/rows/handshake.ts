@@ -100,7 +100,7 @@ async function genuineAnswer(harness: Harness, kind: KeyKind = 'X25519'): Promis
 export const handshakeRows: readonly Row[] = [
   {
     attack: 'swaps both keys in the handshake, and the client has no pin',
-    outcome: '**succeeds**: it reads and answers everything. Pins prevent this',
+    outcome: '**succeeds**: it reads everything and can respond to everything. Pins prevent this',
     run: async (harness) => {
       const stolen: unknown[] = [];
       await intercept(harness, stolen);
@@ -111,7 +111,7 @@ export const handshakeRows: readonly Row[] = [
   },
   {
     attack: 'swaps both keys in the handshake, and the client has a pin',
-    outcome: '`identity-rejected`; nothing is kept, no request leaves',
+    outcome: '`identity-rejected`; nothing is stored, no request is sent',
     run: async (harness) => {
       const stolen: unknown[] = [];
       await intercept(harness, stolen);
@@ -143,7 +143,7 @@ export const handshakeRows: readonly Row[] = [
   },
   {
     attack: 'strips `proof`',
-    outcome: '`identity-rejected`; nothing is kept',
+    outcome: '`identity-rejected`; nothing is stored',
     run: async (harness) => {
       changeAnswer(harness, (answer) => withFields(answer, { proof: undefined }));
       await keepsNothing(harness, harness.pinned(), 'identity-rejected');
@@ -151,7 +151,7 @@ export const handshakeRows: readonly Row[] = [
   },
   {
     attack: 'replays the `proof` of another handshake',
-    outcome: '`identity-rejected`; nothing is kept',
+    outcome: '`identity-rejected`; nothing is stored',
     run: async (harness) => {
       const { proof } = await genuineAnswer(harness);
       changeAnswer(harness, (answer) => withFields(answer, { proof }));
@@ -160,7 +160,7 @@ export const handshakeRows: readonly Row[] = [
   },
   {
     attack: 'replays the whole answer to another handshake',
-    outcome: '`identity-rejected`; nothing is kept',
+    outcome: '`identity-rejected`; nothing is stored',
     run: async (harness) => {
       const other = await genuineAnswer(harness);
       changeAnswer(harness, (answer) => withFields(answer, other));
@@ -169,7 +169,7 @@ export const handshakeRows: readonly Row[] = [
   },
   {
     attack: 'keeps `kid` and `proof`, and swaps `publicKey`',
-    outcome: '`handshake-rejected`, with or without a pin; nothing is kept',
+    outcome: '`handshake-rejected`, with or without a pin; nothing is stored',
     run: async (harness) => {
       for (const client of [harness.pinned(), harness.client()]) {
         const { jwk } = await keyPair('X25519');
@@ -181,7 +181,7 @@ export const handshakeRows: readonly Row[] = [
   },
   {
     attack: 'keeps `proof`, and swaps `publicKey` and `kid`',
-    outcome: '`identity-rejected`; nothing is kept',
+    outcome: '`identity-rejected`; nothing is stored',
     run: async (harness) => {
       const { jwk } = await keyPair('X25519');
       changeAnswer(harness, (answer) => withFields(answer, { publicKey: jwk, kid: thumbprint(jwk) }));
@@ -231,7 +231,7 @@ export const handshakeRows: readonly Row[] = [
   },
   {
     attack: 'answers the handshake with a weak key: 1,024 bits, `e` = 1, an all-zero point, another kind',
-    outcome: '`handshake-rejected`; nothing is kept',
+    outcome: '`handshake-rejected`; nothing is stored',
     once: true,
     run: async (harness) => {
       const short = (await keyPair('RSA', 1024)).jwk;
@@ -252,7 +252,7 @@ export const handshakeRows: readonly Row[] = [
   },
   {
     attack: 'replays to a client an answer that it had before',
-    outcome: '`handshake-rejected`: no server key comes twice',
+    outcome: '`handshake-rejected`: the client rejects a server key that it has seen before',
     run: async (harness) => {
       const client = harness.client({ resend: true });
       await client.fetch('/bank/balance');
@@ -266,8 +266,8 @@ export const handshakeRows: readonly Row[] = [
     },
   },
   {
-    attack: "signs keys of its own with an identity key of its own, under the pinned key's name",
-    outcome: '`identity-rejected`; nothing is kept',
+    attack: "signs its own keys with its own identity key, under the pinned key's name",
+    outcome: '`identity-rejected`; nothing is stored',
     run: async (harness) => {
       await impersonate(harness, makeIdentity());
       for (const pin of [harness.identity.jwk, harness.identity.thumbprint]) {
@@ -278,7 +278,7 @@ export const handshakeRows: readonly Row[] = [
     },
   },
   {
-    attack: 'does that, and serves its identity key too, for a pin that is a thumbprint',
+    attack: 'does that, and also serves its identity key to a client that pins a thumbprint',
     outcome: '`identity-rejected`: a listed key counts only under the thumbprint that is pinned',
     run: async (harness) => {
       const own = makeIdentity();
@@ -287,7 +287,7 @@ export const handshakeRows: readonly Row[] = [
     },
   },
   {
-    attack: 'is met by a client that still pins the key before the last rotation',
+    attack: 'meets a client that pins only the identity key from before the last rotation',
     outcome: '`identity-rejected`, though that key is still published; with both pinned it works',
     run: async (harness) => {
       const { identity, formerIdentity: former } = harness;
@@ -302,8 +302,7 @@ export const handshakeRows: readonly Row[] = [
   },
   {
     attack: "puts its own session's cookie on everything that the client sends",
-    outcome:
-      '**succeeds**, with a pin too, where no device key is used: the client works on a session of the attacker’s',
+    outcome: '**succeeds**, with a pin too, where no device key is used: the client works on the attacker’s session',
     run: async (harness) => {
       const own = harness.attacker();
       const upstream = await own.handshake('X25519');
@@ -318,9 +317,9 @@ export const handshakeRows: readonly Row[] = [
     },
   },
   {
-    attack: 'has the cookie, and opens a channel of its own on the session',
+    attack: 'has the cookie, and opens its own channel on the session',
     outcome:
-      '**succeeds** where no device key is used, as it could use any session; it reads nothing of the client’s own channel',
+      '**succeeds** where no device key is used, as with any stolen cookie; it reads nothing of the client’s own channel',
     run: async (harness) => {
       const client = harness.pinned();
       await client.fetch('/bank/login', post({ owner: 'alice' }));
@@ -349,7 +348,8 @@ export const handshakeRows: readonly Row[] = [
   {
     attack:
       "puts a message to the client's public key in place of `secret`: any JWE with a `typ`, or with more members",
-    outcome: '`handshake-rejected`: `secret` has the members `alg` and `enc` alone; nothing is kept, no request leaves',
+    outcome:
+      '`handshake-rejected`: `secret` must have exactly the members `alg` and `enc`; nothing is stored, no request is sent',
     run: async (harness) => {
       let more: object | undefined;
       changeAnswer(harness, (answer, request) => {

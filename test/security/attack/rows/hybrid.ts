@@ -55,7 +55,7 @@ function expectNothingRan(harness: Harness): void {
 export const hybridRows: readonly Row[] = [
   {
     attack: 'swaps both keys of a hybrid handshake, and the client has a pin',
-    outcome: '`identity-rejected`; nothing is kept, no request leaves',
+    outcome: '`identity-rejected`; nothing is stored, no request is sent',
     run: async (harness) => {
       const impostor = makeChannels().channels;
       harness.on(HANDSHAKE, async (request, forward) => {
@@ -103,7 +103,7 @@ export const hybridRows: readonly Row[] = [
   },
   {
     attack: 'strips ML-KEM from a hybrid handshake: sends the server the X25519 half alone, or drops `secret`',
-    outcome: '`handshake-rejected`, with or without a pin, and with X25519 listed too; no request leaves',
+    outcome: '`handshake-rejected`, with or without a pin, and with X25519 listed too; no request is sent',
     run: async (harness) => {
       const stripped = async () => {
         for (const client of [...clients(harness, HYBRID), ...clients(harness, HYBRID, 'X25519')]) {
@@ -119,7 +119,7 @@ export const hybridRows: readonly Row[] = [
   },
   {
     attack: 'answers a hybrid handshake with a key of another kind, and its `kid`',
-    outcome: '`handshake-rejected`, with or without a pin; no request leaves',
+    outcome: '`handshake-rejected`, with or without a pin; no request is sent',
     once: true,
     run: async (harness) => {
       for (const kind of [HYBRID, 'P-256', 'RSA'] as const) {
@@ -134,7 +134,7 @@ export const hybridRows: readonly Row[] = [
   },
   {
     attack: 'forges `key-rejected` to a client that lists the hybrid kind alone',
-    outcome: '`handshake-failed`, with or without a pin; no key of another kind is ever sent, no request leaves',
+    outcome: '`handshake-failed`, with or without a pin; no key of another kind is ever sent, no request is sent',
     run: async (harness) => {
       refuseHybrid(harness);
       for (const client of clients(harness, HYBRID)) {

@@ -19,7 +19,7 @@ export const attacks: Readonly<Record<string, readonly Row[]>> = {
   'In a hybrid handshake': hybridRows,
   'With device keys': deviceRows,
   'Repeating, delaying, swapping': replayRows,
-  'Having a request sent again': againRows,
+  'Making the client resend a request': againRows,
   'Between servers, and after a restart': serverRows,
   'Moving and changing': moveRows,
   'In streams, on their way to the client': downloadRows,

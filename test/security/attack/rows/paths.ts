@@ -53,7 +53,7 @@ export const pathRows: readonly Row[] = [
     },
   },
   {
-    attack: 'asks whether it may ask, with a preflight that has a body, under a sealed path',
+    attack: 'sends a preflight request with a body under a sealed path',
     outcome: 'no handler, router or library under the path receives it',
     run: async (harness) => {
       await harness.client().fetch('vault');

@@ -179,7 +179,7 @@ export const moveRows: readonly Row[] = [
   },
   {
     attack: 'moves a message with a sealed query from `E2e-Request` into the body',
-    outcome: 'changes nothing: the query is a query wherever its message stands, and never a body',
+    outcome: 'changes nothing: the query is a query in either place, and never a body',
     run: async (harness) => {
       harness.on('/bank', (request, forward) => forward({ ...request, ...inBody(request) }));
       const client = harness.client();

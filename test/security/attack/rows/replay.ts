@@ -65,7 +65,7 @@ export const replayRows: readonly Row[] = [
   },
   {
     attack: 'has one copy run, and gives the client the answer to another',
-    outcome: 'the client gets `message-replayed`, sealed, and does not send it again; the handler ran once',
+    outcome: 'the client gets `message-replayed`, sealed, and does not resend it; the handler ran once',
     run: async (harness) => {
       harness.on('/bank/limit', async (request, forward) => {
         await forward(request);
@@ -94,7 +94,7 @@ export const replayRows: readonly Row[] = [
   },
   {
     attack: `holds a request back for ${MAX_AGE_SECONDS + 1} s`,
-    outcome: '`message-stale`, sealed; the handler never runs, and a POST is not sent again',
+    outcome: '`message-stale`, sealed; the handler never runs, and a POST is not resent',
     run: async (harness) => {
       let back = (): void => undefined;
       harness.on('/bank/transfer', (request, forward) => {
@@ -207,7 +207,7 @@ export const replayRows: readonly Row[] = [
     },
   },
   {
-    attack: "has an application's late save bring a session back that ended, and sends a withheld request on it",
+    attack: "lets an application's late save restore an ended session, and sends a withheld request on it",
     outcome: '`handshake-required`: the channels of the session stay ended, even if the session is restored',
     // On Fastify the late save comes to nothing.
     once: true,

@@ -43,8 +43,7 @@ export const serverRows: readonly Row[] = [
   {
     attack:
       'waits until the windows are lost or come back older (a restart, a failover, a restored backup), and sends it',
-    outcome:
-      '`handshake-required`, sealed: a window of before is not believed, and a new one is made by a handshake alone',
+    outcome: '`handshake-required`, sealed: an older window is not trusted, and only a handshake creates a new one',
     run: (harness) =>
       withSiblings(
         harness,

@@ -258,7 +258,7 @@ export const messageRows = (stack: SocketStack): readonly Row[] => [
   },
   {
     attack: 'cuts a socket, or closes it from outside with any code and a reason of its own',
-    outcome: '1006: only a sealed close is an end; the code and reason outside have no effect',
+    outcome: '1006: only a sealed close counts; the code and reason outside have no effect',
     run: async (harness) => {
       const [first, last] = stack.burst;
       const closes: [code?: number, reason?: string][] = [[], [1000, 'as if by the server'], [3000, 'bye'], [4401]];
@@ -415,7 +415,7 @@ export const headRows = (stack: SocketStack): readonly Row[] => [
     },
   },
   {
-    attack: 'opens sockets with the cookie, sends no head or a head byte by byte, and listens to what is broadcast',
+    attack: 'opens sockets with the cookie, sends no head, or sends it byte by byte, and listens for broadcasts',
     outcome: 'it receives nothing, and `message-required` after ten seconds; the broadcast reaches only sealed sockets',
     run: async (harness) => {
       const victim = await stack.open(harness.client());
@@ -449,7 +449,7 @@ export const headRows = (stack: SocketStack): readonly Row[] => [
     },
   },
   {
-    attack: 'opens 150 sockets that say nothing, so that no other one finds a place',
+    attack: 'opens 150 sockets that say nothing, so that no other socket gets a place',
     outcome: 'the sockets that have waited longest are closed with `busy`; the client’s socket opens',
     run: async (harness) => {
       const codes: number[] = [];
@@ -484,7 +484,7 @@ export const headRows = (stack: SocketStack): readonly Row[] => [
   {
     attack: 'answers the upgrade itself, with the subprotocol or without, and says what the server might say',
     outcome:
-      '`plain-answer`: nothing is handed over, no second handshake is made but once, and no other transport tried',
+      '`plain-answer`: the application gets nothing, at most one more handshake is made, and no other transport is tried',
     run: async (harness) => {
       const said = [
         message('balance', 'of the attacker'),
@@ -512,7 +512,7 @@ export const headRows = (stack: SocketStack): readonly Row[] => [
   },
   {
     attack: 'changes the server’s head, or puts the one of another socket there, of the same channel or another',
-    outcome: '`plain-answer`; the socket never opens for the client, and nothing is handed over',
+    outcome: '`plain-answer`; the socket never opens for the client, and the application gets nothing',
     run: async (harness) => {
       const client = harness.client();
       await stack.visit(harness, client);
@@ -540,7 +540,7 @@ export const headRows = (stack: SocketStack): readonly Row[] => [
     },
   },
   {
-    attack: 'holds back what tells a client that it was logged out, to keep its socket in use',
+    attack: 'withholds the message that tells a client of its logout, to keep its socket in use',
     outcome: 'no handler runs any more, and the server cuts the socket after ten seconds',
     run: async (harness) => {
       const client = harness.client();
