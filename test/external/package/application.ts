@@ -26,6 +26,7 @@ const KEPT_DEV_DEPENDENCIES =
 /** The packages that entries need beside this one, which not every application has. */
 const OPTIONAL: Readonly<Record<string, string>> = {
   axios: 'axios',
+  fields: 'class-transformer',
   'nest-axios': '@nestjs/axios',
   swagger: '@nestjs/swagger',
   terminus: '@nestjs/terminus',
@@ -64,12 +65,13 @@ export async function pack(folder: string): Promise<string> {
   return join(folder, output.trimEnd().split('\n').pop()!);
 }
 
-/** The entries of the package that an application on `stack` has everything for: `nestjs-e2e-encryption/client`, … */
+/** The modules of the package that an application on `stack` has everything for: `nestjs-e2e-encryption/client`, … */
 export function entriesFor({ platform }: Stack): string[] {
   const { exports } = readManifest(ROOT) as unknown as { exports: object };
-  return Object.keys(exports)
-    .map((path) => path.slice(2))
-    .filter((entry) => entry !== 'package.json' && (platform === 'express' || !(entry in OPTIONAL)))
+  return Object.entries(exports)
+    .filter(([, target]) => typeof target !== 'string' || !target.endsWith('.json'))
+    .map(([path]) => path.slice(2))
+    .filter((entry) => platform === 'express' || !(entry in OPTIONAL))
     .map((entry) => (entry === '' ? NAME : `${NAME}/${entry}`));
 }
 
@@ -127,6 +129,7 @@ function changeManifest(app: string, { nest, modules, platform }: Stack, tarball
   dependencies[NAME] = `file:${tarball}`;
   if (platform === 'express') {
     Object.assign(dependencies, { axios: '^1.12.0', 'socket.io-client': '^4.8.0', ws: '^8.18.0' });
+    dependencies['class-transformer'] = '^0.5.1';
     dependencies['@nestjs/axios'] = nest === 11 ? '^4.0.0' : '^12.0.0';
     const more = ['swagger', 'terminus', 'websockets', 'platform-socket.io', 'platform-ws'];
     for (const name of more) dependencies[`@nestjs/${name}`] = `^${nest}.0.0`;
