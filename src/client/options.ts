@@ -1,3 +1,4 @@
+import type { NodeLikeCrypto } from '../crypto/node-like.js';
 import type { CryptoEngine } from '../protocol/crypto.js';
 import { KEY_KINDS, type KeyKind } from '../protocol/key-kind.js';
 import type { SigningJwk } from '../protocol/jwk.js';
@@ -38,9 +39,9 @@ export interface E2eClientOptions {
   /**
    * The crypto engine. `'auto'` uses WebCrypto (in Node, node:crypto for AES and hashes). If there is no WebCrypto, it loads
    * an engine in JavaScript: node-forge for RSA, the noble libraries for the other kinds. Or name one of the three, or pass
-   * your own engine. Default `'auto'`.
+   * a module with the interface of node:crypto, such as `react-native-quick-crypto`, or your own engine. Default `'auto'`.
    */
-  readonly engine?: 'auto' | 'web' | 'forge' | 'noble' | CryptoEngine;
+  readonly engine?: 'auto' | 'web' | 'forge' | 'noble' | NodeLikeCrypto | CryptoEngine;
   /** Whether a request's query travels inside its message instead of in the URL. Default `true`. */
   readonly sealQuery?: boolean;
   /**

@@ -17,6 +17,7 @@ export type PartName =
   | 'names'
   | 'ml-kem'
   | 'native'
+  | 'node-like'
   | 'noble'
   | 'padding'
   | 'redirects'
@@ -29,7 +30,7 @@ const provided = new Map<string, unknown>();
 
 /** Has the client use these modules instead of loading them. */
 export function provide(
-  parts: Readonly<Record<Exclude<PartName, 'forge' | 'ml-kem' | 'native' | 'noble'>, unknown>>,
+  parts: Readonly<Record<Exclude<PartName, 'forge' | 'ml-kem' | 'native' | 'node-like' | 'noble'>, unknown>>,
 ): void {
   for (const [name, module] of Object.entries(parts)) provided.set(name, module);
 }

@@ -9,3 +9,4 @@ export type { E2eErrorEvent, E2eEventSource, E2eEventSourceEventMap, E2eEventSou
 export type { KeyKind, SigningJwk } from '../protocol/jwk.js';
 export type { ProblemName } from '../protocol/problem-name.js';
 export type { CryptoEngine } from '../protocol/crypto.js';
+export type { NodeLikeCrypto } from '../crypto/node-like.js';

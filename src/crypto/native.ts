@@ -5,30 +5,33 @@ import type { WebEngine } from './web.js';
 
 const KEY_BYTES = 32;
 
-/** What is used of node:crypto, which the client must not import: bundlers for browsers would ask for it. */
-export interface NodeCrypto extends NodeCiphers<object> {
-  createSecretKey(bytes: Bytes): object;
-  hkdfSync(digest: 'sha256', ikm: Bytes, salt: Bytes, info: Bytes, length: number): ArrayBuffer;
+/** Hashes and ciphers with the interface of node:crypto, which the client must not import: bundlers would ask for it. */
+export interface NodeHashes extends NodeCiphers<object> {
+  hkdfSync(digest: 'sha256', ikm: Bytes, salt: Bytes, info: Bytes, length: number): ArrayBuffer | Bytes;
   createHash(digest: 'sha256'): { update(data: Bytes): { digest(): Bytes } };
   createHmac(digest: 'sha256', key: Bytes): { update(data: Bytes): { digest(): Bytes } };
+}
+
+/** What is used of Node's own. */
+export interface NodeCrypto extends NodeHashes {
+  createSecretKey(bytes: Bytes): object;
 }
 
 class NativeContentKey extends Opaque<object> implements ContentKey {
   readonly enc = 'A256GCM';
 }
 
-/**
- * The client's engine in Node: key pairs and signatures by WebCrypto, the rest by node:crypto, which answers at once.
- * WebCrypto hands each hash and each frame to another thread and back, which takes several times as long as the work.
- */
-export function withNative(engine: WebEngine, crypto: NodeCrypto): CryptoEngine {
-  return Object.assign<WebEngine, Partial<CryptoEngine>>(engine, {
+type Symmetric = Pick<CryptoEngine, 'sha256' | 'hkdf' | 'hmac' | 'importContentKey' | 'seal' | 'open'>;
+
+/** The part of an engine that needs no key pairs. @param keep makes of 32 bytes what the ciphers take as a key. */
+export function symmetric(crypto: NodeHashes, keep: (bytes: Bytes) => object): Symmetric {
+  return {
     sha256: (data) => crypto.createHash('sha256').update(data).digest(),
     hkdf: (ikm, salt, info) => new Uint8Array(crypto.hkdfSync('sha256', ikm, salt, info, KEY_BYTES)),
     hmac: (key, data) => crypto.createHmac('sha256', key).update(data).digest(),
     importContentKey: (bytes) => {
       if (bytes.length !== KEY_BYTES) throw new TypeError('an A256GCM key has 32 bytes');
-      return new NativeContentKey(crypto.createSecretKey(bytes));
+      return new NativeContentKey(keep(bytes));
     },
     seal: (key, iv, aad, plaintext) => seal(crypto, NativeContentKey.reveal(key), iv, aad, plaintext),
     open: (key, iv, aad, ciphertext, tag) => {
@@ -36,5 +39,16 @@ export function withNative(engine: WebEngine, crypto: NodeCrypto): CryptoEngine 
       // A Buffer's slice() does not copy, but callers of the client expect a copy.
       return plaintext && new Uint8Array(plaintext.buffer, plaintext.byteOffset, plaintext.byteLength);
     },
-  });
+  };
+}
+
+/**
+ * The client's engine in Node: key pairs and signatures by WebCrypto, the rest by node:crypto, which answers at once.
+ * WebCrypto hands each hash and each frame to another thread and back, which takes several times as long as the work.
+ */
+export function withNative(engine: WebEngine, crypto: NodeCrypto): CryptoEngine {
+  return Object.assign<WebEngine, Partial<CryptoEngine>>(
+    engine,
+    symmetric(crypto, (bytes) => crypto.createSecretKey(bytes)),
+  );
 }

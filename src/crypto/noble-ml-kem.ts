@@ -17,8 +17,9 @@ class NobleDecapsulator extends Opaque<Bytes> implements Decapsulator {
 export const nobleMlKem = {
   name: 'noble',
 
-  generateKeyPair() {
-    const { publicKey, secretKey } = ml_kem768.keygen();
+  /** @param seed 64 random bytes; without it, of `crypto.getRandomValues`. */
+  generateKeyPair(seed?: Bytes) {
+    const { publicKey, secretKey } = ml_kem768.keygen(seed);
     return { encapsulationKey: publicKey, decapsulator: new NobleDecapsulator(secretKey) };
   },
 

@@ -45,7 +45,7 @@ export interface Sealed {
  * key or a signature that the engine does not support.
  */
 export interface CryptoEngine {
-  readonly name: 'node' | 'web' | 'forge' | 'noble';
+  readonly name: 'node' | 'node-like' | 'web' | 'forge' | 'noble';
   /** The kinds of channel that this engine can make. */
   readonly kinds: readonly KeyKind[];
   /** The signatures that this engine can verify. */

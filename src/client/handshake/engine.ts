@@ -1,5 +1,6 @@
 import { WebEngine } from '../../crypto/web.js';
 import type { NodeCrypto } from '../../crypto/native.js';
+import type { NodeLikeCrypto } from '../../crypto/node-like.js';
 import type { CryptoEngine } from '../../protocol/crypto.js';
 import { HYBRID, type KeyKind } from '../../protocol/jwk.js';
 import { failure, need } from '../errors.js';
@@ -15,11 +16,18 @@ export async function loadEngine(
   { engine: wanted }: Pick<Settings, 'engine'>,
   keyKind: KeyKind,
 ): Promise<CryptoEngine> {
-  const engine = typeof wanted === 'object' ? wanted : await loadByName(wanted, keyKind);
+  const engine = await (typeof wanted === 'string' ? loadByName(wanted, keyKind) : loadGiven(wanted));
   if (!engine.kinds.includes(keyKind)) {
     throw await failure('engine-unsupported', 'kinds', { engine, keyKind });
   }
   return engine;
+}
+
+/** An engine, or a module to make one of. */
+async function loadGiven(given: CryptoEngine | NodeLikeCrypto): Promise<CryptoEngine> {
+  if (!('createCipheriv' in given)) return given;
+  const { NodeLikeEngine } = await need('node-like', () => import('../../crypto/node-like.js'));
+  return new NodeLikeEngine(given);
 }
 
 async function loadByName(name: 'auto' | 'web' | 'forge' | 'noble', keyKind: KeyKind): Promise<CryptoEngine> {

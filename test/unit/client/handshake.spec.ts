@@ -1,14 +1,16 @@
+import * as nodeCrypto from 'node:crypto';
 import { randomBytes } from 'node:crypto';
 import { inspect } from 'node:util';
 import { describe, expect, it } from '@jest/globals';
 import { nodeEngine } from '../../../src/crypto/node.js';
-import { createE2eClient, type E2eClientOptions } from '../../../src/client/index.js';
+import { createE2eClient, type E2eClientOptions, type NodeLikeCrypto } from '../../../src/client/index.js';
 import { letTimePass, until } from '../../support/clock.js';
 import { json, problem, sealSecret, thumbprint } from './support/counterpart.js';
 import { errorOf, useCounterpart } from './support/harness.js';
 import { loadEngine } from '../../../src/client/handshake/engine.js';
 
 const setup = useCounterpart();
+const likeNode = nodeCrypto as unknown as NodeLikeCrypto;
 const post = { method: 'POST', body: '{"a":1}', headers: { 'content-type': 'application/json' } };
 
 describe('the handshake', () => {
@@ -21,6 +23,10 @@ describe('the handshake', () => {
     ['noble, P-256', { engine: 'noble', keyKind: 'P-256' }],
     ['noble, X25519', { engine: 'noble', keyKind: 'X25519' }],
     ['noble, MLKEM768-X25519', { engine: 'noble', keyKind: 'MLKEM768-X25519' }],
+    ['a module like node:crypto, RSA', { engine: likeNode, keyKind: 'RSA' }],
+    ['a module like node:crypto, P-256', { engine: likeNode, keyKind: 'P-256' }],
+    ['a module like node:crypto, X25519', { engine: likeNode, keyKind: 'X25519' }],
+    ['a module like node:crypto, MLKEM768-X25519', { engine: likeNode, keyKind: 'MLKEM768-X25519' }],
     ['an engine of one’s own, RSA', { engine: nodeEngine, keyKind: 'RSA' }],
     ['an engine of one’s own, X25519', { engine: nodeEngine, keyKind: 'X25519' }],
     ['auto', { keyKind: 'RSA' }],

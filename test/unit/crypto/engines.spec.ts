@@ -242,7 +242,7 @@ describe.each(named)('the %s engine', (_, engine) => {
 
   it('says of each kind that it lacks that it lacks it', async () => {
     const lacking = KEY_KINDS.filter((kind) => !has(engine, kind));
-    const expected = { forge: ['P-256', 'X25519', HYBRID], node: [HYBRID], noble: ['RSA'], web: [] };
+    const expected = { forge: ['P-256', 'X25519', HYBRID], node: [HYBRID], 'node-like': [], noble: ['RSA'], web: [] };
     expect(lacking).toEqual(expected[engine.name]);
     for (const kind of lacking) {
       const { publicKey, privateKey } = await keyPair(engines[1]!, kind);

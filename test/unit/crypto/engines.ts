@@ -2,6 +2,7 @@ import * as crypto from 'node:crypto';
 import { ForgeEngine } from '../../../src/crypto/forge.js';
 import { withNative, type NodeCrypto } from '../../../src/crypto/native.js';
 import { NodeEngine } from '../../../src/crypto/node.js';
+import { NodeLikeEngine, type NodeLikeCrypto } from '../../../src/crypto/node-like.js';
 import { NobleEngine } from '../../../src/crypto/noble.js';
 import { HybridEngine } from '../../../src/crypto/hybrid.js';
 import type { CryptoEngine } from '../../../src/protocol/crypto.js';
@@ -15,6 +16,8 @@ export const engines: readonly CryptoEngine[] = [
   withNative(hybrid(), crypto as unknown as NodeCrypto),
   new ForgeEngine(),
   new NobleEngine(),
+  // As react-native-quick-crypto is used, with Node's own module in its place.
+  new NodeLikeEngine(crypto as unknown as NodeLikeCrypto),
 ];
 
 export function has(engine: CryptoEngine, kind: KeyKind): boolean {
