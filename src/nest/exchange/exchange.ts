@@ -6,6 +6,7 @@ import type { E2eEvents } from '../../channel/events.js';
 import { RequestTracker } from '../request/request-tracker.js';
 import { Deadline, endWithin } from '../request/deadline.js';
 import { E2eException } from '../request/e2e.exception.js';
+import { lingerOnceAnswered } from '../request/linger.js';
 import { E2E_EVENTS, E2E_KEYS } from '../options/e2e.options.js';
 import { PLAIN, SEALED, type Sealing } from '../routes/encrypted.decorator.js';
 import { strictest } from '../routes/sealing-resolver.js';
@@ -144,6 +145,8 @@ export class Exchange {
     const transform = (answer: PlainAnswer) => {
       // A session's middleware writes the last byte of a whole answer once its store has the session.
       if (answer.isPartial && (state.settled || !isSealed(raw) || isShort(answer))) return undefined;
+      // Nobody reads the rest of this body. An opened one in frames sees to it by itself.
+      if (!raw.complete && !state.framed) lingerOnceAnswered(raw, response);
       if (state.settled) return state.settled;
       return isSealed(raw) ? this.#answerUnopened(raw, response, answer) : this.#answerPlain(raw, response, answer);
     };

@@ -62,6 +62,7 @@ const CASES = [
   ['a refusal', '/refused', false, 409],
   ['a success', '/ignored', false, 201],
   ['a broken body', '/read', true, 400],
+  ['no route', '/nowhere', false, 404],
 ] as const;
 
 onEachPlatform('What is left of a request’s body when it is answered', (platform) => {
