@@ -98,6 +98,7 @@ use. Each line says what was seen and what it means; where something is wrong, a
   --identity-key THUMBPRINT
                        the server's identity key that is trusted; may be given several times
   --path PATH          the module's path (default e2e)
+  --kind KINDS         the kinds of key to try (default: all), separated by commas
   --timeout SECONDS    how long each request may take (default 10)
   --json               the findings as one JSON object, for scripts
 

@@ -231,7 +231,7 @@ async function readData(data: string | undefined, terminal: Terminal): Promise<s
 }
 
 /** The kinds of key, by preference. */
-function readKinds(text: string): KeyKind[] {
+export function readKinds(text: string): KeyKind[] {
   return text.split(',').map((name) => {
     const found = KEY_KINDS.find((kind) => kind.toLowerCase() === name.trim().toLowerCase());
     if (!found) throw new UsageError(`--kind takes one or more of ${KEY_KINDS.join(', ')}, separated by commas`);

@@ -1,10 +1,12 @@
 import { parseArgs } from 'node:util';
 import type { WebSocketClass } from '../../client/options.js';
-import { readUrl } from '../request.js';
+import { KEY_KINDS } from '../../protocol/keys.js';
+import { readKinds, readUrl } from '../request.js';
 import { EXIT, harmless, painter, UsageError, type Colour, type Terminal } from '../terminal.js';
 import { Findings, type Finding, type Level } from './finding.js';
 import { checkHandshakes } from './handshakes.js';
-import { checkCors, checkHttpVersion, checkMore } from './more.js';
+import { checkCors, checkHttpVersion } from './entry.js';
+import { checkMore } from './more.js';
 import type { DoctorRequest } from './probe.js';
 import { checkWire } from './wire.js';
 
@@ -14,6 +16,7 @@ const OPTIONS = {
   stream: { type: 'string' },
   socket: { type: 'string' },
   origin: { type: 'string' },
+  kind: { type: 'string', default: KEY_KINDS.join(',') },
   'identity-key': { type: 'string', multiple: true, default: [] as string[] },
   timeout: { type: 'string', default: '10' },
   json: { type: 'boolean', default: false },
@@ -49,7 +52,8 @@ export function readDoctor(args: string[]): { request: DoctorRequest; json: bool
   // Relative, so that a prefix in the URL applies to all of them.
   const relative = (given: string | undefined) => given?.replace(/^\/+/, '');
   const routes = { route: relative(route), stream: relative(stream), socket: relative(socket) };
-  return { request: { url, path, ...routes, origin, identityKeys: values['identity-key'], timeout }, json };
+  const trusted = { identityKeys: values['identity-key'], kinds: readKinds(values.kind) };
+  return { request: { url, path, ...routes, origin, ...trusted, timeout }, json };
 }
 
 async function examine(request: DoctorRequest, webSocket: () => WebSocketClass): Promise<Findings> {

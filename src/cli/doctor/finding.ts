@@ -1,3 +1,5 @@
+import { CATALOGUE, type FindingId } from './catalogue.js';
+
 /**
  * - `ok`: as it should be;
  * - `note`: worth knowing, and no fault;
@@ -8,6 +10,8 @@ export type Level = 'ok' | 'note' | 'warning' | 'failed';
 
 /** One line of the report. */
 export interface Finding {
+  /** Its stable name, for scripts. */
+  readonly id: FindingId;
   readonly check: string;
   readonly level: Level;
   /** What was seen, and what it means. */
@@ -16,24 +20,28 @@ export interface Finding {
   readonly fix?: string;
 }
 
+/** What the text of a finding is made of. */
+type Facts<Id extends FindingId> = (typeof CATALOGUE)[Id]['what'] extends (...facts: infer Given) => string
+  ? Given
+  : [];
+
 /** What was found so far, in order. */
 export class Findings {
   readonly list: Finding[] = [];
 
-  ok(check: string, what: string): void {
-    this.list.push({ check, level: 'ok', what });
+  add<Id extends FindingId>(id: Id, ...facts: Facts<Id>): void {
+    const { check, level, what, fix } = CATALOGUE[id] as {
+      readonly check: string;
+      readonly level: Level;
+      readonly what: string | ((...facts: Facts<Id>) => string);
+      readonly fix?: string;
+    };
+    const text = typeof what === 'string' ? what : what(...facts);
+    this.list.push({ id, check, level, what: text, ...(fix && { fix }) });
   }
 
-  note(check: string, what: string, fix?: string): void {
-    this.list.push({ check, level: 'note', what, ...(fix && { fix }) });
-  }
-
-  warn(check: string, what: string, fix: string): void {
-    this.list.push({ check, level: 'warning', what, fix });
-  }
-
-  fail(check: string, what: string, fix: string): void {
-    this.list.push({ check, level: 'failed', what, fix });
+  has(id: FindingId): boolean {
+    return this.list.some((finding) => finding.id === id);
   }
 
   /** Whether anything is to be mended. */

@@ -1,4 +1,4 @@
-import { KEY_KINDS, type KeyKind } from '../../protocol/keys.js';
+import type { KeyKind } from '../../protocol/keys.js';
 import { essence, JSON_MEDIA_TYPE } from '../../protocol/media-type.js';
 import type { Findings } from './finding.js';
 import { isUnreachable, Probe, problemOf, reasonOf, type DoctorRequest, type Outcome, type Seen } from './probe.js';
@@ -12,26 +12,23 @@ const MAX_CLOCK_SECONDS = 30;
 /** Handshakes by kind, and what their responses show. Returns the probe whose handshake succeeded. */
 export async function checkHandshakes(request: DoctorRequest, findings: Findings): Promise<Probe | undefined> {
   const outcomes = new Map<KeyKind, { probe: Probe; outcome: Outcome }>();
-  for (const kind of KEY_KINDS) {
+  for (const kind of request.kinds) {
     const probe = new Probe(request, kind);
     const outcome = await probe.handshake();
     outcomes.set(kind, { probe, outcome });
     if (isUnreachable(outcome)) {
-      findings.fail(
-        'connection',
-        `${request.url.origin} does not respond: ${reasonOf(outcome.error)}.`,
-        'Check the address, that the server runs, DNS and the TLS certificate.',
-      );
+      findings.add('connection-failed', request.url.origin, reasonOf(outcome.error));
       return undefined;
     }
   }
-  const succeeded = PREFERENCE.filter((kind) => !outcomes.get(kind)!.outcome.error);
-  const first = outcomes.get(succeeded[0] ?? PREFERENCE[0]!)!;
+  const asked = PREFERENCE.filter((kind) => outcomes.has(kind));
+  const succeeded = asked.filter((kind) => !outcomes.get(kind)!.outcome.error);
+  const first = outcomes.get(succeeded[0] ?? asked[0]!)!;
   if (succeeded.length === 0) {
     explainFailure(request, first.outcome, findings);
     return undefined;
   }
-  findings.ok('handshake', `A channel was made with a key of kind ${succeeded.join(', ')}.`);
+  findings.add('handshake-ok', succeeded);
   for (const [kind, { outcome }] of outcomes) if (outcome.error) explainKind(kind, outcome, findings);
   checkIdentity(request, first.outcome.seen!, findings);
   checkClock(first.outcome.seen!, findings);
@@ -41,72 +38,36 @@ export async function checkHandshakes(request: DoctorRequest, findings: Findings
 
 function explainFailure({ url, path }: DoctorRequest, outcome: Outcome, findings: Findings): void {
   const { error, seen } = outcome;
-  const address = `POST ${new URL(`${path}/handshake`, url).href}`;
+  const address = new URL(`${path}/handshake`, url).href;
   const type = essence(seen?.headers.get('content-type') ?? '');
-  if ((error as { code?: string }).code === 'identity-rejected') {
-    const fix =
-      'Check --identity-key, and the option "identityKey" of the server. If both are right, someone is in between.';
-    findings.fail('identity', `The server did not prove that it has a pinned identity key: ${error!.message}`, fix);
-  } else if (seen?.status === 404) {
-    const fix = 'Check the address, the global prefix (give it in the URL), the option "path" (--path), and the proxy.';
-    findings.fail('handshake', `${address} is 404: the module is not there, or a proxy does not pass it on.`, fix);
-  } else if (seen?.status === 201 && type !== JSON_MEDIA_TYPE) {
-    const what = `The response to the handshake has ${type ? `the type ${type}` : 'no Content-Type'}: a proxy removes or changes it.`;
-    findings.fail('content-type', what, 'Have the proxy pass on the header Content-Type as it is.');
-  } else {
-    const fix = 'See docs/troubleshooting.md for this error; and check what the proxy does with POST requests.';
-    findings.fail('handshake', `${address} failed: ${reasonOf(error)}`, fix);
-  }
+  if ((error as { code?: string }).code === 'identity-rejected') findings.add('identity-rejected', error!.message);
+  else if (seen?.status === 404) findings.add('handshake-missing', address);
+  else if (seen?.status === 201 && type !== JSON_MEDIA_TYPE) findings.add('content-type-changed', type);
+  else findings.add('handshake-failed', address, reasonOf(error));
 }
 
 /** A kind that failed where another did not. */
 function explainKind(kind: KeyKind, outcome: Outcome, findings: Findings): void {
   const { error, seen } = outcome;
-  if (problemOf(outcome) === 'key-rejected') {
-    findings.note('handshake', `The server does not accept keys of kind ${kind}.`);
-  } else if ((error as { code?: string }).code === 'engine-unsupported') {
-    findings.note('handshake', `This Node does not support keys of kind ${kind}; they were not checked.`);
-  } else if (seen?.status !== 413) {
-    // What a 413 means, the check of body sizes says.
-    const fix = 'See docs/troubleshooting.md for this error.';
-    findings.warn('handshake', `The handshake with a key of kind ${kind} failed: ${reasonOf(error)}`, fix);
-  }
+  if (problemOf(outcome) === 'key-rejected') findings.add('kind-rejected', kind);
+  else if ((error as { code?: string }).code === 'engine-unsupported') findings.add('kind-unsupported', kind);
+  // What a 413 means, the check of body sizes says.
+  else if (seen?.status !== 413) findings.add('kind-failed', kind, reasonOf(error));
 }
 
 function checkIdentity({ identityKeys }: DoctorRequest, { json }: Seen, findings: Findings): void {
-  if (identityKeys.length > 0) findings.ok('identity', 'The server proved that it has a pinned identity key.');
-  else if (json?.proof !== undefined) {
-    findings.note(
-      'identity',
-      'The server has an identity key, and no pin was given to check it.',
-      'Pass its thumbprint: --identity-key.',
-    );
-  } else {
-    const fix = 'Set "identityKey" (npx nestjs-e2e-encryption keygen), and pin it in clients.';
-    findings.note(
-      'identity',
-      'The server has no identity key: clients accept whoever is behind the TLS certificate.',
-      fix,
-    );
-  }
+  if (identityKeys.length > 0) findings.add('identity-proved');
+  else findings.add(json?.proof === undefined ? 'identity-missing' : 'identity-unpinned');
 }
 
 function checkClock({ json }: Seen, findings: Findings): void {
   const offset = Math.round(Number(json?.issuedAt) - Date.now() / 1000);
-  if (Math.abs(offset) <= MAX_CLOCK_SECONDS) {
-    findings.ok('clock', 'The clocks of the server and of this machine agree.');
-  } else {
-    const what = `The server's clock is ${Math.abs(offset)} s ${offset > 0 ? 'ahead of' : 'behind'} this machine's.`;
-    findings.warn('clock', what, 'Synchronize both by NTP. Clients use the server’s time, so sealed calls work.');
-  }
+  if (Math.abs(offset) <= MAX_CLOCK_SECONDS) findings.add('clock-ok');
+  else findings.add('clock-wrong', offset);
 }
 
 function checkCookie({ url }: DoctorRequest, { headers }: Seen, findings: Findings): void {
   const cookies = headers.getSetCookie();
-  if (cookies.length === 0) {
-    findings.note('cookie', "The handshake sets no cookie: session: 'channel', or a proxy removes Set-Cookie.");
-    return;
-  }
   const faults: string[] = [];
   for (const cookie of cookies) {
     const [pair = '', ...attributes] = cookie.split(';').map((part) => part.trim());
@@ -122,9 +83,7 @@ function checkCookie({ url }: DoctorRequest, { headers }: Seen, findings: Findin
       faults.push(`${name} has the path ${path}, and is not sent to ${url.pathname}`);
     }
   }
-  if (faults.length === 0) findings.ok('cookie', 'The session cookie has its flags, and the right path.');
-  else {
-    const fix = 'Have the proxy pass on Set-Cookie as it is; behind HTTPS, set trust proxy and X-Forwarded-Proto.';
-    findings.warn('cookie', `${faults.join('; ')}.`, fix);
-  }
+  if (cookies.length === 0) findings.add('cookie-missing');
+  else if (faults.length === 0) findings.add('cookie-ok');
+  else findings.add('cookie-wrong', faults);
 }

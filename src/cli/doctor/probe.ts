@@ -19,6 +19,8 @@ export interface DoctorRequest {
   /** The origin of pages that call the server. */
   readonly origin: string | undefined;
   readonly identityKeys: readonly string[];
+  /** The kinds of key to try. */
+  readonly kinds: readonly KeyKind[];
   /** Milliseconds for each request. */
   readonly timeout: number;
 }
@@ -42,11 +44,17 @@ export interface Outcome {
 /** A client of its own, with its own session, and what it saw of the wire. */
 export class Probe {
   readonly client: ReturnType<typeof createE2eClient>;
+  /** How many handshakes the client made: a second one means that a server did not know the channel of the first. */
+  handshakes = 0;
+  /** Whether each request gets a connection of its own: some balancers choose a server for each connection. */
+  connectsAnew = false;
   #seen: Seen | undefined;
+  #handshake: Seen | undefined;
+  #last: { readonly url: string; readonly init: RequestInit } | undefined;
 
   constructor(
     private readonly request: DoctorRequest,
-    keyKind: KeyKind,
+    readonly keyKind: KeyKind,
     webSocket?: WebSocketClass,
   ) {
     const { url, path, identityKeys } = request;
@@ -56,27 +64,41 @@ export class Probe {
       keyKind,
       ...(identityKeys.length > 0 && { identityKeys }),
       ...(webSocket && { webSocket }),
-      fetch: async (input, init) => {
-        this.#seen = undefined;
-        const response = await fetch(input, init);
-        const isJson = (response.headers.get('content-type') ?? '').includes('json');
-        const json = isJson
-          ? ((await response
-              .clone()
-              .json()
-              .catch(() => undefined)) as Seen['json'])
-          : undefined;
-        this.#seen = { status: response.status, headers: response.headers, json };
-        return response;
-      },
+      fetch: (input, init) => this.#fetch(input as string, init ?? {}),
     });
   }
 
+  /** Sends the last request once more, byte for byte, over a connection of its own. */
+  async repeat(): Promise<Pick<Response, 'status' | 'headers'> | undefined> {
+    const { url, init } = this.#last!;
+    const signal = AbortSignal.timeout(this.request.timeout);
+    const headers = onItsOwn(init.headers);
+    const response = await fetch(url, { ...init, headers, signal }).catch(() => undefined);
+    await response?.arrayBuffer().catch(() => undefined);
+    return response;
+  }
+
+  async #fetch(url: string, init: RequestInit): Promise<Response> {
+    this.#seen = undefined;
+    const isHandshake = url.endsWith('/handshake');
+    if (isHandshake) this.handshakes++;
+    else this.#last = { url, init };
+    const response = await fetch(url, this.connectsAnew ? { ...init, headers: onItsOwn(init.headers) } : init);
+    const isJson = (response.headers.get('content-type') ?? '').includes('json');
+    const copy = isJson ? response.clone().json() : Promise.resolve(undefined);
+    const json = (await copy.catch(() => undefined)) as Seen['json'];
+    this.#seen = { status: response.status, headers: response.headers, json };
+    if (isHandshake) this.#handshake = this.#seen;
+    return response;
+  }
+
+  /** What was seen is the response to the handshake: with pins, the client may ask for the identity keys after it. */
   async handshake(): Promise<Outcome> {
-    return this.#run(async () => {
+    const outcome = await this.#run(async () => {
       await this.client.handshake({ signal: AbortSignal.timeout(this.request.timeout) });
       return undefined;
     });
+    return { ...outcome, seen: this.#handshake ?? outcome.seen };
   }
 
   /** One sealed call; its response is read to its end. */
@@ -96,6 +118,13 @@ export class Probe {
       return { error: error as Error, seen: this.#seen };
     }
   }
+}
+
+/** Node closes the connection after the response. */
+function onItsOwn(fields: RequestInit['headers']): Headers {
+  const headers = new Headers(fields);
+  headers.set('connection', 'close');
+  return headers;
 }
 
 /** The protocol's problem that a call ended with. */

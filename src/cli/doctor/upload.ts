@@ -1,0 +1,62 @@
+import { request as httpRequest } from 'node:http';
+import { request as httpsRequest } from 'node:https';
+import type { Findings } from './finding.js';
+import type { DoctorRequest } from './probe.js';
+
+const HALF = new Uint8Array(8 * 1024);
+/** An application answers the first half of a body in the time of a few round trips, but never in less than this. */
+const MIN_WAIT_MS = 2_000;
+const ROUND_TRIPS = 8;
+
+/**
+ * Whether a body reaches the application as it is sent. A plain body of a type that nobody parses, to a path that no
+ * application has, is refused at once, unless something on the way waits for the rest of it.
+ */
+export async function checkUpload(request: DoctorRequest, path: string, findings: Findings): Promise<void> {
+  const { url, timeout } = request;
+  const whole = await send(new URL(path, url), timeout, Promise.resolve());
+  if (whole.status === undefined) {
+    findings.add('upload-unknown', whole.how);
+    return;
+  }
+  const wait = Math.min(timeout, Math.max(MIN_WAIT_MS, ROUND_TRIPS * whole.took));
+  const halfSent = new AbortController();
+  const late = new Promise<void>((resolve) => {
+    const timer = setTimeout(resolve, wait);
+    halfSent.signal.addEventListener('abort', () => clearTimeout(timer));
+  });
+  const { status, took, how } = await send(new URL(path, url), timeout + wait, late);
+  halfSent.abort();
+  if (status === undefined) findings.add('upload-unknown', how);
+  else findings.add(took < wait ? 'upload-ok' : 'upload-held');
+}
+
+interface Answer {
+  readonly status?: number | undefined;
+  /** How it ended without a response. */
+  readonly how: string;
+  /** Milliseconds until the response began. */
+  readonly took: number;
+}
+
+/** @param before the second half of the body waits for it. */
+function send(url: URL, timeout: number, before: Promise<void>): Promise<Answer> {
+  const from = performance.now();
+  const headers = {
+    'content-type': 'application/octet-stream',
+    'content-length': 2 * HALF.length,
+    connection: 'close',
+  };
+  return new Promise((resolve) => {
+    const start = url.protocol === 'https:' ? httpsRequest : httpRequest;
+    const asked = start(url, { method: 'POST', headers, signal: AbortSignal.timeout(timeout) });
+    const end = (how: string, status?: number): void => {
+      resolve({ status, how, took: performance.now() - from });
+      asked.destroy();
+    };
+    asked.on('response', ({ statusCode }) => end('', statusCode));
+    asked.on('error', (error: NodeJS.ErrnoException) => end(error.code ?? error.message));
+    asked.write(HALF);
+    void before.then(() => asked.end(HALF));
+  });
+}
