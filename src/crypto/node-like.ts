@@ -43,7 +43,7 @@ export interface NodeLikeCrypto extends NodeHashes {
   ): void;
   createPublicKey(key: object): object;
   createPrivateKey(key: object): object;
-  diffieHellman(keys: { readonly privateKey: never; readonly publicKey: never }): Bytes | void;
+  diffieHellman(keys: { readonly privateKey: never; readonly publicKey: never }): unknown;
   publicEncrypt(key: object, plaintext: Bytes): Bytes;
   privateDecrypt(key: object, ciphertext: Bytes): Bytes;
   verify(digest: 'sha256' | null, data: Bytes, key: object, signature: Bytes): boolean;
@@ -201,11 +201,10 @@ export class NodeLikeEngine implements CryptoEngine {
         else resolve([publicKey!, privateKey!]);
       });
     });
-    const { createPublicKey, createPrivateKey } = this.#crypto;
-    const made = createPublicKey({ key: copy(spki), format: 'der', type: 'spki' }) as NodeKey;
+    const made = this.#crypto.createPublicKey({ key: copy(spki), format: 'der', type: 'spki' }) as NodeKey;
     return {
-      publicKey: publicMembers(made.export({ format: 'jwk' }) as PublicJwk) as PublicJwk,
-      key: createPrivateKey({ key: copy(pkcs8), format: 'der', type: 'pkcs8' }) as NodeKey,
+      publicKey: publicMembers(made.export({ format: 'jwk' })) as PublicJwk,
+      key: this.#crypto.createPrivateKey({ key: copy(pkcs8), format: 'der', type: 'pkcs8' }) as NodeKey,
     };
   }
 

@@ -15,7 +15,7 @@ const ROUND_TRIPS = 8;
 export async function checkUpload(request: DoctorRequest, path: string, findings: Findings): Promise<void> {
   const { url, timeout } = request;
   const whole = await send(new URL(path, url), timeout, Promise.resolve());
-  if (whole.status === undefined) {
+  if (!whole.isAnswered) {
     findings.add('upload-unknown', whole.how);
     return;
   }
@@ -25,14 +25,14 @@ export async function checkUpload(request: DoctorRequest, path: string, findings
     const timer = setTimeout(resolve, wait);
     halfSent.signal.addEventListener('abort', () => clearTimeout(timer));
   });
-  const { status, took, how } = await send(new URL(path, url), timeout + wait, late);
+  const { isAnswered, took, how } = await send(new URL(path, url), timeout + wait, late);
   halfSent.abort();
-  if (status === undefined) findings.add('upload-unknown', how);
+  if (!isAnswered) findings.add('upload-unknown', how);
   else findings.add(took < wait ? 'upload-ok' : 'upload-held');
 }
 
 interface Answer {
-  readonly status?: number | undefined;
+  readonly isAnswered: boolean;
   /** How it ended without a response. */
   readonly how: string;
   /** Milliseconds until the response began. */
@@ -50,11 +50,11 @@ function send(url: URL, timeout: number, before: Promise<void>): Promise<Answer>
   return new Promise((resolve) => {
     const start = url.protocol === 'https:' ? httpsRequest : httpRequest;
     const asked = start(url, { method: 'POST', headers, signal: AbortSignal.timeout(timeout) });
-    const end = (how: string, status?: number): void => {
-      resolve({ status, how, took: performance.now() - from });
+    const end = (how: string, isAnswered = false): void => {
+      resolve({ isAnswered, how, took: performance.now() - from });
       asked.destroy();
     };
-    asked.on('response', ({ statusCode }) => end('', statusCode));
+    asked.on('response', () => end('', true));
     asked.on('error', (error: NodeJS.ErrnoException) => end(error.code ?? error.message));
     asked.write(HALF);
     void before.then(() => asked.end(HALF));

@@ -61,7 +61,11 @@ export class WrongProxy {
       : tls.http2
         ? createSecureServer(options, listener as never)
         : createTlsServer(options, listener);
-    if (!wrong.withoutUpgrades) server.on('upgrade', (request, socket, head) => tunnel(next(), request, socket, head));
+    if (!wrong.withoutUpgrades) {
+      server.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) =>
+        tunnel(next(), request, socket, head),
+      );
+    }
     const proxy = new WrongProxy(server, tls ? 'https' : 'http');
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     return proxy;
@@ -131,12 +135,7 @@ function writeOld(response: ServerResponse, status: number, headers: Record<stri
   socket?.end(body);
 }
 
-function tunnel(
-  to: string,
-  request: IncomingMessage,
-  socket: NodeJS.WritableStream & NodeJS.ReadableStream,
-  head: Buffer,
-) {
+function tunnel(to: string, request: IncomingMessage, socket: Socket, head: Buffer): void {
   const server = connect(Number(new URL(to).port), '127.0.0.1', () => {
     const fields = [];
     for (let at = 0; at < request.rawHeaders.length; at += 2) {
@@ -146,7 +145,7 @@ function tunnel(
     server.write(head);
     socket.pipe(server).pipe(socket);
   });
-  server.on('error', () => (socket as Socket).destroy());
+  server.on('error', () => socket.destroy());
   socket.on('error', () => server.destroy());
 }
 
