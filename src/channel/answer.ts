@@ -6,7 +6,7 @@ import type { FieldCipher } from './fields.js';
 import type { FrameOpener, FrameSealer } from './frames.js';
 import type { SocketOpener, SocketSealer } from './sockets.js';
 
-/** A compact JWE as text, and its parts as bytes, all but the header: that is authenticated as it stands. */
+/** A compact JWE as a string, and its parts as bytes, except the header, which is authenticated as it was received. */
 export type DecodedJwe = { readonly text: string } & Pick<CompactJwe, 'protected'> &
   Readonly<Record<Exclude<keyof CompactJwe, 'protected'>, Bytes>>;
 
@@ -15,20 +15,20 @@ export interface Opened {
   readonly header: RequestHeader;
   /** What must not be seen outside: the query, header fields. */
   readonly meta: Meta;
-  /** The body; of a head, which has none, empty. */
+  /** The body; empty for a head. */
   readonly plaintext: Bytes;
-  /** Whether this message proved possession of the device key, which is then to be stored with the channel. */
+  /** Whether this message proved possession of the device key. If so, it must be stored with the channel. */
   readonly isDeviceProof: boolean;
-  /** Whether this message brought the `cs` of its RSA channel, which is then to be stored with the channel. */
+  /** Whether this message contained the `cs` of its RSA channel. If so, it must be stored with the channel. */
   readonly hasNewSecret: boolean;
   /**
-   * Seals an answer to this message, in the way it was asked (PROTOCOL §4).
+   * Seals a response to this message, with the same `alg` (PROTOCOL §4).
    *
-   * @throws RangeError if its header fields do not fit into a message, or hold what no field may hold.
+   * @throws RangeError if its header fields do not fit into a message, or contain characters that are not allowed.
    */
   readonly seal: (answer: PlainResponse) => string;
   /**
-   * Seals the head of an answer whose body follows in frames (PROTOCOL §6). Only to a message that came under `dir`.
+   * Seals the head of a response whose body follows in frames (PROTOCOL §6). Only for a message with `dir`.
    *
    * @throws RangeError likewise.
    */
@@ -41,7 +41,7 @@ export interface Opened {
   readonly acceptSocket: (answer: SocketHead) => AcceptedSocket;
 }
 
-/** What an answer says of itself, beside what follows from the request. */
+/** The facts of a response that do not follow from the request. */
 interface ResponseFacts extends Pick<ResponseHeader, 'status' | 'early' | 'fields'> {
   readonly cty?: string | undefined;
   /** Header fields that travel inside, with names in lower case. */
@@ -52,14 +52,14 @@ interface ResponseFacts extends Pick<ResponseHeader, 'status' | 'early' | 'field
   readonly iat: number;
 }
 
-/** An answer in one message. */
+/** A response in one message. */
 export interface PlainResponse extends ResponseFacts {
   readonly plaintext: Bytes;
   /** Whether its length is hidden (PROTOCOL §4, Padding). */
   readonly padding?: boolean;
 }
 
-/** An answer whose body follows in frames. */
+/** A response whose body follows in frames. */
 export interface StreamHead extends ResponseFacts {
   readonly cty: string;
   /** The body's length in bytes, where it is known. */
@@ -73,13 +73,13 @@ export interface SealedHead {
   readonly frames: FrameSealer;
 }
 
-/** What the head of a socket says to the client, and how long a message of the client's may be. */
+/** The content of a socket's head to the client, and the limit for the client's messages. */
 export interface SocketHead extends Pick<ResponseFacts, 'protocol' | 'iat'> {
   /** Bytes of plaintext. */
   readonly limit: number;
 }
 
-/** A socket that both heads were sealed for. */
+/** A socket with both of its heads sealed. */
 export interface AcceptedSocket {
   /** The compact JWE: the first message to the client. */
   readonly head: string;

@@ -5,7 +5,7 @@ import type { ChannelState } from './channel-state.js';
 
 /** Both directions' keys, and what they come from (PROTOCOL §3). */
 export interface ChannelKeys {
-  /** RSA channels: what `cs` came in; `undefined` if it came from the channel's record. */
+  /** RSA channels: the `ek` that contained `cs`; `undefined` if `cs` came from the channel's record. */
   readonly ek: string | undefined;
   readonly cs: Bytes | undefined;
   readonly ikm: Bytes;
@@ -13,7 +13,7 @@ export interface ChannelKeys {
   readonly response: ContentKey;
 }
 
-/** The keys that a message with this `ek` is sealed under; `undefined` if a message of this channel cannot have it. */
+/** The keys of a message with this `ek`; `undefined` if a message on this channel cannot have it. */
 export function deriveKeys(engine: NodeEngine, state: ChannelState, ek: string | undefined): ChannelKeys | undefined {
   const cs = state.kind === 'RSA' ? clientSecret(engine, state, ek) : undefined;
   // An `ek` on an ECDH or hybrid channel is a message for another kind of channel.
@@ -36,14 +36,14 @@ export function keyMaterial(engine: NodeEngine, state: ChannelState, cs: Bytes |
   return other && ss ? joinSecrets(ss, other) : other;
 }
 
-/** `cs`: from the message, or else from the channel's record, if it was stored there. */
+/** `cs`: from the message, or from the channel's record if it is stored there. */
 function clientSecret(engine: NodeEngine, { privateKey, cs }: ChannelState, ek: string | undefined): Bytes | undefined {
   if (ek === undefined) return cs;
   const encrypted = engine.decodeBase64url(ek);
   return encrypted && decryptSecret(engine, privateKey, encrypted);
 }
 
-/** The 32 bytes under the server's RSA key, or random ones, so that a wrong key shows only when the tag does not match. */
+/** The 32 bytes under the server's RSA key, or random bytes, so that a wrong key is noticed only by its tag. */
 export function decryptSecret(engine: NodeEngine, privateKey: ChannelState['privateKey'], encrypted: Bytes): Bytes {
   const random = engine.randomBytes(SECRET_BYTES);
   const decrypted = engine.rsaDecrypt(privateKey, encrypted);

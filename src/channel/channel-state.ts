@@ -1,15 +1,15 @@
 import type { Bytes, PrivateKey } from '../protocol/crypto.js';
 import type { KeyKind, PublicJwk, SigningJwk } from '../protocol/keys.js';
 
-/** What makes a channel, all of it: this is what the record in the store holds. */
+/** The complete state of a channel: the record in the store contains this. */
 export interface ChannelState {
-  /** Thumbprint of the server's key, and the channel's name. */
+  /** Thumbprint of the server's key. It is the channel's name. */
   readonly kid: string;
   readonly kind: KeyKind;
   /** Seconds since 1970. */
   readonly issuedAt: number;
   readonly expiresAt: number;
-  /** The client's key; of a hybrid one the X25519 half, since the other has no more use. */
+  /** The client's key; of a hybrid key only the X25519 half, because the other half is no longer needed. */
   readonly clientKey: PublicJwk;
   /** The transcript hash, 32 bytes. */
   readonly th: Bytes;

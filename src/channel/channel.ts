@@ -25,16 +25,16 @@ import { sealResponse, type WayBack } from './sealing.js';
 import { SocketOpener, SocketSealer } from './sockets.js';
 
 /**
- * How many answers one process seals on a channel. A key may seal 2³² with random IVs (PROTOCOL §3): so sixteen servers
- * stay under that together.
+ * How many responses one process seals on a channel. A key may seal 2³² with random IVs (PROTOCOL §3): so sixteen
+ * servers together stay below the limit.
  */
 const MAX_ANSWERS = 2 ** 28;
 
 const NO_BYTES = new Uint8Array(0);
 
 /**
- * A channel on the server's side: opens the client's messages and seals the answers (PROTOCOL §3, §4). Its secrets are
- * private members, so that neither `JSON.stringify` nor `util.inspect` shows them.
+ * A channel on the server's side: opens the client's messages and seals the responses (PROTOCOL §3, §4). Its secrets
+ * are private members, so that neither `JSON.stringify` nor `util.inspect` shows them.
  */
 export class Channel {
   readonly kid: string;
@@ -59,7 +59,7 @@ export class Channel {
     this.#maxAnswers = maxAnswers;
   }
 
-  /** Whether no further answer may be sealed here: the channel is then to be ended. */
+  /** Whether no further response may be sealed here. If so, the channel must end. */
   get isSpent(): boolean {
     return this.#answers >= this.#maxAnswers;
   }
@@ -74,7 +74,10 @@ export class Channel {
     return this.kind !== 'RSA' || alg !== 'dir' || ek !== undefined || this.#state.cs !== undefined;
   }
 
-  /** Opens a request, or `undefined` for any failure at all. Every cause ends in the same AEAD failure (RFC 7516 §11.5). */
+  /**
+   * Opens a request, or returns `undefined` for any failure. Every cause ends in the same AEAD failure (RFC 7516
+   * §11.5).
+   */
   open(jwe: DecodedJwe, header: RequestHeader): Opened | undefined {
     return header.alg === 'dir' ? this.#openDirect(jwe, header) : this.#openPlain(jwe, header);
   }
@@ -85,7 +88,7 @@ export class Channel {
     return key !== undefined && isAgainTag(this.#engine, key, input, tag);
   }
 
-  /** `a_req` (PROTOCOL §3): of an RSA channel from `ss` alone, so that it is there before any message is. */
+  /** `a_req` (PROTOCOL §3): on an RSA channel from `ss` only, so that it exists before the first message. */
   againKey(): Bytes | undefined {
     const { ss, th } = this.#state;
     const ikm = this.kind === 'RSA' ? ss : keyMaterial(this.#engine, this.#state, undefined);
@@ -108,7 +111,7 @@ export class Channel {
     if (!plaintext) return undefined;
     const isDeviceProof = this.isBound && !this.#state.isDeviceProven;
     if (isDeviceProof && !this.#acceptDeviceProof(header.dev)) return undefined;
-    // Remembered only now: keys that nothing opened under are a stranger's guess (PROTOCOL §3).
+    // Remembered only now: as long as nothing opened under the keys, they may be an attacker's guess (PROTOCOL §3).
     this.#keys = keys;
     const parts = splitMeta(plaintext, header.meta);
     if (!parts) return undefined;
@@ -133,7 +136,7 @@ export class Channel {
     };
   }
 
-  /** The plain way proves nothing about its sender, and so nothing about a device; it has no frames. */
+  /** A plain JWE does not prove its sender, and so no device key. It has no frames. */
   #openPlain(jwe: DecodedJwe, header: RequestHeader): Opened | undefined {
     if (this.kind !== 'RSA' || this.isBound) return undefined;
     const contentKey = decryptSecret(this.#engine, this.#state.privateKey, jwe.encryptedKey);
@@ -164,7 +167,7 @@ export class Channel {
     return true;
   }
 
-  /** The channel's keys: remembered, or made anew from the channel's secrets and `cs` (PROTOCOL §3). */
+  /** The channel's keys: remembered, or derived again from the channel's secrets and `cs` (PROTOCOL §3). */
   #keysFor(ek: string | undefined): ChannelKeys | undefined {
     const known = this.#keys;
     if (known && (known.ek === ek || (ek === undefined && this.#areStored(known)))) return known;
@@ -177,13 +180,13 @@ export class Channel {
     return this.#isStored && cs !== undefined && stored !== undefined && this.#engine.timingSafeEqual(cs, stored);
   }
 
-  /** The way back under `dir`. To a request with `ek` it says whether the next one still needs it. */
+  /** Seals responses with `dir`. After a request with `ek`, they say whether the next one still needs it. */
   #wayBack({ ek }: RequestHeader, keys: ChannelKeys): WayBack {
     const kept = ek !== undefined && this.#areStored(keys) ? true : undefined;
     return { key: keys.response, encryptedKey: '', kept };
   }
 
-  /** The plain way back: a content key of its own, encrypted to the client's RSA key. */
+  /** Seals a plain response: with its own content key, encrypted to the client's RSA key. */
   #ownContentKey(): WayBack {
     const engine = this.#engine;
     const contentKey = engine.randomBytes(SECRET_BYTES);

@@ -39,11 +39,17 @@ export interface ChannelsOptions {
 export interface Entered {
   readonly session: SessionRef | undefined;
   readonly record: SessionRecord;
-  /** Whether other requests have the session too: one may have begun its record at the same time, or revoked it. */
+  /**
+   * Whether other requests use the session too: one of them may have created its record at the same time, or revoked
+   * it.
+   */
   readonly mayRace?: boolean;
 }
 
-/** Where a message stands (PROTOCOL §4): in a body, in a request's header, before frames, beside fields, or first on a socket. */
+/**
+ * The place of a message (PROTOCOL §4): in a body, in a request's header, before frames, with fields, or first on a
+ * socket.
+ */
 export type Place = 'body' | 'header' | 'stream' | 'fields' | 'socket';
 
 /** What follows a message in that place. */
@@ -55,7 +61,7 @@ const FRAMES: Record<Place, Frames | undefined> = {
   socket: 'socket',
 };
 
-/** What a message must say it belongs to (PROTOCOL §5 steps 1 and 4). */
+/** The request that a message must belong to (PROTOCOL §5, steps 1 and 4). */
 export interface Binding {
   readonly place: Place;
   readonly method: string;
@@ -80,8 +86,8 @@ export class Channels {
   /**
    * The server's side of a handshake (PROTOCOL §2). When it returns, the channel is stored and has its windows.
    *
-   * @param how `enter` finds the session and reads its record, once. It is called when a key pair is available, so that a
-   * handshake that is refused costs the store nothing. `gone` is aborted when the client's connection ends.
+   * @param how `enter` finds the session and reads its record, once. It is called when a key pair is available, so that
+   * a rejected handshake does not use the store. `gone` is aborted when the client's connection ends.
    * @throws E2eProblem `key-rejected`, or `busy` if no key pair or store is available.
    */
   async handshake(
@@ -124,10 +130,11 @@ export class Channels {
   }
 
   /**
-   * Steps 1 to 4: the message opens, on a channel of this session, and belongs to this very request.
+   * Steps 1 to 4: the message opens on a channel of this session, and belongs to this request.
    *
-   * @param session `undefined` if there are no cookies: the channel is found by its name alone.
-   * @throws E2eProblem `message-rejected`, `handshake-required`, `too-large` or `busy`: in the clear, all of them.
+   * @param session `undefined` if there are no cookies: the channel is found only by its name.
+   * @throws E2eProblem `message-rejected`, `handshake-required`, `too-large` or `busy`; all of them are sent in the
+   * clear.
    */
   async open(session: string | undefined, message: string, binding: Binding): Promise<OpenedMessage> {
     const { jwe, header } = this.#read(message, binding.place);
@@ -142,7 +149,8 @@ export class Channels {
   }
 
   /**
-   * What `open` would refuse a message with, as far as its protected header tells: for a message that has not come whole.
+   * The error that `open` would throw, as far as the protected header shows it. For a message that has not arrived
+   * completely.
    */
   async precheck(session: string | undefined, protectedHeader: string): Promise<E2eProblem | undefined> {
     const header = this.#readHeader(protectedHeader);
@@ -177,8 +185,8 @@ export class Channels {
   }
 
   /**
-   * Of a request that is sent again, claims the first copy's number, so that of the two at most one runs. A channel that is
-   * gone, or a tag that its client did not make, says nothing; a window that is gone is not held against the copy.
+   * For a resent request, claims the first copy's number, so that at most one of the two runs. If the channel is gone,
+   * or its client did not make the tag, the claim is ignored. If only the window is gone, the copy is accepted.
    */
   async #claimFirst(session: string | undefined, { again, kid, seq }: RequestHeader): Promise<void> {
     if (!again) return;
@@ -188,7 +196,7 @@ export class Channels {
     if (claim === 'replayed' || claim === 'stale') throw new E2eProblem('message-replayed', { step: 'again' });
   }
 
-  /** The channel of this session, ended where no further answer may be sealed on it (PROTOCOL §3). */
+  /** The channel of this session. It ends if no further response may be sealed on it (PROTOCOL §3). */
   async #find(session: string | undefined, header: RequestHeader): Promise<Channel> {
     const channel = await this.store.find(session, header.kid, this.clock.now());
     if (channel?.isSpent) await this.store.end(channel);
@@ -196,7 +204,9 @@ export class Channels {
     throw new E2eProblem('handshake-required', { step: 'channel' });
   }
 
-  /** Stores what a message has shown. Without the secret of an RSA channel nothing is lost: the client goes on sending it. */
+  /**
+   * Stores what a message has proven. If the secret of an RSA channel cannot be stored, the client keeps sending it.
+   */
   async #store(session: string | undefined, channel: Channel, opened: Opened): Promise<void> {
     await this.store.update(session, channel).catch((error: unknown) => {
       if (opened.isDeviceProof || !(error instanceof E2eProblem)) throw error;
@@ -239,7 +249,7 @@ export class Channels {
   }
 }
 
-/** Only a message in a body has one; with a media type, and none beside frames. */
+/** Only a message in a body has a body. It has a media type, and no frames. */
 function hasRightBody({ header, plaintext }: Opened, place: Place): boolean {
   return plaintext.length === 0 || (place === 'body' && header.cty !== undefined);
 }
@@ -249,7 +259,7 @@ function isBoundTo({ header, meta }: Opened, { method, target, idem }: Binding):
   return isRequest && !(meta.query !== undefined && target.includes('?'));
 }
 
-/** The refusal of what is over a limit. */
+/** The error for content over a limit. */
 export function tooLarge(limit: number): E2eProblem {
   return new E2eProblem('too-large', { detail: `at most ${limit} bytes` });
 }

@@ -3,26 +3,26 @@ import type { Awaitable } from '../protocol/crypto.js';
 export interface ClockOptions {
   /** The clock that all servers share, in milliseconds since 1970. Without it this server goes by its own. */
   readonly source?: (() => Awaitable<number>) | undefined;
-  /** Told where this server's own clock is off: so many seconds behind the shared one, or ahead (negative). */
+  /** Called if this server's own clock is wrong: seconds behind the shared clock, or ahead of it (negative). */
   readonly onOffset?: ((seconds: number) => void) | undefined;
-  /** Called for a message that is so far ahead that no client of this server can have sealed it. */
+  /** Called for a message whose time is so far ahead that no client of this server can have sealed it. */
   readonly onAhead?: ((seconds: number) => void) | undefined;
 }
 
 const RENEW_MS = 60_000;
-/** A step of this server's own clock that makes the offset worthless. */
+/** A step of this server's own clock after which the offset must be measured again. */
 const STEP_MS = 500;
 const NOTED_SECONDS = 5;
 
 /**
- * The time that channels go by (PROTOCOL §5): the clock that the servers share, where there is one. A client learns it
- * from the handshake, whichever server answered that, so every server has to judge its messages by the same clock; this
- * does not change the window for anyone. Measured once a minute, against this server's own clock.
+ * The time for channels (PROTOCOL §5): the clock that the servers share, if there is one. A client learns it from the
+ * handshake with any server, so every server must check its messages by the same clock. It is measured once a minute
+ * against this server's own clock.
  */
 export class Clock {
   #offset = 0;
   #measuredAt = Number.NEGATIVE_INFINITY;
-  /** Wall clock less monotonic clock: changes where somebody sets this server's clock. */
+  /** Wall clock minus monotonic clock: it changes if somebody sets this server's clock. */
   #base = 0;
   #measuring: Promise<void> | undefined;
 
@@ -38,12 +38,12 @@ export class Clock {
     return seconds + Math.round(this.#offset / 1000);
   }
 
-  /** A message was refused that is ahead of the clock. */
+  /** Reports a rejected message whose time is ahead of the clock. */
   noteAhead(seconds: number): void {
     this.options.onAhead?.(seconds);
   }
 
-  /** To be awaited before the clock is read. Rejects where the shared clock was never read and cannot be. */
+  /** Await it before you read the clock. Rejects if the shared clock was never read and cannot be read. */
   async sync(): Promise<void> {
     const { source } = this.options;
     if (!source) return;
@@ -51,7 +51,7 @@ export class Clock {
     if (!isStepped && performance.now() - this.#measuredAt < RENEW_MS) return;
     this.#measuring ??= this.#measure(source).finally(() => (this.#measuring = undefined));
     if (isStepped) await this.#measuring;
-    else this.#measuring.catch(() => undefined); // the offset of a minute ago will do
+    else this.#measuring.catch(() => undefined); // the offset of a minute ago is good enough
   }
 
   async #measure(source: () => Awaitable<number>): Promise<void> {

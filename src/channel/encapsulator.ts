@@ -9,11 +9,11 @@ import { E2eProblem } from '../protocol/problem.js';
 
 export interface EncapsulatorOptions {
   /**
-   * Where `@noble/post-quantum/ml-kem.js` is, for the thread that runs it. Where it is not said, or no thread can be started
-   * (a bundled server, Node's permission model), the event loop does the work.
+   * Where `@noble/post-quantum/ml-kem.js` is, for the thread that runs it. If it is not given, or no thread can be
+   * started (a bundled server, Node's permission model), the event loop does the work.
    */
   readonly noblePath?: string | undefined;
-  /** Called where this server turns out to have no ML-KEM-768 at all. */
+  /** Called if this server has no ML-KEM-768 at all. */
   readonly onMissing?: (() => void) | undefined;
 }
 
@@ -22,10 +22,10 @@ interface Waiter {
   reject: (error: Error) => void;
 }
 
-/** How many handshakes may wait for the thread, as for RSA key pairs. The next is answered `busy` at once. */
+/** How many handshakes may wait for the thread, as for RSA key pairs. Further ones are `busy` at once. */
 const MAX_WAITING = 32;
 
-/** Plain JavaScript for Node, since the thread has no loader of the application's own. */
+/** Plain JavaScript for Node, because the thread does not have the application's loaders. */
 const THREAD = `
 const { parentPort, workerData } = require('node:worker_threads');
 const noble = import(workerData);
@@ -36,9 +36,9 @@ parentPort.on('message', async (key) => {
 `;
 
 /**
- * Encapsulates to clients' hybrid keys: by node:crypto where it has ML-KEM-768 (Node 24.7 and later, 0.06 ms), else by
- * @noble/post-quantum on a thread of its own, since it takes half a millisecond. Neither the package nor the thread is there
- * before the first handshake of this kind.
+ * Encapsulates to clients' hybrid keys: by node:crypto where it has ML-KEM-768 (Node 24.7 and later, 0.06 ms),
+ * otherwise by @noble/post-quantum on a separate thread, because it takes half a millisecond. Package and thread are
+ * loaded with the first handshake of this kind.
  */
 export class Encapsulator {
   readonly #options: EncapsulatorOptions;
@@ -66,14 +66,14 @@ export class Encapsulator {
     return thread ? this.#askThread(thread, encapsulationKey) : this.#encapsulateHere(encapsulationKey);
   }
 
-  /** Ends the thread. Handshakes that wait for it are answered `busy`. */
+  /** Ends the thread. Handshakes that wait for it are `busy`. */
   stop(): void {
     this.#stopped = true;
     void this.#thread?.terminate();
     this.#leaveThread();
   }
 
-  /** Answers come in the order of the questions. */
+  /** Results arrive in the order of the requests. */
   #askThread(thread: Worker, key: Bytes): Promise<Encapsulation> {
     return new Promise((resolve, reject) => {
       this.#waiters.push({ resolve, reject });
@@ -89,7 +89,7 @@ export class Encapsulator {
       const thread = new Worker(THREAD, { eval: true, workerData });
       thread.on('message', (encapsulation: Encapsulation) => {
         this.#waiters.shift()?.resolve(encapsulation);
-        // It holds the process only while somebody waits.
+        // It keeps the process alive only while a handshake waits.
         if (this.#waiters.length === 0) thread.unref();
       });
       thread.on('error', () => this.#leaveThread());
@@ -100,7 +100,7 @@ export class Encapsulator {
     }
   }
 
-  /** From here on without threads. */
+  /** From now on without threads. */
   #leaveThread(): void {
     this.#thread = undefined;
     this.#hasThreads = false;

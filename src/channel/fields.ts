@@ -24,7 +24,7 @@ export class FieldCipher {
     this.#salt = engine.sha256(ascii(ticket));
   }
 
-  /** The value of the request's field at this JSON pointer, or `undefined` for any failure at all. */
+  /** The value of the request's field at this JSON pointer, or `undefined` for any failure. */
   open(path: string, field: string): { readonly value: unknown } | undefined {
     const parts = splitJwe(field);
     if (parts?.encryptedKey !== '') return undefined;

@@ -43,7 +43,7 @@ export class FrameSealer {
     return Buffer.concat(this.sealInParts(kind, plaintext));
   }
 
-  /** The same as its parts, to be written one after the other: a full frame is not copied once more. */
+  /** The same as separate parts, which the caller writes one after another. This avoids a copy of a full frame. */
   sealInParts(kind: FrameKind, plaintext: Bytes): readonly Bytes[] {
     if (this.#count >= MAX_FRAMES) throw new RangeError('a stream has at most 2^24 frames');
     const header = frameHeader(kind, plaintext.length);
@@ -52,7 +52,7 @@ export class FrameSealer {
   }
 }
 
-/** Opens the frames of one stream. Nothing of a frame is handed over before it opened. */
+/** Opens the frames of one stream. No part of a frame is returned before the frame was opened. */
 export class FrameOpener {
   readonly #engine: NodeEngine;
   readonly #key: ContentKey;
@@ -70,7 +70,7 @@ export class FrameOpener {
   }
 
   /**
-   * The plaintext of the frames that are whole with this chunk, a frame at a time.
+   * The plaintext of the frames that this chunk completes, one frame at a time.
    *
    * @throws StreamError `stream-failed` if the sender gave up, `stream-broken` for every other error.
    */
@@ -84,9 +84,9 @@ export class FrameOpener {
   }
 
   /**
-   * To be called at the end of the HTTP body.
+   * Call it at the end of the HTTP body.
    *
-   * @throws StreamError `stream-broken` unless the stream was whole.
+   * @throws StreamError `stream-broken` if the stream was not complete.
    */
   end(): void {
     this.#reader.end();

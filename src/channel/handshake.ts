@@ -25,7 +25,7 @@ export interface HandshakeResponse {
 
 export interface HandshakeTerms {
   readonly clientKey: PublicJwk;
-  /** The server's pair, of the kind that answers the client's, made for this channel alone. */
+  /** The server's key pair, of the kind that matches the client's, for this channel only. */
   readonly keyPair: KeyPair;
   /** Hybrid channels: what was encapsulated to the client's key. */
   readonly encapsulation?: Encapsulation | undefined;
@@ -39,7 +39,7 @@ export interface HandshakeTerms {
 }
 
 /**
- * The server's side of a handshake, without the session: a channel, and the answer that tells the client of it.
+ * The server's side of a handshake, without the session: a channel, and the response that describes it to the client.
  *
  * @throws E2eProblem `key-rejected` if the client's key leads to an all-zero secret (RFC 7748 §6.1).
  */
@@ -52,7 +52,7 @@ export function shakeHands(
   const device = terms.device && thumbprint(engine, terms.device);
   const kid = thumbprint(engine, keyPair.publicKey);
   const kind = keyKind(clientKey);
-  // Of a hybrid key the ML-KEM half is of no more use: what it encapsulates is `ss`.
+  // The ML-KEM half of a hybrid key is no longer needed: what it encapsulates is `ss`.
   const channelKey = clientKey.kty === 'AKP' ? splitHybridKey(clientKey).x25519 : clientKey;
   if (kind !== 'RSA' && !engine.agree(keyPair.privateKey, engine.importPublicKey(channelKey))) {
     throw new E2eProblem('key-rejected', { detail: 'the shared secret would be all zeros' });

@@ -3,7 +3,7 @@ import type { Awaitable } from '../protocol/crypto.js';
 import type { E2eEvents } from './events.js';
 import type { ClaimResult, ReplayGuard } from './replay.js';
 
-/** The same windows, with an event for each claim. Whatever a guard of the application's own throws, it is `busy`. */
+/** The same windows, with an event for each claim. Any error of the application's own guard becomes `busy`. */
 export function observed(guard: ReplayGuard, events: E2eEvents): ReplayGuard {
   return {
     open: (kid, expiresAt) => orBusy(() => guard.open(kid, expiresAt)),

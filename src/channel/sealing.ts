@@ -8,7 +8,7 @@ import { padJson } from '../protocol/padding.js';
 import { ascii } from './ascii.js';
 import type { PlainResponse, StreamHead } from './answer.js';
 
-/** How an answer is sealed: the content key, and the encrypted-key part that carries it. */
+/** How a response is sealed: the content key, and the encrypted-key part that carries it. */
 export interface WayBack {
   readonly key: ContentKey;
   readonly encryptedKey: string;
@@ -19,9 +19,9 @@ export interface WayBack {
 const NO_BYTES = new Uint8Array(0);
 
 /**
- * An answer's message (PROTOCOL §4), or the head of one in frames, which has no body.
+ * A response's message (PROTOCOL §4), or the head of one in frames, which has no body.
  *
- * @throws RangeError if its header fields do not fit, or hold what none may hold.
+ * @throws RangeError if its header fields do not fit, or contain characters that are not allowed.
  */
 export function sealResponse(
   engine: NodeEngine,

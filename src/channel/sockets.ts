@@ -27,7 +27,7 @@ export class SocketSealer {
     return this.#writer.progress;
   }
 
-  /** Whether a message of this length may still go. Where not, the socket is to be ended. */
+  /** Whether a message of this length may still be sent. If not, the socket must be closed. */
   hasRoomFor(length: number): boolean {
     return this.#writer.hasRoomFor(length);
   }
@@ -35,22 +35,22 @@ export class SocketSealer {
   /**
    * Seals a message of the application for the wire.
    *
-   * @throws RangeError past what one direction may carry, or after the end.
+   * @throws RangeError over the limit of one direction, or after the end.
    */
   seal(kind: SocketDataKind, plaintext: Bytes): Buffer {
     return this.#seal(this.#writer.message(kind, plaintext));
   }
 
   /**
-   * The end: nothing is sealed after it.
+   * Seals the end: nothing can be sealed after it.
    *
-   * @throws RangeError for a code or a reason that none may have, or after the end.
+   * @throws RangeError for a code or a reason that is not allowed, or after the end.
    */
   end(end: SocketEnd): Buffer {
     return this.#seal(this.#writer.end(end));
   }
 
-  /** That this side gave up: nothing is sealed after it. */
+  /** Seals that this side gave up: nothing can be sealed after it. */
   fail(): Buffer {
     return this.#seal(this.#writer.fail());
   }
@@ -80,7 +80,7 @@ export class SocketOpener {
   }
 
   /**
-   * What a binary message of the WebSocket holds. After an error nothing more is to be opened.
+   * The content of a binary WebSocket message. After an error, open no further messages.
    *
    * @throws StreamError `stream-failed` if the sender gave up, `stream-broken` for every other error.
    */

@@ -16,7 +16,7 @@ interface Answered {
   readonly bytes: Uint8Array;
 }
 
-/** `get URL` and its like: one sealed call, and the exit code that its answer's status stands for. */
+/** `get URL` and its like: one sealed call, and the exit code that its response's status stands for. */
 export async function call(method: string, args: string[], terminal: Terminal): Promise<number> {
   const request = await readCall(method, args, terminal);
   const cookies = await openCookieFile(request.cookieJar);

@@ -11,9 +11,9 @@ export interface CallRequest {
   readonly url: URL;
   readonly headers: Headers;
   readonly body: string | AsyncIterable<Uint8Array> | undefined;
-  /** The file that the answer's body goes to. */
+  /** The file that the response's body goes to. */
   readonly output: string | undefined;
-  /** Whether the answer is printed as it comes. */
+  /** Whether the response is printed as it comes. */
   readonly unbuffered: boolean;
   readonly path: string;
   readonly keyKind: readonly KeyKind[];

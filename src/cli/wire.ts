@@ -2,7 +2,7 @@ import { essence, STREAM_MEDIA_TYPE } from '../protocol/media-type.js';
 import type { CookieFile } from './cookie-file.js';
 import { readStream, summarize } from './stream.js';
 
-/** One request and its answer as they went over the wire. */
+/** One request and its response as they went over the wire. */
 export interface WireExchange {
   readonly method: string;
   readonly url: string;

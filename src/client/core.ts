@@ -1,4 +1,4 @@
-// What every call needs: the channel, and what turns a request into its message and a message into its answer. Loaded
+// What every call needs: the channel, and what turns a request into its message and a message into its response. Loaded
 // with the first call.
 import { exchange, isRepeatable, type ClientParts } from './call/exchange.js';
 import type { RequestDraft } from './call/draft.js';

@@ -1,6 +1,6 @@
 /**
  * Base64url without padding (RFC 4648 §5), canonical form only: every byte string has exactly one spelling, so that a
- * message cannot be changed without its meaning noticing.
+ * message cannot be changed without changing its bytes.
  */
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
 const INVALID = 255;
@@ -14,7 +14,7 @@ for (let value = 0; value < 64; value++) {
 
 let ascii: TextDecoder | undefined;
 
-/** Bytes → base64url. Written as bytes first: ten times as fast as joining characters, however long the text. */
+/** Bytes → base64url. It writes bytes first, which is ten times as fast as joining characters. */
 export function encodeBase64url(bytes: Uint8Array): string {
   const text = new Uint8Array(Math.ceil((bytes.length * 4) / 3));
   let written = 0;
@@ -32,8 +32,8 @@ export function encodeBase64url(bytes: Uint8Array): string {
 }
 
 /**
- * Base64url → bytes, or `undefined` if the text is not the canonical form: a character outside the alphabet (padding
- * and white space among them), a length of 1 mod 4, or unused bits that are not zero.
+ * Base64url → bytes, or `undefined` if the text is not the canonical form: a character outside the alphabet (including
+ * padding and white space), a length of 1 mod 4, or unused bits that are not zero.
  */
 export function decodeBase64url(text: string): Uint8Array<ArrayBuffer> | undefined {
   const bytes = new Uint8Array(base64urlByteLength(text));

@@ -76,8 +76,8 @@ export interface CryptoEngine {
   rsaEncrypt(key: PublicKey, plaintext: Bytes): Awaitable<Bytes>;
   rsaDecrypt(key: PrivateKey, ciphertext: Bytes): Awaitable<Bytes | undefined>;
   /**
-   * ECDH (P-256: the x coordinate; X25519: RFC 7748 §6.1), 32 bytes; X25519: `undefined` for an all-zero secret. Of a hybrid
-   * private key the X25519 half agrees, with an X25519 key.
+   * ECDH (P-256: the x coordinate; X25519: RFC 7748 §6.1), 32 bytes; X25519: `undefined` for an all-zero secret. With a
+   * hybrid private key, its X25519 half is used, with an X25519 key.
    */
   agree(privateKey: PrivateKey, publicKey: PublicKey): Awaitable<Bytes | undefined>;
 

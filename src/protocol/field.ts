@@ -3,7 +3,7 @@ import { ENC } from './message.js';
 
 /** Single fields of a plain JSON body (PROTOCOL §10). */
 export const FIELD_TYP = 'e2e-field+jwe';
-/** The plaintext of a field is filled up to a multiple of this many bytes. */
+/** The plaintext of a field is padded to a multiple of this many bytes. */
 const FIELD_STEP = 32;
 
 /** The protected header of the field at this JSON pointer. */
@@ -20,7 +20,7 @@ export function parseFieldHeader(json: string): string | undefined {
   return isField && typeof path === 'string' ? path : undefined;
 }
 
-/** A value's JSON as the plaintext of a field: its length shows in steps only. */
+/** A value's JSON as the plaintext of a field. Only the padded length is visible. */
 export function fieldPlaintext(json: string): Uint8Array<ArrayBuffer> {
   const bytes = utf8(json);
   const padded = new Uint8Array(Math.ceil(bytes.length / FIELD_STEP) * FIELD_STEP).fill(0x20);
@@ -28,7 +28,7 @@ export function fieldPlaintext(json: string): Uint8Array<ArrayBuffer> {
   return padded;
 }
 
-/** The JSON pointer (RFC 6901) of a member or an element of what is at `parent`. */
+/** The JSON pointer (RFC 6901) of a member or an element of the value at `parent`. */
 export function pointerTo(parent: string, name: string | number): string {
   return `${parent}/${String(name).replace(/~/g, '~0').replace(/\//g, '~1')}`;
 }

@@ -2,7 +2,7 @@ import type { Bytes } from './crypto.js';
 import { IV_BYTES, TAG_BYTES } from './jwe.js';
 
 /**
- * A body in frames (PROTOCOL §6), without its cryptography: how frames stand on the wire, and which may follow which.
+ * A body in frames (PROTOCOL §6), without its cryptography: the form of frames on the wire, and which may follow which.
  */
 export const FRAME_KIND = { more: 0, last: 1, failed: 2 } as const;
 export type FrameKind = (typeof FRAME_KIND)[keyof typeof FRAME_KIND];
@@ -18,8 +18,8 @@ export const MAX_HEAD_BYTES = 32_768;
 const NO_BYTES = new Uint8Array(0);
 
 /**
- * Why a stream did not end as it must: its sender gave up (`stream-failed`), or anything else (`stream-broken`). What was
- * read before is genuine, and a prefix.
+ * Why a stream did not end correctly: its sender gave up (`stream-failed`), or anything else (`stream-broken`). What
+ * was read before is authentic, and a prefix of the body.
  */
 export class StreamError extends Error {
   override readonly name = 'StreamError';
@@ -29,7 +29,7 @@ export class StreamError extends Error {
   }
 }
 
-/** A frame as it stands on the wire, not yet opened. */
+/** A frame as it is on the wire, not yet opened. */
 export interface SealedFrame {
   readonly number: number;
   readonly kind: FrameKind;
@@ -41,7 +41,7 @@ export interface SealedFrame {
 /** The nonce of a frame: its number in its stream, big-endian. */
 export function frameNonce(number: number): Bytes {
   const nonce = new Uint8Array(IV_BYTES);
-  // A view on its buffer would cost more than sealing a short message's bytes.
+  // A view on its buffer would cost more than sealing the bytes of a short message.
   for (let at = IV_BYTES - 1, left = number; left > 0; left >>>= 8) nonce[at--] = left & 0xff;
   return nonce;
 }
@@ -52,25 +52,25 @@ export function frameHeader(kind: FrameKind, plaintextLength: number): Bytes {
   return Uint8Array.of(kind, length >> 16, (length >> 8) & 0xff, length & 0xff);
 }
 
-/** The length on the wire of all frames of a body of this length, every frame but the last full. */
+/** The length on the wire of all frames of a body of this length, if every frame except the last is full. */
 export function framesLength(length: number): number {
   return length + Math.max(1, Math.ceil(length / MAX_FRAME_BYTES)) * (FRAME_HEADER_BYTES + TAG_BYTES);
 }
 
 /**
- * Takes bytes as they come and gives the frames in them. It keeps the rules that need no key: kinds, lengths, numbers,
- * nothing after the last. The caller opens the frames and reports each with `accept`.
+ * Takes bytes as they arrive and returns the frames in them. It enforces the rules that need no key: kinds, lengths,
+ * numbers, nothing after the last. The caller opens the frames and reports each with `accept`.
  */
 export class FrameReader {
   readonly #length: number | undefined;
   #pending: Bytes = NO_BYTES;
-  /** How much of a frame that came in parts is there. */
+  /** How many bytes of a frame that arrives in parts are there. */
   #filled = 0;
   #count = 0;
   #received = 0;
   #ended = false;
 
-  /** @param length the body's length, where the head says it. */
+  /** @param length the body's length, if the head has it. */
   constructor(length: number | undefined) {
     this.#length = length;
   }
@@ -91,7 +91,7 @@ export class FrameReader {
   }
 
   /**
-   * The frames that are whole with this chunk. Each must be accepted before the next is asked for.
+   * The frames that this chunk completes. Accept each one before you request the next.
    *
    * @throws StreamError `stream-broken`.
    */
@@ -100,7 +100,7 @@ export class FrameReader {
     while (rest.length > 0) {
       if (this.#ended) throw new StreamError('stream-broken');
       if (this.#filled === 0 && rest.length >= FRAME_HEADER_BYTES) {
-        // Most chunks hold whole frames: they are opened where they lie.
+        // Most chunks contain whole frames, which are opened in place.
         const size = frameSize(rest);
         if (rest.length >= size) {
           yield this.#frame(rest.subarray(0, size));
@@ -114,7 +114,7 @@ export class FrameReader {
       rest = rest.subarray(taken.length);
       if (this.#filled >= FRAME_HEADER_BYTES && this.#missing() === 0) {
         const whole = this.#pending.subarray(0, this.#filled);
-        // The next frame that comes in parts is put together in the same place: by then this one is opened.
+        // The next frame that arrives in parts uses the same buffer: this one is opened by then.
         this.#filled = 0;
         yield this.#frame(whole);
       }
@@ -135,7 +135,7 @@ export class FrameReader {
     if (isTooLong || isTooShort) throw new StreamError('stream-broken');
   }
 
-  /** @throws StreamError `stream-broken` unless the last frame was accepted, and nothing came after it. */
+  /** @throws StreamError `stream-broken` unless the last frame was accepted and nothing followed it. */
   end(): void {
     if (!this.#ended || this.#filled > 0) throw new StreamError('stream-broken');
   }
@@ -147,7 +147,7 @@ export class FrameReader {
   }
 
   #append(bytes: Bytes): void {
-    // Room is made once the length is known to be one that a frame may have.
+    // The buffer is allocated only after the length was checked.
     const size = this.#filled < FRAME_HEADER_BYTES ? FRAME_HEADER_BYTES : frameSize(this.#pending);
     if (this.#pending.length < size) {
       const larger = new Uint8Array(size);

@@ -7,7 +7,7 @@ import { ENCAPSULATION_KEY_BYTES, hasReducedCoefficients } from './ml-kem.js';
 const X25519_BYTES = 32;
 const BYTES = ENCAPSULATION_KEY_BYTES + X25519_BYTES;
 
-/** The two keys in a hybrid one. */
+/** The two keys in a hybrid key. */
 export interface HybridParts {
   readonly encapsulationKey: Bytes;
   readonly x25519: X25519PublicJwk;
@@ -24,7 +24,7 @@ export function hybridKeyFlaw(jwk: JsonObject): KeyFlaw | undefined {
   return pub[BYTES - 1]! >> 7 === 0 ? undefined : 'pub top bit';
 }
 
-/** Both keys of a hybrid one that was checked. */
+/** Both keys of a hybrid key that was checked. */
 export function splitHybridKey({ pub }: AkpPublicJwk): HybridParts {
   const bytes = decodeBase64url(pub);
   if (bytes?.length !== BYTES) throw new TypeError(`a hybrid key has ${BYTES} bytes`);
@@ -34,7 +34,7 @@ export function splitHybridKey({ pub }: AkpPublicJwk): HybridParts {
   };
 }
 
-/** A hybrid key of these two. */
+/** The hybrid key made of these two. */
 export function joinHybridKey({ encapsulationKey, x25519 }: HybridParts): AkpPublicJwk {
   const bytes = new Uint8Array(BYTES);
   bytes.set(encapsulationKey);

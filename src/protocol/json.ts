@@ -1,6 +1,6 @@
 /**
- * JSON as the protocol accepts it: any spelling (order, white space, `\u` escapes), no member named twice
- * (RFC 8259 §4 leaves the meaning of such an object open, and two readers that differ are an attack).
+ * JSON as the protocol accepts it: any spelling (order, white space, `\u` escapes), no duplicate member names (RFC 8259
+ * §4 leaves the meaning of such an object open, and two readers that disagree can be attacked).
  */
 export type JsonObject = Readonly<Record<string, unknown>>;
 
@@ -8,7 +8,7 @@ const OPENING_BRACE = 0x7b;
 const CLOSING_BRACE = 0x7d;
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
-/** After a string, where it is sought: that the string was a name. */
+/** Matches after a string that was a member's name. */
 const COLON = /\s*:/y;
 
 // Created when needed, so that a missing class is reported by the client's options, not by a failing import.
@@ -16,31 +16,31 @@ let encoder: TextEncoder | undefined;
 let decoder: TextDecoder | undefined;
 let lenient: TextDecoder | undefined;
 
-/** Text → UTF-8 bytes. */
+/** String → UTF-8 bytes. */
 export function utf8(text: string): Uint8Array<ArrayBuffer> {
   return (encoder ??= new TextEncoder()).encode(text);
 }
 
-/** UTF-8 bytes → text; throws a TypeError on malformed UTF-8. */
+/** UTF-8 bytes → string; throws a TypeError on malformed UTF-8. */
 export function fromUtf8(bytes: Uint8Array): string {
   return (decoder ??= new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })).decode(bytes);
 }
 
 /**
- * Bytes that ought to be ASCII → text. Every other byte becomes a character that no base64url and no name has, so what
- * reads the text refuses it. (React Native decodes UTF-8 alone, not Latin-1.)
+ * Bytes that should be ASCII → string. Every other byte becomes a character that base64url and names do not have, so
+ * the reader rejects it. (React Native decodes only UTF-8, not Latin-1.)
  */
 export function fromAscii(bytes: Uint8Array): string {
   return (lenient ??= new TextDecoder('utf-8', { ignoreBOM: true })).decode(bytes);
 }
 
-/** The JSON object in this text, or `undefined` if it is not JSON, not an object, or names a member twice. */
+/** The JSON object in this string, or `undefined` if it is not JSON, not an object, or names a member twice. */
 export function parseJsonObject(text: string): JsonObject | undefined {
   const value = parseJson(text)?.value;
   return isJsonObject(value) ? value : undefined;
 }
 
-/** The value that this text is the JSON of, or `undefined` if it is not JSON, or names a member twice. */
+/** The value of this JSON string, or `undefined` if it is not JSON or names a member twice. */
 export function parseJson(text: string): { readonly value: unknown } | undefined {
   let value: unknown;
   let again: string;
@@ -48,10 +48,10 @@ export function parseJson(text: string): { readonly value: unknown } | undefined
     value = JSON.parse(text);
     again = JSON.stringify(value);
   } catch {
-    // The cause quotes the input, which may be a secret: it ends here.
+    // The error quotes the input, which may be a secret, so it is dropped here.
     return undefined;
   }
-  // Most are written as JavaScript writes them: what is the same when written again has lost no member.
+  // Most JSON is written as JavaScript writes it. If it is the same when written again, no member was lost.
   return again !== text && namesAMemberTwice(text) ? undefined : { value };
 }
 
@@ -59,7 +59,7 @@ export function isJsonObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** Walks a text that is known to be valid JSON: strings are skipped whole, and one before a colon is a name. */
+/** Walks a string that is known to be valid JSON. It skips strings; one before a colon is a member's name. */
 function namesAMemberTwice(json: string): boolean {
   const open: Set<string>[] = [];
   for (let index = 0; index < json.length; index++) {
@@ -84,7 +84,7 @@ function namesAMemberTwice(json: string): boolean {
   return false;
 }
 
-/** Where the string ends that begins at `start`: at a quotation mark with an even number of backslashes before it. */
+/** The end of the string that begins at `start`: a quotation mark with an even number of backslashes before it. */
 function endOfString(json: string, start: number): number {
   for (let end = json.indexOf('"', start + 1); ; end = json.indexOf('"', end + 1)) {
     let escapes = end;

@@ -27,7 +27,7 @@ export function splitJwe(jwe: string): CompactJwe | undefined {
   const second = jwe.indexOf('.', first + 1);
   const third = jwe.indexOf('.', second + 1);
   const fourth = jwe.lastIndexOf('.');
-  // Found from both ends: that the ciphertext holds no further dot shows when it is decoded.
+  // Searched from both ends. A further dot in the ciphertext is found when it is decoded.
   if (first < 1 || second <= first || third <= second || fourth <= third) return undefined;
   if (first > MAX_HEADER_CHARACTERS) return undefined;
   if (third - second - 1 !== IV_CHARACTERS || jwe.length - fourth - 1 !== TAG_CHARACTERS) return undefined;

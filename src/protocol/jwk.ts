@@ -4,9 +4,9 @@ import type { KeyKind } from './key-kind.js';
 
 export type { KeyKind } from './key-kind.js';
 
-/** Hybrid, post-quantum: ML-KEM-768 (FIPS 203) beside X25519. */
+/** Hybrid, post-quantum: ML-KEM-768 (FIPS 203) with X25519. */
 export const HYBRID = 'MLKEM768-X25519';
-/** The kinds of which a server makes key pairs. */
+/** The kinds of key pairs that a server makes. */
 export type ClassicKeyKind = Exclude<KeyKind, typeof HYBRID>;
 
 export interface RsaPublicJwk {
@@ -48,13 +48,13 @@ export const RSA_MODULUS_BITS = { min: 2048, max: 4096 } as const;
 
 /** The members that define a key, for each kind, in the order in which its thumbprint hashes them (RFC 7638 §3.3). */
 const KEY_MEMBERS = ['crv', 'e', 'kty', 'n', 'pub', 'x', 'y'];
-/** Of an AKP key `alg` is hashed too; of every other it says nothing (PROTOCOL §1). */
+/** For an AKP key, `alg` is hashed too. For every other key it is ignored (PROTOCOL §1). */
 const AKP_MEMBERS = ['alg', 'kty', 'pub'];
 const PRIVATE_MEMBERS = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k', 'priv'];
 
 /**
- * Which rule of PROTOCOL §1 a key breaks, in short: the server has a sentence for each (keys.ts), while the client, whose
- * size counts, only refuses.
+ * Which rule of PROTOCOL §1 a key breaks, in short. The server has an error message for each (keys.ts); the client,
+ * whose size matters, only rejects the key.
  */
 export type KeyFlaw =
   | 'kind'
@@ -79,12 +79,12 @@ export type KeyFlaw =
   | 'x'
   | 'y';
 
-/** The kind of the server's key on a channel of that kind (PROTOCOL §1). */
+/** The kind of the server's key on a channel of this kind (PROTOCOL §1). */
 export function serverKeyKind(kind: KeyKind): ClassicKeyKind {
   return kind === HYBRID ? 'X25519' : kind;
 }
 
-/** Whether the answer to a handshake of that kind carries `secret` (PROTOCOL §2). */
+/** Whether the response to a handshake of this kind has `secret` (PROTOCOL §2). */
 export function hasSecret(kind: KeyKind): boolean {
   return kind === 'RSA' || kind === HYBRID;
 }
@@ -103,7 +103,9 @@ export function thumbprintInput(jwk: PublicJwk | SigningJwk): Uint8Array<ArrayBu
   return utf8(JSON.stringify(jwk, membersOf(jwk)));
 }
 
-/** A key that was checked, with the members of its thumbprint alone: `alg`, `use` and the like are not the protocol's. */
+/**
+ * A key that was checked, with only the members of its thumbprint. The protocol does not use `alg`, `use` and others.
+ */
 export function publicMembers(jwk: object): unknown {
   return JSON.parse(JSON.stringify(jwk, membersOf(jwk)));
 }
@@ -112,14 +114,14 @@ function membersOf({ kty }: { readonly kty?: unknown }): string[] {
   return kty === 'AKP' ? AKP_MEMBERS : KEY_MEMBERS;
 }
 
-/** A key that carries a private member, or a member of another kind, is not what its sender thinks it is. */
+/** A key with a private member, or with a member of another kind, is not what its sender intended. */
 export function memberFlaw(jwk: JsonObject, expected: readonly string[]): KeyFlaw | undefined {
   if (PRIVATE_MEMBERS.some((member) => Object.hasOwn(jwk, member))) return 'private';
   const isForeign = (member: string) => member !== 'kty' && !expected.includes(member) && Object.hasOwn(jwk, member);
   return KEY_MEMBERS.some(isForeign) ? 'members' : undefined;
 }
 
-/** A member of that many bytes, or `undefined`. The length is looked at first, so that a huge key costs nothing. */
+/** A member of that many bytes, or `undefined`. The length is checked first, so that a huge key costs nothing. */
 export function octets(jwk: JsonObject, member: string, length: number): Uint8Array | undefined {
   const text = jwk[member];
   return typeof text === 'string' && base64urlByteLength(text) === length ? decodeBase64url(text) : undefined;

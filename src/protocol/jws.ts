@@ -2,7 +2,7 @@ import { utf8 } from './json.js';
 
 /**
  * The compact JWS (RFC 7515 §7.1) by which either end signs a transcript: the server's identity key in the handshake's
- * answer, a client's device key in its first messages. The payload is the text `b64u(th)`.
+ * response, a client's device key in its first messages. The payload is the string `b64u(th)`.
  */
 export const PROOF_TYP = 'e2e-handshake+jws';
 export const DEVICE_TYP = 'e2e-device+jws';
@@ -25,7 +25,7 @@ export function transcriptPayload(encode: Encode, th: Uint8Array): string {
   return encode(utf8(encode(th)));
 }
 
-/** The three parts of a compact JWS, as they stand, or `undefined` if there are not three. */
+/** The three parts of a compact JWS, unchanged, or `undefined` if there are not three. */
 export function splitJws(jws: string): CompactJws | undefined {
   const [header, payload, signature, ...more] = jws.split('.');
   if (header === undefined || payload === undefined || signature === undefined || more.length > 0) return undefined;

@@ -42,8 +42,8 @@ const DETAILS: Record<Exclude<KeyFlaw, 'n' | 'x' | 'y'>, string> = {
 };
 
 /**
- * A channel's public key from what the other end sent as a JWK (RFC 7517). Only the members of the thumbprint (RFC 7638)
- * are kept. Lengths are looked at first, so that a huge key costs nothing.
+ * A channel's public key from what the other end sent as a JWK (RFC 7517). Only the members of the thumbprint (RFC
+ * 7638) are kept. Lengths are checked first, so that a huge key costs nothing.
  *
  * @throws E2eProblem `key-rejected`, whose `detail` says which rule of PROTOCOL §1 was broken.
  */

@@ -1,9 +1,9 @@
-/** How a message travels (PROTOCOL §4): in a body, or in this header of a request without one, where so much fits. */
+/** How a message travels (PROTOCOL §4): in a body, or in this header of a request without one, up to this size. */
 export const MESSAGE_MEDIA_TYPE = 'application/jose';
 /** The media type of a body whose message is followed by frames (PROTOCOL §6). */
 export const STREAM_MEDIA_TYPE = 'application/vnd.e2e.stream';
 export const REQUEST_HEADER = 'e2e-request';
-/** Where the ticket of a request or a response in fields travels, beside a plain body (PROTOCOL §10). */
+/** The header field of the ticket of a request or a response in fields, which has a plain body (PROTOCOL §10). */
 export const FIELDS_HEADER = 'e2e-fields';
 export const MAX_REQUEST_HEADER_BYTES = 6144;
 
@@ -15,13 +15,13 @@ export const EVENTS_MEDIA_TYPE = 'text/event-stream';
 
 const MAX_MEDIA_TYPE_LENGTH = 255;
 const TOKEN = "[!#$%&'*+.^_`|~\\w-]+";
-/** RFC 9110 §8.3.1: type and subtype, then parameters, of which a semicolon may introduce none. */
+/** RFC 9110 §8.3.1: type and subtype, then parameters; a semicolon without a parameter is allowed. */
 const ESSENCE = new RegExp(`^${TOKEN}/${TOKEN}`);
 const PARAMETER = new RegExp(` *; *(?:(${TOKEN})=(${TOKEN}|"(?:[ !#-[\\]-~]|\\\\[ -~])*"))?`, 'y');
 
 /**
- * Whether the text may stand as a message's `cty` (PROTOCOL §4): a media type with any parameters, none of them twice,
- * `charset` only as UTF-8. A message inside a message is none.
+ * Whether the string may be a message's `cty` (PROTOCOL §4): a media type with any parameters, none of them twice, and
+ * `charset` only as UTF-8. The type of a message is not allowed.
  */
 export function isMediaType(text: string): boolean {
   const [type] = ESSENCE.exec(text) ?? [];

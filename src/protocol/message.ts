@@ -15,15 +15,15 @@ export const REQUEST_TYP = 'e2e-req+jwe';
 export const RESPONSE_TYP = 'e2e-res+jwe';
 export const ENC = 'A256GCM';
 
-/** The two ways to a message's content key: the channel's own, or one of its own under the receiver's RSA key. */
+/** How a receiver gets a message's content key: it is the channel's, or it is encrypted to the receiver's RSA key. */
 export const KEY_MANAGEMENT = ['dir', 'RSA-OAEP-256'] as const;
 export type KeyManagement = (typeof KEY_MANAGEMENT)[number];
 
 export const MAX_SEQ = 2 ** 32;
-/** How many messages a client sends on one channel at most. */
+/** The highest number of messages that a client sends on one channel. */
 export const MAX_MESSAGES_PER_CHANNEL = 2 ** 20;
 
-/** How many fields a ticket names at most (PROTOCOL §10). */
+/** The highest number of fields in a ticket (PROTOCOL §10). */
 const MAX_FIELDS = 65_536;
 
 /** How old, and how far ahead, `iat` may be, in seconds, both inclusive (PROTOCOL §5). */
@@ -33,7 +33,7 @@ export const MAX_AHEAD_SECONDS = 30;
 /** What follows a message (PROTOCOL §6, §7): the body in frames, or a socket. */
 export type Frames = 'body' | 'socket';
 
-/** Where the first copy of a request that is sent again stood (PROTOCOL §4), and the proof that its own client says so. */
+/** The channel and number of a resent request's first copy (PROTOCOL §4), and the proof that its own client says so. */
 export interface Again {
   readonly kid: string;
   readonly seq: number;
@@ -50,9 +50,9 @@ interface CommonHeader {
   /** How many bytes of the plaintext are the meta object. */
   readonly meta?: number;
   readonly frames?: Frames;
-  /** The body's length in bytes, where it follows in frames and its length is known. */
+  /** The body's length in bytes, if it follows in frames and is known. */
   readonly length?: number;
-  /** Of a ticket: how many values of the plain body beside it are fields (PROTOCOL §10). */
+  /** In a ticket: how many values of the plain body are fields (PROTOCOL §10). */
   readonly fields?: number;
 }
 
@@ -103,7 +103,7 @@ export function parseResponseHeader(json: string): ResponseHeader | undefined {
   return fits ? (header as unknown as ResponseHeader) : undefined;
 }
 
-/** Whether an answer of this status has neither body nor frames (RFC 9110 §6.4.1). */
+/** Whether a response of this status has neither body nor frames (RFC 9110 §6.4.1). */
 export function isBodiless(status: number): boolean {
   return status === 204 || status === 205 || status === 304;
 }
@@ -111,7 +111,7 @@ export function isBodiless(status: number): boolean {
 function parseCommonHeader(json: string, typ: string): JsonObject | undefined {
   const header = parseJsonObject(json);
   if (!header) return undefined;
-  // Unknown members are ignored, but these two would change how the message is to be read (RFC 7516 §4.1.3, §4.1.13).
+  // Unknown members are ignored, but these two would change how the message must be read (RFC 7516 §4.1.3, §4.1.13).
   if (Object.hasOwn(header, 'crit') || Object.hasOwn(header, 'zip')) return undefined;
   const { alg, cty, meta } = header;
   const fits =
@@ -128,7 +128,7 @@ function parseCommonHeader(json: string, typ: string): JsonObject | undefined {
   return fits ? header : undefined;
 }
 
-/** Frames follow under `dir` alone; those of a body have its media type, and only they may tell a length. */
+/** Frames follow only with `dir`. Those of a body have its media type, and only they may have a length. */
 function areFrames({ alg, frames, cty, length }: JsonObject): boolean {
   if (frames === undefined) return length === undefined;
   if (alg !== 'dir') return false;

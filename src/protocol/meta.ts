@@ -4,7 +4,10 @@ import { isJsonObject, parseJsonObject } from './json.js';
 export interface Meta {
   /** A request's query string, without `?`. */
   readonly query?: string | undefined;
-  /** Header fields, as name and value. Pairs and not an object, in which a name such as `__proto__` would be another. */
+  /**
+   * Header fields, as pairs of name and value. They are not an object, because there a name such as `__proto__` would
+   * have another meaning.
+   */
   readonly headers?: readonly HeaderField[] | undefined;
   /** The application's own subprotocols that a socket asks for. */
   readonly protocols?: readonly string[] | undefined;
@@ -13,7 +16,7 @@ export interface Meta {
 }
 export type HeaderField = readonly [name: string, value: string];
 
-/** The object's length in bytes, spaces after it included. */
+/** The object's length in bytes, including spaces after it. */
 export const META_BYTES = { min: 2, max: 16_384 } as const;
 
 const MAX_HEADERS = 64;
@@ -21,7 +24,7 @@ const MAX_PROTOCOLS = 16;
 const QUERY = /^[!"$-~]{1,8192}$/;
 const NAME = /^[!#$%&'*+.^_`|~0-9a-z-]+$/;
 const TOKEN = /^[!#$%&'*+.^_`|~\w-]{1,128}$/;
-/** Neither begins nor ends with white space. In an answer, a character above ASCII is one byte (RFC 9110 §5.5). */
+/** Neither begins nor ends with white space. In a response, a character above ASCII is one byte (RFC 9110 §5.5). */
 const REQUEST_VALUE = /^(?:[!-~](?:[\t -~]{0,8190}[!-~])?)?$/;
 const RESPONSE_VALUE = /^(?:[!-~\x80-\xff](?:[\t -~\x80-\xff]{0,8190}[!-~\x80-\xff])?)?$/;
 
@@ -50,7 +53,7 @@ export function renderMeta(
   from: 'client' | 'server',
 ): string | undefined {
   if (query === undefined && headers.length === 0 && !protocols && protocol === undefined) return '';
-  // From entries: an assignment to `__proto__` would set the prototype.
+  // Built from entries, because an assignment to `__proto__` would set the prototype.
   const fields = headers.length > 0 ? Object.fromEntries(headers) : undefined;
   const json = JSON.stringify({ query, headers: fields, protocols, protocol });
   return (from === 'client' ? parseRequestMeta(json) : parseResponseMeta(json)) && json;

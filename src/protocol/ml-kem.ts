@@ -9,11 +9,11 @@ export const CIPHERTEXT_BYTES = 1088;
 const Q = 3329;
 const COEFFICIENT_BYTES = 1152;
 
-/** What opens ciphertexts to one encapsulation key. The decapsulation key in it cannot be read out. */
+/** Opens ciphertexts for one encapsulation key. Its decapsulation key cannot be read. */
 export interface Decapsulator {
   /**
-   * The shared secret of 32 bytes; of a ciphertext that was changed another one, which is not told apart from it (FIPS 203
-   * §6.3). The ciphertext has `CIPHERTEXT_BYTES`.
+   * The shared secret of 32 bytes. A changed ciphertext gives another secret, which looks the same (FIPS 203 §6.3). The
+   * ciphertext must have `CIPHERTEXT_BYTES` bytes.
    */
   decapsulate(ciphertext: Bytes): Awaitable<Bytes>;
 }
@@ -38,8 +38,8 @@ export interface MlKem {
 }
 
 /**
- * The modulus check of FIPS 203 §7.2, on a key of the right length: every coefficient, 12 bits in little-endian order, is
- * below q. The key is public: timing tells nothing.
+ * The modulus check of FIPS 203 §7.2, on a key of the right length: every coefficient, 12 bits in little-endian order,
+ * is below q. The key is public, so timing reveals nothing.
  */
 export function hasReducedCoefficients(encapsulationKey: Bytes): boolean {
   for (let at = 0; at < COEFFICIENT_BYTES; at += 3) {

@@ -11,8 +11,8 @@ const NEVER_INSIDE_PREFIX =
   /^(if-|x-forwarded-|x-client-|client-cert|ssl-|cf-|fastly-|fly-|x-amz|x-ms-|x-goog-|x-envoy-|x-auth-request-|x-middleware-|x-original-|x-rewrite-|x-http-method|x-accel-|proxy-|sec-|access-control-)/;
 
 /**
- * Whether a header field of this name, in lower case, may be configured to travel inside. The list is a guard against
- * slips: a gateway sets, checks or removes these outside.
+ * Whether a header field of this name, in lower case, may be configured to travel inside. The list only catches
+ * mistakes: gateways set, check or remove these fields outside.
  */
 export function mayTravelInside(name: string): boolean {
   return !NEVER_INSIDE.has(name) && !NEVER_INSIDE_PREFIX.test(name);

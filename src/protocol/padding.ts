@@ -3,7 +3,7 @@ import { essence, JSON_MEDIA_TYPE, PROBLEM_MEDIA_TYPE } from './media-type.js';
 const SPACE = 0x20;
 const COLON = 0x3a;
 const LINE_FEED = 0x0a;
-/** Writes of server-sent events are filled to multiples of this many bytes (PROTOCOL §4, Padding). */
+/** Writes of server-sent events are padded to multiples of this many bytes (PROTOCOL §4, Padding). */
 const EVENT_UNIT = 128;
 
 /**
@@ -18,13 +18,16 @@ export function padmeLength(length: number): number {
   return Math.ceil(length / unit) * unit;
 }
 
-/** A body followed by spaces, which every JSON parser ignores, up to its Padmé length; one that is not JSON as it is. */
+/**
+ * A body followed by spaces, which every JSON parser ignores, up to its Padmé length. A body that is not JSON is
+ * unchanged.
+ */
 export function pad(plaintext: Uint8Array, mediaType: string | undefined): Uint8Array {
   const type = mediaType === undefined ? '' : essence(mediaType);
   return padJson(plaintext, type === JSON_MEDIA_TYPE || type === PROBLEM_MEDIA_TYPE);
 }
 
-/** JSON, with spaces after it where `padding` is on. */
+/** JSON, with spaces after it if `padding` is on. */
 export function padJson(json: Uint8Array, padding: boolean): Uint8Array {
   const length = padding ? padmeLength(json.length) : json.length;
   if (length === json.length) return json;
@@ -33,7 +36,10 @@ export function padJson(json: Uint8Array, padding: boolean): Uint8Array {
   return padded;
 }
 
-/** Whole lines of server-sent events, filled to the next multiple of 128 bytes by a comment line, which parsers ignore. */
+/**
+ * Whole lines of server-sent events, padded to the next multiple of 128 bytes with a comment line, which parsers
+ * ignore.
+ */
 export function fillEvents(lines: Uint8Array): Uint8Array {
   let length = Math.ceil(lines.length / EVENT_UNIT) * EVENT_UNIT;
   if (length === lines.length) return lines;

@@ -1,4 +1,4 @@
-/** How to recognize the protocol's problems (RFC 9457). A client needs nothing else of them. */
+/** How to recognize the protocol's problems (RFC 9457). A client needs nothing more. */
 const NAMES = [
   'handshake-required',
   'message-required',
@@ -15,7 +15,7 @@ export type ProblemName = (typeof NAMES)[number];
 
 export const PROBLEM_TYPE_PREFIX = 'urn:e2e:problem:';
 
-/** The name of the problem in a parsed body, where it is one of the protocol's own. */
+/** The name of the problem in a parsed body, if it is one of the protocol's. */
 export function problemName(body: { readonly type?: unknown } | undefined): ProblemName | undefined {
   return NAMES.find((name) => body?.type === PROBLEM_TYPE_PREFIX + name);
 }

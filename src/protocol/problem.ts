@@ -27,7 +27,7 @@ export interface ProblemDetails {
   readonly detail?: string;
 }
 
-/** At which step of PROTOCOL §5 a request was refused: for the operator, never on the wire. */
+/** The step of PROTOCOL §5 at which a request was rejected: for the operator, never on the wire. */
 export type RefusalStep =
   | 'format'
   | 'placement'
@@ -56,7 +56,7 @@ export class E2eProblem extends Error {
   override readonly name = 'E2eProblem';
   readonly code: ProblemName;
   readonly status: number;
-  /** Which rule was broken: only for `key-rejected` and `too-large`, where it tells an attacker nothing. */
+  /** Which rule was broken: only for `key-rejected` and `too-large`, where it reveals nothing to an attacker. */
   readonly detail: string | undefined;
   /** Seconds after which to try again; `busy` only. */
   readonly retryAfter: number | undefined;

@@ -5,7 +5,10 @@ import { memberFlaw, octets, RSA_MODULUS_BITS, toBigInt, type KeyFlaw } from './
 const { min, max } = RSA_MODULUS_BITS;
 const E_65537 = 'AQAB';
 
-/** What is wrong with a JWK of the type RSA, or `undefined` if nothing is. All of it is public: timing tells nothing. */
+/**
+ * What is wrong with a JWK of the type RSA, or `undefined` if nothing is. All of it is public, so timing reveals
+ * nothing.
+ */
 export function rsaKeyFlaw(jwk: JsonObject): KeyFlaw | undefined {
   const flaw = memberFlaw(jwk, ['n', 'e']);
   if (flaw) return flaw;

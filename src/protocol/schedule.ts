@@ -1,12 +1,12 @@
 import { utf8 } from './json.js';
 
-/** What a handshake agreed on: the nine lines of the transcript (PROTOCOL §2) are made from this. */
+/** The result of a handshake, from which the nine lines of the transcript (PROTOCOL §2) are made. */
 export interface Transcript {
   /** Thumbprint of the client's key. */
   readonly jkt: string;
-  /** Thumbprint of the server's key, and so the channel's name. */
+  /** Thumbprint of the server's key. It is the channel's name. */
   readonly kid: string;
-  /** As the answer carries it: RSA channels and hybrid ones have one. */
+  /** As in the response. Only RSA and hybrid channels have one. */
   readonly secret?: string | undefined;
   /** Seconds since 1970. */
   readonly issuedAt: number;
@@ -31,7 +31,7 @@ export const REQUEST_KEY_INFO = utf8('e2e/1 request');
 export const RESPONSE_KEY_INFO = utf8('e2e/1 response');
 export const REQUEST_FRAMES_INFO = utf8('e2e/1 request frames');
 export const RESPONSE_FRAMES_INFO = utf8('e2e/1 response frames');
-/** Those of single fields (PROTOCOL §10). */
+/** The same for single fields (PROTOCOL §10). */
 export const REQUEST_FIELDS_INFO = utf8('e2e/1 request fields');
 export const RESPONSE_FIELDS_INFO = utf8('e2e/1 response fields');
 export const AGAIN_KEY_INFO = utf8('e2e/1 again');

@@ -1,12 +1,12 @@
 /**
- * Header fields inside a message (PROTOCOL §4): which do unless configured otherwise, and which describe a body.
+ * Header fields inside a message (PROTOCOL §4): which are inside by default, and which describe a body.
  */
 
-/** What a server takes from inside a request, and a client puts there, unless configured otherwise. */
+/** What a server accepts inside a request, and a client puts there, by default. */
 export const DEFAULT_REQUEST_HEADERS = ['last-event-id'] as const;
-/** What a server always puts inside an answer. */
+/** What a server always puts inside a response. */
 export const LOCATION = 'location';
-/** What it puts there besides, unless configured otherwise. A client believes none of these from outside. */
+/** What it also puts there by default. A client trusts none of these from outside. */
 export const DEFAULT_RESPONSE_HEADERS = ['content-disposition', 'content-language', 'link'] as const;
 
 /** What describes a body or its hash: neither end lets it through from outside a sealed message. */

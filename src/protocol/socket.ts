@@ -4,8 +4,8 @@ import { fromUtf8, utf8 } from './json.js';
 import { TAG_BYTES } from './jwe.js';
 
 /**
- * A WebSocket in frames (PROTOCOL §7), without its cryptography: how messages stand on the wire, and which may follow
- * which. Each direction is a stream of its own.
+ * A WebSocket in frames (PROTOCOL §7), without its cryptography: the form of messages on the wire, and which may follow
+ * which. Each direction is a separate stream.
  */
 export const SOCKET_KIND = { binary: 0, end: 1, failed: 2, text: 3 } as const;
 export type SocketKind = (typeof SOCKET_KIND)[keyof typeof SOCKET_KIND];
@@ -14,23 +14,25 @@ export type SocketDataKind = typeof SOCKET_KIND.binary | typeof SOCKET_KIND.text
 
 /** The subprotocol of every sealed socket. The application's own ones travel inside the heads. */
 export const SOCKET_SUBPROTOCOL = 'e2e.1';
-/** How long the first message, and the answer to an end, may take. */
+/** How long the first message, and the response to a close, may take. */
 export const SOCKET_PATIENCE_MS = 10_000;
-/** What a message has on the wire beside its plaintext: the kind and the tag. */
+/** What a message has on the wire in addition to its plaintext: the kind and the tag. */
 export const SOCKET_OVERHEAD_BYTES = 1 + TAG_BYTES;
-/** How many bytes of plaintext go one way on a socket; and at most `MAX_FRAMES` messages, the end among them. */
+/**
+ * The limit of plaintext bytes in one direction of a socket. The limit of messages is `MAX_FRAMES`, including the end.
+ */
 export const MAX_SOCKET_BYTES = 2 ** 40;
 /** The close codes that are used here (RFC 6455 §7.4.1; 4000 and an HTTP status are the protocol's own). */
 export const CLOSE_CODE = {
   normal: 1000,
   goingAway: 1001,
-  /** What an application sees where an end had no code. It is never sent. */
+  /** What an application sees if an end had no code. It is never sent. */
   noStatus: 1005,
-  /** What an application sees where a socket broke off without an end. It is never sent. */
+  /** What an application sees if a socket was cut without an end. It is never sent. */
   abnormal: 1006,
   policyViolation: 1008,
   tooBig: 1009,
-  /** An end whose own code may not be sent. */
+  /** Replaces a code that may not be sent. */
   failed: 1011,
   /** This direction carries no more. */
   tryAgainLater: 1013,
@@ -42,13 +44,13 @@ export const MAX_REASON_BYTES = 123;
 
 const NO_BYTES = new Uint8Array(0);
 
-/** Why a socket ends, as one side says it; without a code there is no reason either. */
+/** Why a socket ends, as one side reports it. Without a code there is no reason. */
 export interface SocketEnd {
   readonly code?: number | undefined;
   readonly reason: string;
 }
 
-/** How far one direction is: messages and bytes of plaintext, and whether its end is among them. */
+/** The progress of one direction: messages and bytes of plaintext, and whether its end was sent. */
 export interface SocketProgress {
   readonly frames: number;
   readonly bytes: number;
@@ -88,7 +90,7 @@ export function isSocketEndCode(code: number): boolean {
 /**
  * The plaintext of an end.
  *
- * @throws RangeError for a code that none may have, a reason without a code, and a reason that is too long.
+ * @throws RangeError for a code that is not allowed, a reason without a code, or a reason that is too long.
  */
 export function encodeSocketEnd({ code, reason }: SocketEnd): Bytes {
   if (code === undefined && reason === '') return NO_BYTES;
@@ -116,7 +118,7 @@ export class SocketMeter {
     return this.#bytes;
   }
 
-  /** Whether a message of this length may still go, and the end after it. */
+  /** Whether a message of this length may still be sent, and the end after it. */
   hasRoomFor(length: number): boolean {
     return this.#messages < MAX_FRAMES - 1 && this.#bytes + length <= MAX_SOCKET_BYTES;
   }
@@ -129,8 +131,8 @@ export class SocketMeter {
 }
 
 /**
- * Writes the messages of one direction. Numbers are taken in the order of the calls, which has to be that on the wire; it
- * keeps the rules that need no key: nothing after the end, and no more than one direction carries.
+ * Writes the messages of one direction. Numbers are assigned in the order of the calls, which must be the order on the
+ * wire; it enforces the rules that need no key: nothing after the end, and no more than one direction carries.
  */
 export class SocketWriter {
   readonly #meter = new SocketMeter();
@@ -141,7 +143,7 @@ export class SocketWriter {
     return { frames: this.#meter.messages, bytes: this.#meter.bytes, ended: this.#ended };
   }
 
-  /** Whether a message of this length may still go. Where not, the socket is to be ended. */
+  /** Whether a message of this length may still be sent. If not, the socket must be closed. */
   hasRoomFor(length: number): boolean {
     return !this.#ended && this.#meter.hasRoomFor(length);
   }
@@ -157,7 +159,7 @@ export class SocketWriter {
     return this.#writeLast(SOCKET_KIND.end, encodeSocketEnd(end));
   }
 
-  /** That this side gave up. */
+  /** Writes that this side gave up. */
   fail(): PlainSocketMessage {
     return this.#writeLast(SOCKET_KIND.failed, NO_BYTES);
   }
@@ -174,8 +176,8 @@ export class SocketWriter {
 }
 
 /**
- * Reads the messages of one direction. It keeps the rules that need no key: kinds, lengths, numbers, nothing after the
- * end. The caller opens them and passes the plaintext of each to `accept`.
+ * Reads the messages of one direction. It enforces the rules that need no key: kinds, lengths, numbers, nothing after
+ * the end. The caller opens them and passes the plaintext of each to `accept`.
  */
 export class SocketReader {
   readonly #limit: number;
@@ -211,9 +213,9 @@ export class SocketReader {
   }
 
   /**
-   * What a message that opened says.
+   * The content of a message that was opened.
    *
-   * @throws StreamError `stream-failed` if the sender gave up, `stream-broken` for what none may say.
+   * @throws StreamError `stream-failed` if the sender gave up, `stream-broken` for content that is not allowed.
    */
   accept(kind: SocketKind, plaintext: Bytes): SocketMessage {
     this.#meter.note(plaintext.length);

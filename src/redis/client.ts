@@ -23,7 +23,7 @@ export async function commandOf(client: NodeRedisClient | IoRedisClient, command
   return Object.entries(Object(value) as Record<string, string>)[0] ?? [];
 }
 
-/** Rejects where the answer does not come in time. */
+/** Rejects where the response does not come in time. */
 export function within<T>(milliseconds: number, promise: Promise<T>): Promise<T> {
   let timer: ReturnType<typeof setTimeout>;
   const late = new Promise<never>((_, reject) => {

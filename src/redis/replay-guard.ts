@@ -116,7 +116,7 @@ export function redisReplayGuard(
   };
 }
 
-/** By the script's answer. */
+/** By the script's response. */
 const CLAIMS: readonly ClaimResult[] = ['replayed', 'new', 'stale'];
 
 function claimOf(answer: number): ClaimResult {

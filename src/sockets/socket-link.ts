@@ -120,7 +120,7 @@ export class SocketLink {
     this.#cause ??= cause;
     this.#state = this.#raw.CLOSING;
     this.#raw.send(message, { binary: true, compress: false });
-    // Without an answer it is no end that both have agreed on.
+    // Without a response it is no end that both have agreed on.
     const timer = setTimeout(() => this.#raw.terminate(), SOCKET_PATIENCE_MS).unref();
     this.#raw.once('close', () => clearTimeout(timer));
   }

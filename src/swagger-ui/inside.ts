@@ -39,7 +39,7 @@ function openContent(holder: WithContent): WithContent {
   if (!message && !stream) return holder;
   // In the order of the message's types. A file's schema is the stream's: the message's is a choice of all.
   const opened = { ...others, ...insideOfMedia(message), ...insideOfMedia(stream) };
-  // Of an answer without a schema nothing is known.
+  // Of a response without a schema nothing is known.
   return Object.keys(opened).length > 0 ? { ...rest, content: opened } : rest;
 }
 

@@ -13,7 +13,7 @@ export function markOf(server: object): Mark | undefined {
   return (server as { [MARK]?: Mark })[MARK];
 }
 
-/** What a target lacks that has neither the mark nor an answer at any of the likely paths. */
+/** What a target lacks that has neither the mark nor a response at any of the likely paths. */
 export const NO_MODULE =
   'The application under test does not import E2eModule, so it has no handshake and seals nothing. A testing module that ' +
   'imports feature modules alone needs it too: Test.createTestingModule({ imports: [E2eModule.forRoot(), …] }), with the ' +

@@ -10,7 +10,7 @@ import { createDuplexPair } from './duplex-pair.js';
 export class InnerRefusal extends Error {
   override readonly name = 'InnerRefusal';
 
-  /** @param status of its answer to the upgrade. */
+  /** @param status of its response to the upgrade. */
   constructor(
     readonly status: number,
     readonly mediaType: string | undefined,

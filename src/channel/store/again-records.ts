@@ -5,18 +5,18 @@ import type { Channel } from '../channel.js';
 import type { Records } from './records.js';
 import type { Vault } from './vault.js';
 
-/** What is asked of the channel that the first copy of a request came on (PROTOCOL §5 step 6). */
+/** What is needed of the channel on which the first copy of a request arrived (PROTOCOL §5, step 6). */
 export type FirstChannel = Pick<Channel, 'provesAgain'>;
 
 /**
- * How long a first copy that was sealed before its channel expired can come in: 30 s ahead, 300 s old, 300 s under way; one
- * in frames, which a proxy may have buffered, for as long as an upload may take.
+ * How long after its channel expired a first copy can still arrive: 30 s ahead, 300 s old, 300 s in transit. A copy in
+ * frames, which a proxy may buffer, can take as long as an upload.
  */
 export function againSeconds(maxUploadTime: number): number {
   return MAX_AHEAD_SECONDS + Math.max(MAX_AGE_SECONDS + 300, maxUploadTime);
 }
 
-/** Of each channel `a_req` alone, which outlives it: with it nothing opens. */
+/** Only `a_req` of each channel, which outlives the channel. It cannot open anything. */
 export class AgainRecords {
   constructor(
     private readonly engine: NodeEngine,
@@ -32,7 +32,7 @@ export class AgainRecords {
     await this.records.set(nameOf(channel.kid), `${epoch}.${wrapped}`, channel.expiresAt + this.seconds);
   }
 
-  /** Only under the session's epoch of now: of a channel that was revoked nothing is left. */
+  /** Only under the session's current epoch: nothing remains of a revoked channel. */
   async find(session: string | undefined, epoch: string, kid: string): Promise<FirstChannel | undefined> {
     const stored = await this.records.get(nameOf(kid));
     if (!stored?.startsWith(`${epoch}.`)) return undefined;

@@ -5,16 +5,16 @@ interface Entry<T> {
   usedAt: number;
 }
 
-/** An entry that was used within this time is in use, and no newcomer takes its place. */
+/** An entry that was used within this time is in use, and no new entry replaces it. */
 const IN_USE_MS = 600_000;
-/** Entries that were used may fill so much of the map before those that are idle make room. */
+/** Used entries may fill this share of the map before idle ones are removed. */
 const USED_SHARE = 0.75;
 const SWEEP_MS = 60_000;
 
 /**
  * A bounded map in which a flood of new entries displaces other new entries, never one in use. An entry counts as used
- * once `get` has found it. At the bound room is made in this order: what has expired; what was never used, oldest
- * first; what has not been used for ten minutes. Where everything is in use, `set` refuses.
+ * once `get` has found it. At the limit, entries are removed in this order: expired ones; ones that were never used,
+ * oldest first; ones that have not been used for ten minutes. If all are in use, `set` fails.
  *
  * Plain LRU would not do: a hundred thousand strangers between two clicks of a user make the user the least recent.
  */
@@ -43,14 +43,14 @@ export class BoundedMap<T> {
     return entry.value;
   }
 
-  /** The value, without counting as a use. */
+  /** The value. This does not count as use. */
   peek(key: string): T | undefined {
     const entry = this.#used.get(key) ?? this.#fresh.get(key);
     return entry && entry.expiresAt > Date.now() ? entry.value : undefined;
   }
 
   /**
-   * Stores a value; whether it was used before stays as it was.
+   * Stores a value. It does not change whether the entry counts as used.
    *
    * @param expiresAt milliseconds since 1970.
    * @returns whether there was room.
@@ -82,7 +82,7 @@ export class BoundedMap<T> {
     const [idle] = this.#used;
     const isIdle = idle !== undefined && (now - idle[1].usedAt >= IN_USE_MS || idle[1].expiresAt <= now);
     const [oldest] = this.#fresh.keys();
-    // A part of the room is always there for newcomers, or a map full of idle entries would keep them out.
+    // Part of the map is always free for new entries. Otherwise a map full of idle entries would keep them out.
     if (isIdle && (oldest === undefined || this.#used.size > this.max * USED_SHARE)) this.#used.delete(idle[0]);
     else if (oldest !== undefined) this.#fresh.delete(oldest);
     else return false;

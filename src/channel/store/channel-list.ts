@@ -12,13 +12,13 @@ export interface ChannelEntry {
   readonly expiresAt: number;
   /** Milliseconds since 1970. */
   readonly usedAt: number;
-  /** Whether a message was opened on it. Kept of sessions with a device key alone. */
+  /** Whether a message was opened on it. Stored only for sessions with a device key. */
   readonly isProven?: boolean | undefined;
 }
 
 /**
- * Which channels each session has: to bound them, and to clean up after the session. No security rests on it: two
- * servers that change it at once can lose an entry, and then a session has a channel too many until that expires.
+ * Which channels each session has, to limit them and to clean up after the session. Security does not depend on it: if
+ * two servers change it at once, an entry can be lost, and the session has one channel too many until that expires.
  */
 export class ChannelList {
   constructor(
@@ -40,7 +40,7 @@ export class ChannelList {
     });
   }
 
-  /** Takes the list away, and returns what was in it. */
+  /** Removes the list, and returns its content. */
   async take(id: string): Promise<readonly ChannelEntry[]> {
     return this.mutex.run(id, async () => {
       const entries = await this.#read(id);
@@ -49,7 +49,7 @@ export class ChannelList {
     });
   }
 
-  /** What lives. A list that cannot be read is empty. */
+  /** The channels that have not expired. A list that cannot be read is empty. */
   async #read(id: string): Promise<readonly ChannelEntry[]> {
     const wrapped = await this.records.get(this.#nameOf(id));
     const entries = wrapped === undefined ? undefined : this.vault.unwrapJson(contextOf(id), wrapped);
@@ -63,8 +63,8 @@ export class ChannelList {
 }
 
 /**
- * Those that make room for a new one: the least recently used, and of a session with a device key first those on which
- * nothing was opened yet (PROTOCOL §2), since anyone who has the cookie can make those.
+ * The channels to remove for a new one: the least recently used ones. In a session with a device key, first those on
+ * which nothing was opened yet (PROTOCOL §2), because anyone who has the cookie can create those.
  */
 export function crowdOf(entries: readonly ChannelEntry[], max: number): readonly ChannelEntry[] {
   const rank = ({ isProven }: ChannelEntry): number => (isProven === false ? 0 : 1);

@@ -7,7 +7,7 @@ import { Channel } from '../channel.js';
 import type { ChannelState } from '../channel-state.js';
 import { concat } from './vault.js';
 
-/** `kind` only where the client's key does not tell it. */
+/** `kind` only if the client's key does not show it. */
 type Head = Pick<ChannelState, 'issuedAt' | 'expiresAt' | 'clientKey' | 'device' | 'isDeviceProven'> &
   Partial<Pick<ChannelState, 'kind'>> & { readonly hasCs?: true | undefined };
 
@@ -15,8 +15,8 @@ const NO_BYTES = new Uint8Array(0);
 
 /**
  * A channel as bytes: two bytes of length, that much JSON (times, the client's keys), the transcript hash, on RSA and
- * hybrid channels `ss`, on RSA channels `cs` if it is known, and the server's private key. Bytes rather than JSON, since base64url
- * inside base64url would make the record a third larger.
+ * hybrid channels `ss`, on RSA channels `cs` if it is known, and the server's private key. Bytes and not JSON, because
+ * base64url inside base64url would make the record a third larger.
  */
 export function encodeChannel(engine: NodeEngine, channel: Channel): Bytes {
   const { issuedAt, expiresAt, clientKey, device, isDeviceProven, th, ss, cs, privateKey } = Channel.stateOf(channel);
@@ -35,12 +35,12 @@ export function channelName(kid: string): string {
   return `channel:${kid}`;
 }
 
-/** What a record is wrapped for. No session's id is empty, and no epoch has a line break. */
+/** The context that a record is wrapped for. No session id is empty, and no epoch has a line break. */
 export function contextOf(session: string | undefined, epoch: string, kid: string): string {
   return `channel\n${session ?? ''}\n${epoch}\n${kid}`;
 }
 
-/** The channel again. Only for bytes that the vault gave back: they are what `encodeChannel` made. */
+/** Decodes a channel. Only for bytes that the vault returned, which `encodeChannel` made. */
 export function decodeChannel(engine: NodeEngine, kid: string, bytes: Bytes): Channel {
   const headEnd = 2 + bytes[0]! * 256 + bytes[1]!;
   const { hasCs, ...head } = JSON.parse(fromUtf8(bytes.subarray(2, headEnd))) as Head;

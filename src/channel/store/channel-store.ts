@@ -15,7 +15,7 @@ import type { Vault } from './vault.js';
 
 export type { SessionRecord, SessionRef } from './session-records.js';
 
-/** A channel that was unwrapped, and the records that it was found valid by. */
+/** An unwrapped channel, and the records by which it was found valid. */
 interface Held {
   readonly session: string | undefined;
   readonly sessionName: string | undefined;
@@ -30,7 +30,8 @@ const KID = /^[A-Za-z0-9_-]{43}$/;
 
 /**
  * The channels of all sessions (PROTOCOL §2): one record a channel, wrapped under the deployment's secret, bound to the
- * session that made it and to that session's epoch. Both are read for each request: what one server ends has ended.
+ * session that made it and to that session's epoch. Both are read for each request, so what one server ends has ended
+ * on all servers.
  */
 export class ChannelStore {
   /** Channels already unwrapped. The records in the store decide whether one is still valid. */
@@ -52,12 +53,12 @@ export class ChannelStore {
     this.#again = new AgainRecords(engine, records, vault, options.againSeconds);
   }
 
-  /** The channel, where it is this session's and has not ended. What cannot be read counts as absent. */
+  /** The channel, if it belongs to this session and has not ended. A record that cannot be read counts as absent. */
   async find(session: string | undefined, kid: string, now: number): Promise<Channel | undefined> {
     if (!KID.test(kid)) return undefined;
     const known = this.#held.get(kid);
     const sessionName = known?.session === session ? known?.sessionName : session && this.#sessions.nameOf(session);
-    // Asked for together: one round trip.
+    // Both in one round trip.
     const [stored, storedSession] = await Promise.all([
       this.records.get(channelName(kid)),
       sessionName === undefined ? undefined : this.records.get(sessionName),
@@ -72,8 +73,8 @@ export class ChannelStore {
   }
 
   /**
-   * What is left of the channel that the first copy of a request came on, as far as the copy could have used it, too. Of a
-   * channel that expired there is `a_req`, for as long as that copy could still come in.
+   * What remains of the channel on which the first copy of a request arrived, if the second copy could have used it,
+   * too. For an expired channel, this is `a_req`, for as long as the first copy could still arrive.
    */
   async findFirst(session: string | undefined, kid: string, now: number): Promise<FirstChannel | undefined> {
     const channel = await this.find(session, kid, now);
@@ -95,7 +96,7 @@ export class ChannelStore {
     return session ? this.#sessions.begin(session, given) : this.#sessions.cookieless(given.device);
   }
 
-  /** Adds a channel to its session, others making room. Its windows are there before it is. */
+  /** Adds a channel to its session, and removes others if necessary. Its windows are created first. */
   async add(session: SessionRef | undefined, record: SessionRecord, channel: Channel): Promise<void> {
     await this.replay.open(channel.kid, channel.expiresAt + this.options.againSeconds);
     await this.#write(session?.id, record.epoch, channel);
@@ -103,8 +104,8 @@ export class ChannelStore {
   }
 
   /**
-   * The end of a handshake on a session that others have too. Two first handshakes at once both begin its record, and
-   * one record comes to stay: has the channel follow it.
+   * Completes a handshake on a session that other requests use too. If two first handshakes create its record at the
+   * same time, one record remains, and the channel gets the epoch of that one.
    *
    * @throws E2eProblem `busy` if the session has ended or was replaced.
    */
@@ -117,12 +118,12 @@ export class ChannelStore {
     await this.#write(session.id, now.epoch, channel);
   }
 
-  /** Stores a channel anew, after a message on it has proven the device key, or brought the secret of its keys. */
+  /** Stores a channel again, after a message on it has proven the device key, or contained the secret of its keys. */
   async update(session: string | undefined, channel: Channel): Promise<void> {
     const held = this.#held.get(channel.kid);
-    // Its records were found valid a moment ago; where they are not any more, neither is what is written here.
+    // Its records were valid a moment ago. If they no longer are, what is written here is not valid either.
     if (held?.channel !== channel) throw new E2eProblem('busy');
-    // On failure the next request reads the record: what is in memory only must not pass for stored.
+    // On failure the next request reads the record, because state that is only in memory must not count as stored.
     await this.#write(session, held.epoch, channel).catch((error: unknown) => {
       this.#held.delete(channel.kid);
       throw error;
@@ -138,7 +139,9 @@ export class ChannelStore {
     return this.#held.peek(kid)?.epoch;
   }
 
-  /** Whether a session is still in this epoch, and so were its channels not revoked. Counts as use of this channel. */
+  /**
+   * Whether a session is still in this epoch, that is, its channels were not revoked. Counts as use of this channel.
+   */
   async isInEpoch(session: string, epoch: string, { kid }: Channel): Promise<boolean> {
     const held = this.#held.get(kid);
     if (held) held.usedAt = Date.now();
@@ -155,27 +158,27 @@ export class ChannelStore {
   async revoke(session: SessionRef): Promise<void> {
     const epoch = await this.#sessions.replaceEpoch(session);
     await this.#remove(await this.#list.take(session.id));
-    // A server that was writing the record anew, under a new secret, may have brought the old epoch back.
+    // A server that was rewriting the record under a new secret may have restored the old epoch.
     if (epoch !== undefined && (await this.#sessions.read(session.id))?.epoch !== epoch) {
       await this.#sessions.replaceEpoch(session);
     }
     this.options.onEnded({ session: session.id });
   }
 
-  /** Ends all channels of a session, and forgets it. */
+  /** Ends all channels of a session, and removes its record. */
   async endSession(id: string): Promise<void> {
     await this.#sessions.delete(id);
     await this.#remove(await this.#list.take(id));
     this.options.onEnded({ session: id });
   }
 
-  /** Takes a channel out of its session's list, so that it outlives the session; `adopt` puts it into another's. */
+  /** Removes a channel from its session's list, so that it outlives the session. `adopt` adds it to another session. */
   async release(session: SessionRef, channel: Channel): Promise<SessionRecord | undefined> {
     await this.#list.change(session, (entries) => entries.filter(({ kid }) => kid !== channel.kid));
     return this.#sessions.read(session.id);
   }
 
-  /** The other half of carrying a channel over: the session's record is there already. */
+  /** The second half of carrying a channel over. The session's record already exists. */
   async adopt(session: SessionRef, record: SessionRecord, channel: Channel): Promise<void> {
     await this.#write(session.id, record.epoch, channel);
     await this.#enlist(session, record, channel);
@@ -188,7 +191,7 @@ export class ChannelStore {
     await this.#list.change(session, (entries) => {
       const known = entries.filter((entry) => entry.kid !== kid).map((entry) => this.#latest(entry));
       const all = [...known, { kid, expiresAt, usedAt: Date.now(), isProven }];
-      // The new one is not among those that make room for it.
+      // The new channel itself is never removed.
       evicted = crowdOf(known, this.options.channelsPerSession - 1);
       return all.filter((entry) => !evicted.includes(entry));
     });
@@ -206,12 +209,12 @@ export class ChannelStore {
     ]);
     channel.noteStored(state);
     const sessionName = session === undefined ? undefined : this.#sessions.nameOf(session);
-    // Not found valid yet: the next `find` compares its session's record.
+    // Not yet checked: the next `find` compares its session's record.
     const storedSession = session === undefined ? undefined : '';
     this.#held.set(kid, { session, sessionName, stored, storedSession, channel, epoch, usedAt: Date.now() });
   }
 
-  /** The channel in these records, where the session's epoch is still the channel's. */
+  /** The channel in these records, if the session's epoch is still the channel's. */
   #unwrap(
     found: Omit<Held, 'channel' | 'epoch' | 'usedAt'> & { readonly kid: string },
     known: Held | undefined,
@@ -220,7 +223,7 @@ export class ChannelStore {
     const dot = stored.indexOf('.');
     const epoch = session === undefined ? '' : this.#sessions.unwrap(session, found.storedSession)?.epoch;
     if (dot < 0) this.options.onUnreadable();
-    // Revoked, or of another session: nothing is wrong with the record.
+    // Revoked, or of another session: the record itself is not damaged.
     if (dot < 0 || epoch === undefined || stored.slice(0, dot) !== epoch) return undefined;
     const isSame = known?.stored === stored && known.session === session;
     const channel = isSame ? known.channel : this.#decode(contextOf(session, epoch, kid), kid, stored.slice(dot + 1));
@@ -235,7 +238,7 @@ export class ChannelStore {
     try {
       if (bytes) return decodeChannel(this.engine, kid, bytes);
     } catch {
-      // What another version of this package wrote, perhaps. The cause may quote keys.
+      // Another version of this package may have written it. The cause may quote keys.
     }
     this.options.onUnreadable();
     return undefined;
@@ -249,7 +252,7 @@ export class ChannelStore {
     }
   }
 
-  /** A list entry with what this process knows better. */
+  /** A list entry with newer values that this process knows. */
   #latest(entry: ChannelEntry): ChannelEntry {
     const held = this.#held.peek(entry.kid);
     if (!held) return entry;

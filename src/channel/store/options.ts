@@ -4,9 +4,9 @@ export type Ended = { readonly session: string } | { readonly kid: string };
 export interface ChannelStoreOptions {
   readonly channelsPerSession: number;
   readonly cached: number;
-  /** Whether a channel without a device key opens nothing, however it came to be. */
+  /** Whether a channel without a device key opens nothing, however it was created. */
   readonly requiresDevice: boolean;
-  /** What is left of a channel outlives it by so long (PROTOCOL §5 step 6). */
+  /** How long the rest of a channel is kept after it expires (PROTOCOL §5, step 6). */
   readonly againSeconds: number;
   /** Called for a record that cannot be read: it is damaged, or its secret is gone. */
   readonly onUnreadable: () => void;

@@ -2,8 +2,8 @@ import { E2eProblem } from '../../protocol/problem.js';
 import { BoundedMap } from './bounded-map.js';
 
 /**
- * Where channels are kept: strings under names, each with an end. Records that cannot be read or written throw `busy`, and
- * the request is refused.
+ * Where channels are stored: strings under names, each with an expiry time. Failed reads and writes throw `busy`, and
+ * the request is rejected.
  */
 export interface Records {
   get(name: string): Promise<string | undefined>;
@@ -46,7 +46,7 @@ export class MemoryRecords implements Records {
   }
 }
 
-/** What is used of an express-session store: the part that every store has. */
+/** The part of an express-session store that is used, which every store has. */
 export interface SessionStore {
   get(id: string, callback: (error: unknown, session?: unknown) => void): unknown;
   set(id: string, session: never, callback: (error?: unknown) => void): unknown;
@@ -57,9 +57,9 @@ export interface SessionStore {
 const PREFIX = 'e2e:';
 
 /**
- * Records in an express-session store, beside the sessions rather than in them: a session's value is read, changed and
- * written back whole by every request, and the last to write wins. The store takes each for a session, so each has a
- * `cookie` that says when it ends.
+ * Records in an express-session store, next to the sessions and not in them: every request reads, changes and writes a
+ * session's whole value, and the last one wins. The store treats each record as a session, so each has a `cookie` with
+ * its expiry time.
  */
 export class SessionStoreRecords implements Records {
   constructor(
@@ -68,7 +68,7 @@ export class SessionStoreRecords implements Records {
     private readonly timeout: number,
   ) {}
 
-  /** The empty text for what is there and is no record: it does not unwrap, and so counts as absent. */
+  /** The empty string for an entry that is not a record: it does not unwrap, and so counts as absent. */
   async get(name: string): Promise<string | undefined> {
     const record = await askStore<unknown>((done) => this.store.get(PREFIX + name, done), this.timeout, {});
     if (record === undefined || record === null) return undefined;
@@ -95,22 +95,22 @@ export class SessionStoreRecords implements Records {
   }
 }
 
-/** By this a store knows when a record ends. */
+/** Tells the store when a record expires. */
 function cookieUntil(expiresAt: number): object {
   const expires = new Date(expiresAt * 1000);
   const originalMaxAge = Math.max(1, expires.getTime() - Date.now());
   return { expires, originalMaxAge, maxAge: originalMaxAge };
 }
 
-/** Whether a store's entry is one of ours, beside the sessions. */
+/** Whether a store's entry is one of our records, and not a session. */
 export function isRecord(id: unknown): boolean {
   return typeof id === 'string' && id.startsWith(PREFIX);
 }
 
 /**
- * One question to a session store, by callback as every store has it; some also return a promise that must not go
- * unheard. Rejects with `busy` where the store fails, or does not answer within `timeout` milliseconds; what is there
- * but is not JSON, as after half a write, is `unreadable`.
+ * One call to a session store, with a callback as in every store. Some also return a promise, whose rejection must be
+ * handled. Rejects with `busy` if the store fails or does not answer within `timeout` milliseconds. An entry that is
+ * not JSON, for example after a partial write, is `unreadable`.
  */
 export function askStore<T>(
   question: (done: (error?: unknown, value?: T) => void) => unknown,
@@ -123,7 +123,7 @@ export function askStore<T>(
       resolve(value);
     };
     const fail = (error?: unknown): void => {
-      // express-session's own stores say ENOENT for a session that is not there.
+      // Some express-session stores report ENOENT for a missing session.
       if ((error as { code?: unknown } | undefined)?.code === 'ENOENT') return answer(undefined);
       if ((error as { name?: unknown } | undefined)?.name === 'SyntaxError') return answer(unreadable);
       clearTimeout(timer);

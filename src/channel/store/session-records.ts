@@ -5,8 +5,8 @@ import type { Records } from './records.js';
 import type { Vault } from './vault.js';
 
 /**
- * A session as channels know it: its secret id, and the first second at which it can be gone. Without cookies there is
- * no session (`undefined`), and a channel stands alone: its name finds it, and nothing lists it.
+ * A session as channels see it: its secret id, and the first second at which it can be gone. Without cookies there is
+ * no session (`undefined`). A channel is then found only by its name, and no list has it.
  */
 export interface SessionRef {
   readonly id: string;
@@ -14,25 +14,28 @@ export interface SessionRef {
   readonly expiresAt: number;
 }
 
-/** What is remembered of a session beside its channels: a record of its own, which no save of the session overwrites. */
+/**
+ * What is stored about a session in addition to its channels: a separate record, which no save of the session
+ * overwrites.
+ */
 export interface SessionRecord {
-  /** The session's public name, fixed for it. */
+  /** The session's public name, which never changes. */
   readonly session: string;
   /** The device key it is bound to. */
   readonly device?: SigningJwk | undefined;
   /** Random. A channel is valid only under the epoch in which it was made; to end all channels, replace it. */
   readonly epoch: string;
-  /** Whether it is stored under a secret that is to be replaced. */
+  /** Whether it is stored under an old secret. */
   readonly isOutdated?: boolean;
 }
 
-/** In a store that cannot extend a record, the record has to outlive a session that is prolonged again and again. */
+/** In a store that cannot extend a record, the record must outlive a session that is extended again and again. */
 const WITHOUT_EXTENSION_SECONDS = 30 * 86_400;
 
 /**
- * The record of each session. A channel is valid only while its session's record has the epoch that the channel was made
- * in, so one write ends all of a session's channels on every server, those that other servers add meanwhile too. No
- * handshake writes a record that is there.
+ * The record of each session. A channel is valid only while its session's record has the epoch that the channel was
+ * made in, so one write ends all of a session's channels on every server, including channels that other servers are
+ * adding. No handshake overwrites an existing record.
  */
 export class SessionRecords {
   constructor(
@@ -51,7 +54,7 @@ export class SessionRecords {
     return this.unwrap(id, await this.records.get(this.nameOf(id)));
   }
 
-  /** What a record says. One that cannot be read counts as absent, and so its session's channels are gone. */
+  /** The content of a record. One that cannot be read counts as absent, so its session's channels are lost. */
   unwrap(id: string, wrapped: string | undefined): SessionRecord | undefined {
     if (wrapped === undefined) return undefined;
     const record = this.vault.unwrapJson(contextOf(id), wrapped) as SessionRecord | undefined;
@@ -83,7 +86,7 @@ export class SessionRecords {
     return epoch;
   }
 
-  /** Has the record live as long as a channel, and as the session. Its value stays what another server made it. */
+  /** Extends the record to the lifetime of a channel and of the session. It keeps a value that another server wrote. */
   async extend(session: SessionRef, record: SessionRecord, expiresAt: number): Promise<void> {
     const end = Math.max(session.expiresAt, expiresAt);
     if (record.isOutdated) await this.#write({ ...session, expiresAt: end }, record);

@@ -8,16 +8,16 @@ const NAME_INFO = utf8('e2e/1 name');
 const NO_SALT = new Uint8Array(0);
 
 /**
- * What is kept in the session store is wrapped here: AES-256-GCM under a key derived from the deployment's secret
- * (HKDF-SHA-256), bound to a context, so that a record moved elsewhere does not open. The first secret wraps, all
- * unwrap, and so a secret is replaced by putting the new one first.
+ * Wraps what is kept in the session store: AES-256-GCM under a key derived from the deployment's secret
+ * (HKDF-SHA-256), bound to a context, so that a record moved elsewhere does not open. The first secret wraps, all of
+ * them unwrap. To replace a secret, put the new one first.
  */
 export class Vault {
   readonly #engine: NodeEngine;
   readonly #wrapping: readonly ContentKey[];
   readonly #naming: Bytes;
 
-  /** @param secrets one or several texts, each of high entropy. */
+  /** @param secrets one or several strings, each of high entropy. */
   constructor(engine: NodeEngine, secrets: readonly [string, ...string[]]) {
     this.#engine = engine;
     this.#wrapping = secrets.map((secret) => engine.importContentKey(engine.hkdf(utf8(secret), NO_SALT, RECORD_INFO)));
@@ -39,13 +39,16 @@ export class Vault {
     return undefined;
   }
 
-  /** Whether a record that unwraps was wrapped under a secret that is to be replaced. */
+  /** Whether a record that unwraps was wrapped under an old secret. */
   isOutdated(context: string, wrapped: string): boolean {
     const [current, ...others] = this.#wrapping;
     return others.length > 0 && this.#open(current!, context, wrapped) === undefined;
   }
 
-  /** 16 bytes derived from the text, in base64url. They are the same on every server, and reveal nothing without the secret. */
+  /**
+   * 16 bytes derived from the string, in base64url. They are the same on every server, and reveal nothing without the
+   * secret.
+   */
   name(text: string): string {
     return this.#engine.encodeBase64url(this.#engine.hmac(this.#naming, utf8(text)).subarray(0, 16));
   }

@@ -1,6 +1,6 @@
 import type { Bytes } from '../../protocol/crypto.js';
 
-/** An answer as it goes over the wire. */
+/** A response as it goes over the wire. */
 export interface RawAnswer {
   readonly status?: number;
   readonly headers?: Readonly<Record<string, string>>;

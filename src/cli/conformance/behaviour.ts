@@ -4,7 +4,7 @@ import type { RawAnswer } from './answers.js';
 import type { Exchange } from './exchange.js';
 import type { Identity, Json } from './secrets.js';
 
-/** What a case may use that changes a handshake's answer. */
+/** What a case may use that changes a handshake's response. */
 export interface HandshakeContext {
   readonly clientKey: PublicJwk;
   readonly ss: Bytes | undefined;
@@ -20,7 +20,7 @@ export interface Behaviour {
   readonly clockOffset?: number;
   /** Whether every handshake of the case answers with the same key. */
   readonly reusesKey?: boolean;
-  /** Members of the handshake's answer in place of honest ones; `undefined` leaves one out. */
+  /** Members of the handshake's response in place of honest ones; `undefined` leaves one out. */
   readonly terms?: (context: HandshakeContext) => Json;
   /** What stands for the proof. */
   readonly proof?: (th: Bytes, identity: Identity) => unknown;
@@ -28,7 +28,7 @@ export interface Behaviour {
   readonly late?: Json;
   /** The handshake's JSON in another spelling, or broken. */
   readonly text?: (json: string) => string | Bytes;
-  /** An answer in place of the handshake's. */
+  /** A response in place of the handshake's. */
   readonly handshake?: RawAnswer;
   /** Answers a sealed request; `undefined` leaves it to the honest server. */
   readonly answer?: (exchange: Exchange) => RawAnswer | undefined;

@@ -18,7 +18,7 @@ export interface RequestCommand {
   /** Whether the body's source fails after its pieces. */
   readonly fails?: boolean;
   readonly resend?: boolean;
-  /** Whether the caller expects an answer in the clear. */
+  /** Whether the caller expects a response in the clear. */
   readonly plain?: boolean;
 }
 

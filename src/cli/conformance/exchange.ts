@@ -9,7 +9,7 @@ import { b64u, sealFrames, sealJwe, sha256, type ChannelKeys, type Frame, type J
 
 const BODILESS = [204, 205, 304];
 
-/** A sealed request that the runner's server opened, and all that an answer to it may be made of. */
+/** A sealed request that the runner's server opened, and all that a response to it may be made of. */
 export class Exchange {
   /** The body, out of its message or out of its frames. */
   readonly body: Buffer;
@@ -63,7 +63,7 @@ export class Exchange {
     return { status: outer, headers: JOSE, body: this.seal(body, changes, meta) };
   }
 
-  /** The head of an answer in frames. */
+  /** The head of a response in frames. */
   streamHead(changes: Json = {}): string {
     return this.seal('', { cty: 'text/plain', frames: 'body', ...changes });
   }

@@ -33,7 +33,9 @@ export interface ServerChannel {
 
 const TTL = 3600;
 
-/** The server's side of PROTOCOL §2: honest, except for what a case says. It goes on as if its answer kept every rule. */
+/**
+ * The server's side of PROTOCOL §2: honest, except for what a case says. It goes on as if its response kept every rule.
+ */
 export class Handshakes {
   #pair: KeyPair | undefined;
 
@@ -87,7 +89,7 @@ export class Handshakes {
   }
 }
 
-/** The nine lines, of an answer that may hold anything: as a client would read them that checks nothing. */
+/** The nine lines, of a response that may hold anything: as a client would read them that checks nothing. */
 function transcriptHash(jkt: string, terms: Json, identity = ''): Bytes {
   const line = (name: string) => (terms[name] as string | undefined) ?? '';
   const lines = ['kid', 'secret', 'issuedAt', 'expiresAt', 'session', 'device'].map(line);

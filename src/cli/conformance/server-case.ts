@@ -12,7 +12,7 @@ export interface ServerCase {
   /** Of PROTOCOL. */
   readonly section: number;
   readonly name: string;
-  /** Sends what the case is about; what is wrong with the answers, `undefined` if nothing is. */
+  /** Sends what the case is about; what is wrong with the responses, `undefined` if nothing is. */
   readonly run: (context: ServerContext) => Promise<string | undefined>;
 }
 
@@ -25,7 +25,7 @@ export interface ServerContext {
   readonly target: string;
 }
 
-/** The answer is this problem, in the clear. */
+/** The response is this problem, in the clear. */
 export function isPlainProblem(reply: Reply, name: ProblemName): string | undefined {
   const { status } = PROBLEMS[name];
   const type = parseJsonObject(reply.body)?.type;
@@ -44,7 +44,7 @@ export interface SealedAnswer {
   readonly problem: unknown;
 }
 
-/** A sealed answer to this request; or what is wrong with it. */
+/** A sealed response to this request; or what is wrong with it. */
 export function openAnswer({ keys, kid }: ClientChannel, seq: unknown, reply: Reply): SealedAnswer | string {
   const { headers, body } = reply;
   if (headers['content-type'] !== 'application/jose') {
@@ -65,7 +65,7 @@ export function openAnswer({ keys, kid }: ClientChannel, seq: unknown, reply: Re
   return { status: header.status, problem: isProblem ? parseJsonObject(text)?.type : undefined };
 }
 
-/** The answer is sealed, and is this problem; without a name, it is none of the protocol's. */
+/** The response is sealed, and is this problem; without a name, it is none of the protocol's. */
 export function isSealed(channel: ClientChannel, header: Json, reply: Reply, name?: ProblemName): string | undefined {
   const opened = openAnswer(channel, header.seq, reply);
   if (typeof opened === 'string') return opened;

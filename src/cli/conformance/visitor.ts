@@ -98,7 +98,7 @@ export class Visitor {
     }
   }
 
-  /** A channel of this kind; throws if the answer breaks a rule of PROTOCOL §2. */
+  /** A channel of this kind; throws if the response breaks a rule of PROTOCOL §2. */
   async shakeHands(kind: ClassicKeyKind): Promise<ClientChannel> {
     const { publicKey, privateKey } = engine.generateKeyPair(kind);
     const reply = await this.ask(JSON.stringify({ publicKey }));

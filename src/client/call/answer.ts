@@ -12,6 +12,6 @@ export type CallResult = (
   readonly problem?: ProblemName | undefined;
   /** How it came, where that is not what `response` says. */
   readonly type?: ResponseType;
-  /** Where a sealed answer redirects to. */
+  /** Where a sealed response redirects to. */
   readonly location?: string | undefined;
 };

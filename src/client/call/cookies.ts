@@ -26,7 +26,7 @@ export class CookieJar {
   /** The name of the last cookie that was not taken, since its `Domain` is not the server's. */
   refused: string | undefined;
 
-  /** Takes over the `Set-Cookie` headers of an answer to `url`. */
+  /** Takes over the `Set-Cookie` headers of a response to `url`. */
   store(url: URL, headers: Headers): void {
     for (const line of readSetCookie(headers)) {
       const cookie = parseSetCookie(line, url);

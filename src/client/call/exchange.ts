@@ -17,7 +17,7 @@ export interface ClientParts {
   readonly channels: ClientChannels;
 }
 
-/** One request and its answer. */
+/** One request and its response. */
 export async function exchange(
   request: OutgoingRequest,
   { settings, wire, channels }: ClientParts,

@@ -7,14 +7,15 @@ import type { OutgoingRequest } from './request.js';
 import type { CookieFacts } from './cookies.js';
 
 /**
- * What is not the sealed answer that was due: answers in the clear, and the protocol's problems. Not imported on demand:
- * a tab that has been open since before a deployment recovers from its lost channel without a file of the old version.
+ * What is not the sealed response that was due: answers in the clear, and the protocol's problems. Not imported on
+ * demand: a tab that has been open since before a deployment recovers from its lost channel without a file of the old
+ * version.
  */
 
 const REDIRECTS = [301, 302, 303, 307, 308];
 const BODILESS = [204, 205, 304];
 
-/** How the exchange stands that a plain answer came in. */
+/** How the exchange stands that a plain response came in. */
 export interface Standing {
   /** Whether the request was sent again, on a new channel. */
   readonly isCopy: boolean;
@@ -82,7 +83,7 @@ function whereTo({ type, status, headers }: Response, from: URL): { redirect?: s
   }
 }
 
-/** What an answer in the clear says of itself; nobody vouches for it. */
+/** What a response in the clear says of itself; nobody vouches for it. */
 export function answerFacts({ status, headers }: Response, problem: ProblemName | undefined) {
   const retryAfter = headers.get('retry-after') ?? '';
   return { problem, status, retryAfter: /^\d+$/.test(retryAfter) ? Number(retryAfter) : undefined };

@@ -34,7 +34,7 @@ const WIRE_HEADERS = [
   'transfer-encoding',
 ];
 
-/** Opens what came back for the message `seq`: anything but its own sealed answer is an error, and never data. */
+/** Opens what came back for the message `seq`: anything but its own sealed response is an error, and never data. */
 export async function readAnswer(
   wire: Response,
   channel: Channel,
@@ -64,7 +64,7 @@ export async function readAnswer(
   if (early && status < FIRST_REFUSAL) return { sealed: true, error: await failure('stream-broken', 'early') };
   const problem = essence(cty ?? '') === PROBLEM_MEDIA_TYPE ? readProblem(opened.plaintext) : undefined;
   if (problem) {
-    // Not an answer of the application, which would take the status for its own.
+    // Not a response of the application, which would take the status for its own.
     const { method, url } = request;
     const facts = { ...answerFacts(wire, problem), status, method, path: url.pathname, ...standing };
     return { sealed: true, problem, error: await failure('refused', 'sealedRefusal', facts) };
@@ -95,7 +95,7 @@ async function readFields(
   return answer(wire, found.opened, found.body, found.body.length, sealedResponseHeaders);
 }
 
-/** An answer in frames: handed over with its head, and read as its caller reads it. */
+/** A response in frames: handed over with its head, and read as its caller reads it. */
 async function readStream(
   wire: Response,
   channel: Channel,
@@ -164,7 +164,7 @@ async function unopened({ method, url }: OutgoingRequest): Promise<CallResult> {
   return { error: await failure('answer-rejected', 'unopened', { method, path: url.pathname }) };
 }
 
-/** The answer's own header fields (PROTOCOL §4): some only from inside, and of the rest what stands outside. */
+/** The response's own header fields (PROTOCOL §4): some only from inside, and of the rest what stands outside. */
 async function readHeaders(
   wire: Response,
   { header: { cty }, meta: { headers: fields = [] } }: OpenedAnswer,

@@ -25,9 +25,9 @@ export class Wire {
     const jar = credentials === 'omit' ? undefined : await this.cookies();
     const cookies = [init.headers.get('cookie'), jar?.header(url)].filter(Boolean).join('; ');
     if (jar && cookies) init.headers.set('cookie', cookies);
-    // A sealed answer is never a redirect on the wire; one that a browser followed by itself would take the message to
-    // another URL. Platforms without cookies may refuse to be told about credentials and caches, and React Native, which
-    // has no HTTP cache of its own, answers `cache` with a parameter in the query.
+    // A sealed response is never a redirect on the wire; one that a browser followed by itself would take the message
+    // to another URL. Platforms without cookies may refuse to be told about credentials and caches, and React Native,
+    // which has no HTTP cache of its own, answers `cache` with a parameter in the query.
     const browser: RequestInit = this.sharesCookies ? { credentials } : {};
     if (this.sharesCookies && 'cache' in Request.prototype) browser.cache = 'no-store';
     const own: RequestInit = { ...rest, ...browser, redirect: 'manual', [this.#settings.mark]: true };

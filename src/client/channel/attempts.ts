@@ -9,7 +9,7 @@ import type { ClientChannels } from './channels.js';
 export interface Outcome {
   /** The protocol's problem that was answered, sealed or plain. */
   readonly problem?: ProblemName | undefined;
-  /** Whether the answer came sealed, and so from the server itself. */
+  /** Whether the response came sealed, and so from the server itself. */
   readonly sealed?: boolean;
 }
 

@@ -94,7 +94,7 @@ export class Channel {
   #seq = 0;
   /** Numbers under the highest whose messages never left. */
   readonly #released = new Set<number>();
-  /** Goes with every message until the first answer (PROTOCOL §2). */
+  /** Goes with every message until the first response (PROTOCOL §2). */
   #dev: string | undefined;
   /** Whether the server has said that it keeps the keys, so that requests need no `ek`. */
   isKept = false;
@@ -157,7 +157,7 @@ export class Channel {
     while (this.#released.delete(this.#seq)) this.#seq--;
   }
 
-  /** Whether an answer was opened on it, so that the server has it and finds it. */
+  /** Whether a response was opened on it, so that the server has it and finds it. */
   get isProven(): boolean {
     return this.#isProven;
   }
@@ -195,7 +195,7 @@ export class Channel {
   }
 
   /**
-   * The answer to the message with this number, or `undefined` for any failure at all.
+   * The response to the message with this number, or `undefined` for any failure at all.
    *
    * @param frames what follows it, as its media type says, or its place on a socket.
    */

@@ -26,12 +26,12 @@ export interface HandshakeSettings {
   readonly rsaModulusLength: number;
 }
 
-/** Posts the handshake's request and gives the answer's JSON, which names no member twice. */
+/** Posts the handshake's request and gives the response's JSON, which names no member twice. */
 export type PostHandshake = (body: string) => Promise<JsonObject>;
 
 /**
- * The client's side of a handshake (PROTOCOL §2): a new key pair, the server's answer, and every check of it. Whatever
- * fails, nothing is kept.
+ * The client's side of a handshake (PROTOCOL §2): a new key pair, the server's response, and every check of it.
+ * Whatever fails, nothing is kept.
  *
  * @throws E2eClientError `handshake-rejected` or `identity-rejected`.
  */

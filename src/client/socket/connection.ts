@@ -165,7 +165,7 @@ async function attempt(
   });
 }
 
-/** A problem in the clear, which anybody may have said, or a sealed answer. */
+/** A problem in the clear, which anybody may have said, or a sealed response. */
 async function readRefusal(text: string, { channel, seq }: Claim): Promise<Attempt> {
   if (text.startsWith('{')) return { problem: problemName(parseJsonObject(text)) };
   const answer = await channel.open(seq, text);

@@ -90,7 +90,7 @@ export class SocketStream {
     const message = await this.#opener.open(new Uint8Array(data));
     if (message.kind === SOCKET_KIND.end) {
       this.#received = message;
-      // The server closes the connection once it has the answer.
+      // The server closes the connection once it has the response.
       this.#end(message);
     } else if (this.#socket.readyState === 1) {
       const origin = new URL(this.#socket.url).origin;

@@ -7,7 +7,7 @@ import { readPieces, type Pieces } from '../call/bytes.js';
 
 const LINE_FEED = 0x0a;
 
-/** An answer in frames (PROTOCOL §6): its head, and the body that follows. */
+/** A response in frames (PROTOCOL §6): its head, and the body that follows. */
 export interface AnswerStream {
   readonly opened: OpenedAnswer;
   /** A frame at a time; throws E2eClientError `stream-broken` or `stream-failed` unless the body ends as it must. */
@@ -17,7 +17,7 @@ export interface AnswerStream {
 }
 
 /**
- * Opens the head of an answer in frames; `undefined` for any failure at all.
+ * Opens the head of a response in frames; `undefined` for any failure at all.
  *
  * @param onOpened called with how many bytes of the body are opened, and how many there are where the head says it.
  */

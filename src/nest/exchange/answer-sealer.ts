@@ -14,7 +14,7 @@ const BODY_LEFT = { Connection: 'close' } as const;
 
 /** Seals responses to messages. Whatever goes wrong, no plaintext leaves. */
 export class AnswerSealer {
-  /** What all answers together may hold until they can be sealed. */
+  /** What all responses together may hold until they can be sealed. */
   readonly held: HeldBytes;
 
   constructor(
@@ -25,7 +25,7 @@ export class AnswerSealer {
     this.held = new HeldBytes(options.maxHeldSize);
   }
 
-  /** What seals the answer to this message; a success only after the request's body has ended. */
+  /** What seals the response to this message; a success only after the request's body has ended. */
   for(message: OpenedMessage, state: ExchangeState): Transform {
     return afterBody(state, (answer) => this.#seal(state, message, answer));
   }

@@ -3,7 +3,7 @@ import type { RunningStreams } from '../keys/running-streams.js';
 import { stateOf } from '../request/exchange-state.js';
 import type { ResponseStream } from '../request/response-stream.js';
 
-/** Has an answer in frames end with its session, and with the application. */
+/** Has a response in frames end with its session, and with the application. */
 export function superviseAnswer(raw: IncomingMessage, stream: ResponseStream, streams: RunningStreams): void {
   const { message, request = raw } = stateOf(raw);
   // Its message is not accepted yet.

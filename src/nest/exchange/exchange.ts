@@ -133,7 +133,7 @@ export class Exchange {
     const state = stateOf(rawRequest(request));
     state.refusal = problem;
     this.settle(request, response, problemAnswer(problem));
-    // From here, and not from where the answer gets to: a session's middleware may hold it back for its store.
+    // From here, and not from where the response gets to: a session's middleware may hold it back for its store.
     endWithin(this.keys.options.storeTimeout, rawResponse(response));
     noteRefusal(this.keys, this.events, this.#logger, request, problem);
     return new E2eException(problem);
@@ -143,7 +143,7 @@ export class Exchange {
   #capture(raw: IncomingMessage, response: ServerResponse): ResponseCapture {
     const state = stateOf(raw);
     const transform = (answer: PlainAnswer) => {
-      // A session's middleware writes the last byte of a whole answer once its store has the session.
+      // A session's middleware writes the last byte of a whole response once its store has the session.
       if (answer.isPartial && (state.settled || !isSealed(raw) || isShort(answer))) return undefined;
       // Nobody reads the rest of this body. An opened one in frames sees to it by itself.
       if (!raw.complete && !state.framed) lingerOnceAnswered(raw, response);
@@ -243,7 +243,7 @@ export class Exchange {
     const { at, target } = this.tracker.of(raw);
     const { message, admit } = await openMessage(this.keys, this.events, request, found, target);
 
-    // From here on every answer is sealed, the refusals of the next step among them.
+    // From here on every response is sealed, the refusals of the next step among them.
     state.seal = this.#sealer.for(message, state);
     this.#capture(raw, rawResponse(response)).take(state.seal);
     await admit(at);

@@ -7,7 +7,7 @@ import type { RunningStreams } from '../keys/running-streams.js';
 import { lingerOnceAnswered } from '../request/linger.js';
 import type { PlainAnswer, Sealed } from '../request/response-capture.js';
 
-/** How long a body that broke waits for the application's answer. */
+/** How long a body that broke waits for the application's response. */
 const UNANSWERED_MS = 5000;
 
 interface UploadOptions {

@@ -139,7 +139,7 @@ function besideTicket(message: OpenedMessage, answer: PlainAnswer, options: Seal
   return { status, headers: { ...type, [FIELDS_HEADER]: ticket, ...NO_STORE }, body };
 }
 
-/** What an answer says of itself beside its body. */
+/** What a response says of itself beside its body. */
 function factsOf({ status, headers }: PlainAnswer, { sealedHeaders, isEarly }: SealingOptions) {
   return {
     status,
@@ -199,7 +199,7 @@ function contentLengthOf(headers: PlainAnswer['headers']): number | undefined {
   return length !== undefined && headers['transfer-encoding'] === undefined ? length : undefined;
 }
 
-/** Whether an answer says that its body is no longer than what leaves in one message. */
+/** Whether a response says that its body is no longer than what leaves in one message. */
 export function isShort({ headers }: PlainAnswer): boolean {
   return (contentLengthOf(headers) ?? Infinity) <= FRAMES_FROM_BYTES;
 }

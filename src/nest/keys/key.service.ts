@@ -157,7 +157,7 @@ export class KeyService implements BeforeApplicationShutdown, OnApplicationShutd
       this.channelsOf(session).handshake(session.ref, clientKey, { enter, gone }),
     );
     try {
-      // Not left to the end of the response: an answer whose session was not saved is of no use to the client.
+      // Not left to the end of the response: a response whose session was not saved is of no use to the client.
       await session.persist(this.options.storeTimeout);
     } catch {
       throw new E2eProblem('busy');

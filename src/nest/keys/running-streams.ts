@@ -10,7 +10,7 @@ import type { HttpSession } from './session.js';
 /** Why a stream is to end before its time: its session, or channel, has ended, or the application closes. */
 export type EndCause = 'session' | 'closing';
 
-/** A request's body or an answer that comes in frames, or a socket, for as long as it does. */
+/** A request's body or a response that comes in frames, or a socket, for as long as it does. */
 export interface RunningStream {
   /** The platform's request. */
   readonly request: object;

@@ -69,7 +69,7 @@ export interface E2eOptions {
   streamCheckInterval?: number;
   /**
    * How much time running streams get to finish when the application closes, in milliseconds. After that they end as
-   * broken, and their connections close. Sockets end at once, with 1001; this is how long the answer to it may take.
+   * broken, and their connections close. Sockets end at once, with 1001; this is how long the response to it may take.
    * Default 10,000.
    */
   shutdownTimeout?: number;

@@ -44,7 +44,9 @@ export function endWithin(milliseconds: number, response: ServerResponse): void 
   response.on('close', () => clearTimeout(timer));
 }
 
-/** Ends the connection at once, and on HTTP/2 the stream, so that its client sees an error and never a whole answer. */
+/**
+ * Ends the connection at once, and on HTTP/2 the stream, so that its client sees an error and never a whole response.
+ */
 export function abort(response: ServerResponse): void {
   const { stream } = response as { stream?: { close(code: number): void } };
   if (stream) stream.close(INTERNAL_ERROR);

@@ -69,7 +69,7 @@ export interface ExchangeState {
   capture?: ResponseCapture;
   /** Whether its session is being replaced, so that the replacement inside does not do it a second time. */
   isCarrying?: boolean;
-  /** Seals its answer, once its message opened: from then on nothing leaves in the clear. */
+  /** Seals its response, once its message opened: from then on nothing leaves in the clear. */
   seal?: Transform;
   /** Of a request in fields that reached its route. */
   fields?: OpenedFields;

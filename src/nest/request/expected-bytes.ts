@@ -1,4 +1,4 @@
-/** The bytes of a sealed answer that have not passed yet, each once and in their order. */
+/** The bytes of a sealed response that have not passed yet, each once and in their order. */
 export class ExpectedBytes {
   /** As they were given: a piece each. */
   readonly #pieces: Uint8Array[] = [];

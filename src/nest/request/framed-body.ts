@@ -38,7 +38,7 @@ export interface FramedBody {
  * request: a parser, multer, busboy, a handler. Node delivers by `request.push()`, so replacing that on the request is
  * enough, and backpressure stays what it is: what nobody reads is not taken from the socket, and not opened.
  *
- * A body that ends wrongly is an error to its reader, never an end. The connection stays open for the answer.
+ * A body that ends wrongly is an error to its reader, never an end. The connection stays open for the response.
  *
  * @param mustBeUtf8 whether the plaintext is text by its media type.
  * @param onBroken called once, where the body ends wrongly; before its reader gets the error.
@@ -91,7 +91,7 @@ export function openFramedBody(
     close();
     if (!hasStreamEnded(request)) lingering = holdConnection(request);
     onBroken(problem);
-    // Without it, an error destroys the socket, and no answer can leave; and without a listener, it ends the process.
+    // Without it, an error destroys the socket, and no response can leave; and without a listener, it ends the process.
     request._destroy = (error, callback) => callback(request.listenerCount('error') > 0 ? error : null);
     // An HTTP exception, because Nest logs every other error as a server error, with its stack.
     request.destroy(new E2eException(problem));

@@ -7,10 +7,10 @@ interface Holder {
 const MAX_EACH = 16 * 2 ** 20;
 
 /**
- * Bytes of answers that have begun before their requests' bodies in frames have ended, and wait for that: they cannot be
- * paused, since what is paused reads no further. Together they are bounded for the whole server, so that slow uploads that
- * are echoed do not fill its memory. Over the bound the largest goes: whoever holds little is not cut for whoever holds
- * much. It is cut and not refused as `busy`, since its handler has run.
+ * Bytes of responses that have begun before their requests' bodies in frames have ended, and wait for that: they cannot
+ * be paused, since what is paused reads no further. Together they are bounded for the whole server, so that slow
+ * uploads that are echoed do not fill its memory. Over the bound the largest goes: whoever holds little is not cut for
+ * whoever holds much. It is cut and not refused as `busy`, since its handler has run.
  */
 export class HeldBytes {
   readonly #holders = new Map<Holder, number>();

@@ -14,7 +14,7 @@ export interface GuardedStream {
 interface Gate {
   /** Whether the route answers in the clear. */
   readonly isOpen: () => boolean;
-  /** Whether the sealed answer is just given to Node's own response. */
+  /** Whether the sealed response is just given to Node's own response. */
   readonly isCalling: () => boolean;
   /** Whether these are the bytes of it. */
   readonly isPassing: (chunk: unknown) => boolean;

@@ -19,7 +19,7 @@ export interface Lingering {
 
 /**
  * Reads on and discards what is left of a refused request's body, and closes the connection only then. A client that is
- * still sending when the connection closes sees a reset, and never the answer (RFC 9112 §9.6).
+ * still sending when the connection closes sees a reset, and never the response (RFC 9112 §9.6).
  */
 export function linger(request: IncomingMessage): void {
   const { discard, finish } = holdConnection(request);
@@ -31,8 +31,9 @@ export function linger(request: IncomingMessage): void {
 }
 
 /**
- * Does so with whatever nobody has read when the answer is written, so that the client sees it: before Node closes the
- * connection, which it does in a listener of its own. A response over HTTP/2 finishes only when its stream has closed.
+ * Does so with whatever nobody has read when the response is written, so that the client sees it: before Node closes
+ * the connection, which it does in a listener of its own. A response over HTTP/2 finishes only when its stream has
+ * closed.
  *
  * @param isGivenUp whether the rest is not to be read any more.
  */
@@ -45,7 +46,9 @@ export function lingerOnceAnswered(request: IncomingMessage, response: ServerRes
   });
 }
 
-/** Reads no further, and closes the connection once its answer has left; of an HTTP/2 connection this stream alone. */
+/**
+ * Reads no further, and closes the connection once its response has left; of an HTTP/2 connection this stream alone.
+ */
 export function stopReading(request: IncomingMessage): void {
   const { httpVersionMajor, socket, stream } = request as IncomingMessage & { stream: ServerHttp2Stream };
   if (httpVersionMajor === 1) {

@@ -17,7 +17,7 @@ import {
   type ResponseMethod,
 } from './response-methods.js';
 
-/** An answer as the application means it. */
+/** A response as the application means it. */
 export interface PlainAnswer {
   readonly status: number;
   /** By their names in lower case. */
@@ -30,7 +30,7 @@ export interface PlainAnswer {
   readonly isTooLong?: boolean;
 }
 
-/** What leaves in place of the application's answer: whole, in frames, or nothing before the rest was collected. */
+/** What leaves in place of the application's response: whole, in frames, or nothing before the rest was collected. */
 export type Sealed = WireAnswer | WireStream | undefined;
 
 /** Makes that; later, where its message has to be opened first, or its request's body has to end. */
@@ -38,29 +38,30 @@ export type Transform = (answer: PlainAnswer) => Sealed | Promise<Sealed>;
 
 export interface CaptureOptions extends DoorOptions {
   readonly transform: Transform;
-  /** Bytes that are collected of an answer in pieces. */
+  /** Bytes that are collected of a response in pieces. */
   readonly maxCollected: number;
   /** Whether the application may be paused while `transform` takes its time. */
   readonly mayPause: () => boolean;
-  /** What may be held of an application that may not be paused, by all answers together. */
+  /** What may be held of an application that may not be paused, by all responses together. */
   readonly held: HeldBytes;
   /** Called for each response in frames, when it begins. */
   readonly onStream: (stream: ResponseStream) => void;
 }
 
 /**
- * Takes over a response, so that only what `transform` makes of the application's answer leaves. It makes no difference
- * who answers: a handler, `@Res()`, a guard, a filter, middleware, the platform itself.
+ * Takes over a response, so that only what `transform` makes of the application's response leaves. It makes no
+ * difference who answers: a handler, `@Res()`, a guard, a filter, middleware, the platform itself.
  *
- * It stands at two levels. The door is put on the response when the request arrives, beneath all middleware. The desk is
- * put on top when the message is opened, so that middleware which has wrapped the response by then (sessions, compression,
- * loggers) sees sealed bytes alone. The application is heard at both: middleware may answer by the methods that it found.
+ * It stands at two levels. The door is put on the response when the request arrives, beneath all middleware. The desk
+ * is put on top when the message is opened, so that middleware which has wrapped the response by then (sessions,
+ * compression, loggers) sees sealed bytes alone. The application is heard at both: middleware may answer by the methods
+ * that it found.
  *
- * What comes by `end` alone is whole. What is written before becomes a stream with the first write; what comes while that
- * cannot begin yet is held.
+ * What comes by `end` alone is whole. What is written before becomes a stream with the first write; what comes while
+ * that cannot begin yet is held.
  */
 export class ResponseCapture {
-  /** What becomes of the application's answer. */
+  /** What becomes of the application's response. */
   transform: Transform;
   readonly #response: ServerResponse;
   readonly #options: CaptureOptions;
@@ -69,7 +70,7 @@ export class ResponseCapture {
   #hasDesk = false;
   /**
    * - `hearing`: the application has written nothing, or it is collected;
-   * - `held`: its answer has begun, or is whole, and cannot leave yet;
+   * - `held`: its response has begun, or is whole, and cannot leave yet;
    * - `streaming`: what it writes leaves in frames;
    * - `over`: what else it writes is dropped.
    */
@@ -115,13 +116,15 @@ export class ResponseCapture {
     if (this.released) this.#response.removeHeader('ETag');
   }
 
-  /** The application failed: an answer that it had begun is not whole, and what was collected of one is not part of it. */
+  /**
+   * The application failed: a response that it had begun is not whole, and what was collected of one is not part of it.
+   */
   fail(): void {
     if (this.#state === 'held' || this.#state === 'streaming') this.#hasFailed = true;
     else if (!this.#hasEnded) [this.#pieces, this.#length] = [[], 0];
   }
 
-  /** @param beneath what is beneath the level at which the application was heard: there its sealed answer goes on. */
+  /** @param beneath what is beneath the level at which the application was heard: there its sealed response goes on. */
   #hear(beneath: Beneath, name: ResponseMethod, args: unknown[]): unknown {
     const isHeard = this.#state === 'streaming' || (this.#state !== 'over' && this.#door.state === 'shut');
     if (!isHeard) return withoutEffect(this.#response, name, args);
@@ -163,7 +166,7 @@ export class ResponseCapture {
     if (bytes.length > 0) this.#pieces.push(bytes);
   }
 
-  /** Who may be paused writes on when the answer begins; of who may not, as much is held as there is room for. */
+  /** Who may be paused writes on when the response begins; of who may not, as much is held as there is room for. */
   #holdMore(): boolean {
     if (this.#options.mayPause()) return false;
     this.#options.held.hold(this.#door, this.#length);
@@ -183,7 +186,7 @@ export class ResponseCapture {
     this.#leave(beneath, { body, ...more });
   }
 
-  /** @returns whether an answer leaves, now or later; not where it has to be collected first. */
+  /** @returns whether a response leaves, now or later; not where it has to be collected first. */
   #leave(beneath: Beneath, answer: Omit<PlainAnswer, 'status' | 'headers'>): boolean {
     const { statusCode: status } = this.#response;
     let sealed: Sealed | Promise<Sealed>;

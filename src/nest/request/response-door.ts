@@ -14,7 +14,7 @@ import {
   type ResponseMethod,
 } from './response-methods.js';
 
-/** An answer as it leaves, whole. */
+/** A response as it leaves, whole. */
 export interface WireAnswer extends Omit<WireHead, 'length'> {
   readonly body: Uint8Array | string;
   /** Of a string that is known to be ASCII: Node need not measure it, and writes it together with the head. */
@@ -38,8 +38,9 @@ const EMPTY = new Uint8Array(0);
  *     shut ──▶ leaving      shut ◀──▶ open      shut, leaving ──▶ broken
  *
  * - `shut`: nothing leaves. Who writes is heard by the capture.
- * - `leaving`: the bytes of the sealed answer pass, each once and in their order, and no others; and its end, once all of
- *   them have. Status and headers are the sealed answer's, whatever the application and its middleware made of them.
+ * - `leaving`: the bytes of the sealed response pass, each once and in their order, and no others; and its end, once
+ *   all of them have. Status and headers are the sealed response's, whatever the application and its middleware made of
+ *   them.
  * - `open`: everything passes, as the route answers in the clear.
  * - `broken`: something failed, or wrote other bytes. The connection is destroyed, and nothing passes any more.
  */
@@ -118,7 +119,9 @@ export class ResponseDoor {
     else this.end(bytes);
   }
 
-  /** All of an answer as a string. Nobody can have changed it on its way, nor its head: there is nothing to compare. */
+  /**
+   * All of a response as a string. Nobody can have changed it on its way, nor its head: there is nothing to compare.
+   */
   #endDirectly(text: string): void {
     this.#isEnding = this.#isDirect = true;
     try {
@@ -131,7 +134,7 @@ export class ResponseDoor {
   }
 
   /**
-   * Lets a sealed answer leave in pieces, its head with the first of them.
+   * Lets a sealed response leave in pieces, its head with the first of them.
    *
    * @returns whether it may: not where somebody wrote a head past everything.
    */
@@ -166,8 +169,8 @@ export class ResponseDoor {
   }
 
   /**
-   * The last bytes of an answer that is not whole. Where its length stands outside, the connection has to end as well; and
-   * whatever its client does not take in time.
+   * The last bytes of a response that is not whole. Where its length stands outside, the connection has to end as well;
+   * and whatever its client does not take in time.
    */
   fail(bytes: Uint8Array): void {
     if (this.#state !== 'leaving') return;

@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http';
 
-/** The head of an answer as it leaves. */
+/** The head of a response as it leaves. */
 export interface WireHead {
   readonly status: number;
   readonly headers: Readonly<Record<string, string | number>>;
@@ -8,7 +8,10 @@ export interface WireHead {
   readonly length?: number | undefined;
 }
 
-/** What describes or caches the plain body, or is made of it, and so never stands outside a sealed answer (PROTOCOL §4). */
+/**
+ * What describes or caches the plain body, or is made of it, and so never stands outside a sealed response (PROTOCOL
+ * §4).
+ */
 const BODY_HEADERS: ReadonlySet<string> = new Set([
   'accept-ranges',
   'content-digest',

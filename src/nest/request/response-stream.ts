@@ -4,7 +4,7 @@ import type { ResponseDoor } from './response-door.js';
 import type { WireHead } from './response-headers.js';
 import type { Beneath, Callback } from './response-methods.js';
 
-/** An answer in frames as it leaves (PROTOCOL §6). */
+/** A response in frames as it leaves (PROTOCOL §6). */
 export interface WireStream extends WireHead {
   /** The sealed head and the line feed after it. */
   readonly start: Uint8Array;
@@ -12,9 +12,9 @@ export interface WireStream extends WireHead {
 }
 
 /**
- * An answer in frames while it leaves. What the application writes becomes frames at once, and Node says, as for a plain
- * answer, when it should write no more: nothing waits here. Only what `end` is given is sealed a frame at a time, as the
- * connection takes it.
+ * A response in frames while it leaves. What the application writes becomes frames at once, and Node says, as for a
+ * plain response, when it should write no more: nothing waits here. Only what `end` is given is sealed a frame at a
+ * time, as the connection takes it.
  *
  * Whatever goes wrong, the stream does not look whole: it ends with a frame that says so, or its connection is cut.
  */

@@ -19,7 +19,7 @@ function accepted(name: string, server: Behaviour, more: Partial<ClientCase> = {
   return { section: 2, name, server: { answer, ...server }, expect: gives({ body: CANARY }), isFresh: true, ...more };
 }
 
-/** Members of the answer that break a rule, as name and value; a function is called for each handshake. */
+/** Members of the response that break a rule, as name and value; a function is called for each handshake. */
 const MEMBERS: readonly [name: string, terms: Json | (() => Json)][] = [
   ['the kid of another key', () => ({ kid: b64u(random(32)) })],
   ['no kid', { kid: undefined }],

@@ -165,7 +165,7 @@ const ANSWERS: readonly ClientCase[] = [
   ),
 ];
 
-/** An answer in one message over each kind of channel, and what the client must not lose of it. */
+/** A response in one message over each kind of channel, and what the client must not lose of it. */
 const KIND_CASES: readonly ClientCase[] = [
   {
     section: 3,
