@@ -39,17 +39,11 @@ export interface ChannelsOptions {
 export interface Entered {
   readonly session: SessionRef | undefined;
   readonly record: SessionRecord;
-  /**
-   * Whether other requests use the session too: one of them may have created its record at the same time, or revoked
-   * it.
-   */
+  /** Whether other requests use the session too: one may have created its record at the same time, or revoked it. */
   readonly mayRace?: boolean;
 }
 
-/**
- * The place of a message (PROTOCOL §4): in a body, in a request's header, before frames, with fields, or first on a
- * socket.
- */
+/** The place of a message (PROTOCOL §4): body, request header, before frames, with fields, or first on a socket. */
 export type Place = 'body' | 'header' | 'stream' | 'fields' | 'socket';
 
 /** What follows a message in that place. */
@@ -133,8 +127,7 @@ export class Channels {
    * Steps 1 to 4: the message opens on a channel of this session, and belongs to this request.
    *
    * @param session `undefined` if there are no cookies: the channel is found only by its name.
-   * @throws E2eProblem `message-rejected`, `handshake-required`, `too-large` or `busy`; all of them are sent in the
-   * clear.
+   * @throws E2eProblem `message-rejected`, `handshake-required`, `too-large` or `busy`: all in the clear.
    */
   async open(session: string | undefined, message: string, binding: Binding): Promise<OpenedMessage> {
     const { jwe, header } = this.#read(message, binding.place);
@@ -148,10 +141,7 @@ export class Channels {
     return { channel, ...opened };
   }
 
-  /**
-   * The error that `open` would throw, as far as the protected header shows it. For a message that has not arrived
-   * completely.
-   */
+  /** For an incomplete message: the error that `open` would throw, as far as the protected header shows it. */
   async precheck(session: string | undefined, protectedHeader: string): Promise<E2eProblem | undefined> {
     const header = this.#readHeader(protectedHeader);
     if (!header) return new E2eProblem('message-rejected', { step: 'format' });
@@ -204,9 +194,7 @@ export class Channels {
     throw new E2eProblem('handshake-required', { step: 'channel' });
   }
 
-  /**
-   * Stores what a message has proven. If the secret of an RSA channel cannot be stored, the client keeps sending it.
-   */
+  /** Stores what a message has proven. If an RSA channel's secret is not stored, the client keeps sending it. */
   async #store(session: string | undefined, channel: Channel, opened: Opened): Promise<void> {
     await this.store.update(session, channel).catch((error: unknown) => {
       if (opened.isDeviceProof || !(error instanceof E2eProblem)) throw error;

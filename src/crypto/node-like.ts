@@ -31,9 +31,7 @@ const ENCODING = {
   privateKeyEncoding: { type: 'pkcs8', format: 'der' },
 } as const;
 
-/**
- * What is used of a module with the interface of node:crypto. `react-native-quick-crypto` has all of it.
- */
+/** What is used of a module with the interface of node:crypto. `react-native-quick-crypto` has all of it. */
 export interface NodeLikeCrypto extends NodeHashes {
   randomBytes(length: number): Bytes;
   generateKeyPair(

@@ -1,6 +1,4 @@
-/**
- * Header fields inside a message (PROTOCOL §4): which are inside by default, and which describe a body.
- */
+/** Header fields inside a message (PROTOCOL §4): which are inside by default, and which describe a body. */
 
 /** What a server accepts inside a request, and a client puts there, by default. */
 export const DEFAULT_REQUEST_HEADERS = ['last-event-id'] as const;

@@ -30,8 +30,7 @@ const KID = /^[A-Za-z0-9_-]{43}$/;
 
 /**
  * The channels of all sessions (PROTOCOL §2): one record a channel, wrapped under the deployment's secret, bound to the
- * session that made it and to that session's epoch. Both are read for each request, so what one server ends has ended
- * on all servers.
+ * session that made it and to that session's epoch. Both are read for each request, so an end on one server applies to all.
  */
 export class ChannelStore {
   /** Channels already unwrapped. The records in the store decide whether one is still valid. */
@@ -139,9 +138,7 @@ export class ChannelStore {
     return this.#held.peek(kid)?.epoch;
   }
 
-  /**
-   * Whether a session is still in this epoch, that is, its channels were not revoked. Counts as use of this channel.
-   */
+  /** Whether a session is still in this epoch: its channels were not revoked. Counts as use of this channel. */
   async isInEpoch(session: string, epoch: string, { kid }: Channel): Promise<boolean> {
     const held = this.#held.get(kid);
     if (held) held.usedAt = Date.now();

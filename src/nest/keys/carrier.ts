@@ -23,9 +23,7 @@ export class Carrier {
 
   constructor(private readonly parts: CarrierParts) {}
 
-  /**
-   * The application says that this request logs in. Of two at the same time on one session the second is `busy`.
-   */
+  /** The application says that this request logs in. Of two at the same time on one session the second is `busy`. */
   carryOver(request: object, makeNew: () => Promise<void>): Promise<void> {
     return this.#around(request, makeNew, true);
   }

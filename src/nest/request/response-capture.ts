@@ -52,10 +52,9 @@ export interface CaptureOptions extends DoorOptions {
  * Takes over a response, so that only what `transform` makes of the application's response leaves. It makes no
  * difference who answers: a handler, `@Res()`, a guard, a filter, middleware, the platform itself.
  *
- * It stands at two levels. The door is put on the response when the request arrives, beneath all middleware. The desk
- * is put on top when the message is opened, so that middleware which has wrapped the response by then (sessions,
- * compression, loggers) sees sealed bytes alone. The application is heard at both: middleware may answer by the methods
- * that it found.
+ * It has two levels. The door is put on the response when the request arrives, beneath all middleware. The desk is put
+ * on top when the message is opened, so middleware that has wrapped the response by then (sessions, compression, loggers)
+ * sees only sealed bytes. Both levels capture the application: middleware may respond with the methods that it found.
  *
  * What comes by `end` alone is whole. What is written before becomes a stream with the first write; what comes while
  * that cannot begin yet is held.
@@ -116,9 +115,7 @@ export class ResponseCapture {
     if (this.released) this.#response.removeHeader('ETag');
   }
 
-  /**
-   * The application failed: a response that it had begun is not whole, and what was collected of one is not part of it.
-   */
+  /** The application failed: a response that has begun is not complete, and what was collected is discarded. */
   fail(): void {
     if (this.#state === 'held' || this.#state === 'streaming') this.#hasFailed = true;
     else if (!this.#hasEnded) [this.#pieces, this.#length] = [[], 0];
