@@ -1,8 +1,13 @@
-// One configuration for all suites. The plain one needs nothing but Node; those in test/external need a build, Chromium,
-// Redis, nginx or a network, and are asked for by name (npm run test:browser, …).
+// One configuration for all suites. The plain ones need nothing but Node: test/suites.mjs divides them. Those in
+// test/external need a build, Chromium, Redis, nginx or a network. All but the quick one are asked for by name
+// (npm run test:attacks, test:browser, …).
 import { availableParallelism } from 'node:os';
+import { suites } from './test/suites.mjs';
 
+/** A file named on the command line runs, whichever of the plain suites it is in. */
+const isNamed = process.argv.slice(2).some((argument) => /\btest\/|\bspec\b/.test(argument));
 const suite = process.env.SUITE;
+const plain = suites[suite ?? (isNamed ? 'all' : 'quick')];
 
 /** The integration tests once more, on the Nest release before: `npm run test:nest11` installs it there. */
 const isNest11 = suite === 'nest11';
@@ -11,7 +16,7 @@ const testMatch = isNest11
   ? ['parity', 'e2e', 'module', 'streams', 'sockets', 'socket.io', 'nest-axios'].map(
       (room) => `<rootDir>/test/integration/${room}/**/*.spec.ts`,
     )
-  : [suite ? `<rootDir>/test/external/${suite}/**/*.spec.ts` : '<rootDir>/test/**/*.spec.ts'];
+  : (plain ?? [`<rootDir>/test/external/${suite}/**/*.spec.ts`]);
 
 /**
  * Many of the plain tests wait for most of their time, so a few cores take two each. In CI other suites run beside them.
@@ -20,7 +25,7 @@ const testMatch = isNest11
 function workers() {
   if (suite === 'browser') return 1;
   const cores = availableParallelism();
-  return suite || process.env.CI || cores > 4 ? cores : 2 * cores;
+  return !plain || process.env.CI || cores > 4 ? cores : 2 * cores;
 }
 
 /** @type {import('jest').Config} */
@@ -32,7 +37,6 @@ export default {
   testPathIgnorePatterns: [
     '/node_modules/',
     '/dist/',
-    ...(suite ? [] : ['<rootDir>/test/external/']),
     // What Apollo, gateways and the parsers that an application names do is not the same there, plain either.
     ...(isNest11 ? ['(module/graphql|module/websockets|e2e/client|socket\\.io/ends)\\.spec\\.ts$'] : []),
   ],

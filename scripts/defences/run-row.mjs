@@ -43,8 +43,8 @@ async function runTests(test, only, timeout) {
       silent: true,
       reporters: [],
       watchman: false,
-      // Those in test/external too, as far as they need no build: the plain suite leaves them out.
-      testPathIgnorePatterns: ['/node_modules/'],
+      // Of any suite: those in test/external too, as far as they need no build.
+      testMatch: [join(folder, 'test/**/*.spec.ts')],
       cacheDirectory: join(folder, '.jest'),
       testEnvironment: fileURLToPath(new URL('bail-environment.mjs', import.meta.url)),
       testTimeout: timeout * 1000,

@@ -106,7 +106,7 @@ const DIFFERENCES: Readonly<Record<string, Difference>> = {
     await expectStatuses(usual, '/see', compressed, platform === 'express' ? 400 : 201, 201);
     expect(seenIn(await usual.sealed('/see', compressed))).toMatchObject({ body: { a: 1 } });
   },
-  'Header fields about the form of the answer': async ({ usual }) => {
+  'Header fields about the form of the response': async ({ usual }) => {
     const headers = {
       'accept-encoding': 'gzip',
       'if-none-match': '"a"',

@@ -111,6 +111,9 @@ const SETUPS: readonly (readonly [name: string, setup: PairSetup])[] = [
   ],
 ];
 
+/** On Nest 11, each body of each type goes to one of them in turn: so each body, and each type, still goes to all. */
+const BODY_PATHS = ['/see', '/see/dto', '/see/member?page=1&page=2', '/see/raw-body', '/see/read'];
+
 /** Values of Express' setting "query parser". Fastify has the application's own function in its place. */
 const QUERY_PARSERS = { express: ['simple', 'extended', false], fastify: [undefined] } as const;
 
@@ -171,11 +174,10 @@ onEachPlatform('A sealed request gives its handler what the plain one does, in a
     const pair = usePair(platform, { ...setup, controllers: [SeeController] });
 
     it.each(TYPES)(`${name}: %s`, async (type) => {
-      for (const body of Object.values(BODIES)) {
+      for (const [index, body] of Object.values(BODIES).entries()) {
         const init = { method: 'POST', headers: { 'content-type': type }, body };
-        for (const path of ['/see', '/see/dto', '/see/member?page=1&page=2', '/see/raw-body', '/see/read']) {
-          await expectSame(pair(), path, init);
-        }
+        const next = BODY_PATHS[(index + TYPES.indexOf(type)) % BODY_PATHS.length]!;
+        for (const path of IS_NEST11 ? [next] : BODY_PATHS) await expectSame(pair(), path, init);
       }
     });
   }
