@@ -85,11 +85,11 @@ export interface E2eClient {
 export function createE2eClient(options: E2eClientOptions = {}): E2eClient {
   const settings = resolveOptions(options);
   let core: Promise<Core> | undefined;
-  // All that uses it waits for the same promise, and so happens in the order in which the caller asked for it.
+  // Everything that uses it waits for the same promise, and so runs in the order of the calls.
   const load = (): Promise<Core> => {
     if (core) return core;
     core = need('core', () => import('./core.js')).then(({ Core }) => new Core(settings));
-    // A file that could not be loaded may be there next time.
+    // A file that could not be loaded may be available next time.
     core.catch(() => (core = undefined));
     return core;
   };

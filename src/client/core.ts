@@ -1,5 +1,5 @@
-// What every call needs: the channel, and what turns a request into its message and a message into its response. Loaded
-// with the first call.
+// What every call needs: the channel, and the code that turns a request into a message and a message into a response.
+// Loaded with the first call.
 import { exchange, isRepeatable, type ClientParts } from './call/exchange.js';
 import type { RequestDraft } from './call/draft.js';
 import { present } from './call/present.js';

@@ -84,7 +84,7 @@ export class E2eClientError extends Error {
 
 type Facts<Reason extends keyof typeof MESSAGES> = Parameters<(typeof MESSAGES)[Reason]>;
 
-/** Creates an error and loads its sentence. If that fails, the message is the code and the reason. */
+/** Creates an error and loads its message. If that fails, the message is the code and the reason. */
 export async function failure<Reason extends keyof typeof MESSAGES>(
   code: E2eClientErrorCode,
   reason: Reason,

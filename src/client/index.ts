@@ -1,4 +1,4 @@
-// The client whole, for service workers (no import() there), servers, React Native, and whoever bundles.
+// The whole client, for service workers (no import() there), servers, React Native, and bundles.
 import * as hybrid from '../crypto/hybrid.js';
 import * as signatures from '../crypto/web-signer.js';
 import * as curves from '../protocol/curve-keys.js';

@@ -19,7 +19,7 @@ import {
 } from './hints.js';
 
 /**
- * The sentences of errors: what went wrong, and what to do. They are loaded with the first error, because a page without
+ * Error messages: what went wrong, and what to do. They are loaded with the first error, because a page without
  * errors does not need them.
  */
 export const MESSAGES = {

@@ -115,7 +115,7 @@ export interface Settings extends Omit<Complete, 'baseUrl' | 'path' | 'credentia
   readonly credentials: RequestCredentials;
   /** The global `fetch` at the time when the client was created: the caller may replace it by the client. */
   readonly globalFetch: typeof globalThis.fetch | undefined;
-  /** Marks the client's own requests: where the client replaces the global `fetch`, they come back to it. */
+  /** Marks the client's own requests: if the client replaces the global `fetch`, they come back to it. */
   readonly mark: symbol;
 }
 

@@ -1,13 +1,13 @@
 import { E2eClientError } from './errors.js';
 
-/** What every call uses. The rest (streams, FormData, IndexedDB, locks) is asked for where it is used. */
+/** What every call uses. The rest (streams, FormData, IndexedDB, locks) is checked where it is used. */
 const NEEDED = ['Headers', 'Request', 'Response', 'TextEncoder'] as const;
 
 /**
- * That this runtime has what a call needs. Asked at the first call: an application may import the client in a runtime
- * that never calls it (tests under jsdom, rendering on a server).
+ * Checks that this runtime has what a call needs. It runs at the first call, because an application may import the
+ * client in a runtime that never calls it (tests under jsdom, rendering on a server).
  *
- * @param fetch the caller's own, in place of the global one.
+ * @param fetch the caller's own function in place of the global one.
  * @throws E2eClientError `runtime-unsupported`, which names what is missing.
  */
 export function checkRuntime(fetch: unknown = globalThis.fetch): void {
@@ -30,7 +30,7 @@ export function checkUrl(): void {
     url.pathname += '/';
     if (url.href === 'http://a/b/') return;
   } catch {
-    // The error below says it.
+    // Reported by the error below.
   }
   throw new E2eClientError(
     'runtime-unsupported',
@@ -46,15 +46,15 @@ function decodesStrictly(): boolean {
   }
 }
 
-/** Whether it is one of that class, which this runtime may not have. */
+/** Whether it is an instance of that class, which this runtime may not have. */
 export function isA(name: 'Blob' | 'FormData' | 'ReadableStream', value: unknown): boolean {
   const type = (globalThis as Record<string, unknown>)[name];
   return typeof type === 'function' && value instanceof type;
 }
 
 /**
- * Whether this platform leaves cookies to its callers: browsers keep them, and drop a `Cookie` header that a script sets
- * (it is a forbidden request header); where it stays, nobody else is at it.
+ * Whether this platform leaves cookies to its callers: browsers keep them, and drop a `Cookie` header that a script
+ * sets (it is a forbidden request header); if the header stays, nothing else manages cookies.
  */
 export function leavesCookiesToUs(base: URL): boolean {
   return 'getSetCookie' in Headers.prototype && new Request(base, { headers: { cookie: 'a=b' } }).headers.has('cookie');

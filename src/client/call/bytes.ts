@@ -1,9 +1,9 @@
-/** Reading of bodies, whatever there is as one: a web stream, a Node stream (node-fetch), another iterable, or none (React Native). */
+/** Reads bodies of any form: a web stream, a Node stream (node-fetch), another iterable, or none (React Native). */
 interface OtherBody<Piece> extends AsyncIterable<Piece> {
   destroy?: () => void;
 }
 
-/** A body's pieces as they come, and how to let the rest go, and its connection with it, even while one is awaited. */
+/** A body's pieces as they arrive, and a way to cancel the rest and its connection, even while a piece is awaited. */
 export interface Pieces<Piece = Uint8Array> {
   readonly pieces: AsyncIterableIterator<Piece, void, undefined>;
   readonly cancel: () => void;
@@ -29,7 +29,7 @@ export function piecesOf<Piece>(body: ReadableStream<Piece> | OtherBody<Piece>):
   return { pieces: fromIterator(iterator, cancel), cancel };
 }
 
-/** No generator: each would cost every piece several turns of promises. */
+/** Not a generator, which would cost several promise turns for each piece. */
 function fromReader<Piece>(reader: ReadableStreamDefaultReader<Piece>, cancel: () => void): Pieces<Piece>['pieces'] {
   return {
     next: () => reader.read() as Promise<IteratorResult<Piece, void>>,
@@ -61,11 +61,11 @@ async function* fromWhole(response: Response): AsyncGenerator<Uint8Array, void, 
   yield new Uint8Array(await response.arrayBuffer());
 }
 
-/** The body, or `undefined` if it is longer than that many bytes: it is then let go, and its connection with it. */
+/** The body, or `undefined` if it has more bytes than that: it is then cancelled, with its connection. */
 export async function readBytes(response: Response, limit: number): Promise<Uint8Array<ArrayBuffer> | undefined> {
   // Chromium reports a no-store answer that a script reads as a stream as aborted, and its devtools show no body. So it
-  // is read whole where the platform itself holds it to its Content-Length: where it is the network's own response
-  // ('basic'; one that a service worker or a patched fetch made is 'default'), and is not unpacked on the way.
+  // is read whole if the platform itself enforces its Content-Length: if it is the network's own response ('basic'; one
+  // that a service worker or a patched fetch made is 'default') and is not decompressed.
   const announced = response.headers.get('content-length') ?? '';
   const isFramed = response.type === 'basic' && !response.headers.has('content-encoding') && /^\d+$/.test(announced);
   if (isFramed && Number(announced) <= limit) {
@@ -75,7 +75,7 @@ export async function readBytes(response: Response, limit: number): Promise<Uint
   return collect(readPieces(response).pieces, limit);
 }
 
-/** All pieces as one, or `undefined` if they are longer than that many bytes: the rest is then let go. */
+/** All pieces as one, or `undefined` if they have more bytes than that: the rest is then cancelled. */
 export async function collect(
   source: AsyncIterable<Uint8Array>,
   limit: number,
@@ -90,7 +90,7 @@ export async function collect(
   return join(pieces, length);
 }
 
-/** Lets a body go unread. */
+/** Cancels an unread body. */
 export function discard(response: Response): void {
   const body = response.body as ReadableStream | OtherBody<unknown> | null | undefined;
   if (body && 'getReader' in body) void body.cancel().catch(() => undefined);

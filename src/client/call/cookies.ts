@@ -1,7 +1,7 @@
 /**
- * The cookies of one origin (RFC 6265), for platforms whose `fetch` keeps none. As much as a session needs: name,
- * value, `Path`, `Domain`, `Max-Age`, `Expires`, and deletion. `Secure` and `SameSite` have nothing to decide here: the
- * cookies go back to the origin that they came from, and nowhere else. They live in memory.
+ * The cookies of one origin (RFC 6265), for platforms whose `fetch` keeps none. It supports what a session needs: name,
+ * value, `Path`, `Domain`, `Max-Age`, `Expires`, and deletion. `Secure` and `SameSite` do not matter here: cookies are
+ * sent only to the origin that set them. They are kept in memory.
  */
 interface Cookie {
   readonly name: string;
@@ -11,19 +11,19 @@ interface Cookie {
   readonly expires: number;
 }
 
-/** Who keeps the session's cookie, and of those that came the last one that was not taken. */
+/** Who keeps the session's cookie, and the last cookie that was rejected. */
 export interface CookieFacts {
   readonly keeper: 'platform' | 'client' | 'nobody';
   readonly isOmitted: boolean;
   readonly refused: string | undefined;
-  /** The names of those that the client sent. */
+  /** The names of the cookies that the client sent. */
   readonly sent: readonly string[];
 }
 
 export class CookieJar {
   readonly #cookies = new Map<string, Cookie>();
 
-  /** The name of the last cookie that was not taken, since its `Domain` is not the server's. */
+  /** The name of the last cookie that was rejected because its `Domain` is not the server's. */
   refused: string | undefined;
 
   /** Takes over the `Set-Cookie` headers of a response to `url`. */
@@ -57,7 +57,7 @@ export class CookieJar {
 }
 
 /**
- * The `Set-Cookie` lines. Where `Headers` has no `getSetCookie()` (node-fetch and its like), they come joined by commas:
+ * The `Set-Cookie` lines. If `Headers` has no `getSetCookie()` (as in node-fetch), they are joined by commas:
  * a comma before `name=` begins the next one, one in a date does not.
  */
 function readSetCookie(headers: Headers): string[] {

@@ -44,7 +44,7 @@ export interface E2eRequestInit extends RequestInit {
   };
 }
 
-/** What the caller passed, as it was at the moment of the call. The rest of a call is loaded with the first. */
+/** The caller's arguments at the time of the call. The rest of a call is loaded with the first. */
 export interface RequestDraft {
   /** The caller's own Request, if it passed one. */
   readonly given: Request | undefined;
@@ -66,14 +66,14 @@ export function draftRequest(
   const init = withoutFormType(own);
   const given = typeof input === 'string' || input instanceof URL ? undefined : input;
   const streamed = e2e.request !== false && !e2e.fields && isStreamed(init.body) ? init.body : undefined;
-  // Request does what fetch does: defaults of media type, forbidden headers, which methods take a body. The signal is
-  // looked after elsewhere, so that a long-lived one does not gather a listener for each call.
+  // Request applies fetch's rules: default media types, forbidden headers, which methods have a body. The signal is
+  // handled elsewhere, so that a long-lived one does not collect a listener for each call.
   const checked = { ...init, ...(streamed && { body: new Uint8Array(0) }), signal: null };
   const request = new Request(given ?? new URL(input as string | URL, base), checked);
   return { given, init, e2e, signal, streamed, request };
 }
 
-/** A form is written with a boundary of the client's, so a type that the caller gives it can only be wrong. */
+/** The client writes a form with its own boundary, so a type that the caller sets can only be wrong. */
 function withoutFormType(init: RequestInit): RequestInit {
   if (!isA('FormData', init.body) || !init.headers) return init;
   const headers = new Headers(init.headers);

@@ -3,7 +3,7 @@ import { need } from '../errors.js';
 
 const USUAL: readonly string[] = [LOCATION, ...DEFAULT_REQUEST_HEADERS, ...DEFAULT_RESPONSE_HEADERS];
 
-/** Those of the names that never travel inside a message. The list is loaded with the first unusual name. */
+/** The names among these that never travel inside a message. The list is loaded with the first unusual name. */
 export async function namesOutside(names: readonly string[]): Promise<readonly string[]> {
   const unusual = names.filter((name) => !USUAL.includes(name));
   if (unusual.length === 0) return unusual;

@@ -7,15 +7,14 @@ import type { OutgoingRequest } from './request.js';
 import type { CookieFacts } from './cookies.js';
 
 /**
- * What is not the sealed response that was due: answers in the clear, and the protocol's problems. Not imported on
- * demand: a tab that has been open since before a deployment recovers from its lost channel without a file of the old
- * version.
+ * Everything that is not the expected sealed response: plain responses, and the protocol's problems. Not loaded on
+ * demand: a tab from before a deployment must recover from its lost channel without a file of the old version.
  */
 
 const REDIRECTS = [301, 302, 303, 307, 308];
 const BODILESS = [204, 205, 304];
 
-/** How the exchange stands that a plain response came in. */
+/** The state of an exchange that got a plain response. */
 export interface Standing {
   /** Whether the request was sent again, on a new channel. */
   readonly isCopy: boolean;
@@ -24,11 +23,11 @@ export interface Standing {
   readonly cookies: CookieFacts;
   /** Whether the request's body can be read again from its start. */
   readonly isRepeatable: boolean;
-  /** Of a request in fields: its message. */
+  /** For a request in fields: its message. */
   readonly ticket?: string | undefined;
 }
 
-/** @param body of a problem, where it was not too long; nothing else has been read. */
+/** @param body of a problem, if it was not too long; nothing else was read. */
 export async function readPlainAnswer(
   wire: Response,
   isProblem: boolean,
@@ -56,7 +55,7 @@ export async function readPlainAnswer(
   };
 }
 
-/** Why a handshake, or the question for identity keys, came to nothing. */
+/** Why a handshake, or the request for identity keys, failed. */
 export function refusal(
   wire: Response,
   body: Uint8Array | undefined,
@@ -67,12 +66,12 @@ export function refusal(
   return failure('handshake-failed', 'refused', { ...facts, method, url });
 }
 
-/** The protocol's problem in a body, where it is one. */
+/** The protocol's problem in a body, if it is one. */
 export function readProblem(body: Uint8Array): ProblemName | undefined {
   return problemName(parseJsonObject(fromAscii(body)));
 }
 
-/** Where a redirect in the clear leads, as far as this platform says: its origin alone, which is enough to know it by. */
+/** The origin that a plain redirect leads to, if this platform reports it. */
 function whereTo({ type, status, headers }: Response, from: URL): { redirect?: string } {
   if (type === 'opaqueredirect') return { redirect: '' };
   if (!REDIRECTS.includes(status)) return {};
@@ -83,7 +82,7 @@ function whereTo({ type, status, headers }: Response, from: URL): { redirect?: s
   }
 }
 
-/** What a response in the clear says of itself; nobody vouches for it. */
+/** The content of a plain response. It is not authenticated. */
 export function answerFacts({ status, headers }: Response, problem: ProblemName | undefined) {
   const retryAfter = headers.get('retry-after') ?? '';
   return { problem, status, retryAfter: /^\d+$/.test(retryAfter) ? Number(retryAfter) : undefined };

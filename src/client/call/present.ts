@@ -1,11 +1,11 @@
-/** What a Response says of how it came, which no constructor of one takes. */
+/** The members of a Response that its constructor does not accept. */
 export interface Presentation {
   readonly url: string;
   readonly redirected: boolean;
   readonly type: ResponseType;
 }
 
-/** `response`, saying of itself what one from `fetch` would; so do its clones. */
+/** `response` with the members of one from `fetch`, also on its clones. */
 export function present(response: Response, facts: Presentation): Response {
   const clone = response.clone.bind(response);
   return Object.defineProperties(response, {

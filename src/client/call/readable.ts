@@ -1,13 +1,13 @@
-/** A body as a web stream, and what it has failed with, if it has. */
+/** A body as a web stream, and its error if it failed. */
 export interface Readable {
   readonly stream: ReadableStream<Uint8Array<ArrayBuffer>>;
   readonly failure: () => unknown;
 }
 
 /**
- * A stream of bytes, as `fetch` gives one (Safari has none: any stream), that asks for what is read, and for no more.
+ * A byte stream, as from `fetch` (Safari has none: an ordinary stream), that requests only what is read.
  *
- * @param next what comes next, or `undefined` at the end.
+ * @param next returns the next piece, or `undefined` at the end.
  */
 export function toReadable(
   next: () => Promise<Uint8Array<ArrayBuffer> | undefined>,
@@ -19,7 +19,7 @@ export function toReadable(
       try {
         const piece = await next();
         if (piece) {
-          // A stream of bytes takes the whole buffer over.
+          // A byte stream transfers the whole buffer.
           controller.enqueue(piece.length < piece.buffer.byteLength ? piece.slice() : piece);
           return;
         }
@@ -45,10 +45,12 @@ export function hasStreams(): boolean {
   return typeof (globalThis as { ReadableStream?: unknown }).ReadableStream === 'function';
 }
 
-/** What reads a body whole. */
+/** The methods that read a whole body. */
 const READERS = ['arrayBuffer', 'blob', 'bytes', 'formData', 'json', 'text'] as const;
 
-/** Has a response's readers reject with what its body failed with: Chromium's own say "Failed to fetch" of any stream. */
+/**
+ * Makes a response's readers reject with its body's error. Chromium's own reject with "Failed to fetch" for any stream.
+ */
 export function nameFailure(response: Response, failure: () => unknown): Response {
   const read = (name: (typeof READERS)[number]) => async () => {
     try {

@@ -5,7 +5,7 @@ import type { OutgoingRequest } from './request.js';
 const MAX_REDIRECTS = 20;
 
 /**
- * The request that follows a sealed redirect, after that many before it: within the origin that the request went to.
+ * The request that follows a sealed redirect, after that many redirects, within the same origin.
  *
  * @param isRepeatable whether a request's body can be read again.
  * @throws E2eClientError `redirect-refused`.
@@ -37,9 +37,9 @@ function redirectRequest(from: OutgoingRequest, status: number, location: URL): 
   if (!toGet) return { ...from, url: location };
   const headers = new Headers(from.headers);
   for (const name of ['content-encoding', 'content-language', 'content-location', 'content-type']) headers.delete(name);
-  // No body has the fields any more, and the response may still have some.
+  // The new request has no body with fields, but its response may have some.
   const e2e = from.e2e.fields ? { ...from.e2e, fields: [] } : from.e2e;
-  // Without the body that went in the clear, there is no reason to let the query go so.
+  // Without the plain body, there is no reason to send the query in the clear.
   return { ...from, url: location, method: 'GET', headers, body: undefined, mediaType: undefined, sealed: true, e2e };
 }
 

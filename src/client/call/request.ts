@@ -10,7 +10,7 @@ export interface OutgoingRequest {
   readonly url: URL;
   readonly method: string;
   readonly headers: Headers;
-  /** `undefined` if it is empty, which in HTTP is the same as no body. */
+  /** `undefined` if it is empty, which is the same as no body in HTTP. */
   readonly body: Uint8Array<ArrayBuffer> | BodySource | undefined;
   readonly mediaType: string | undefined;
   readonly sealed: boolean;
@@ -66,7 +66,7 @@ export async function readRequest(
   };
 }
 
-/** @param isGiven whether the body is that of the caller's own Request, of which nobody knows how long it is. */
+/** @param isGiven whether the body is that of the caller's own Request, whose length is unknown. */
 async function readRequestBody(
   request: Request,
   streamed: StreamedBody | undefined,
@@ -85,7 +85,7 @@ function isFormType(mediaType: string | null | undefined): boolean {
   return essence(mediaType ?? '') === FORM_MEDIA_TYPE;
 }
 
-/** Lets its body go unread: a call has failed, before it read any of it or in the middle. */
+/** Cancels the rest of its body, because the call has failed. */
 export function letGo({ body }: OutgoingRequest): void {
   if (body && 'read' in body) body.read().cancel();
 }

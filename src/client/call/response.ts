@@ -19,9 +19,12 @@ import type { OutgoingRequest } from './request.js';
 
 const REDIRECTS = [301, 302, 303, 307, 308];
 const BODILESS = [204, 205, 304];
-/** A server that has not read the whole body may refuse the request, and no more (PROTOCOL §6). */
+/** A server that has not read the whole body may only reject the request (PROTOCOL §6). */
 const FIRST_REFUSAL = 400;
-/** What belongs to the wire, or would speak over the message's own header. What describes a body is dropped as well. */
+/**
+ * Fields that belong to the wire, or would contradict the message's header. Fields that describe a body are dropped
+ * too.
+ */
 const WIRE_HEADERS = [
   'accept-ranges',
   'connection',
@@ -34,7 +37,7 @@ const WIRE_HEADERS = [
   'transfer-encoding',
 ];
 
-/** Opens what came back for the message `seq`: anything but its own sealed response is an error, and never data. */
+/** Opens the response to the message `seq`. Anything but its own sealed response is an error, and never data. */
 export async function readAnswer(
   wire: Response,
   channel: Channel,
@@ -64,7 +67,7 @@ export async function readAnswer(
   if (early && status < FIRST_REFUSAL) return { sealed: true, error: await failure('stream-broken', 'early') };
   const problem = essence(cty ?? '') === PROBLEM_MEDIA_TYPE ? readProblem(opened.plaintext) : undefined;
   if (problem) {
-    // Not a response of the application, which would take the status for its own.
+    // Not a response of the application, whose caller would mistake the status for the application's.
     const { method, url } = request;
     const facts = { ...answerFacts(wire, problem), status, method, path: url.pathname, ...standing };
     return { sealed: true, problem, error: await failure('refused', 'sealedRefusal', facts) };
@@ -75,7 +78,7 @@ export async function readAnswer(
   return answer(wire, opened, body, length, sealedResponseHeaders);
 }
 
-/** A plain body beside a ticket that vouches for its status and its sealed fields. */
+/** A plain body with a ticket that authenticates its status and its sealed fields. */
 async function readFields(
   wire: Response,
   channel: Channel,
@@ -95,7 +98,7 @@ async function readFields(
   return answer(wire, found.opened, found.body, found.body.length, sealedResponseHeaders);
 }
 
-/** A response in frames: handed over with its head, and read as its caller reads it. */
+/** A response in frames: returned with its head, and read as its caller reads it. */
 async function readStream(
   wire: Response,
   channel: Channel,
@@ -121,7 +124,7 @@ async function readStream(
   return answer(wire, opened, body, opened.header.length, sealedResponseHeaders);
 }
 
-/** A body that is there, and that cannot be read once its call was aborted, as one of `fetch`. */
+/** A complete body that, as with `fetch`, cannot be read after its call was aborted. */
 function untilAborted(
   bytes: Uint8Array<ArrayBuffer>,
   signal: AbortSignal | undefined,
@@ -164,7 +167,7 @@ async function unopened({ method, url }: OutgoingRequest): Promise<CallResult> {
   return { error: await failure('answer-rejected', 'unopened', { method, path: url.pathname }) };
 }
 
-/** The response's own header fields (PROTOCOL §4): some only from inside, and of the rest what stands outside. */
+/** The response's own header fields (PROTOCOL §4): some only from inside, the rest from outside. */
 async function readHeaders(
   wire: Response,
   { header: { cty }, meta: { headers: fields = [] } }: OpenedAnswer,

@@ -17,18 +17,18 @@ import { MAX_MESSAGE_BODY } from './draft.js';
 import { namesOutside } from './inside.js';
 import type { OutgoingRequest } from './request.js';
 
-/** Where the request goes on the wire, and as what: one message, in the body or in its header (PROTOCOL §4), or frames (§6). */
+/** The form of the request on the wire: one message, in the body or a header (PROTOCOL §4), or frames (§6). */
 export interface WireRequest {
   readonly url: URL;
   readonly init: RequestInit & { headers: Headers };
-  /** What sends the body, where it goes in frames. */
+  /** Sends the body if it travels in frames. */
   readonly upload?: Upload;
-  /** Of a request in fields: its message. */
+  /** For a request in fields: its message. */
   readonly ticket?: string;
 }
 
 /**
- * @param first of a request that is sent again: what its first copy was sealed as.
+ * @param first for a resent request: the channel and number of its first copy.
  * @throws E2eClientError `request-unsupported` if the message does not fit; `invalid-option` for a header field that
  *   never travels inside one.
  */
@@ -48,7 +48,7 @@ export async function sealRequest(
   const headers = new Headers(request.headers);
   const meta = moveInside(url, headers, sealQuery, sealHeaders);
   url.hash = '';
-  // An empty query: some send its question mark, some do not, and the target is compared byte for byte.
+  // An empty query: not every platform sends its question mark, but the target is compared byte for byte.
   if (!url.search) url.search = '';
 
   const binding: MessageBinding = {
@@ -104,8 +104,8 @@ export async function sealRequest(
 }
 
 /**
- * The body as it travels: `bytes` where it is short and in the clear, `source` in frames. JSON that is to be padded stays
- * in one message, since frames tell their length.
+ * The body as it travels: `bytes` if it is short, `source` in frames. Padded JSON stays in one message, because frames
+ * reveal their length.
  */
 async function shapeBody(
   { body, sealed, mediaType = '' }: OutgoingRequest,
@@ -130,7 +130,7 @@ function tooLong(): Promise<E2eClientError> {
 const NO_BYTES = new Uint8Array(0);
 const UNPADDED = { pad: (body: Uint8Array) => body, padJson: (json: Uint8Array) => json };
 
-/** Takes off a request what must not be seen outside its message (PROTOCOL §4): its query, and configured header fields. */
+/** Removes what must not be visible outside the message (PROTOCOL §4): the query, and configured header fields. */
 function moveInside(url: URL, headers: Headers, sealQuery: boolean, names: readonly string[]): Meta {
   const fields = names.flatMap((name): HeaderField[] => {
     const value = headers.get(name);

@@ -4,7 +4,7 @@ import type { Settings } from '../options.js';
 import { leavesCookiesToUs } from '../runtime.js';
 import type { WireRequest } from './seal.js';
 
-/** Sends what is already sealed, with the session's cookie. The only place that calls `fetch`. */
+/** Sends sealed content, with the session's cookie. The only place that calls `fetch`. */
 export class Wire {
   readonly #settings: Settings;
   #sharesCookies: boolean | undefined;
@@ -14,7 +14,7 @@ export class Wire {
     this.#settings = settings;
   }
 
-  /** Whether the cookies are kept by the platform, for all its tabs and workers together. */
+  /** Whether the platform keeps the cookies, for all its tabs and workers together. */
   get sharesCookies(): boolean {
     return (this.#sharesCookies ??= !(this.#settings.cookies && leavesCookiesToUs(this.#settings.base)));
   }
@@ -25,9 +25,9 @@ export class Wire {
     const jar = credentials === 'omit' ? undefined : await this.cookies();
     const cookies = [init.headers.get('cookie'), jar?.header(url)].filter(Boolean).join('; ');
     if (jar && cookies) init.headers.set('cookie', cookies);
-    // A sealed response is never a redirect on the wire; one that a browser followed by itself would take the message
-    // to another URL. Platforms without cookies may refuse to be told about credentials and caches, and React Native,
-    // which has no HTTP cache of its own, answers `cache` with a parameter in the query.
+    // A sealed response is never a redirect on the wire; a redirect that a browser follows would send the message to
+    // another URL. Platforms without cookies may reject the options for credentials and caches. React Native has no
+    // HTTP cache, and adds a parameter to the query if `cache` is set.
     const browser: RequestInit = this.sharesCookies ? { credentials } : {};
     if (this.sharesCookies && 'cache' in Request.prototype) browser.cache = 'no-store';
     const own: RequestInit = { ...rest, ...browser, redirect: 'manual', [this.#settings.mark]: true };
@@ -38,12 +38,12 @@ export class Wire {
     return response;
   }
 
-  /** The cookies, where this client keeps them. */
+  /** The cookies, if this client keeps them. */
   async cookies(): Promise<CookieJar | undefined> {
     return this.sharesCookies ? undefined : (this.#jar ??= await makeJar());
   }
 
-  /** What is known of why the session's cookie may not come along. */
+  /** Possible reasons why the session's cookie is not sent. */
   cookieFacts({ url, init: { credentials } }: WireRequest): CookieFacts {
     const keeper = credentials === 'omit' ? 'nobody' : this.sharesCookies ? 'platform' : 'client';
     return {

@@ -1,31 +1,31 @@
-// What a call and a socket have in common: a message that may have to go once more, on a new channel.
+// What a call and a socket have in common: a message that may have to be sent again on a new channel.
 import type { ProblemName } from '../../protocol/problem-name.js';
 import { failure } from '../errors.js';
 import type { Settings } from '../options.js';
 import type { Claim } from './channel.js';
 import type { ClientChannels } from './channels.js';
 
-/** What a message came to, as far as another attempt depends on it. */
+/** The outcome of a message, as far as another attempt depends on it. */
 export interface Outcome {
-  /** The protocol's problem that was answered, sealed or plain. */
+  /** The protocol's problem in the response, sealed or plain. */
   readonly problem?: ProblemName | undefined;
-  /** Whether the response came sealed, and so from the server itself. */
+  /** Whether the response was sealed, and so is from the server. */
   readonly sealed?: boolean;
 }
 
 interface Attempts<Result extends Outcome> {
   readonly signal?: AbortSignal | undefined;
   /**
-   * Sends the message on this channel, under this number; a number whose message did not leave is to be released.
+   * Sends the message on this channel with this number. Release the number if its message was not sent.
    *
-   * @param first what the first copy was sent under, where this is the second one.
+   * @param first for the second copy: the channel and number of the first one.
    */
   readonly send: (claim: Claim, first: Claim | undefined) => Promise<Result>;
-  /** Whether a second copy may be sent, where the first came to this and the server ended its channel. */
+  /** Whether a second copy may be sent after this outcome and the end of the first copy's channel. */
   readonly mayRepeat: (result: Result) => boolean;
 }
 
-/** Sends a message on the open channel, and once more on a new one where that is allowed and of use (PROTOCOL §8). */
+/** Sends a message on the open channel, and again on a new one if that is allowed and helps (PROTOCOL §8). */
 export async function onOpenChannel<Result extends Outcome>(
   { settings, channels }: { readonly settings: Settings; readonly channels: ClientChannels },
   { signal, send, mayRepeat }: Attempts<Result>,
@@ -40,8 +40,8 @@ export async function onOpenChannel<Result extends Outcome>(
         channel.release(seq);
         throw await failure('session-changed', 'changed');
       }
-      // After the first copy's channel has ended, the server may no longer know whether that copy ran. Asked here too: the
-      // handshake took time.
+      // After the first copy's channel has ended, the server may no longer know whether that copy ran. Checked here
+      // too, because the handshake took time.
       if (firstChannel.isExpired) {
         channel.release(seq);
         return first.result;
@@ -49,7 +49,7 @@ export async function onOpenChannel<Result extends Outcome>(
     }
     const result = await send(claim, first?.claim);
     if (isOver(result, settings)) channels.drop(channel);
-    // Of several servers, one may be of a version that keeps no keys.
+    // One of several servers may have a version that keeps no keys.
     if (result.problem === 'message-rejected') channel.isKept = false;
     if (first || !isWorthRepeating(result) || !mayRepeat(result) || channel.isExpired) return result;
     first = { claim, result };
@@ -61,7 +61,7 @@ function isWorthRepeating({ problem, sealed }: Outcome): boolean {
   return problem === 'handshake-required' || (problem === 'message-stale' && sealed === true);
 }
 
-/** Whether the next message goes on a new channel; with a device key also where its proof may have been rejected. */
+/** Whether the next message goes on a new channel; with a device key, also if its proof may have been rejected. */
 function isOver(outcome: Outcome, { deviceKey }: Settings): boolean {
   return isWorthRepeating(outcome) || (deviceKey !== false && outcome.problem === 'message-rejected');
 }

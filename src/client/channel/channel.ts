@@ -29,7 +29,7 @@ import { decodeJwe } from './encoding.js';
 import type { SealedHead, StreamKey } from './stream-key.js';
 import { hasRightBody, join, splitMeta } from './plaintext.js';
 
-/** What is known of a channel, none of it secret. */
+/** Facts about a channel, none of them secret. */
 export interface ChannelTerms {
   /** Thumbprint of the server's key, and the channel's name. */
   readonly kid: string;
@@ -49,11 +49,11 @@ export interface ChannelSecrets {
   readonly ss: Bytes | undefined;
   readonly privateKey: PrivateKey;
   readonly serverKey: PublicKey;
-  /** The proof of the device key, where one is used. */
+  /** The proof of the device key, if there is one. */
   readonly dev?: string | undefined;
 }
 
-/** What a request's header says beside what the channel knows. */
+/** The part of a request's header that the channel does not know. */
 export type MessageBinding = Pick<RequestHeader, 'method' | 'target' | 'idem' | 'cty' | 'again' | 'length' | 'fields'>;
 
 /** A number on a channel, taken for one message. */
@@ -65,13 +65,13 @@ export interface Claim {
 export interface OpenedAnswer {
   readonly header: ResponseHeader;
   readonly meta: Meta;
-  /** The body; of a head, which has none, empty. */
+  /** The body; empty for a head. */
   readonly plaintext: Bytes;
-  /** What the frames that follow open under, where the header says that some do. */
+  /** The key of the frames that follow, if the header says that frames follow. */
   readonly streamKey: () => Promise<StreamKey>;
 }
 
-/** The channel's keys. Those that few requests need are derived when one does. */
+/** The channel's keys. Keys that few requests need are derived on demand. */
 interface ChannelKeys {
   readonly ek: string | undefined;
   readonly request: ContentKey;
@@ -80,11 +80,11 @@ interface ChannelKeys {
   readonly deriveAgain: () => Awaitable<Bytes>;
 }
 
-/** So long before its end a channel is replaced: a tenth of its life, at most half a minute. */
+/** How long before its end a channel is replaced: a tenth of its life, at most half a minute. */
 const MARGIN = { share: 0.1, seconds: 30 };
 
 /**
- * A channel at the client's end: seals requests and opens their answers, always the `dir` way. Its keys are private
+ * A channel on the client's side: seals requests and opens their responses, always with `dir`. Its keys are private
  * members, so that neither `JSON.stringify` nor an inspector shows them.
  */
 export class Channel {
@@ -92,11 +92,11 @@ export class Channel {
   readonly #keys: ChannelKeys;
   readonly #renewAt: number;
   #seq = 0;
-  /** Numbers under the highest whose messages never left. */
+  /** Released numbers below the highest one. */
   readonly #released = new Set<number>();
   /** Goes with every message until the first response (PROTOCOL §2). */
   #dev: string | undefined;
-  /** Whether the server has said that it keeps the keys, so that requests need no `ek`. */
+  /** Whether the server has said that it stores the keys, so requests need no `ek`. */
   isKept = false;
   #isProven = false;
 
@@ -143,7 +143,7 @@ export class Channel {
   }
 
   /**
-   * The next sequence number, which is then spent unless it is released; `undefined` if the channel is near
+   * The next sequence number, which is used up unless it is released; `undefined` if the channel is near
    * its end, in time or in messages.
    */
   claim(): number | undefined {
@@ -151,13 +151,13 @@ export class Channel {
     return ++this.#seq;
   }
 
-  /** Takes a number back whose message never left: 1,024 later numbers would make a message under way too old. */
+  /** Releases a number whose message was not sent, so that it does not move the replay window. */
   release(seq: number): void {
     this.#released.add(seq);
     while (this.#released.delete(this.#seq)) this.#seq--;
   }
 
-  /** Whether a response was opened on it, so that the server has it and finds it. */
+  /** Whether a response was opened on it: the server then knows the channel and finds it. */
   get isProven(): boolean {
     return this.#isProven;
   }
@@ -168,15 +168,15 @@ export class Channel {
   }
 
   /**
-   * A request's message; `undefined` if what it says does not fit into its header.
+   * A request's message; `undefined` if its content does not fit into its header.
    *
-   * @param meta the meta object's JSON; empty where there is none.
+   * @param meta the meta object's JSON; empty if there is none.
    */
   async seal(seq: number, binding: MessageBinding, meta: Bytes, body: Bytes): Promise<string | undefined> {
     return this.#seal(seq, binding, undefined, meta, body);
   }
 
-  /** A request that frames follow, those of its body (PROTOCOL §6) or of a socket (§7); `undefined` likewise. */
+  /** The head of a body in frames (PROTOCOL §6) or of a socket (§7); `undefined` likewise. */
   async sealHead(
     seq: number,
     binding: MessageBinding,
@@ -195,9 +195,9 @@ export class Channel {
   }
 
   /**
-   * The response to the message with this number, or `undefined` for any failure at all.
+   * The response to the message with this number, or `undefined` for any failure.
    *
-   * @param frames what follows it, as its media type says, or its place on a socket.
+   * @param frames what follows it, by its media type or its place on a socket.
    */
   async open(seq: number, message: string, frames?: Frames): Promise<OpenedAnswer | undefined> {
     const jwe = decodeJwe(this.#engine, message);
@@ -245,7 +245,7 @@ export class Channel {
     return `${protectedHeader}..${encoded.join('.')}`;
   }
 
-  /** A key for what belongs to one message: the frames after a head, the fields beside a ticket (PROTOCOL §6, §10). */
+  /** A key for one message's frames or fields (PROTOCOL §6, §10). */
   async deriveKey(info: Bytes, message: string, purpose = FRAMES_INFO): Promise<StreamKey> {
     const engine = this.#engine;
     const base = await this.#keys.derive(info);
@@ -253,7 +253,7 @@ export class Channel {
     return { engine, key: await engine.importContentKey(key) };
   }
 
-  /** The server's time, from the wall clock at this very moment. */
+  /** The server's time, from the current wall clock. */
   #now(): number {
     return Date.now() / 1000 + this.terms.clockOffset;
   }

@@ -4,22 +4,22 @@ import { Opener } from '../handshake/opener.js';
 import type { Settings } from '../options.js';
 import type { Wire } from '../call/wire.js';
 
-/** How long a tab waits for another one's handshake before it makes its own beside it, in milliseconds. */
+/** How long a tab waits for another one's handshake before it makes its own, in milliseconds. */
 const LOCK_WAIT = 10_000;
-/** How often a call takes a new channel that has ended before it could be used. */
+/** How often a call tries again if a new channel ended before it could be used. */
 const MAX_TRIES = 3;
 
 /** The client's one channel: opened on first use, shared by all calls, replaced before it ends. */
 export class ClientChannels {
   readonly #settings: Settings;
   readonly #wire: Wire;
-  /** The server's keys that there were: none comes twice. */
+  /** The server's keys that were seen: none may come twice. */
   readonly #seen = new Set<string>();
   readonly #opener: Opener;
   #current: Promise<Channel> | undefined;
   /** What `#current` resolved to last. */
   #latest: Channel | undefined;
-  /** Made with the first handshake: workerd makes none before there is a request. */
+  /** Created with the first handshake, because workerd allows none before there is a request. */
   #closing: AbortController | undefined;
 
   constructor(settings: Settings, wire: Wire) {
@@ -29,10 +29,10 @@ export class ClientChannels {
   }
 
   /**
-   * An open channel, and a sequence number on it that is the caller's own. A caller that is aborted leaves; the handshake
-   * goes on for the others.
+   * An open channel, and a sequence number for the caller. If the caller is aborted, the handshake continues for the
+   * others.
    *
-   * @param isExplicit whether the caller asked for a handshake, and so takes whatever session it leads to.
+   * @param isExplicit whether the caller asked for a handshake, and so accepts any session that it leads to.
    */
   async claim(signal: AbortSignal | undefined, isExplicit = false): Promise<Claim> {
     for (let tries = 0; tries < MAX_TRIES; tries++) {
@@ -46,12 +46,12 @@ export class ClientChannels {
     throw await failure('handshake-rejected', 'ended');
   }
 
-  /** No new message on this channel. */
+  /** Use this channel for no new message. */
   drop(channel: Channel): void {
     if (this.#latest === channel) this.#current = this.#latest = undefined;
   }
 
-  /** The next claim opens a new channel; of one that is being opened, all get the same. */
+  /** The next claim opens a new channel. All callers share one that is being opened. */
   renew(): void {
     if (this.#latest) this.drop(this.#latest);
   }
@@ -75,8 +75,7 @@ export class ClientChannels {
 
   async #shakeHands(signal: AbortSignal, isExplicit: boolean): Promise<Channel> {
     const make = () => this.#opener.open(signal, isExplicit);
-    // A handshake may make the session, the first one or the one after its loss: of ten tabs that each make one at the
-    // same moment, nine lose theirs.
+    // A handshake may create the session. If ten tabs do so at the same time, nine lose theirs.
     const channel = await (this.#wire.sharesCookies
       ? oneAtATime(`e2e ${this.#settings.at('handshake')}`, make)
       : make());
@@ -85,7 +84,7 @@ export class ClientChannels {
   }
 }
 
-/** Runs it while no other tab or worker of this origin runs one (Web Locks), where there are locks to be had. */
+/** Runs it while no other tab or worker of this origin runs one, if Web Locks are available. */
 async function oneAtATime<T>(name: string, run: () => Promise<T>): Promise<T> {
   let running: Promise<T> | undefined;
   const start = () => (running = run());
@@ -93,7 +92,7 @@ async function oneAtATime<T>(name: string, run: () => Promise<T>): Promise<T> {
   try {
     await locks?.request(name, { signal: AbortSignal.timeout(LOCK_WAIT) }, start);
   } catch {
-    // Either `run` failed, which is told below, or the lock was not to be had: it is a courtesy, not a condition.
+    // Either `run` failed, which is handled below, or the lock was not available, which is not required.
   }
   return running ?? start();
 }

@@ -15,7 +15,7 @@ export interface DecodedJwe {
   readonly tag: Bytes;
 }
 
-/** `undefined` if the text is not five parts in canonical base64url, of the right lengths, with a header in UTF-8. */
+/** `undefined` unless the string is five parts in canonical base64url, of the right lengths, with a header in UTF-8. */
 export function decodeJwe(engine: CryptoEngine, text: string): DecodedJwe | undefined {
   const parts = text.split('.', 6);
   const [encoded = ''] = parts;
@@ -28,7 +28,7 @@ export function decodeJwe(engine: CryptoEngine, text: string): DecodedJwe | unde
   return { header, aad: utf8(encoded), encryptedKey, iv, ciphertext, tag };
 }
 
-/** Base64url of UTF-8 → text, or `undefined` if it is not that. */
+/** Base64url of UTF-8 → string, or `undefined` if it is invalid. */
 export function decodeText(engine: CryptoEngine, encoded: string): string | undefined {
   try {
     const bytes = engine.decodeBase64url(encoded);

@@ -22,7 +22,7 @@ export class FrameSealer {
    * Seals the next frame for the wire.
    *
    * @param plaintext at most `MAX_FRAME_BYTES`; none for the kind `failed`.
-   * @throws RangeError past the last frame that a stream may have.
+   * @throws RangeError over the limit of frames in a stream.
    */
   async seal(kind: FrameKind, plaintext: Bytes): Promise<Uint8Array<ArrayBuffer>> {
     if (this.#count >= MAX_FRAMES) throw new RangeError('a stream has at most 2^24 frames');
@@ -37,7 +37,7 @@ export class FrameSealer {
   }
 }
 
-/** Opens the frames of one stream. Nothing of a frame is handed over before it opened. */
+/** Opens the frames of one stream. No part of a frame is returned before the frame was opened. */
 export class FrameOpener {
   readonly #streamKey: StreamKey;
   readonly #reader: FrameReader;
@@ -53,9 +53,9 @@ export class FrameOpener {
   }
 
   /**
-   * The plaintext of the frames that are whole with this chunk, a frame at a time.
+   * The plaintext of the frames that this chunk completes, one frame at a time.
    *
-   * @throws StreamError `stream-failed` if the sender gave up, `stream-broken` for whatever else is wrong.
+   * @throws StreamError `stream-failed` if the sender gave up, `stream-broken` for every other error.
    */
   async *push(chunk: Bytes): AsyncGenerator<Bytes> {
     const { engine, key } = this.#streamKey;
@@ -68,9 +68,9 @@ export class FrameOpener {
   }
 
   /**
-   * To be called at the end of the HTTP body.
+   * Call it at the end of the HTTP body.
    *
-   * @throws StreamError `stream-broken` unless the stream was whole.
+   * @throws StreamError `stream-broken` if the stream was not complete.
    */
   end(): void {
     this.#reader.end();

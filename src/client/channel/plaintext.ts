@@ -3,7 +3,9 @@ import { fromUtf8 } from '../../protocol/json.js';
 import type { Frames, ResponseHeader } from '../../protocol/message.js';
 import { parseResponseMeta, type Meta } from '../../protocol/meta.js';
 
-/** A body stands in a message alone, and has a media type; what follows a message is what its media type says. */
+/**
+ * A body is only in a message without frames, and has a media type. What follows a message must match its media type.
+ */
 export function hasRightBody({ cty, frames }: ResponseHeader, body: Bytes, expected: Frames | undefined): boolean {
   return frames === expected && (body.length === 0 || (frames === undefined && cty !== undefined));
 }

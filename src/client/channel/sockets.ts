@@ -13,8 +13,8 @@ import type { StreamKey } from './stream-key.js';
 type OnWire = Promise<Uint8Array<ArrayBuffer>>;
 
 /**
- * Seals the messages of one direction of a socket (PROTOCOL §7). Numbers are taken when a method is called: what is called
- * first is the first on the wire, so send the results in that order.
+ * Seals the messages of one direction of a socket (PROTOCOL §7). Numbers are assigned when a method is called, so send
+ * the results in the order of the calls.
  */
 export class SocketSealer {
   readonly #streamKey: StreamKey;
@@ -24,7 +24,7 @@ export class SocketSealer {
     this.#streamKey = streamKey;
   }
 
-  /** Whether a message of this length may still go. Where not, the socket is to be ended. */
+  /** Whether a message of this length may still be sent. If not, the socket must be closed. */
   hasRoomFor(length: number): boolean {
     return this.#writer.hasRoomFor(length);
   }
@@ -32,22 +32,22 @@ export class SocketSealer {
   /**
    * Seals a message of the application for the wire.
    *
-   * @throws RangeError past what one direction may carry, or after the end.
+   * @throws RangeError over the limit of one direction, or after the end.
    */
   async seal(kind: SocketDataKind, plaintext: Bytes): OnWire {
     return this.#seal(this.#writer.message(kind, plaintext));
   }
 
   /**
-   * The end: nothing is sealed after it.
+   * Seals the end: nothing can be sealed after it.
    *
-   * @throws RangeError for a code or a reason that none may have, or after the end.
+   * @throws RangeError for a code or a reason that is not allowed, or after the end.
    */
   async end(end: SocketEnd): OnWire {
     return this.#seal(this.#writer.end(end));
   }
 
-  /** That this side gave up: nothing is sealed after it. */
+  /** Seals that this side gave up: nothing can be sealed after it. */
   async fail(): OnWire {
     return this.#seal(this.#writer.fail());
   }
@@ -77,9 +77,9 @@ export class SocketOpener {
   }
 
   /**
-   * What a binary message of the WebSocket holds. After an error nothing more is to be opened.
+   * The content of a binary WebSocket message. After an error, open no further messages.
    *
-   * @throws StreamError `stream-failed` if the sender gave up, `stream-broken` for whatever else is wrong.
+   * @throws StreamError `stream-failed` if the sender gave up, `stream-broken` for every other error.
    */
   async open(message: Bytes): Promise<SocketMessage> {
     const { engine, key } = this.#streamKey;

@@ -1,11 +1,11 @@
 /** One side of a request or a response, for people to read. */
 export interface DebugMessage {
   readonly headers: readonly (readonly [name: string, value: string])[];
-  /** At most 16,384 characters. What is no text is described. */
+  /** At most 16,384 characters. Binary content is described. */
   readonly body: string;
 }
 
-/** One request that left, and what came back. */
+/** One request that was sent, and its response. */
 export interface DebugCall {
   /** Milliseconds since 1970. */
   readonly at: number;
@@ -43,7 +43,7 @@ function store(): Store {
   return (holder[STORE] ??= { calls: [], listeners: new Set() });
 }
 
-/** Keeps a call, in place of the oldest one where there are many. */
+/** Keeps a call. At the limit it replaces the oldest one. */
 export function keepCall(call: DebugCall): void {
   const { calls } = store();
   calls.push(call);
@@ -81,7 +81,7 @@ export function clearDebugCalls(): void {
 /**
  * Calls `listener` after each change.
  *
- * @returns what ends that.
+ * @returns a function that removes the listener.
  *
  * @example
  * const stop = watchDebugCalls(() => show(debugCalls()));

@@ -7,18 +7,18 @@ import { E2eClientError } from '../errors.js';
 import type { Settings } from '../options.js';
 import { keepCall, noteChange, type DebugCall, type DebugMessage } from './calls.js';
 
-/** Bundlers write its value in its place. */
+/** Bundlers replace it with its value. */
 declare const process: { readonly env: { readonly NODE_ENV?: string } };
 
-/** So much of a body is kept, in characters. */
+/** How much of a body is kept, in characters. */
 const MAX_BODY = 16_384;
-/** So much of a body is read for it, in bytes. */
+/** How much of a body is read for that, in bytes. */
 const MAX_READ = 65_536;
 const LOCAL = /^(localhost|.*\.localhost|127(\.\d+){3}|\[::1\])$/;
 
 /**
- * @throws E2eClientError `invalid-option` where plaintext must not be kept: in production, and unless `debug` is `'force'`
- * on a page from elsewhere, or outside a page where `NODE_ENV` does not say that this is development or a test.
+ * @throws E2eClientError `invalid-option` if plaintext must not be kept: in production; and, unless `debug` is
+ * `'force'`, on a page that is not on localhost, or outside a page if `NODE_ENV` is not `development` or `test`.
  */
 export function checkDebug({ debug }: Pick<Settings, 'debug'>): void {
   if (debug !== true && debug !== 'force') throw refused('must be true, false or "force"');
@@ -39,7 +39,7 @@ export function checkDebug({ debug }: Pick<Settings, 'debug'>): void {
   }
 }
 
-/** Has one copy of a request and what comes back kept. */
+/** Keeps one copy of a request and its response. */
 export class CallRecorder {
   readonly #call: DebugCall;
 
@@ -70,7 +70,7 @@ export class CallRecorder {
     });
   }
 
-  /** @param wire a clone of what came back. */
+  /** @param wire a clone of the response. */
   async end(wire: Response, result: CallResult): Promise<void> {
     const { response, error } = result;
     if (error) this.#call.error = `${error.code}: ${error.message}`;
@@ -85,7 +85,7 @@ export class CallRecorder {
   }
 }
 
-/** The start of a body. A stream is not waited for: what comes later is not read. */
+/** The start of a body. It does not wait for the rest of a stream. */
 async function read(response: Response): Promise<DebugMessage> {
   const headers = [...response.headers];
   const type = response.headers.get('content-type') ?? '';

@@ -6,14 +6,14 @@ import type { EventSourceControls } from './controls.js';
 import { EventParser } from './parser.js';
 
 const EVENT_STREAM = 'text/event-stream';
-/** After how long to connect again, in milliseconds, unless the stream's `retry` says; doubled with each failure. */
+/** The wait before a new connection, in milliseconds, unless the stream has a `retry`. It doubles with each failure. */
 const RECONNECTION_TIME = 2000;
-/** The longest wait, but for a longer `retry`. */
+/** The longest wait, except for a longer `retry`. */
 const MAX_WAIT = 60_000;
-/** So much of a wait is by chance, so that the clients of a server that was down do not all come at once. */
+/** The random part of a wait, so that the clients of a restarted server do not all connect at once. */
 const JITTER = 0.25;
 
-/** What does not get better by another connection. Whatever else goes wrong may be the network, or a server that restarts. */
+/** Errors that another connection does not fix. All others may be the network, or a restarting server. */
 const FINAL: ReadonlySet<E2eClientErrorCode> = new Set([
   'invalid-option',
   'runtime-unsupported',
@@ -29,7 +29,7 @@ const FINAL: ReadonlySet<E2eClientErrorCode> = new Set([
   'closed',
 ]);
 
-/** Connects until the event source is closed, each time by a fresh sealed request (HTML §9.2.3). */
+/** Connects until the event source is closed, each time with a new sealed request (HTML §9.2.3). */
 export async function connect(controls: EventSourceControls): Promise<void> {
   const { source, closing } = controls;
   let reconnectionTime = RECONNECTION_TIME;
@@ -58,7 +58,7 @@ export async function connect(controls: EventSourceControls): Promise<void> {
   }
 }
 
-/** One connection, to its end; throws where it fails. */
+/** One connection, until it ends; throws if it fails. */
 async function readOnce(
   controls: EventSourceControls,
   opened: () => void,

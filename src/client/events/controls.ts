@@ -1,7 +1,7 @@
 import type { E2eRequestInit } from '../call/draft.js';
 import type { OwnEventSource } from './own-source.js';
 
-/** What the connections of an event source do to it. */
+/** The operations of a connection on its event source. */
 export interface EventSourceControls {
   readonly init: E2eRequestInit;
   readonly url: URL;
@@ -12,12 +12,12 @@ export interface EventSourceControls {
   readonly limit: number;
   readonly closing: AbortSignal;
   readonly source: OwnEventSource;
-  /** Settles when the next event may come. */
+  /** Settles when the next event may be delivered. */
   readonly deliver: (event: MessageEvent<string>) => Promise<unknown>;
   /**
    * Closes it for good.
    *
-   * @param isOnPurpose whether the server wants that, which is no error to who iterates.
+   * @param isOnPurpose whether the server requested it, which is not an error for an iteration.
    */
   readonly end: (error: unknown, isOnPurpose?: boolean) => void;
 }

@@ -4,7 +4,8 @@ import type { EventSourceControls } from './controls.js';
 import type { E2eEventSource, E2eEventSourceInit, OwnEventSource } from './own-source.js';
 
 /**
- * Opens an event source. As small as it can be, since every page loads it: what connects comes with the first one.
+ * Opens an event source. It is small, because every page loads it. The code that connects is loaded with the first
+ * event source.
  *
  * @throws TypeError if `fetch` would not accept `url` or `init`.
  */
@@ -15,7 +16,7 @@ export function openEventSource(
   fetch: EventSourceControls['fetch'],
 ): E2eEventSource {
   const target = new URL(url, settings.base);
-  // Later, this could not be told from a network that fails.
+  // Later, this could not be distinguished from a network failure.
   new Request(target, { ...init, duplex: 'half' } as RequestInit);
   const closing = new AbortController();
   const close = () => {
@@ -23,7 +24,7 @@ export function openEventSource(
     closing.abort();
   };
 
-  // Not every runtime that loads the client has an EventTarget, so there is no class at the top of the file.
+  // Not every runtime that loads the client has EventTarget, so no class extends it at module scope.
   const source = Object.assign(new EventTarget(), {
     CONNECTING: 0,
     OPEN: 1,

@@ -1,6 +1,6 @@
 type Taken<Value> = IteratorResult<Value, undefined>;
 
-/** Hands one value after another to who iterates over it, and has the giver wait until each was taken. */
+/** Passes values to an iteration one by one. The sender waits until each was taken. */
 export class Handoff<Value> implements AsyncIterableIterator<Value, undefined> {
   readonly #onLeft: () => void;
   readonly #takers: { readonly resolve: (taken: Taken<Value>) => void; readonly reject: (error: unknown) => void }[] =
@@ -9,12 +9,12 @@ export class Handoff<Value> implements AsyncIterableIterator<Value, undefined> {
   #isOver = false;
   #error: unknown;
 
-  /** @param onLeft called where the iteration is left. */
+  /** @param onLeft called when the iteration is left. */
   constructor(onLeft: () => void) {
     this.#onLeft = onLeft;
   }
 
-  /** Settles when the value was taken, or nobody will. */
+  /** Settles when the value was taken, or can no longer be. */
   put(value: Value): Promise<void> {
     const taker = this.#takers.shift();
     taker?.resolve({ done: false, value });
@@ -22,7 +22,7 @@ export class Handoff<Value> implements AsyncIterableIterator<Value, undefined> {
     return new Promise((taken) => this.#held.push({ value, taken }));
   }
 
-  /** What was put before is still taken; then the iteration ends, with this error where there is one. */
+  /** Values that were put before are still delivered. Then the iteration ends, with this error if there is one. */
   end(error?: unknown): void {
     this.#isOver = true;
     this.#error = error;

@@ -55,5 +55,5 @@ export interface E2eEventSource extends EventTarget, AsyncIterable<MessageEvent<
   ): void;
 }
 
-/** What the part that is loaded later changes of an event source. */
+/** What the part that is loaded later can change in an event source. */
 export type OwnEventSource = { -readonly [Name in keyof E2eEventSource]: E2eEventSource[Name] };

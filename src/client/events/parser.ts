@@ -1,20 +1,20 @@
 /** One event of a `text/event-stream` (HTML §9.2.6). */
 export interface ParsedEvent {
-  /** `'message'` where the stream names no other. */
+  /** `'message'` if the stream names no other. */
   readonly type: string;
   readonly data: string;
-  /** The last `id` so far, this event's own or an earlier one's; empty where there was none. */
+  /** The last `id` so far, of this event or an earlier one; empty if there was none. */
   readonly lastEventId: string;
 }
 
 /**
- * Reads a `text/event-stream` (HTML §9.2.6) from its bytes, in pieces of any length. An event that its blank line does not
- * end is dropped with the rest of the stream.
+ * Reads a `text/event-stream` (HTML §9.2.6) from its bytes, in pieces of any length. An incomplete event at the end of
+ * the stream is dropped.
  */
 export class EventParser {
   readonly #limit: number;
   readonly #decoder = new TextDecoder();
-  /** A line that has not ended. */
+  /** An incomplete line. */
   #line = '';
   #isAfterReturn = false;
   #type = '';
@@ -24,7 +24,7 @@ export class EventParser {
   #retry: number | undefined;
 
   /**
-   * @param lastEventId the last one of the stream before.
+   * @param lastEventId the last id of the previous stream.
    * @param limit how many characters an event may have.
    */
   constructor(lastEventId = '', limit = Infinity) {
@@ -32,12 +32,12 @@ export class EventParser {
     this.#limit = limit;
   }
 
-  /** The last `id` of what a blank line has ended, with data or without. */
+  /** The last `id` before a blank line, with or without data. */
   get lastEventId(): string {
     return this.#lastEventId;
   }
 
-  /** After how many milliseconds to reconnect, where the stream says that. */
+  /** After how many milliseconds to reconnect, if the stream says so. */
   get retry(): number | undefined {
     return this.#retry;
   }

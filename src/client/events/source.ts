@@ -4,13 +4,13 @@ import type { EventSourceControls } from './controls.js';
 import type { OwnEventSource } from './own-source.js';
 import { Handoff } from './handoff.js';
 
-/** What an event source was opened with. */
+/** The arguments of an event source. */
 interface Opened extends Pick<EventSourceControls, 'init' | 'url' | 'fetch'> {
-  /** Aborted when the event source is closed, by whomever. */
+  /** Aborted when the event source is closed. */
   readonly closing: AbortController;
 }
 
-/** Has an event source connect. Returns what begins an iteration over its events. */
+/** Connects an event source. Returns a function that begins an iteration over its events. */
 export function start(
   source: OwnEventSource,
   { closing, ...opened }: Opened,

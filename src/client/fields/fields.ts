@@ -11,7 +11,10 @@ import { failure } from '../errors.js';
 import { findPlaces, replacePlaces, type Place } from './json-places.js';
 import { isMissing, matches, parsePattern, type Pattern } from './patterns.js';
 
-/** A body whose fields are found, and not sealed yet: their number stands in the ticket that their key is made of. */
+/**
+ * A body whose fields were found, but are not sealed yet: the ticket, from which their key is derived, has their
+ * number.
+ */
 export interface FoundFields {
   readonly count: number;
   /** The body with its fields sealed. */
@@ -72,16 +75,16 @@ async function sealField({ engine, key }: StreamKey, path: string, json: string)
   });
 }
 
-/** A response in fields: what its ticket says, and the body with its fields opened. */
+/** A response in fields: the content of its ticket, and the body with its fields opened. */
 export interface OpenedFields {
   readonly opened: OpenedAnswer;
   readonly body: Uint8Array<ArrayBuffer>;
 }
 
 /**
- * Opens a response in fields, or `undefined` for any failure at all.
+ * Opens a response in fields, or returns `undefined` for any failure.
  *
- * @param request the ticket of the request, and the patterns of what must not have come in the clear.
+ * @param request the ticket of the request, and the patterns of values that must not be plain.
  */
 export async function openFields(
   channel: Channel,
@@ -129,7 +132,7 @@ async function openField({ engine, key }: StreamKey, path: string, text: string)
   return json !== undefined && parseJson(json) ? json.trim() : undefined;
 }
 
-/** Whether a value that has to be sealed is there in the clear. */
+/** Whether a value that must be sealed is plain. */
 function hasPlain(json: string, sealed: readonly Place[], patterns: readonly Pattern[]): boolean {
   if (patterns.length === 0) return false;
   const isSealed = (steps: readonly string[]) => sealed.some((place) => startsWith(steps, place.steps));
@@ -141,7 +144,7 @@ function startsWith(steps: readonly string[], start: readonly string[]): boolean
   return start.every((step, index) => steps[index] === step);
 }
 
-/** The media type stands outside, beside the body that it describes. */
+/** The media type is outside, with the body that it describes. */
 function whole(
   { header, ...opened }: OpenedAnswer,
   { mediaType, body }: { readonly mediaType: string; readonly body: Uint8Array<ArrayBuffer> },

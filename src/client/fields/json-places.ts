@@ -1,6 +1,6 @@
 import { pointerTo } from '../../protocol/field.js';
 
-/** A value in a JSON text. */
+/** A value in a JSON string. */
 export interface Place {
   /** Its JSON pointer. */
   readonly pointer: string;
@@ -11,10 +11,9 @@ export interface Place {
 }
 
 /**
- * Finds values in a text that is known to be valid JSON, so that the rest of the text stays as it is, numbers and spaces
- * among it.
+ * Finds values in a valid JSON string, so that the rest of it, including numbers and spaces, stays unchanged.
  *
- * @param isWanted whether a value is one of them; what is inside it is not looked at.
+ * @param isWanted whether a value is one of them; its content is not searched.
  */
 export function findPlaces(json: string, isWanted: (steps: readonly string[], text: string) => boolean): Place[] {
   const places: Place[] = [];
@@ -64,7 +63,7 @@ export function findPlaces(json: string, isWanted: (steps: readonly string[], te
   return places;
 }
 
-/** The text with the values at these places replaced, each by its own. */
+/** The string with the values at these places replaced. */
 export function replacePlaces(json: string, places: readonly Place[], values: readonly string[]): string {
   let [text, from] = ['', 0];
   for (const [index, { start, end }] of places.entries()) {

@@ -23,7 +23,7 @@ export function matches({ steps: wanted }: Pattern, steps: readonly string[]): b
   return wanted.length === steps.length && wanted.every((step, index) => step === ANY || step === steps[index]);
 }
 
-/** Whether the value is not everywhere where the pattern says it is: a misspelled one would leave it in the clear. */
+/** Whether the value is missing at a place of the pattern: a misspelled pattern would leave it in the clear. */
 export function isMissing(value: unknown, { steps }: Pattern): boolean {
   const [step, ...rest] = steps;
   if (step === undefined) return false;

@@ -4,10 +4,10 @@ import { readBytes } from '../call/bytes.js';
 import { refusal } from '../call/plain.js';
 import type { Wire } from '../call/wire.js';
 
-/** The longest answer to a handshake, in bytes; the longest that there is has about 3,000. */
+/** The limit for a handshake's response, in bytes. The longest real one has about 3,000. */
 const MAX_HANDSHAKE_BYTES = 32_768;
 
-/** What goes plain: the handshake's request, or without a body the one for the server's identity keys. */
+/** A plain request: the handshake, or, without a body, the one for the server's identity keys. */
 export interface PlainRequest {
   readonly method: string;
   readonly body?: string;
@@ -15,7 +15,7 @@ export interface PlainRequest {
   readonly credentials: RequestCredentials;
 }
 
-/** Sends what goes plain, around the channel, and gives the JSON text that answers it with that status. */
+/** Sends a plain request outside the channel, and returns the JSON of the response with that status. */
 export async function ask(
   wire: Wire,
   url: string,

@@ -7,8 +7,9 @@ import { failure, need } from '../errors.js';
 import type { Settings } from '../options.js';
 
 /**
- * The engine that the options name, and that has this kind of key. The engines in JavaScript and what the hybrid kind
- * needs are imported only here, so that bundlers make them chunks of their own, which a page that does not use them never loads.
+ * The engine that the options name and that supports this kind of key. The JavaScript engines and the code of the
+ * hybrid kind are imported only here, so that bundlers put them into separate chunks, which only pages that use them
+ * load.
  *
  * @throws E2eClientError `engine-unsupported`.
  */
@@ -68,7 +69,7 @@ interface Runtime {
   readonly process?: { getBuiltinModule?: (name: string) => unknown };
 }
 
-/** `undefined` if this is not Node. Others have the function too, and not all that is behind it. */
+/** `undefined` if this is not Node. Other runtimes have the function too, but not every module. */
 function nodeCrypto(): NodeCrypto | undefined {
   const { navigator, process } = globalThis as Runtime;
   const isNode = (navigator?.userAgent ?? 'Node.js').startsWith('Node.js');

@@ -22,16 +22,16 @@ const THUMBPRINT_BYTES = 32;
 
 export interface HandshakeSettings {
   readonly keyKind: KeyKind;
-  /** Of the client's RSA key. */
+  /** The modulus length of the client's RSA key. */
   readonly rsaModulusLength: number;
 }
 
-/** Posts the handshake's request and gives the response's JSON, which names no member twice. */
+/** Posts the handshake's request and returns the response's JSON, checked for duplicate member names. */
 export type PostHandshake = (body: string) => Promise<JsonObject>;
 
 /**
- * The client's side of a handshake (PROTOCOL §2): a new key pair, the server's response, and every check of it.
- * Whatever fails, nothing is kept.
+ * The client's side of a handshake (PROTOCOL §2): a new key pair, the server's response, and every check of it. If
+ * anything fails, nothing is kept.
  *
  * @throws E2eClientError `handshake-rejected` or `identity-rejected`.
  */
@@ -87,10 +87,10 @@ export async function shakeHands(
   return channel;
 }
 
-/** The rules of PROTOCOL §1 for a server's key: what breaks them, if anything does. */
+/** Checks a server's key by the rules of PROTOCOL §1, and returns the broken rule, if any. */
 type KeyCheck = typeof rsaKeyFlaw;
 
-/** Those for curves are loaded while the key pair is made and sent: RSA is the default. */
+/** The checks for curves are loaded while the key pair is generated and sent, because RSA is the default. */
 async function loadKeyCheck(kind: KeyKind): Promise<KeyCheck> {
   if (kind === 'RSA') return rsaKeyFlaw;
   return (await need('curves', () => import('../../protocol/curve-keys.js'))).channelKeyFlaw;
@@ -102,7 +102,7 @@ async function readSigner(engine: CryptoEngine, proof: unknown): Promise<string>
   return signerOf(engine, proof);
 }
 
-/** The server's key, which is of the kind that answers the client's, and follows that kind's rules (PROTOCOL §1). */
+/** The server's key, of the kind that matches the client's, and checked by the rules of PROTOCOL §1. */
 async function readServerKey(jwk: unknown, kind: ClassicKeyKind, flawOf: KeyCheck): Promise<PublicJwk> {
   if (!isJsonObject(jwk)) throw await rejected('rule');
   if ((jwk.kty === 'RSA' ? 'RSA' : jwk.crv) !== kind) throw await rejected('kind');

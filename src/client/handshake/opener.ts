@@ -11,14 +11,14 @@ import type { Settings } from '../options.js';
 import type { Wire } from '../call/wire.js';
 import { ask, type PlainRequest } from './ask.js';
 
-/** RFC 7517 §8.5.2: what identity keys may be listed as. */
+/** RFC 7517 §8.5.2: the media types of a list of identity keys. */
 const JWK_SET_MEDIA_TYPE = 'application/jwk-set+json';
 
-/** Opens channels, with all that this takes: the engine, the pinned identity, the device key. */
+/** Opens channels, with the engine, the pinned identity and the device key. */
 export class Opener {
   readonly #settings: Settings;
   readonly #wire: Wire;
-  /** The server's keys that there were: none comes twice. */
+  /** The server's keys that were seen: none may come twice. */
   readonly #seen: Set<string>;
   /** Of the latest handshake; aborted when the client is closed. */
   #signal: AbortSignal | null = null;
@@ -33,8 +33,8 @@ export class Opener {
   }
 
   /**
-   * A channel of the first of the listed kinds that this runtime has and the server takes. Each handshake begins with the
-   * first: a forged refusal costs one channel its kind, not the client.
+   * A channel of the first listed kind that this runtime and the server support. Each handshake begins with the first
+   * kind, so a forged refusal affects only one channel.
    *
    * @param isExplicit whether the caller asked for a handshake (PROTOCOL §2, `session-changed`).
    */
@@ -66,18 +66,18 @@ export class Opener {
     }
   }
 
-  /** One engine for a kind, which stays: forge's loading, and the looking for ML-KEM, are done once. */
+  /** One engine for each kind, so that forge is loaded, and ML-KEM searched for, only once. */
   #engineFor(kind: KeyKind): Promise<CryptoEngine> {
     const known = this.#engines.get(kind);
     if (known) return known;
     const engine = loadEngine(this.#settings, kind);
     this.#engines.set(kind, engine);
-    // A file that could not be loaded may be there next time.
+    // A file that could not be loaded may be available next time.
     engine.catch(() => this.#engines.delete(kind));
     return engine;
   }
 
-  /** The JSON object that answers a plain request with that status. */
+  /** The JSON object in the response to a plain request with that status. */
   async #ask(
     name: string,
     plain: Omit<PlainRequest, 'credentials'>,
@@ -91,7 +91,7 @@ export class Opener {
     return answer;
   }
 
-  // Both are imported only where they are used, so that bundlers can leave them out of what every page loads.
+  // Both are imported on demand, so that not every page loads them.
 
   async #loadIdentity(): Promise<PinnedIdentity | undefined> {
     const { identityKeys } = this.#settings;
@@ -110,7 +110,7 @@ export class Opener {
   }
 }
 
-/** Whether another kind may be what the server takes, or what this runtime has. Anybody on the way can forge the former. */
+/** Whether the server or this runtime may support another kind. Anyone on the way can forge the server's refusal. */
 function isRefusalOfKind(error: unknown): boolean {
   if (!(error instanceof E2eClientError)) return false;
   return error.problem === 'key-rejected' || /^(engine|runtime)-unsupported$/.test(error.code);

@@ -1,6 +1,6 @@
 /**
- * What a WebSocket class takes after the URL. Where no platform keeps cookies, Node's own class, and whatever extends it,
- * takes headers beside the subprotocols, that of `ws` after them.
+ * The arguments of a WebSocket class after the URL. If the platform keeps no cookies: Node's own class, and its
+ * subclasses, accept headers together with the subprotocols, the class of `ws` after them.
  */
 export function socketArguments(Class: object, protocols: string[], cookie: string | undefined): unknown[] {
   if (!cookie) return [protocols];

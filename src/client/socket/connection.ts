@@ -17,23 +17,23 @@ import type { OwnSocket } from './own-socket.js';
 import { prepare } from './prepare.js';
 import { SocketStream, type RawSocket } from './stream.js';
 
-/** How long the server's head may take: where a gateway is not sealed, none comes. */
+/** How long the server's head may take. If a gateway is not sealed, none arrives. */
 const HEAD_PATIENCE_MS = 30_000;
 
-/** A connection whose heads have passed. */
+/** A connection whose heads were exchanged. */
 interface Accepted {
   readonly opened: OpenedAnswer;
   readonly head: SealedHead;
   readonly raw: RawSocket;
 }
 
-/** What one attempt came to: a connection, or why there is none, as far as that is known. */
+/** The outcome of one attempt: a connection, or the reason why there is none, if it is known. */
 interface Attempt extends Outcome {
   readonly accepted?: Accepted;
   readonly code?: number;
 }
 
-/** Makes the socket whole, and opens it. What goes wrong is in its events. */
+/** Completes the socket, and opens it. Errors are reported by its events. */
 export async function connect(
   socket: OwnSocket,
   url: URL,
@@ -49,7 +49,7 @@ export async function connect(
   });
 }
 
-/** Once more on a new channel where that is of use (PROTOCOL §8). */
+/** Tries once more on a new channel if that helps (PROTOCOL §8). */
 async function open(
   socket: OwnSocket,
   url: URL,
@@ -93,7 +93,7 @@ interface Attempted {
   readonly signal: AbortSignal;
 }
 
-/** One connection up to the server's head, or to the end of it. */
+/** One connection, until the server's head or the connection's end. */
 async function attempt(
   { url, meta, claim, first, signal }: Attempted,
   { settings, wire }: ClientParts,
@@ -107,7 +107,7 @@ async function attempt(
     let head: SealedHead | undefined;
     let refusal: Attempt = {};
     let isSettled = false;
-    // A socket that is closed while it connects has no event of its own everywhere: none is waited for.
+    // Not every platform has an event for a socket that is closed while it connects, so none is awaited.
     const settle = (action: () => void): void => {
       if (isSettled) return;
       isSettled = true;
@@ -128,7 +128,7 @@ async function attempt(
     if (signal.aborted) leave();
     signal.addEventListener('abort', leave);
     const sendHead = async (): Promise<void> => {
-      // No other protocol is spoken with a server that has not selected this one.
+      // If the server did not select this protocol, no other one is used.
       if (raw.protocol !== SOCKET_SUBPROTOCOL) {
         raw.close();
         return;
@@ -154,7 +154,7 @@ async function attempt(
     raw.onopen = () => void sendHead().catch(fail);
     let taking: Promise<void> | undefined;
     raw.onmessage = ({ data }) => {
-      // What follows the head at once is kept for whoever reads it.
+      // Messages that follow the head at once are kept for the reader.
       if (!taking) taking = takeHead(data).catch(fail);
       else (raw.early ??= []).push(data);
     };
@@ -165,7 +165,7 @@ async function attempt(
   });
 }
 
-/** A problem in the clear, which anybody may have said, or a sealed response. */
+/** A plain problem, which anyone may have sent, or a sealed response. */
 async function readRefusal(text: string, { channel, seq }: Claim): Promise<Attempt> {
   if (text.startsWith('{')) return { problem: problemName(parseJsonObject(text)) };
   const answer = await channel.open(seq, text);

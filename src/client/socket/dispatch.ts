@@ -1,6 +1,6 @@
 import type { E2eWebSocketEventMap, OwnSocket } from './own-socket.js';
 
-/** Node has had CloseEvent since version 23 alone. */
+/** Node has CloseEvent only since version 23. */
 export function dispatch(
   socket: OwnSocket,
   type: keyof E2eWebSocketEventMap,

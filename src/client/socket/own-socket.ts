@@ -30,7 +30,7 @@ export interface E2eWebSocket extends EventTarget, SocketStates {
   /** The application's own subprotocol that the server selected; it travels sealed. */
   readonly protocol: string;
   readonly extensions: '';
-  /** Bytes that were given to `send` and have not left yet, as they travel. */
+  /** Bytes passed to `send` that were not sent yet, as on the wire. */
   readonly bufferedAmount: number;
   binaryType: 'blob' | 'arraybuffer';
   onopen: Listener<'open'>;
@@ -53,5 +53,5 @@ export interface E2eWebSocket extends EventTarget, SocketStates {
   ): void;
 }
 
-/** What the parts that are loaded later change of a socket. */
+/** What the parts that are loaded later can change in a socket. */
 export type OwnSocket = { -readonly [Name in keyof E2eWebSocket]: E2eWebSocket[Name] };

@@ -4,8 +4,8 @@ import { E2eClientError } from '../errors.js';
 import type { OwnSocket } from './own-socket.js';
 
 /**
- * What a socket has before it is open. The page may close it at any moment, and may have by now: the signal says it, and
- * the page then sees the events of a connection that failed.
+ * The state of a socket before it is open. The page may close it at any time: the signal reports that, and the page
+ * sees the events of a failed connection.
  */
 export function prepare(socket: OwnSocket): AbortSignal {
   socket.protocol = socket.extensions = '';
@@ -31,7 +31,7 @@ export function checkEnd(code = 1000, reason = ''): void {
   }
 }
 
-/** A handler has the place among the listeners at which it was first set (the HTML standard, §8.1.8.1). */
+/** A handler keeps the position among the listeners at which it was first set (the HTML standard, §8.1.8.1). */
 function addHandler(socket: OwnSocket, type: 'open' | 'message' | 'error' | 'close'): void {
   type Handler = ((event: Event) => unknown) | null;
   const name = `on${type}` as const;

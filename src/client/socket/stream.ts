@@ -18,7 +18,7 @@ import { checkEnd } from './prepare.js';
 type Data = string | ArrayBuffer | ArrayBufferView | Blob;
 type Plaintext = Uint8Array<ArrayBuffer>;
 
-/** What is used of the WebSocket that is connected. */
+/** The used part of the connected WebSocket. */
 export interface RawSocket {
   readonly protocol: string;
   readonly bufferedAmount: number;
@@ -29,13 +29,16 @@ export interface RawSocket {
   onclose: ((event: { readonly code: number }) => void) | null;
   send(data: string | Plaintext): void;
   close(): void;
-  /** What came between the server's head and the start of the stream. */
+  /** Messages between the server's head and the start of the stream. */
   early?: unknown[];
-  /** Whether it closed before. */
+  /** Whether it has already closed. */
   hasClosed?: boolean;
 }
 
-/** A socket between its heads and its close (PROTOCOL §7). WebCrypto answers later, and the order is kept both ways. */
+/**
+ * A socket between its heads and its close (PROTOCOL §7). WebCrypto is asynchronous, and the order is kept in both
+ * directions.
+ */
 export class SocketStream {
   readonly #socket: OwnSocket;
   readonly #raw: RawSocket;
@@ -47,7 +50,7 @@ export class SocketStream {
   #unsealed = 0;
   #received: SocketEnd | undefined;
   #isBroken = false;
-  /** Whether the end is on its way, or was said. */
+  /** Whether the end was sent or is being sent. */
   #hasSaidEnd = false;
   #failed: unknown;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -106,10 +109,10 @@ export class SocketStream {
 
   #send(data: Data): void {
     const isBlob = isA('Blob', data);
-    // Read now: the caller may change its bytes as soon as this returns.
+    // Read now, because the caller may change the bytes as soon as this returns.
     const plaintext = isBlob ? undefined : bytesOf(data as Exclude<Data, Blob>);
     const length = isBlob ? (data as Blob).size : plaintext!.length;
-    // As in the standard, what is sent too late counts for ever.
+    // As in the standard, what is sent too late stays in the count.
     this.#unsealed += length;
     if (this.#socket.readyState !== 1) return;
     this.#queue(async () => {
@@ -124,7 +127,7 @@ export class SocketStream {
 
   #close(code?: number, reason = ''): void {
     checkEnd(code, reason);
-    // As browsers do: a reason without a code is one with 1000.
+    // As in browsers, a reason without a code gets 1000.
     this.#end({ code: code ?? (reason === '' ? undefined : 1000), reason });
   }
 
@@ -134,7 +137,7 @@ export class SocketStream {
     this.#queue(() => this.#sayEnd({ code, reason }));
   }
 
-  /** The first end is the one: a direction that is full has no room for what waits, and has to say so. */
+  /** Only the first end counts. A direction at its limit has no room for waiting messages, and must report that. */
   async #sayEnd(end: SocketEnd): Promise<void> {
     if (this.#hasSaidEnd) return;
     this.#hasSaidEnd = true;
@@ -147,13 +150,13 @@ export class SocketStream {
     this.#timer ??= setTimeout(() => this.#break(), SOCKET_PATIENCE_MS);
   }
 
-  /** One after another, whatever each of them waits for. */
+  /** Runs tasks one after another. */
   #queue(send: () => Promise<void>): void {
     this.#outgoing = this.#outgoing.then(() => (this.#isBroken ? undefined : send()));
     this.#outgoing = this.#outgoing.catch((error: unknown) => this.#break(error));
   }
 
-  /** @param error what did not open, or could not be sent; none where the other side is only silent. */
+  /** @param error the reason; none if the other side only did not respond. */
   #break(error?: unknown): void {
     if (this.#isBroken) return;
     this.#isBroken = true;
@@ -167,7 +170,7 @@ export class SocketStream {
     const socket = this.#socket;
     const wasClean = this.#received !== undefined && !this.#isBroken;
     socket.readyState = 3;
-    // As in browsers, a connection that is only cut has no error.
+    // As in browsers, a connection that was only cut has no error.
     if (this.#failed) dispatch(socket, 'error', { error: await shown(this.#failed) });
     const { code = CLOSE_CODE.noStatus, reason = '' } = wasClean ? this.#received! : { code: CLOSE_CODE.abnormal };
     dispatch(socket, 'close', { code, reason, wasClean });

@@ -3,8 +3,8 @@ import { need } from '../errors.js';
 import type { E2eWebSocket, E2eWebSocketConstructor, OwnSocket } from './own-socket.js';
 
 /**
- * What a client opens sockets by: a function that is a constructor too, as those who take a `WebSocket` class need it. As
- * small as it can be, since every page loads it: whatever a socket does, and has beside, comes with the first one.
+ * Opens a client's sockets: a function that is also a constructor, for libraries that take a `WebSocket` class. It is
+ * small, because every page loads it. The rest is loaded with the first socket.
  */
 export function webSocketOf(base: URL, load: () => Promise<ClientParts>): E2eWebSocketConstructor {
   const states = { CONNECTING: 0, OPEN: 1, CLOSING: 2, CLOSED: 3 };

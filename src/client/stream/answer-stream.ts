@@ -10,16 +10,16 @@ const LINE_FEED = 0x0a;
 /** A response in frames (PROTOCOL §6): its head, and the body that follows. */
 export interface AnswerStream {
   readonly opened: OpenedAnswer;
-  /** A frame at a time; throws E2eClientError `stream-broken` or `stream-failed` unless the body ends as it must. */
+  /** One frame at a time; throws E2eClientError `stream-broken` or `stream-failed` unless the body ends correctly. */
   readonly body: AsyncGenerator<Uint8Array<ArrayBuffer>, void, undefined>;
-  /** Lets the rest go, and its connection with it. */
+  /** Cancels the rest, and its connection. */
   readonly cancel: () => void;
 }
 
 /**
- * Opens the head of a response in frames; `undefined` for any failure at all.
+ * Opens the head of a response in frames; `undefined` for any failure.
  *
- * @param onOpened called with how many bytes of the body are opened, and how many there are where the head says it.
+ * @param onOpened called with how many bytes of the body are opened, and how many there are, if the head says it.
  */
 export async function openAnswerStream(
   wire: Response,
@@ -38,7 +38,7 @@ export async function openAnswerStream(
   return { opened, body: openFrames(source, start.rest, opened, signal, onOpened), cancel: source.cancel };
 }
 
-/** What stands before the first line feed, and what came with it. */
+/** What is before the first line feed, and what arrived with it. */
 async function readHead(pieces: Pieces['pieces']): Promise<{ head: Uint8Array; rest: Uint8Array } | undefined> {
   let seen = new Uint8Array(0);
   for (let next = await pieces.next(); !next.done; next = await pieces.next()) {
@@ -78,7 +78,7 @@ async function* openFrames(
   }
 }
 
-/** A connection that was cut is a broken stream, too: what was read is a prefix, and nobody may take it for the whole. */
+/** A cut connection is also a broken stream: what was read is a prefix, and must not count as the whole body. */
 function streamError(error: unknown): E2eClientError {
   const code = error instanceof StreamError ? error.code : 'stream-broken';
   const message =

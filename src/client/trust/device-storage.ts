@@ -57,7 +57,7 @@ async function transact<T>(
   try {
     const transaction = database.transaction(STORE, mode);
     const answer = await settled(ask(transaction.objectStore(STORE)));
-    // What was written counts once the transaction has ended.
+    // A write counts only after the transaction has ended.
     await new Promise<void>((resolve, reject) => {
       transaction.oncomplete = () => resolve();
       transaction.onabort = transaction.onerror = () => reject(transaction.error ?? new Error('IndexedDB failed'));

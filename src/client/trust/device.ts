@@ -39,7 +39,7 @@ export class Device {
     return this.key.publicKey;
   }
 
-  /** @param scope the server that the key belongs to, as this origin sees it. */
+  /** @param scope the server that the key belongs to, as seen from this origin. */
   static async load(option: Exclude<DeviceKeyOption, false>, scope: string): Promise<Device> {
     if (typeof option === 'object' && 'sign' in option) {
       const publicKey = readSigningKey(option.publicKey);
@@ -64,16 +64,16 @@ export class Device {
     const signer = await WebSigner.of(keys);
     ofOneServer(signer.publicKey, scope);
     const device = new Device(signer, (name) => storage.set({ keys, session: name, server }), session);
-    // Kept before it is used: a session bound to a key that nobody has any more is lost.
+    // Stored before it is used: a session that is bound to a lost key is lost.
     if (session === undefined) await storage.set({ keys, server });
     return device;
   }
 
   /**
-   * Remembers the session of a handshake. Where it is another than before, nothing is sealed on its channel, and every
-   * later call fails likewise: until the caller, who was told, makes the next handshake itself (PROTOCOL §2).
+   * Remembers the session of a handshake. If it is not the previous one, nothing is sealed on its channel, and every
+   * later call fails in the same way, until the caller makes an explicit handshake (PROTOCOL §2).
    *
-   * @param isExplicit whether it is the caller who made this one.
+   * @param isExplicit whether the caller made this handshake.
    * @throws E2eClientError `session-changed`.
    */
   async bindTo(session: string, isExplicit: boolean): Promise<void> {
@@ -84,12 +84,12 @@ export class Device {
     await this.remember(session);
   }
 
-  /** @throws E2eClientError `session-changed` if that is so, and was not accepted. */
+  /** @throws E2eClientError `session-changed` if the session has changed, and the caller has not accepted it. */
   async refuseChanged(): Promise<void> {
     if (this.#hasChanged) throw await failure('session-changed', 'changed');
   }
 
-  /** The caller goes on with whatever session the next handshake leads to. */
+  /** The caller accepts any session that the next handshake leads to. */
   acceptChange(): void {
     this.#hasChanged = false;
   }
@@ -105,7 +105,8 @@ export class Device {
 const servers = new Map<string, string>();
 
 /**
- * The key, which no other server has been shown: one that two know lets either open a channel at the other (PROTOCOL §2).
+ * The key, which no other server has seen: if two servers know a key, each can open a channel at the other (PROTOCOL
+ * §2).
  *
  * @throws E2eClientError `invalid-option`.
  */

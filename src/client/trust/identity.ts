@@ -9,13 +9,13 @@ import { readSigningKey } from './signing-key.js';
 const THUMBPRINT_BYTES = 32;
 
 /**
- * The server's identity as the caller pinned it (PROTOCOL §2). Where only a thumbprint is pinned, the key itself comes
- * from the server's list, and counts because its thumbprint is the pinned one.
+ * The server's pinned identity (PROTOCOL §2). If only a thumbprint is pinned, the key itself comes from the server's
+ * list, and counts because it has the pinned thumbprint.
  */
 export class PinnedIdentity {
   readonly #pins: readonly (SigningJwk | string)[];
   readonly #list: () => Promise<JsonObject>;
-  /** By thumbprint; `undefined` if the key is still to be had from the list. */
+  /** By thumbprint; `undefined` if the key was not read from the list yet. */
   #keys: Map<string, SigningJwk | undefined> | undefined;
 
   /** @throws E2eClientError `invalid-option` if a pin is neither a public signing key nor a thumbprint. */
@@ -24,7 +24,7 @@ export class PinnedIdentity {
     this.#list = list;
   }
 
-  /** Verifies the proof over a transcript hash; without pins there is nothing to hold it against. */
+  /** Verifies the proof over a transcript hash; without pins there is nothing to check. */
   async verify(engine: CryptoEngine, th: Bytes, proof: unknown): Promise<void> {
     if (this.#pins.length === 0) return;
     if (typeof proof !== 'string') throw rejected('it sent no proof (has it an identityKey?)');
@@ -73,7 +73,7 @@ export class PinnedIdentity {
   }
 }
 
-/** The `kid` that a proof's header names, with or without a pin (PROTOCOL §2); the empty string where it names none. */
+/** The `kid` that a proof's header names, with or without a pin (PROTOCOL §2); the empty string if it names none. */
 export function signerOf(engine: CryptoEngine, proof: unknown): string {
   const jws = typeof proof === 'string' ? splitJws(proof) : undefined;
   const { kid } = (jws && parseJsonObject(decodeText(engine, jws.header) ?? '')) ?? {};

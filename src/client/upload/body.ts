@@ -6,7 +6,7 @@ import { blobSource, bodyFailed, type BodySource } from './source.js';
 /** What `fetch` reads piece by piece. */
 export type StreamedBody = FormData | Blob | ReadableStream<unknown> | AsyncIterable<unknown>;
 
-/** How much of a Request's body is read ahead, in bytes: what ends before is held in memory, and can be sent again. */
+/** How much of a Request's body is read ahead, in bytes: a shorter body is held in memory, and can be sent again. */
 const READ_AHEAD_BYTES = 2 ** 20;
 
 /** @throws TypeError for a stream that is locked, as `fetch` does. */
@@ -18,7 +18,7 @@ export function sourceOf(body: StreamedBody): BodySource {
   return streamSource({ pieces: toBytes(pieces), cancel });
 }
 
-/** The body of a Request: the platform does not say what it was made of, and most are short. */
+/** The body of a Request. The platform does not say what it was made of, and most are short. */
 export async function readAhead(body: ReadableStream<Uint8Array>): Promise<BodySource | Uint8Array<ArrayBuffer>> {
   const { pieces, cancel } = piecesOf(body);
   const first: Uint8Array[] = [];

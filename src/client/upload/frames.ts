@@ -3,16 +3,16 @@ import type { FrameSealer } from '../channel/frames.js';
 import { join } from '../call/bytes.js';
 
 const NO_BYTES = new Uint8Array(0);
-/** Milliseconds in which nothing else may get a turn of the event loop. */
+/** For how many milliseconds other code may get no turn of the event loop. */
 const TURN_MS = 10;
 
 /**
  * The frames of a body, up to its last (PROTOCOL §6).
  *
- * @param length of the body, where the head says it: the frames are then full, and the last holds the end. Of another
- *   body, each piece leaves as it comes, and the last frame is empty.
+ * @param length of the body, if the head has it: the frames are then full, and the last one has the end. Otherwise each
+ * piece is sent as it arrives, and the last frame is empty.
  * @param onSealed called with how many bytes of the body are in frames so far.
- * @throws TypeError if the body is not of that length.
+ * @throws TypeError if the body has another length.
  */
 export async function* sealFrames(
   sealer: FrameSealer,
@@ -36,20 +36,20 @@ export async function* sealFrames(
   if (length === undefined || length === 0) yield await sealer.seal(FRAME_KIND.last, NO_BYTES);
 }
 
-/** Where frames are sealed at once (Node), a source that always has more would leave no time for anything else. */
+/** If frames are sealed synchronously (Node), a source that always has more would block everything else. */
 function takeTurn(): Promise<void> {
   const { setImmediate: later } = globalThis as { setImmediate?: (resolve: () => void) => void };
   return new Promise((resolve) => (later ? later(resolve) : resolve()));
 }
 
-/** Each piece at once, in as many frames as it needs. */
+/** Sends each piece at once, in as many frames as it needs. */
 async function* cut(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
   for await (const piece of pieces) {
     for (let from = 0; from < piece.length; from += MAX_FRAME_BYTES) yield piece.subarray(from, from + MAX_FRAME_BYTES);
   }
 }
 
-/** Every frame full but the last. */
+/** Every frame except the last is full. */
 async function* fill(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
   let rest: Uint8Array = NO_BYTES;
   for await (const piece of pieces) {

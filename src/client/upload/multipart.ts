@@ -5,10 +5,13 @@ import { generate, readBlob, type BodySource } from './source.js';
 const BOUNDARY_BYTES = 16;
 const CRLF = '\r\n';
 
-/** A form as `multipart/form-data` (RFC 7578), written as browsers write it (HTML §4.10.21.8); files are read as they go. */
+/**
+ * A form as `multipart/form-data` (RFC 7578), written as browsers write it (HTML §4.10.21.8); files are read while they
+ * are sent.
+ */
 export function formSource(form: FormData): BodySource {
   const boundary = `----e2e-${randomHex(BOUNDARY_BYTES)}`;
-  // The entries of now: what is appended while the form is sent belongs to the next request.
+  // The current entries: what is appended while the form is sent belongs to the next request.
   const parts = [...form].flatMap(([name, value]) => partOf(boundary, name, value));
   parts.push(utf8(`--${boundary}--${CRLF}`));
   return {
@@ -34,7 +37,7 @@ function partOf(boundary: string, name: string, value: File | string): (Uint8Arr
   return [utf8(head), value, utf8(CRLF)];
 }
 
-/** A name or a value has the line ends of MIME. */
+/** Names and values get MIME line ends. */
 function normalize(text: string): string {
   return text.replace(/\r\n?|\n/g, CRLF);
 }
@@ -43,7 +46,7 @@ function escape(name: string): string {
   return name.replace(/[\r\n"]/g, (character) => encodeURIComponent(character));
 }
 
-/** Nobody who wrote a part knew it: a boundary stands in none of them. */
+/** The boundary is random, so no part contains it. */
 function randomHex(length: number): string {
   const bytes = globalThis.crypto.getRandomValues(new Uint8Array(length));
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');

@@ -1,6 +1,6 @@
 import { join } from '../call/bytes.js';
 
-/** A file that nobody but this origin sees: what is written to it is read from disk as it is sent. */
+/** A file that only this origin sees. It is read from disk while it is sent. */
 export interface PrivateFile {
   readonly write: (bytes: Uint8Array<ArrayBuffer>) => Promise<void>;
   /** What was written. */
@@ -11,7 +11,10 @@ export interface PrivateFile {
 const FOLDER = 'e2e-uploads';
 /** The name of a file, without what the browser adds while it is written (Chromium: `.crswap`). */
 const NAME = /^[^.]*/;
-/** So much is written at a time: each write goes through another process, so many short ones take several times as long. */
+/**
+ * How much is written at a time. Each write goes through another process, so many short ones take several times as
+ * long.
+ */
 const WRITE_BYTES = 2 ** 20;
 
 /** In the origin's private file system; `undefined` if there is none: Node, private windows, sandboxed frames. */
@@ -54,17 +57,17 @@ export async function createPrivateFile(): Promise<PrivateFile | undefined> {
   }
 }
 
-/** Removes what pages left behind that were closed in the middle: the files whose lock nobody holds any more. */
+/** Removes the files of pages that were closed during an upload: those without a lock. */
 async function removeOrphans(folder: FileSystemDirectoryHandle): Promise<void> {
   for await (const entry of folder.keys()) {
     await globalThis.navigator.locks.request(lockOf(entry), { ifAvailable: true }, async (lock) => {
-      // Another tab may be removing it as well.
+      // Another tab may be removing it at the same time.
       if (lock) await folder.removeEntry(entry).catch(() => undefined);
     });
   }
 }
 
-/** Holds the lock of that file as long as the page lives; gives what releases it. */
+/** Holds the lock of that file while the page lives; returns a function that releases it. */
 function hold(name: string): Promise<() => void> {
   return new Promise((resolve, reject) => {
     const held = () => new Promise<void>((release) => resolve(release));

@@ -3,13 +3,13 @@ import { failure, type E2eClientError } from '../errors.js';
 
 /** A body that is read as it is sent, piece by piece. */
 export interface BodySource {
-  /** In bytes, where it is known. */
+  /** In bytes, if it is known. */
   readonly length: number | undefined;
-  /** What the body says that it is; a `Content-Type` of the request takes precedence. */
+  /** The body's own media type; a `Content-Type` of the request takes precedence. */
   readonly mediaType: string | undefined;
   /** Whether it can be read again from its start: a Blob or a File can, a stream cannot. */
   readonly isRepeatable: boolean;
-  /** From its start, each time; a stream from where it is. */
+  /** Reads from the start each time; a stream from its current position. */
   readonly read: () => Pieces;
 }
 
@@ -25,14 +25,14 @@ export function blobSource(blob: Blob): BodySource {
   return { length: size, mediaType: type || undefined, isRepeatable: true, read: () => generate(() => readBlob(blob)) };
 }
 
-/** In slices and not by `stream()`: each slice is read when it is wanted, and no sooner. */
+/** In slices and not by `stream()`, so that each slice is read only when it is needed. */
 export async function* readBlob(blob: Blob): AsyncGenerator<Uint8Array<ArrayBuffer>, void, undefined> {
   for (let start = 0; start < blob.size; start += SLICE_BYTES) {
     yield new Uint8Array(await blob.slice(start, start + SLICE_BYTES).arrayBuffer());
   }
 }
 
-/** Pieces that nothing has to be done about where the rest is let go. */
+/** Pieces that need no cleanup if the rest is cancelled. */
 export function generate(make: () => AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Pieces {
   async function* pieces(): AsyncGenerator<Uint8Array, void, undefined> {
     yield* make();
@@ -40,7 +40,7 @@ export function generate(make: () => AsyncIterable<Uint8Array> | Iterable<Uint8A
   return { pieces: pieces(), cancel: () => undefined };
 }
 
-/** What its caller gets where a body cannot be read: the source's own error is the cause. */
+/** The caller's error if a body cannot be read. Its cause is the source's error. */
 export async function bodyFailed(cause: unknown): Promise<E2eClientError> {
   return Object.assign(await failure('body-failed', 'source'), { cause });
 }

@@ -15,16 +15,16 @@ type Bytes = Uint8Array<ArrayBuffer>;
 /** Sends the request with that body. */
 export type Send = (body: BodyInit, init?: { duplex: 'half' }) => Promise<Response>;
 
-/** Told how many bytes of the body are sealed, of how many, where that is known. */
+/** Called with how many bytes of the body are sealed, and of how many if that is known. */
 export type OnProgress = (loaded: number, total: number | undefined) => void;
 
-/** Up to so many bytes on the wire, a body is sent whole: every platform does that, and says its length. */
+/** Up to this many bytes on the wire, a body is sent whole: every platform supports that, and sends its length. */
 const WHOLE_BYTES = 2 ** 20;
 
-/** Whether a client's `fetch` and server take a stream, where that was found: in browsers, HTTP/1.1 takes none. */
+/** Whether a client's `fetch` and server accept a stream, once that is known: in browsers, HTTP/1.1 does not. */
 const takeStreams = new WeakMap<Settings, boolean>();
 
-/** A body on its way in frames (PROTOCOL §6), by the best that this platform has for it. */
+/** Sends a body in frames (PROTOCOL §6), in the best way that this platform has. */
 export class Upload {
   readonly #stream: SealedHead;
   readonly #source: BodySource;
@@ -32,7 +32,7 @@ export class Upload {
   readonly #init: RequestInit;
   readonly #onProgress: OnProgress | undefined;
   readonly #wire: AsyncGenerator<Bytes, void, undefined>;
-  /** Rejects where the body cannot be read. */
+  /** Rejects if the body cannot be read. */
   readonly #failed: Promise<never>;
   #fail: (error: E2eClientError) => void = () => undefined;
   #isFailed = false;
@@ -62,7 +62,7 @@ export class Upload {
       return await Promise.race([answered, this.#failed, left]);
     } catch (error) {
       this.stop();
-      // The server answers the frame that gives up. That answer is of no use to the caller.
+      // The server responds to the frame that gives up. The caller does not need that response.
       answered.then(discard, () => undefined);
       throw error;
     } finally {
@@ -70,7 +70,7 @@ export class Upload {
     }
   }
 
-  /** Lets go of what has not been sent: the server has answered, or the caller has left. */
+  /** Cancels what was not sent: the server has responded, or the caller has aborted. */
   stop(): void {
     this.#isStopped = true;
     this.#body?.cancel();
@@ -81,17 +81,17 @@ export class Upload {
     const length = plain === undefined ? undefined : this.#stream.head.length + 1 + framesLength(plain);
     if (length !== undefined && length <= WHOLE_BYTES) return send(join((await this.#collect(length))!));
     const settings = this.#settings;
-    // A request that may outlive its page is no stream on any platform.
+    // No platform streams a request that may outlive its page.
     const mayStream = !this.#init.keepalive && takeStreams.get(settings) !== false && knowsStreams(settings.base);
     const streamed = mayStream ? await this.#sendStream(send) : undefined;
     if (streamed) return streamed;
     const response = (await this.#sendFile(send)) ?? (await this.#sendWhole(send, length));
-    // So the network works, and takes no stream; unless it took one before, and only failed this one.
+    // So the network works but does not accept streams, unless it accepted one before and only this one failed.
     if (mayStream && !takeStreams.has(settings)) takeStreams.set(settings, false);
     return response;
   }
 
-  /** As a stream; `undefined` if the connection takes none, and has taken nothing of this one. */
+  /** Sends a stream; `undefined` if the connection accepts none, and has read nothing of this one. */
   async #sendStream(send: Send): Promise<Response | undefined> {
     const settings = this.#settings;
     const seen = { hasBegun: false, isText: false };
@@ -102,7 +102,7 @@ export class Upload {
       else controller.enqueue(value);
     };
     const stream = new ReadableStream({ pull }, { highWaterMark: 0 });
-    // A `fetch` that knows no streams makes a text of one, and would send that.
+    // A `fetch` without support for streams converts one to a string, and would send that.
     const toString = (): never => {
       seen.isText = true;
       throw new TypeError('This fetch takes no ReadableStream.');
@@ -112,14 +112,14 @@ export class Upload {
       if (seen.hasBegun) takeStreams.set(settings, true);
       return response;
     } catch (error) {
-      // Of a stream that it has taken nothing of, a browser does not say whether it refused it or the network failed.
+      // If a browser read nothing of a stream, it does not say whether it rejected the stream or the network failed.
       const mayBeRefused = seen.isText || !leavesCookiesToUs(settings.base);
       if (seen.hasBegun || this.#init.signal?.aborted || !mayBeRefused) throw error;
       return undefined;
     }
   }
 
-  /** As a file of the browser's private file system, read as it is sent; `undefined` if there is none. */
+  /** Sends a file of the browser's private file system; `undefined` if there is none. */
   async #sendFile(send: Send): Promise<Response | undefined> {
     const file = await createPrivateFile();
     if (!file) return undefined;
@@ -149,7 +149,7 @@ export class Upload {
     return send(fetch ? join(pieces) : new Blob(pieces));
   }
 
-  /** `undefined` if they are longer than that many bytes. */
+  /** `undefined` if they have more bytes than that. */
   async #collect(limit: number): Promise<Bytes[] | undefined> {
     const pieces: Bytes[] = [];
     let length = 0;
@@ -161,7 +161,7 @@ export class Upload {
     return pieces;
   }
 
-  /** From the start, for a way of sending that has not begun when the body ends: so it must have ended well. */
+  /** Reads from the start, for a way of sending that begins only after the body has ended without an error. */
   async *#pieces(): AsyncGenerator<Bytes, void, undefined> {
     for await (const piece of this.#wire) {
       if (this.#isFailed) await this.#failed;
@@ -190,7 +190,7 @@ export class Upload {
     yield await frames.seal(FRAME_KIND.failed, new Uint8Array(0));
   }
 
-  /** A body that is let go ends, and must not be taken for one that has ended. */
+  /** A cancelled body also ends, but must not count as complete. */
   async *#untilStopped(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
     this.#checkGoing();
     for await (const piece of pieces) {
@@ -205,7 +205,7 @@ export class Upload {
   }
 }
 
-/** Whether `fetch` here knows streams as bodies at all, which no browser does over plain HTTP. */
+/** Whether `fetch` supports streams as bodies here. No browser does over plain HTTP. */
 function knowsStreams(base: URL): boolean {
   if (base.protocol === 'http:' && !leavesCookiesToUs(base)) return false;
   let isAsked = false;
