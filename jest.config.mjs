@@ -9,13 +9,19 @@ const isNamed = process.argv.slice(2).some((argument) => /\btest\/|\bspec\b/.tes
 const suite = process.env.SUITE;
 const plain = suites[suite ?? (isNamed ? 'all' : 'quick')];
 
-/** The integration tests once more, on the Nest release before: `npm run test:nest11` installs it there. */
+/**
+ * The integration tests whose subject is what Nest does run once more, on the Nest release before: `npm run test:nest11`
+ * installs it there. Sessions, keys, clocks and the client are the same code, whatever calls it.
+ */
 const isNest11 = suite === 'nest11';
 const NEST11 = '<rootDir>/node_modules/.cache/nest11/node_modules';
+const NEST_DEPENDS = [
+  '{parity,module,streams,sockets,socket.io,nest-axios}/*',
+  'e2e/{early-*,ended,errors,events,fallthrough,fastify-*,gone-clients,http,key-service,login,options,order,query}',
+  'e2e/{refusals,results,session,streams}',
+];
 const testMatch = isNest11
-  ? ['parity', 'e2e', 'module', 'streams', 'sockets', 'socket.io', 'nest-axios'].map(
-      (room) => `<rootDir>/test/integration/${room}/**/*.spec.ts`,
-    )
+  ? NEST_DEPENDS.map((name) => `<rootDir>/test/integration/${name}.spec.ts`)
   : (plain ?? [`<rootDir>/test/external/${suite}/**/*.spec.ts`]);
 
 /**
@@ -38,7 +44,7 @@ export default {
     '/node_modules/',
     '/dist/',
     // What Apollo, gateways and the parsers that an application names do is not the same there, plain either.
-    ...(isNest11 ? ['(module/graphql|module/websockets|e2e/client|socket\\.io/ends)\\.spec\\.ts$'] : []),
+    ...(isNest11 ? ['(module/graphql|module/websockets|socket\\.io/ends)\\.spec\\.ts$'] : []),
   ],
   modulePathIgnorePatterns: ['<rootDir>/dist/'],
   moduleNameMapper: {

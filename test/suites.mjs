@@ -22,7 +22,7 @@ export const FIRST = [
 
 /** Unit tests that are not quick: thousands of vectors, commands against running servers, all of the documentation. */
 export const LONG = [
-  'unit/cli/{call,connect,streams}',
+  'unit/cli/{call,connect,doctor,streams}',
   'unit/client/handshake',
   'unit/crypto/{engines,vectors,wycheproof}',
   'unit/protocol/keys',

@@ -47,7 +47,7 @@ export function readDoctor(args: string[]): { request: DoctorRequest; json: bool
   const url = readUrl(address);
   url.search = url.hash = '';
   if (!url.pathname.endsWith('/')) url.pathname += '/';
-  const timeout = Number(values.timeout) * 1000;
+  const timeout = Math.ceil(Number(values.timeout) * 1000);
   if (!(timeout > 0)) throw new UsageError('--timeout must be a number of seconds');
   // Relative, so that a prefix in the URL applies to all of them.
   const relative = (given: string | undefined) => given?.replace(/^\/+/, '');

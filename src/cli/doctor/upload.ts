@@ -19,7 +19,8 @@ export async function checkUpload(request: DoctorRequest, path: string, findings
     findings.add('upload-unknown', whole.how);
     return;
   }
-  const wait = Math.min(timeout, Math.max(MIN_WAIT_MS, ROUND_TRIPS * whole.took));
+  // In whole milliseconds: AbortSignal.timeout() takes no others.
+  const wait = Math.min(timeout, Math.max(MIN_WAIT_MS, Math.ceil(ROUND_TRIPS * whole.took)));
   const halfSent = new AbortController();
   const late = new Promise<void>((resolve) => {
     const timer = setTimeout(resolve, wait);

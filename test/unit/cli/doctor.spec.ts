@@ -9,7 +9,7 @@ import { gzipSync } from 'node:zlib';
 import { interval, map, take, timer, type Observable } from 'rxjs';
 import { WebSocket } from 'ws';
 import { CATALOGUE, type FindingId } from '../../../src/cli/doctor/catalogue.js';
-import { doctor } from '../../../src/cli/doctor/doctor.js';
+import { doctor, readDoctor } from '../../../src/cli/doctor/doctor.js';
 import type { Finding } from '../../../src/cli/doctor/finding.js';
 import { generateKeys } from '../../../src/cli/keygen.js';
 import type { Terminal } from '../../../src/cli/terminal.js';
@@ -429,6 +429,10 @@ describe('the tests of doctor', () => {
     const checks = new Set(Object.values(CATALOGUE).map(({ check }) => check));
     expect([...checks].sort()).toEqual(documentedChecks().sort());
   });
+});
+
+it('doctor waits whole milliseconds, since timers of Node take no others', () => {
+  expect(readDoctor(['http://localhost', '--timeout', '0.0123']).request.timeout).toBe(13);
 });
 
 async function examine(url: string, args: readonly string[] = []): Promise<{ code: number; findings: Finding[] }> {
