@@ -12,9 +12,9 @@ import { sealAnswer } from './sealed-answer.js';
 /** The rest of the request's body may never be read: no client may send another request after it (RFC 9112 §9.6). */
 const BODY_LEFT = { Connection: 'close' } as const;
 
-/** Seals responses to messages. Whatever goes wrong, no plaintext leaves. */
+/** Seals responses to messages. If anything fails, no plaintext is sent. */
 export class AnswerSealer {
-  /** What all responses together may hold until they can be sealed. */
+  /** The limit of what all responses together may buffer until they can be sealed. */
   readonly held: HeldBytes;
 
   constructor(
@@ -25,7 +25,7 @@ export class AnswerSealer {
     this.held = new HeldBytes(options.maxHeldSize);
   }
 
-  /** What seals the response to this message; a success only after the request's body has ended. */
+  /** Seals the response to this message; a success only after the request's body has ended. */
   for(message: OpenedMessage, state: ExchangeState): Transform {
     return afterBody(state, (answer) => this.#seal(state, message, answer));
   }

@@ -3,10 +3,10 @@ import type { RunningStreams } from '../keys/running-streams.js';
 import { stateOf } from '../request/exchange-state.js';
 import type { ResponseStream } from '../request/response-stream.js';
 
-/** Has a response in frames end with its session, and with the application. */
+/** Ends a response in frames with its session, and with the application. */
 export function superviseAnswer(raw: IncomingMessage, stream: ResponseStream, streams: RunningStreams): void {
   const { message, request = raw } = stateOf(raw);
-  // Its message is not accepted yet.
+  // Its message was not accepted yet.
   if (!message) return stream.fail();
   const { httpVersionMajor, socket } = raw;
   const noteOver = streams.add('response', { request, channel: message.channel, fail: () => stream.fail() });

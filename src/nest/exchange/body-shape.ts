@@ -1,7 +1,7 @@
 import { BadRequestException } from '@nestjs/common';
 
 /**
- * Rejects what a client may not send as JSON, as a form or as a query, whichever parser read it.
+ * Rejects values that a client must not send as JSON, as a form or as a query, with any parser.
  *
  * @throws BadRequestException
  */
@@ -11,8 +11,8 @@ export function rejectUnsafeShape(value: unknown, maxDepth: number): void {
 }
 
 /**
- * What makes a parsed value unsafe: nested deeper than `maxDepth`, or an object with an own `__proto__`, or with a
- * `constructor` that has a `prototype`, which a later merge would turn into everyone's.
+ * The reason why a parsed value is unsafe: nested deeper than `maxDepth`, or an object with an own `__proto__`, or with
+ * a `constructor` that has a `prototype`, which a later merge would turn into everyone's.
  *
  * Level by level, so that the depth of the value is not the depth of the stack. `for … in` reads the members where they
  * are, an own `__proto__` among them: a fifth of the time that lists of them take.

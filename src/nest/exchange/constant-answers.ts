@@ -20,7 +20,7 @@ export function extraHeaders({ code, retryAfter }: E2eProblem): Record<string, s
   return retryAfter === undefined ? {} : { 'Retry-After': String(retryAfter) };
 }
 
-/** What leaves in the clear as the application's own answer would, to be sealed like any other. */
+/** A plain response in the application's place, to be sealed like any other. */
 export function asPlainAnswer({ status, headers, body }: WireAnswer): PlainAnswer {
   const lowered = Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
   return { status, headers: lowered, body: typeof body === 'string' ? utf8(body) : body };
@@ -28,13 +28,13 @@ export function asPlainAnswer({ status, headers, body }: WireAnswer): PlainAnswe
 
 /**
  * Replaces a response to a sealed request whose message was not opened, such as one from middleware or a hook. Only an
- * error status leaves.
+ * error status is sent.
  */
 export function withheldAnswer(status: number): WireAnswer {
   return { status: status >= 400 && status <= 599 ? status : 500, headers: NO_STORE, body: '' };
 }
 
-/** A response that leaves as the application sent it. */
+/** A response that is sent as the application wrote it. */
 export function unchangedAnswer({ status, headers, body }: PlainAnswer): WireAnswer {
   const isOne = (value: unknown) => typeof value === 'string' || typeof value === 'number';
   const kept = Object.entries(headers).filter(([, value]) => isOne(value)) as [string, string | number][];

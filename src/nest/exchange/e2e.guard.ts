@@ -21,7 +21,7 @@ export class E2eGuard implements CanActivate {
   canActivate(context: ExecutionContext): boolean | Promise<boolean> {
     const sealing = this.routes.sealingOf(context);
     if (!sealing) return true;
-    // `switchToHttp()` makes three functions each time.
+    // `switchToHttp()` creates three functions each time.
     const entering = this.exchange.enter(context.getArgByIndex(0), context.getArgByIndex(1), sealing);
     const open = (): true => {
       this.fields.enter(context, sealing);

@@ -7,8 +7,8 @@ import { noteFailure } from '../request/exchange-state.js';
 import { RouteTable } from '../routes/route-table.js';
 
 /**
- * The outermost interceptor, of an application that has exception filters: notes that a handler failed before any filter
- * could end what it had begun. It also opens the message if the guard has not done so.
+ * The outermost interceptor, for applications with exception filters: notes that a handler failed before a filter could
+ * end its response. It also opens the message if the guard has not done so.
  *
  * @example
  * // The module registers it. The name is for those who look at the list of global interceptors.

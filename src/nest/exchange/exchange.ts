@@ -25,9 +25,10 @@ import { AnswerSealer } from './answer-sealer.js';
 import { BROKEN, HEAD_REFUSED, problemAnswer, unchangedAnswer, WITHHELD, withheldAnswer } from './constant-answers.js';
 
 /**
- * Handles one request: opens its message, gives the plain request to the application, and seals the response. This is the
- * only place that decides what may leave. Guard and interceptor call `enter`: the first call opens the message, and each
- * call enforces the declaration of its route. If something responds earlier, the message is opened at that point.
+ * Handles one request: opens its message, gives the plain request to the application, and seals the response. This is
+ * the only place that decides what may be sent. Guard and interceptor call `enter`: the first call opens the message,
+ * and each call enforces the declaration of its route. If something responds earlier, the message is opened at that
+ * point.
  */
 @Injectable()
 export class Exchange {
@@ -51,8 +52,8 @@ export class Exchange {
   }
 
   /**
-   * Runs before everything else. Sealed requests and handshakes get a response in time, whatever hangs before they are
-   * opened. To a sealed request, nothing leaves in the clear except what this class decides.
+   * Runs before everything else. Sealed requests and handshakes get a response in time, even if something hangs before
+   * they are opened. For a sealed request, nothing is sent in the clear except what this class decides.
    *
    * @returns whether the request is sealed or a handshake.
    */
@@ -74,8 +75,9 @@ export class Exchange {
    * Opens the request's message, if it has one, in the order of PROTOCOL §5. Rejects the request if the route requires
    * more.
    *
-   * @returns a promise only where there is something to wait for: not for a plain request.
-   * @throws an exception for Nest. The response is already settled: whatever happens to the exception, the problem leaves.
+   * @returns a promise only if there is something to wait for: not for a plain request.
+   * @throws an exception for Nest. The response is already settled: the problem is sent, whatever happens to the
+   * exception.
    */
   enter(request: object, response: object, declared: Sealing = PLAIN): Promise<void> | undefined {
     const raw = rawRequest(request);
@@ -111,7 +113,7 @@ export class Exchange {
 
   /**
    * Opens a sealed request before its route is known, so that the platform itself reads the plain body. What depends on
-   * the route waits for `enter`: a plain body beside the message, and whether the response leaves in the clear.
+   * the route waits for `enter`: a plain body next to the message, and whether the response is plain.
    */
   enterUnrouted(request: object, response: object): Promise<void> | undefined {
     const raw = rawRequest(request);
@@ -121,7 +123,7 @@ export class Exchange {
     return this.enter(request, response);
   }
 
-  /** Sends this response, whoever ends the response and however. On a sealed request it is sealed too. */
+  /** Sends this response, however the application ends it. On a sealed request it is sealed too. */
   settle(request: object, response: object, answer: WireAnswer): void {
     const raw = rawRequest(request);
     stateOf(raw).settled = answer;
@@ -133,19 +135,19 @@ export class Exchange {
     const state = stateOf(rawRequest(request));
     state.refusal = problem;
     this.settle(request, response, problemAnswer(problem));
-    // From here, and not from where the response gets to: a session's middleware may hold it back for its store.
+    // Counted from here, because a session's middleware may hold the response back for its store.
     endWithin(this.keys.options.storeTimeout, rawResponse(response));
     noteRefusal(this.keys, this.events, this.#logger, request, problem);
     return new E2eException(problem);
   }
 
-  /** Takes the response over, once: of two modules whose applications are mounted in one another, for the inner one. */
+  /** Captures the response once: if one application is mounted in another, for the inner one. */
   #capture(raw: IncomingMessage, response: ServerResponse): ResponseCapture {
     const state = stateOf(raw);
     const transform = (answer: PlainAnswer) => {
       // A session's middleware writes the last byte of a whole response once its store has the session.
       if (answer.isPartial && (state.settled || !isSealed(raw) || isShort(answer))) return undefined;
-      // Nobody reads the rest of this body. An opened one in frames sees to it by itself.
+      // Nothing reads the rest of this body. An opened one in frames handles that itself.
       if (!raw.complete && !state.framed) lingerOnceAnswered(raw, response);
       if (state.settled) return state.settled;
       return isSealed(raw) ? this.#answerUnopened(raw, response, answer) : this.#answerPlain(raw, response, answer);
@@ -164,8 +166,8 @@ export class Exchange {
   }
 
   /**
-   * What answers a sealed request before its message was opened, be it middleware, a hook, or the platform itself where no
-   * route is: the message is opened for it. Where that cannot be, nothing leaves but the status.
+   * The response to a sealed request from before its message was opened: by middleware, a hook, or the platform if
+   * there is no route. The message is opened for it. If that is not possible, only the status is sent.
    */
   async #answerUnopened(raw: IncomingMessage, response: ServerResponse, answer: PlainAnswer): Promise<Sealed> {
     const state = stateOf(raw);
@@ -174,7 +176,7 @@ export class Exchange {
       if (state.isRouterAnswer) await this.readUnrouted?.(raw);
       const found = findMessage(raw);
       const hasSession = this.keys.sessions.find(request) !== undefined;
-      // Where its store fails, the session's middleware ends the request with an error.
+      // If its store fails, the session's middleware ends the request with an error.
       if (!hasSession && answer.status >= 500) throw new E2eProblem('busy');
       const isRead = found?.place === 'header' || found?.place === 'fields' || state.body !== undefined;
       if (found && hasSession && isRead) await this.#open(request, response, found);
@@ -189,7 +191,7 @@ export class Exchange {
     return withheldAnswer(answer.status);
   }
 
-  /** What answers a handshake before its controller does: as it is, but busy where the store of the session fails. */
+  /** A response to a handshake from before its controller: unchanged, but busy if the session's store fails. */
   #answerPlain(raw: IncomingMessage, response: ServerResponse, answer: PlainAnswer): Sealed {
     const state = stateOf(raw);
     const isBusy = answer.status >= 500 && this.keys.sessions.find(state.request ?? raw) === undefined;
@@ -198,7 +200,7 @@ export class Exchange {
   }
 
   async #enterFirst(request: object, response: object, found: FoundMessage, route: Sealing): Promise<void> {
-    // A plain body beside a message is a second way in, except where the route was declared to take one, or for a ticket.
+    // A plain body next to a message is allowed only if the route was declared to accept one, or for a ticket.
     const takesPlain = !route.request && (route.response || found.place === 'fields');
     if (found.besideBody && !takesPlain) {
       throw new E2eProblem('message-rejected', { step: 'placement' });
@@ -215,7 +217,9 @@ export class Exchange {
     });
   }
 
-  /** The interceptor after the guard; or a route to which another one let the request through, and which may ask for more. */
+  /**
+   * For the interceptor after the guard, or a route that another one passed the request to, and that may require more.
+   */
   #enterNext(request: object, response: object, state: ExchangeState, route: Sealing): void {
     if (route.response && state.seal && state.capture?.released) state.capture.take(state.seal);
     if (route.request && state.besideBody) {
@@ -226,7 +230,7 @@ export class Exchange {
     state.isUnrouted = false;
   }
 
-  /** What has come of a body in frames may be all of it. */
+  /** What has arrived of a body in frames may be all of it. */
   #limitBody(request: object, response: object, { framed }: ExchangeState, { maxStreamSize }: Sealing): void {
     const problem = maxStreamSize === undefined ? undefined : framed?.limitTo(maxStreamSize);
     if (problem) throw this.refuse(request, response, problem);
@@ -243,7 +247,7 @@ export class Exchange {
     const { at, target } = this.tracker.of(raw);
     const { message, admit } = await openMessage(this.keys, this.events, request, found, target);
 
-    // From here on every response is sealed, the refusals of the next step among them.
+    // From here on every response is sealed, including refusals of the next step.
     state.seal = this.#sealer.for(message, state);
     this.#capture(raw, rawResponse(response)).take(state.seal);
     await admit(at);

@@ -62,7 +62,7 @@ export class FieldExchange {
   }
 
   /**
-   * What leaves as JSON in place of the application's value. Called for every response that a handler, a filter or
+   * The JSON value to send in place of the application's value. Called for every response that a handler, a filter or
    * `response.json()` sends, in applications that have encrypted fields.
    *
    * @throws InternalServerErrorException if a field cannot be sealed.
@@ -70,14 +70,14 @@ export class FieldExchange {
   seal(request: object, value: unknown): unknown {
     const raw = rawRequest(request);
     const { message, fields, route, capture, hasFailed } = stateOf(raw);
-    // Sealed whole, and so is every error; but not on a route that answers in the clear.
+    // Sealed as a whole, and so is every error, but not on a route with plain responses.
     if (message && (fields ? fields.isAnswerWhole || hasFailed : !capture?.released)) return value;
     const declared = route ? this.routes.of(route).response : [];
     let sealed = 0;
     const result = sealFields(value, declared, (path, member) => {
       if (!fields) throw new InternalServerErrorException(this.#withheld(raw, path));
       sealed++;
-      // What JSON leaves out is nothing, which JSON has no other word for.
+      // Values that JSON leaves out are sealed as `null`.
       const json = JSON.stringify(member) as string | undefined;
       return fields.cipher.seal(path, json ?? 'null');
     });
@@ -85,7 +85,7 @@ export class FieldExchange {
     return result;
   }
 
-  /** A request without a message: it may not even reach a route that takes fields (PROTOCOL §10). */
+  /** A request without a message must not reach a route with fields (PROTOCOL §10). */
   #refusePlain(request: object, fields: RouteFields, route: MatchedRoute | undefined): void {
     const { body } = request as { body?: unknown };
     const isTaken = fields.takesFields || (fields.mayTakeFields && hasBody(rawRequest(request)));
@@ -104,7 +104,7 @@ export class FieldExchange {
     throw new E2eProblem('message-required', { step: 'field' });
   }
 
-  /** Another route may have opened fields, and let the request through: the rules of this one hold as well. */
+  /** Another route may have opened fields and passed the request on. The rules of this route apply as well. */
   #open(request: object, route: RouteFields, message: OpenedMessage, count: number, isAnswerWhole: boolean): void {
     const raw = rawRequest(request);
     const { fields: earlier } = stateOf(raw);
@@ -112,7 +112,7 @@ export class FieldExchange {
     const { body } = request as { body?: unknown };
     const mustBeJson = route.takesFields || count > 0 || (route.request.length > 0 && hasBody(raw));
     if (mustBeJson && !isParsedJson(raw, body)) throw new E2eProblem('message-rejected', { step: 'field' });
-    // Before the search, whose cost grows with the depth.
+    // Before the search, because its cost grows with the depth.
     rejectUnsafeShape(body, this.keys.options.maxBodyDepth);
     if (hasText(body, route)) {
       this.#log.say('warn', 'A request had a string in place of an object with encrypted fields, and was rejected.');
@@ -127,7 +127,7 @@ export class FieldExchange {
     stateOf(raw).fields = { cipher, route, opened, isAnswerWhole: isWhole, sealed: 0 };
   }
 
-  /** Again after each opening: the class of an object may depend on a field beside it. */
+  /** Repeated after each opening, because an object's class may depend on a field next to it. */
   #openAll(body: unknown, route: RouteFields, cipher: FieldCipher, opened: Set<string>): void {
     const findNext = (): FoundField[] => find(body, route).filter(({ path }) => !isOpened(path, opened));
     for (let found = findNext(); found.length > 0; found = findNext()) {
@@ -156,7 +156,7 @@ export class FieldExchange {
   }
 }
 
-/** Every encrypted member of the body. What is inside one is not looked at. */
+/** Every encrypted member of the body. Their content is not searched. */
 function find(body: unknown, { request }: RouteFields): FoundField[] {
   const found = new Map<string, FoundField>();
   for (const { type, member } of request) {
@@ -166,13 +166,13 @@ function find(body: unknown, { request }: RouteFields): FoundField[] {
   return [...found.values()];
 }
 
-/** What a parameter gets: the body, or a member of it. */
+/** The value of a parameter: the body, or a member of it. */
 function valueOf(body: unknown, member: string | undefined): unknown {
   if (member === undefined) return body;
   return isObject(body) && Object.hasOwn(body, member) ? (body as Record<string, unknown>)[member] : undefined;
 }
 
-/** Whether a string stands where a pipe would make it an object with fields after this check, as `ParseArrayPipe` does. */
+/** Whether there is a string that a later pipe, such as `ParseArrayPipe`, would parse into an object with fields. */
 function hasText(body: unknown, { request }: RouteFields): boolean {
   return request.some(({ type, member }) => hasFields(type) && isText(valueOf(body, member)));
 }
@@ -181,7 +181,7 @@ function isText(value: unknown): boolean {
   return typeof value === 'string' || (Array.isArray(value) && value.some(isText));
 }
 
-/** Whether it is a field that was opened, or is inside one, whatever another class says of it. */
+/** Whether it is an opened field, or inside one, even if another class declares it too. */
 function isOpened(path: string, opened: ReadonlySet<string>): boolean {
   for (let end = path.length; end > 0; end = path.lastIndexOf('/', end - 1)) {
     if (opened.has(path.slice(0, end))) return true;
@@ -189,7 +189,7 @@ function isOpened(path: string, opened: ReadonlySet<string>): boolean {
   return false;
 }
 
-/** Only what was parsed from JSON by now: a form, a text, or a body that is parsed later, would pass unopened. */
+/** Only JSON that is parsed at this point: a form, a string, or a body that is parsed later would pass unopened. */
 function isParsedJson(raw: IncomingMessage, body: unknown): boolean {
   const type = raw.headers['content-type'];
   if (type === undefined) return !hasBody(raw);

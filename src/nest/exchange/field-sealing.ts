@@ -6,8 +6,8 @@ import { hiddenField, hideField } from '../routes/field-value.js';
 type Seal = (path: string, value: unknown) => string;
 
 /**
- * The same value, with its encrypted members sealed: those of instances, wherever they are; those of plain objects where
- * the declared class has them; and what a serializer has hidden. Only what changes is copied.
+ * The same value with its encrypted members sealed: members of instances anywhere; members of plain objects that the
+ * declared class has; and members that a serializer has hidden. Only changed objects are copied.
  *
  * @param declared the classes that the value itself is declared to have.
  */
@@ -26,7 +26,7 @@ export function sealFields(value: unknown, declared: readonly FieldClass[], seal
   const container = value as Record<string, unknown>;
   const { toJSON } = value as { toJSON?: unknown };
   if (typeof toJSON === 'function') {
-    // What it makes of itself is what leaves, with its fields at other places perhaps.
+    // The result of its `toJSON` is sent, perhaps with its fields at other places.
     const hiding = changed(container, names, (name) =>
       isEncrypted(types, name) && isInJson(container[name]) ? hideField(container[name]) : container[name],
     );
@@ -53,7 +53,7 @@ function sealMembers(object: object, types: readonly FieldClass[], seal: Seal, p
   });
 }
 
-/** A copy with these members replaced, if one of them differs; else the object itself. */
+/** A copy with these members replaced if one of them differs, otherwise the object itself. */
 function changed<Key extends string | number>(
   object: object,
   keys: readonly Key[],
@@ -77,7 +77,7 @@ function copyOf<Members extends object>(object: Members): Members {
   return copy;
 }
 
-/** Past setters of its class, and whatever the original forbids. */
+/** Defined without calling setters of its class, and even if the original is frozen. */
 function setOwn(object: object, name: PropertyKey, value: unknown): void {
   Object.defineProperty(object, name, { value, enumerable: true, writable: true, configurable: true });
 }

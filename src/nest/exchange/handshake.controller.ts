@@ -71,7 +71,7 @@ export function createHandshakeController(path: string, decorators: readonly Cla
       });
     }
 
-    /** Settled before it is sent, so that no interceptor of the application wraps it into what clients do not know. */
+    /** Settled before it is sent, so that no interceptor of the application wraps it. */
     private answer(request: object, response: Reply, answer: WireAnswer): void {
       this.exchange.settle(request, response, answer);
       response.send('');

@@ -9,7 +9,7 @@ import { readBodyOf } from '../request/body-reader.js';
 export interface FoundMessage {
   readonly text: string;
   readonly place: 'body' | 'header' | 'stream' | 'fields';
-  /** A plain body beside the message; of a ticket always, whether there is one or not. */
+  /** A plain body next to the message. For a ticket always true, even without a body. */
   readonly besideBody: boolean;
 }
 
@@ -22,7 +22,7 @@ const PLACES: ReadonlyMap<string, 'body' | 'stream'> = new Map([
 /**
  * The message of a request, or `undefined` if the request is plain.
  *
- * @throws E2eProblem `message-rejected` for two messages, and for a header over its limit, which is the protocol’s own.
+ * @throws E2eProblem `message-rejected` for two messages, and for a header over the protocol's limit.
  */
 export function findMessage(request: IncomingMessage): FoundMessage | undefined {
   const ticket = request.headers[FIELDS_HEADER];
@@ -48,14 +48,14 @@ export function hasMessageHeader(headers: IncomingMessage['headers']): boolean {
   return headers[REQUEST_HEADER] !== undefined || headers[FIELDS_HEADER] !== undefined;
 }
 
-/** Whether the body is plain beside a message in the header, so that only its route says whether it may be. */
+/** Whether a plain body comes with a message in the header. Only the route knows whether that is allowed. */
 export function hasBodyBeside(request: IncomingMessage): boolean {
   return request.headers[FIELDS_HEADER] !== undefined || (hasMessageHeader(request.headers) && hasBody(request));
 }
 
 /**
- * Whether the header fields inside a message may stand there (PROTOCOL §4): of configured names alone, and none of them
- * outside as well. A client must not say, past a gateway that would have checked it, who it is.
+ * Whether the header fields inside a message are allowed (PROTOCOL §4): only configured names, and none of them also
+ * outside. A client must not claim an identity past a gateway that would have checked it.
  */
 export function mayCarry({ meta }: OpenedMessage, { headers }: IncomingMessage, allowed: readonly string[]): boolean {
   return (meta.headers ?? []).every(([name]) => allowed.includes(name) && headers[name] === undefined);

@@ -23,7 +23,7 @@ export interface MessageOpening {
  * Opens the message of a request, or the first one of a socket: steps 1 to 4 of PROTOCOL §5.
  *
  * @param target path and query as they were sent here.
- * @throws E2eProblem which leaves in the clear.
+ * @throws E2eProblem which is sent in the clear.
  */
 export async function openMessage(
   keys: KeyService,

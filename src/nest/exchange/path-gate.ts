@@ -13,7 +13,7 @@ import { Exchange } from './exchange.js';
 import { isSealed } from './incoming.js';
 import { SocketAdmission } from './socket-admission.js';
 
-/** A path at which nothing is. */
+/** A path without a handler. */
 const NOWHERE = '/e2e-turned-away';
 
 const NO_SESSION =
@@ -21,9 +21,9 @@ const NO_SESSION =
   'With session: false, app.use() express-session\'s middleware itself, or call the function around it "session".';
 
 /**
- * Stands before whatever answers under a path that takes sealed requests alone: those of the option `sealedPaths`, and
- * those of sealed gateways. What is refused here reaches nobody under its path: middleware of the whole application, such
- * as CORS, still runs for it, and then the platform finds no route.
+ * Guards paths that accept only sealed requests: those of the option `sealedPaths`, and those of sealed gateways. A
+ * request that is rejected here reaches no handler under its path. Middleware of the whole application, such as CORS,
+ * still runs for it, and then the platform finds no route.
  */
 @Injectable()
 export class PathGate {
@@ -37,16 +37,17 @@ export class PathGate {
   ) {}
 
   /**
-   * Before anybody else has the request. Called with each path that it has on its way in: rewriting and mounting change it.
+   * Runs before any other code gets the request. Called with each path that the request has: rewriting and mounting
+   * change it.
    *
-   * @returns whether it was turned away just now: elsewhere than at the server, its route may be found already.
+   * @returns whether it was rejected by this call, because outside the server its route may already be chosen.
    */
   hold(raw: IncomingMessage, response: ServerResponse, target: string): boolean {
     const state = stateOf(raw);
-    // The request of a socket that was let in comes by here where its library hands it to the platform.
+    // The request of an accepted socket also passes here if its library hands it to the platform.
     if (state.isSealedPath || state.message) return false;
     if (this.paths.covers(target)) state.isSealedPath = true;
-    // The path of a sealed gateway serves its sockets alone (PROTOCOL §7).
+    // The path of a sealed gateway serves only its sockets (PROTOCOL §7).
     if (!(state.isSealedPath || this.gateways.takes(target)) || isSealed(raw)) return false;
     if (raw.method === 'HEAD') this.exchange.settle(raw, response, HEAD_REFUSED);
     else if (!isPreflight(raw)) this.exchange.refuse(raw, response, new E2eProblem('message-required'));
@@ -55,7 +56,7 @@ export class PathGate {
     return true;
   }
 
-  /** What came sealed under a sealed path, and cannot be opened before who answers there. */
+  /** Rejects a sealed request under a sealed path that cannot be opened before its handler. */
   refuseUnread(raw: IncomingMessage, response: ServerResponse): void {
     this.#log.say('error', NO_SESSION);
     this.exchange.refuse(raw, response, new E2eProblem('busy'));
@@ -63,7 +64,7 @@ export class PathGate {
     turnAway(raw);
   }
 
-  /** Has a server's upgrades under a sealed path sealed, or refused: nobody else who listens for them gets them. */
+  /** Seals or rejects a server's upgrades under a sealed path. Other listeners do not get them. */
   holdUpgrades(server: Pick<Server, 'emit'>): void {
     if (this.paths.list.length === 0) return;
     const passOn = interceptEvent<Upgrade>(server, 'upgrade', (request, socket, head) => {
@@ -73,7 +74,7 @@ export class PathGate {
     });
   }
 
-  /** Opens what came under a sealed path, where the platform would not answer a refusal by itself. */
+  /** Opens a request under a sealed path if the platform would not send a refusal itself. */
   async enter(request: object, response: object): Promise<void> {
     const raw = rawRequest(request);
     const state = stateOf(raw);
@@ -87,7 +88,7 @@ export class PathGate {
     }
   }
 
-  /** What refuses a message settles its own answer; what it holds may be refused, too. */
+  /** A rejected message settles its own response. Its content may be rejected, too. */
   #settleAs(error: HttpException, request: object, response: object): void {
     if (stateOf(rawRequest(request)).settled) return;
     const headers = { 'Content-Type': JSON_MEDIA_TYPE, ...NO_STORE };
@@ -101,7 +102,7 @@ function turnAway(raw: IncomingMessage & { originalUrl?: string }): void {
   raw.url = NOWHERE;
 }
 
-/** Whether a browser asks whether it may send a request (Fetch, CORS preflight): it carries nothing, and gets nothing. */
+/** Whether it is a CORS preflight (Fetch standard): it has no content, and gets none. */
 function isPreflight({ method, headers }: IncomingMessage): boolean {
   return method === 'OPTIONS' && headers.origin !== undefined && headers['access-control-request-method'] !== undefined;
 }

@@ -14,9 +14,9 @@ export interface DecodingOptions {
   readonly maxBodyDepth: number;
   /** The application's own query parser. */
   readonly parseQuery: (query: string) => unknown;
-  /** Names of header fields that are taken from inside a message, and never from outside. */
+  /** Names of header fields that are read only from inside a message. */
   readonly sealedHeaders: readonly string[];
-  /** The tag in the URL for a sealed query: different for different queries, and revealing none. */
+  /** The tag in the URL for a sealed query: different for different queries, without revealing them. */
   readonly queryTag: (query: string) => string;
   /** Gives the request the body that it would have if these bytes had come plain. */
   readonly putBody: (request: object, response: object, body: Buffer) => Promise<void>;
@@ -27,12 +27,12 @@ export interface DecodingOptions {
 /** The query parameter in the URL that replaces a sealed query. */
 const QUERY_TAG = 'e2e-query';
 
-/** Whether a request's own URL poses as that of a sealed query: what a cache keeps for that one is not for it. */
+/** Whether a request's own URL imitates that of a sealed query, whose cached response it must not get. */
 export function posesAsSealedQuery({ url = '' }: IncomingMessage): boolean {
   return url.includes(`?${QUERY_TAG}=`) || url.includes(`&${QUERY_TAG}=`);
 }
 
-/** Headers that would have the platform answer from the plaintext in ways that a sealed response cannot have. */
+/** Headers that would make the platform respond in ways that a sealed response does not support. */
 const CONDITIONS: ReadonlySet<string> = new Set([
   'if-none-match',
   'if-modified-since',
@@ -44,14 +44,13 @@ const CONDITIONS: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * What a request may ask of its response's form, taken away before anyone reads it: what answers before the message is
- * opened is sealed, too.
+ * Removes headers about the form of the response before anyone reads them, because an early response is sealed, too.
  */
 export function ignoreConditions({ headers }: IncomingMessage): void {
   for (const name of CONDITIONS) if (headers[name] !== undefined) delete headers[name];
 }
 
-/** What describes a body, or asks for a hash of one: it says nothing about the plaintext, and nobody signed it. */
+/** Headers that describe a body, or ask for its hash: they are not about the plaintext, and not authenticated. */
 const DESCRIPTIONS: ReadonlySet<string> = new Set([
   ...BODY_DESCRIPTIONS,
   'content-type',
@@ -61,10 +60,10 @@ const DESCRIPTIONS: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Puts an opened message before the application as if it had come plain: query, headers and body.
+ * Presents an opened message to the application as if it had arrived plain: query, headers and body.
  *
- * @throws what the platform answers to a body that is not what its media type says; BadRequestException for a body or a
- * query of an unsafe shape. It leaves sealed.
+ * @throws the platform's error for a body that does not match its media type; BadRequestException for a body or a query
+ * of an unsafe shape. It is sent sealed.
  */
 export async function putPlainRequest(
   request: object,
@@ -93,7 +92,7 @@ export async function putPlainRequest(
     return;
   }
   if (plaintext.length === 0 || header.cty === undefined) {
-    // As a POST without a body has it.
+    // As for a POST without a body.
     if (hadEmptyBody) addHeader(raw, 'content-length', '0');
     return;
   }
@@ -104,17 +103,17 @@ export async function putPlainRequest(
 }
 
 /**
- * Looks at a body that was parsed from JSON or from a form.
+ * Checks a body that was parsed from JSON or from a form.
  *
  * @throws BadRequestException
  */
 export function rejectUnsafeBody(request: object, maxDepth: number): void {
   const type = rawRequest(request).headers['content-type'] ?? '';
   const { body } = request as { body?: unknown };
-  // Not parsed yet, or not at all: a parser of the application may hand on bytes, or the stream of them.
+  // Not parsed yet, or not at all: a parser of the application may pass on bytes, or a stream of them.
   if (body === undefined || ArrayBuffer.isView(body) || body instanceof Readable) return;
   if (!isJson(type) && essence(type) !== FORM_MEDIA_TYPE) return;
-  // The protocol's text is UTF-8. Parsers put another character in place of what is not.
+  // The protocol requires UTF-8. Parsers would replace invalid bytes.
   const plaintext = openedMessageOf(request)?.plaintext;
   const { framed } = stateOf(rawRequest(request));
   if (essence(type) === JSON_MEDIA_TYPE && plaintext && !(framed ? framed.isUtf8 : isUtf8(plaintext))) {
@@ -123,7 +122,7 @@ export function rejectUnsafeBody(request: object, maxDepth: number): void {
   rejectUnsafeShape(body, maxDepth);
 }
 
-/** Takes headers away from every place where Node shows them. */
+/** Removes headers from every place where Node shows them. */
 function dropHeaders(raw: IncomingMessage, isDropped: (name: string) => boolean): void {
   const { headers, rawHeaders } = raw;
   let kept = 0;
@@ -156,7 +155,7 @@ function asBuffer(bytes: Uint8Array): Buffer {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
-/** Express and Fastify both read the query when they route; what handlers, pipes and caches read comes after. */
+/** Express and Fastify read the query when they route. Handlers, pipes and caches read it later. */
 function setQuery(
   request: object,
   raw: IncomingMessage & { originalUrl?: string },
@@ -168,7 +167,7 @@ function setQuery(
   rejectUnsafeShape(value, how.maxBodyDepth);
   Object.defineProperty(request, 'query', { value, writable: true, configurable: true, enumerable: true });
   const tag = `?${QUERY_TAG}=${how.queryTag(query)}`;
-  // Loggers and caches read the original URL. What answers under a sealed path reads its query off the other one.
+  // Loggers and caches read the original URL. Handlers under a sealed path read the query from the other one.
   if (isSealedPath) raw.originalUrl ??= raw.url ?? '';
   if (raw.originalUrl !== undefined) raw.originalUrl += tag;
   raw.url = (raw.url ?? '') + (isSealedPath ? `?${query}` : tag);

@@ -19,7 +19,7 @@ interface UploadOptions {
 /**
  * Makes a request a stream of the plaintext of its frames.
  *
- * @param refuse has the problem answered, sealed, whatever the application makes of the error that its reader gets.
+ * @param refuse sends the problem, sealed, however the application handles the error that its reader gets.
  */
 export function openRequestBody(
   request: object,
@@ -39,7 +39,7 @@ export function openRequestBody(
     node.shouldKeepAlive = false;
     if (node.headersSent) return;
     refuse(problem);
-    // A reader that waits for an end and does not look for errors answers nothing.
+    // A reader that only waits for the end, and ignores errors, would never respond.
     setTimeout(() => node.end(), UNANSWERED_MS).unref();
   });
   const noteOver = streams.add('request', { request, channel: message.channel, fail: framed.fail });
@@ -47,7 +47,7 @@ export function openRequestBody(
   return framed;
 }
 
-/** Seals a success only after the body's end (PROTOCOL §6): what the client sent may still turn out broken. */
+/** Seals a success only after the body's end (PROTOCOL §6): the rest of the client's body may still be broken. */
 export function afterBody(
   state: ExchangeState,
   seal: (answer: PlainAnswer) => Sealed,

@@ -22,7 +22,10 @@ import { NO_STORE } from './constant-answers.js';
 
 const EMPTY = new Uint8Array(0);
 const MESSAGE_HEADERS = { 'Content-Type': MESSAGE_MEDIA_TYPE, ...NO_STORE };
-/** Proxies are asked to pass a stream on as it comes: nginx by the one, others by RFC-to-be "Incremental HTTP Messages". */
+/**
+ * Asks proxies to pass a stream on as it arrives: the first for nginx, the second by the draft "Incremental HTTP
+ * Messages".
+ */
 const STREAM_HEADERS = {
   'Content-Type': STREAM_MEDIA_TYPE,
   ...NO_STORE,
@@ -42,7 +45,7 @@ export interface SealingOptions {
   readonly isEarly: boolean;
   /** Names of response headers that travel inside, in lower case. */
   readonly sealedHeaders: readonly string[];
-  /** To a request in fields (PROTOCOL §10): how many values of the response are sealed. */
+  /** For a request in fields (PROTOCOL §10): how many values of the response are sealed. */
   readonly fields?: number | undefined;
 }
 
@@ -124,12 +127,12 @@ function sealedStream(message: OpenedMessage, answer: PlainAnswer, options: Seal
   };
 }
 
-/** Whether the application's body leaves as it is. An error may quote what it rejects, so it is sealed whole. */
+/** Whether the application's body is sent as it is. An error may quote what it rejects, so it is sealed as a whole. */
 function isInFields({ status }: PlainAnswer, { fields }: SealingOptions): boolean {
   return fields !== undefined && status >= 200 && status < 300 && allowsBody(status);
 }
 
-/** A response in fields: its single values are sealed by now. The ticket beside it vouches for its status and their number. */
+/** A response in fields: its values are already sealed. Its ticket authenticates its status and their number. */
 function besideTicket(message: OpenedMessage, answer: PlainAnswer, options: SealingOptions): WireAnswer {
   const { status, headers, body } = answer;
   const { fields, padding } = options;
@@ -139,7 +142,7 @@ function besideTicket(message: OpenedMessage, answer: PlainAnswer, options: Seal
   return { status, headers: { ...type, [FIELDS_HEADER]: ticket, ...NO_STORE }, body };
 }
 
-/** What a response says of itself beside its body. */
+/** The facts about a response, without its body. */
 function factsOf({ status, headers }: PlainAnswer, { sealedHeaders, isEarly }: SealingOptions) {
   return {
     status,
@@ -178,12 +181,12 @@ const HEADERS =
   'have.';
 const NO_STATUS = 'This status cannot be sealed: it must be between 200 and 599.';
 
-/** Statuses without a body, and redirects, which an intermediary could follow, leave as 200. */
+/** Statuses without a body are sent as 200, and so are redirects, which an intermediary could follow. */
 function wireStatus(status: number): number {
   return status === 204 || status === 205 || (status >= 300 && status < 400) ? 200 : status;
 }
 
-/** Node sends none either, whatever the application gave. */
+/** Node sends no body either, even if the application gave one. */
 function allowsBody(status: number): boolean {
   return status !== 204 && status !== 205 && status !== 304;
 }
@@ -192,19 +195,19 @@ function mediaTypeOf(headers: PlainAnswer['headers']): string {
   return headerText(headers['content-type']) ?? OCTETS_MEDIA_TYPE;
 }
 
-/** The length that the application says its body has; `undefined` for none, and for what is no length. */
+/** The length that the application announced; `undefined` if there is none, or if it is invalid. */
 function contentLengthOf(headers: PlainAnswer['headers']): number | undefined {
   const text = headerText(headers['content-length']);
   const length = text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : undefined;
   return length !== undefined && headers['transfer-encoding'] === undefined ? length : undefined;
 }
 
-/** Whether a response says that its body is no longer than what leaves in one message. */
+/** Whether a response announces a body that fits into one message. */
 export function isShort({ headers }: PlainAnswer): boolean {
   return (contentLengthOf(headers) ?? Infinity) <= FRAMES_FROM_BYTES;
 }
 
-/** A field as it travels inside. */
+/** A header field in the form in which it travels inside. */
 function fieldOf(name: string, value: OutgoingHttpHeader): HeaderField {
   return [name, headerText(value)];
 }

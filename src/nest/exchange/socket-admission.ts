@@ -30,7 +30,7 @@ export class SocketRefusal extends Error {
   }
 }
 
-/** Hands an upgrade to whoever listens for them. */
+/** Passes an upgrade to its listeners. */
 export type PassOn = (...upgrade: Upgrade) => unknown;
 
 /** Takes an upgrade under a sealed path. */
@@ -39,21 +39,21 @@ export type TakeUpgrade = (...all: [...upgrade: Upgrade, passOn: PassOn]) => voi
 const NO_ADAPTER =
   'A socket under a sealed path was refused, since nothing seals it. Call app.useWebSocketAdapter(new E2eWsAdapter(app)), ' +
   "from 'nestjs-e2e-encryption/ws'.";
-/** The only sentence that an unauthenticated client gets. */
+/** The only message that an unauthenticated client gets. */
 const SEALED_ONLY = 'Sockets under this path have to be sealed.';
 
 /** A socket whose first message was accepted. */
 export interface OpenedSocket {
   /** The application's own subprotocols that the client asks for. */
   readonly protocols: readonly string[];
-  /** Seals the server's head, which says the subprotocol that was selected. */
+  /** Seals the server's head, which has the selected subprotocol. */
   readonly accept: (protocol: string | undefined) => AcceptedSocket;
   /** A refusal by the application itself, sealed. */
   readonly refuse: (status: number, mediaType: string | undefined, body: Uint8Array) => SocketRefusal;
   /**
-   * Has the socket stand for its request, and end with its session and with the application.
+   * Makes the socket usable in place of its request, and ends it with its session and with the application.
    *
-   * @returns a function to call when it is over, with whether it was ended by both sides, and why.
+   * @returns a function to call when it has ended, with whether both sides ended it, and why.
    */
   readonly supervise: (
     socket: object,
@@ -63,8 +63,8 @@ export interface OpenedSocket {
 }
 
 /**
- * Lets sockets in (PROTOCOL §7): their first message goes through the same steps as a request's. What is done with the
- * sockets themselves is the matter of the adapter of their library.
+ * Lets sockets in (PROTOCOL §7): their first message goes through the same steps as a request's. The adapter of the
+ * library handles the sockets themselves.
  */
 @Injectable()
 export class SocketAdmission {
@@ -74,7 +74,7 @@ export class SocketAdmission {
   /** Set when the application starts: gives a request that asks for a socket its session. */
   readSession: ((request: IncomingMessage) => Promise<void>) | undefined;
 
-  /** Set by the application's adapter, where that seals what other libraries do with sockets. */
+  /** Set by the application's adapter if it seals the sockets of other libraries. */
   take: TakeUpgrade | undefined;
 
   constructor(
@@ -88,7 +88,7 @@ export class SocketAdmission {
     return this.keys.options.maxBodySize;
   }
 
-  /** An adapter says that it seals the gateways that ask for it, and where it has them. */
+  /** An adapter registers itself as one that seals gateways, with their places. */
   takeAdapter(adapter: object, paths: GatewayPaths): void {
     markSealingAdapter(adapter, paths);
   }
@@ -110,7 +110,7 @@ export class SocketAdmission {
   /**
    * Opens a socket's first message, with all checks of PROTOCOL §5.
    *
-   * @param readSession what gives the request its session, in place of the application's own middleware.
+   * @param readSession reads the request's session in place of the application's middleware.
    * @throws SocketRefusal
    */
   async open(request: IncomingMessage, text: string, readSession = this.readSession): Promise<OpenedSocket> {
@@ -127,7 +127,7 @@ export class SocketAdmission {
       throw this.refuse(request, error, message);
     }
     stateOf(request).message = message;
-    // As it was asked for: the query travels sealed.
+    // As the client requested it: the query travels sealed.
     const { query } = message.meta;
     if (query !== undefined) request.url = `${request.url?.split('?', 1)[0]}?${query}`;
     return this.#opened(request, message);
@@ -150,7 +150,7 @@ export class SocketAdmission {
     try {
       await Promise.race([read?.(request), late]);
     } catch {
-      // The store of the session, or the application's own middleware, failed: nobody is let through for it.
+      // The session's store, or the application's middleware, failed: the socket is rejected.
       throw new E2eProblem('busy');
     } finally {
       clearTimeout(timer);

@@ -10,28 +10,28 @@ export interface CarrierParts {
   readonly sessionOf: (request: object) => HttpSession | undefined;
   readonly storeOf: (session: HttpSession) => ChannelStore;
   readonly storeTimeout: number;
-  /** Told where a sealed request regenerated its session, and its channel could not go along. */
+  /** Called if a sealed request regenerated its session, and its channel could not be kept. */
   readonly onLeftBehind: () => void;
 }
 
 /**
- * What a session that takes another one's place keeps of it (PROTOCOL §2): always its device key; on a sealed request
- * that logs in, its name and that request's channel too.
+ * What a replacement keeps of the old session (PROTOCOL §2): always its device key; for a login in a sealed request,
+ * also its name and that request's channel.
  */
 export class Carrier {
   readonly #mutex = new Mutex();
 
   constructor(private readonly parts: CarrierParts) {}
 
-  /** The application says that this request logs in. Of two at the same time on one session the second is `busy`. */
+  /** The application declares that this request logs in. If two do so at once on one session, the second is `busy`. */
   carryOver(request: object, makeNew: () => Promise<void>): Promise<void> {
     return this.#around(request, makeNew, true);
   }
 
   /**
-   * A session is regenerated, and nobody says why. Only a session that held nothing, and so was nobody's, hands its
-   * channel on: what was sealed on it before can do no more in the new session than in the old one. Otherwise a request
-   * of one user, held back, could run as the next one.
+   * A session is regenerated for an unknown reason. Only an empty session, which belonged to nobody, passes its channel
+   * on: messages sealed on it can do no more in the new session than in the old one. Otherwise a delayed request of one
+   * user could run as the next user.
    */
   readonly regenerating = (request: object, makeNew: () => Promise<void>): Promise<void> =>
     this.#around(request, makeNew, false);
@@ -62,7 +62,7 @@ export class Carrier {
     makeNew: () => Promise<void>,
   ): Promise<void> {
     const store = this.parts.storeOf(before);
-    // Read now: the end of the old session takes its record along.
+    // Read now, because the old session's end removes its record.
     const old = await store.session(ref.id);
     await makeNew();
     const after = this.parts.sessionOf(request)?.ref;
@@ -77,7 +77,7 @@ export class Carrier {
     makeNew: () => Promise<void>,
   ): Promise<void> {
     const store = this.parts.storeOf(before);
-    // Of two logins at once on one session the first has ended what the second would carry over.
+    // If two logins run at once on one session, the first has ended the channel that the second would carry over.
     const isThere = await before.exists(this.parts.storeTimeout);
     const old = isThere ? await store.release(ref, channel) : undefined;
     if (!old) throw new E2eException(new E2eProblem('busy'));
@@ -86,7 +86,7 @@ export class Carrier {
       await makeNew();
       isHanded = await this.#hand(store, before, this.parts.sessionOf(request), old, channel);
     } catch (error) {
-      // Where the old session is still there, so is its channel.
+      // If the old session still exists, so does its channel.
       await store.adopt(ref, old, channel).catch(() => undefined);
       throw error;
     }
@@ -108,7 +108,7 @@ export class Carrier {
       return true;
     }
     if (before.user !== undefined && before.user !== after.user) {
-      // One user over another: what the first one sealed must not run as the second one.
+      // One user logs in over another: the first one's messages must not run as the second one.
       await store.begin(after.ref, device && { device });
       return false;
     }

@@ -86,10 +86,10 @@ export class ChannelRegistry {
     return this.parts.options.hasSecret || this.parts.defaultSession.owns(store);
   }
 
-  /** The default session store counts and evicts sessions, so channels have records of their own beside it. */
+  /** The default session store counts and evicts sessions, so channels are stored separately. */
   #recordsOf(store: SessionStore): Records {
     const { options, defaultSession } = this.parts;
-    if (defaultSession.owns(store)) return new MemoryRecords(4 * options.maxChannels); // the channel, what is left of it, its session, that one's list
+    if (defaultSession.owns(store)) return new MemoryRecords(4 * options.maxChannels); // the channel, its remains, its session, the session's list
     if (!options.hasSecret) {
       this.#log.say('error', missingSecret());
       throw new E2eProblem('busy');

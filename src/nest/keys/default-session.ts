@@ -10,12 +10,12 @@ const COOKIE_NAME = 'e2e.sid';
 const MAX_SESSIONS = 50_000;
 
 /**
- * The session that the module brings where the application has none: express-session's options, completed, and a
- * bounded store in memory unless the options name one.
+ * The module's own session, for applications without one: the completed express-session options, with a limited
+ * in-memory store unless the options have one.
  */
 @Injectable()
 export class DefaultSession {
-  /** Whether the application brings its own session, or none is wanted, and so never gets this one. */
+  /** Whether the application has its own session, or wants none, and so never gets this one. */
   readonly isOff: boolean;
   /** With `session: 'channel'`, which has no cookies: the substitute for every request's session. */
   readonly cookieless: HttpSession | undefined;
@@ -45,7 +45,7 @@ export class DefaultSession {
     return this.completeOptions().name;
   }
 
-  /** Whether the options bring a store of their own. */
+  /** Whether the options have a store. */
   get hasForeignStore(): boolean {
     return this.#given.store !== undefined;
   }
@@ -63,7 +63,7 @@ export class DefaultSession {
     };
   }
 
-  /** Says what to configure, where a production server is about to keep sessions in memory. */
+  /** Logs what to configure if a production server keeps sessions in memory. */
   warn(): void {
     if (process.env.NODE_ENV !== 'production' || !this.#memory) return;
     new Logger('E2eModule').warn(
@@ -74,7 +74,9 @@ export class DefaultSession {
   }
 }
 
-/** Without what is `undefined`, which would stand before the default: a store that only some deployments have. */
+/**
+ * Without `undefined` members, which would replace the default: for example, a store that only some deployments have.
+ */
 function withoutUndefined<T extends object>(options: T): Partial<T> {
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as Partial<T>;
 }

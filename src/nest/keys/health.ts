@@ -24,7 +24,7 @@ export interface HealthReport {
   readonly identityKey: string | null;
 }
 
-/** The record that a check writes ends by itself. */
+/** The record that a check writes expires by itself. */
 const RECORD_SECONDS = 10;
 const RECORD = 'health';
 const DEFAULT_WAITING = 32;
@@ -34,7 +34,7 @@ const DEFAULT_WAITING = 32;
 export class E2eHealth {
   /** Whether the application has a session of its own, whose store is not in the options. */
   hasOtherSession = false;
-  // Not printed with whatever holds this object: secrets are among them.
+  // Private, because it contains secrets: whoever prints this object must not see them.
   readonly #options: E2eOptions;
 
   constructor(
@@ -79,7 +79,7 @@ export class E2eHealth {
   }
 }
 
-/** The reason stays here: what a store says in an error may name hosts and users. */
+/** The reason is not passed on: a store's error may name hosts and users. */
 function succeeds(attempt: Promise<void>): Promise<'up' | 'down'> {
   return attempt.then(
     () => 'up',

@@ -2,12 +2,12 @@ import session, { type SessionData } from 'express-session';
 import { BoundedMap } from '../../channel/store/bounded-map.js';
 import { E2eProblem } from '../../protocol/problem.js';
 
-/** A session without an end of its own. */
+/** A session without an expiry time. */
 const DAY_MS = 86_400_000;
 
 /**
- * Sessions in this process's memory, bounded: strangers who never come back make room, never somebody who is active.
- * Where all are in use, a new one is refused.
+ * A limited number of sessions in this process's memory. New sessions replace those of visitors who never came back,
+ * never active ones. If all are in use, a new one is rejected.
  */
 export class MemorySessions extends session.Store {
   readonly #sessions: BoundedMap<string>;

@@ -7,25 +7,25 @@ import { rawRequest, stateOf } from '../request/exchange-state.js';
 import type { RateLimitedLogger } from '../request/rate-limited-logger.js';
 import type { HttpSession } from './session.js';
 
-/** Why a stream is to end before its time: its session, or channel, has ended, or the application closes. */
+/** Why a stream ends early: its session or channel has ended, or the application closes. */
 export type EndCause = 'session' | 'closing';
 
-/** A request's body or a response that comes in frames, or a socket, for as long as it does. */
+/** A running stream: a request's body or a response in frames, or a socket. */
 export interface RunningStream {
   /** The platform's request. */
   readonly request: object;
   readonly channel: Channel;
-  /** Ends it at once, as one that is not whole. */
+  /** Ends it at once, as incomplete. */
   readonly fail: (cause: EndCause) => void;
-  /** Whether it has no end of its own: when the application closes, it is ended first of all. */
+  /** Whether it never ends by itself: when the application closes, it is ended first. */
   readonly isEndless?: true;
 }
 
 interface Running extends RunningStream {
-  /** The session that the message was opened on, and the epoch that it was then in; of neither without cookies. */
+  /** The session on which the message was opened, and its epoch at that time. Neither exists without cookies. */
   readonly session: string | undefined;
   readonly epoch: string | undefined;
-  /** Whether its store did not answer the last time that it was asked. */
+  /** Whether its store did not respond the last time. */
   isDoubtful: boolean;
 }
 
@@ -35,7 +35,7 @@ export interface StreamParts {
   readonly sessionOf: (request: object) => HttpSession | undefined;
   readonly storeOf: (session: HttpSession) => ChannelStore;
   readonly storeTimeout: number;
-  /** Milliseconds between two looks at the store. */
+  /** Milliseconds between two checks of the store. */
   readonly streamCheckInterval: number;
   readonly events: E2eEvents;
   readonly log: RateLimitedLogger;
@@ -47,8 +47,8 @@ const THROWN =
 
 /**
  * The streams that are open. A stream may outlive its channel, but not its session: it ends when that ends, when the
- * session's id is replaced by another request, and when the channel is revoked (PROTOCOL §6). In this process at once; what
- * another server does is seen in the store, by one timer for all streams.
+ * session's id is replaced by another request, and when the channel is revoked (PROTOCOL §6). Changes in this process
+ * apply at once. Changes by another server are read from the store, with one timer for all streams.
  */
 export class RunningStreams {
   readonly #running = new Set<Running>();
@@ -64,7 +64,7 @@ export class RunningStreams {
     return this.#deadline !== undefined;
   }
 
-  /** @returns a function to call when the stream is over, with what became of it. */
+  /** @returns a function to call when the stream has ended, with its outcome. */
   add(direction: StreamDirection, stream: RunningStream): (hasEnded: boolean, progress: Progress) => void {
     const from = performance.now();
     const session = this.parts.sessionOf(stream.request);
@@ -98,7 +98,7 @@ export class RunningStreams {
     }
   }
 
-  /** The application closes: streams get this long to finish. Resolves when they are over, or had their time. */
+  /** The application closes: streams get this long to finish. Resolves when they have ended, or after that time. */
   async close(milliseconds: number): Promise<void> {
     this.#deadline ??= Date.now() + milliseconds;
     this.#failBy(this.#deadline, [...this.#running]);
@@ -116,12 +116,12 @@ export class RunningStreams {
     setTimeout(late, Math.max(0, time - Date.now())).unref();
   }
 
-  /** One that throws keeps none of the others. */
+  /** One that throws does not affect the others. */
   #fail(stream: Running, cause: EndCause): void {
     try {
       stream.fail(cause);
     } catch {
-      // What a listener of the application throws may hold plaintext.
+      // An error of the application's listener may contain plaintext.
       this.parts.log.say('error', THROWN);
     }
   }
@@ -136,7 +136,7 @@ export class RunningStreams {
     }
   }
 
-  /** A store that does not answer is asked once more. */
+  /** A store that does not respond is asked once more. */
   async #checkOne(stream: Running): Promise<void> {
     const mayGoOn = await this.#mayGoOn(stream).catch(() => undefined);
     if (mayGoOn === false || (mayGoOn === undefined && stream.isDoubtful)) this.#fail(stream, 'session');

@@ -21,7 +21,7 @@ export class SessionCookie {
       (pair) => pair.includes(sessionId) || pair.includes(encodeURIComponent(sessionId)),
     );
     if (own !== undefined) {
-      // A client that sends it under several names does not tell which is the session's.
+      // If a client sends it under several names, it is unknown which is the session's.
       if (others.length === 0) this.#name ??= own.slice(0, own.indexOf('='));
       return false;
     }

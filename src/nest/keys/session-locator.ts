@@ -26,7 +26,9 @@ export class SessionLocator {
     return session;
   }
 
-  /** Logs that a request's channel was not found because the session's cookie was not sent; whether this is so. */
+  /**
+   * Logs that a request's channel was not found because the session's cookie was not sent; returns whether this is so.
+   */
   noteLostCookie(request: object): boolean {
     const session = this.find(request);
     if (!session?.ref) return false;

@@ -2,16 +2,16 @@ import type { ChannelStore } from '../../channel/store/channel-store.js';
 import { askStore, isRecord, type SessionStore } from '../../channel/store/records.js';
 import { called, firstSaves, type Callback } from './session.js';
 
-/** Makes a new session in place of a request's: `makeNew` is what the application asked for. */
+/** Replaces a request's session by a new one: `makeNew` is the application's own call. */
 export type Regenerating = (request: object, makeNew: () => Promise<void>) => Promise<void>;
 
 interface WatchedStore extends SessionStore {
-  /** Of express-session, whose sessions regenerate themselves by it. */
+  /** For express-session, whose sessions use it to regenerate themselves. */
   regenerate?(request: object, callback: Callback): unknown;
 }
 
 /**
- * Has channels end with their session, whoever ends it: `destroy`, `regenerate`, or the unset session of a response all
+ * Ends channels with their session, however it ends: `destroy`, `regenerate`, or the unset session of a response all
  * come here. A session that ended by another way (a key that was deleted in Redis, a server without this module) is
  * missed when it is saved again, which brings the session back, but not its channels.
  */

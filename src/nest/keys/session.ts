@@ -7,21 +7,21 @@ import { beginFastifySession } from './fastify-session.js';
 
 /** A request's session, whichever middleware made it: express-session's, or `@fastify/session`'s. */
 export interface HttpSession {
-  /** `undefined` if there are no cookies, and a channel stands alone. */
+  /** `undefined` if there are no cookies, and channels have no session. */
   readonly ref: SessionRef | undefined;
   readonly store: SessionStore;
-  /** Whether its store has it: not yet, where this very request began it. */
+  /** Whether its store has it: not yet if this request created it. */
   exists(timeout: number): Promise<boolean>;
   /**
-   * Has the store keep the session: a new one gets something to keep, so that its cookie is sent, and is saved. Rejects
-   * where it ended since this request began: saving it would bring it back.
+   * Saves the session. A new one gets a value to save, so that its cookie is sent. Rejects if the session has ended
+   * since this request began, because saving would restore it.
    */
   persist(timeout: number): Promise<void>;
-  /** Whether the request brought its cookie; else it is new, and no other request has it. */
+  /** Whether the request had its cookie. Otherwise it is new, and no other request has it. */
   readonly isKnown: boolean;
-  /** Whether it holds nothing of the application's: it is nobody's. */
+  /** Whether it has no data of the application, so it belongs to no user. */
   readonly isBlank: boolean;
-  /** Whom passport has logged in, where it is in use. */
+  /** The user that passport has logged in, if it is used. */
   readonly user: string | undefined;
   /** Makes a new session in its place. */
   regenerate(): Promise<void>;
@@ -42,7 +42,7 @@ interface AnySession {
   regenerate(callback: Callback): unknown;
 }
 
-/** A session without an end of its own is taken to last a day, as its store takes it. */
+/** A session without an expiry time counts as one that lasts a day, as in its store. */
 const DAY_SECONDS = 86_400;
 
 /** The session, or `undefined` if there is none: no middleware, or a store that does not respond. */
@@ -99,13 +99,13 @@ export function cookielessSession(store: SessionStore): HttpSession {
   };
 }
 
-/** Whether the request brought the session's cookie: one that its store does not know is given a new id. */
+/** Whether the request had the session's cookie: a session that its store does not know gets a new id. */
 function cameWith(request: object, id: string): boolean {
   const { cookie = '' } = (request as { headers: IncomingHttpHeaders }).headers;
   return cookie.includes(id) || cookie.includes(encodeURIComponent(id));
 }
 
-/** Beside what the module and the session middleware put there. */
+/** Apart from what the module and the session middleware put there. */
 function isBlank(session: AnySession): boolean {
   return (
     Object.keys(session).every((name) => ['cookie', 'e2e', 'passport'].includes(name)) && userOf(session) === undefined
@@ -121,7 +121,7 @@ function lifetimeOf({ cookie }: AnySession): number {
   return typeof maxAge === 'number' && maxAge > 0 ? Math.ceil(maxAge / 1000) : DAY_SECONDS;
 }
 
-/** What calls back, as a promise. */
+/** A callback function as a promise. */
 export function called(action: (done: Callback) => unknown): Promise<void> {
   return new Promise((resolve, reject) => {
     action((error) => {

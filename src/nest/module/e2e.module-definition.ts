@@ -19,7 +19,7 @@ export const { ConfigurableModuleClass, OPTIONS_TYPE, ASYNC_OPTIONS_TYPE } = new
   })
   .build();
 
-/** What a factory throws is of the application's making: it would stop the start without a word of where it came from. */
+/** An error of the application's factory would stop the start without saying where it came from. */
 function explained(provider: Provider): Provider {
   if (typeof provider === 'function' || provider.provide !== E2E_GIVEN || !('useFactory' in provider)) return provider;
   const { useFactory } = provider;

@@ -77,7 +77,7 @@ import { SealingResolver } from '../routes/sealing-resolver.js';
 @Module({
   imports: [DiscoveryModule],
   providers: [
-    // forRoot() puts its own in their place.
+    // forRoot() replaces them.
     { provide: E2E_GIVEN, useFactory: refuseBareImport },
     { provide: E2E_PATH, useFactory: refuseBareImport },
     { provide: E2E_OPTIONS, useFactory: checkOptions, inject: [E2E_GIVEN] },
@@ -137,7 +137,7 @@ export class E2eModule extends ConfigurableModuleClass implements NestModule, On
     super();
     noteModuleSessions();
     noteFailures();
-    // Test modules get their adapter later; the parsers of their application are asked one by one.
+    // Test modules get their adapter later, so the parsers of their application are checked one by one.
     const adapter = adapterHost.httpAdapter as HttpServer | undefined;
     if (adapter?.getType() === 'express') noteDefaultParsers(adapter);
     if ([...modules.values()].filter(({ metatype }) => metatype === E2eModule).length > 1) throw new Error(TWICE);
@@ -212,7 +212,7 @@ export class E2eModule extends ConfigurableModuleClass implements NestModule, On
 
   /**
    * Whether filters of the application may end what a failed handler began: only an interceptor sees the failure before
-   * them, and any interceptor has Nest build Observables for each request, plain ones too (docs/performance.md).
+   * them, and with any interceptor Nest builds Observables for each request, plain ones too (docs/performance.md).
    */
   get #hasFilters(): boolean {
     const hasGlobal = this.config.getGlobalFilters().length > 0 || this.config.getGlobalRequestFilters().length > 0;

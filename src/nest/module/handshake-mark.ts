@@ -6,8 +6,7 @@ import { E2E_PATH } from '../options/e2e.options.js';
 const MARK = Symbol.for('nestjs-e2e-encryption.handshake');
 
 /**
- * Writes on the HTTP server where the handshake is, so that a test that holds the application, or its server alone, need
- * not say it again.
+ * Notes the path of the handshake on the HTTP server, so that tests with the application, or only its server, find it.
  */
 @Injectable()
 export class HandshakeMark implements OnModuleInit {

@@ -3,8 +3,8 @@ import { BaseExceptionFilter, type ApplicationConfig } from '@nestjs/core';
 import { noteFailure } from '../request/exchange-state.js';
 
 /**
- * Keeps our guard or interceptor first, whatever the application adds and whenever. A guard that ran before ours would see
- * a request that is not opened, and its exceptions would leave in the clear. An APP_GUARD could come second.
+ * Keeps our guard or interceptor first, even if the application adds others later. A guard that ran before ours would
+ * see a request that is not opened, and its exceptions would leave in the clear. An APP_GUARD could come second.
  *
  * @param isNeeded asked each time that Nest makes a route.
  */
@@ -24,7 +24,7 @@ export function keepFirst<Name extends 'getGlobalGuards' | 'getGlobalInterceptor
 
 const NOTING = Symbol('e2e');
 
-/** Has each failure noted that Nest's own exception filter answers, or ends what has begun, before it does. */
+/** Notes each failure before Nest's own exception filter responds to it, or ends a response that has begun. */
 export function noteFailures(): void {
   const prototype = BaseExceptionFilter.prototype as BaseExceptionFilter & { [NOTING]?: true };
   if (prototype[NOTING]) return;

@@ -11,7 +11,7 @@ export function logSealed(logger: Logger, routes: E2eRoutes): void {
   }
 }
 
-/** @param names what answers in the clear although `encryptByDefault` is set. */
+/** @param names handlers with plain responses although `encryptByDefault` is set. */
 export function warnOfPlain(logger: Logger, names: readonly string[]): void {
   if (names.length === 0) return;
   logger.warn(

@@ -15,7 +15,7 @@ interface ParsedRequest extends IncomingMessage {
   rawBody?: unknown;
 }
 
-/** What Nest's adapter does for parsers; it is Nest's own way to body-parser, which need not be found from here. */
+/** Nest's adapter for parsers. It is Nest's way to load body-parser, which may not be resolvable from here. */
 interface ParserAdapter extends HttpServer {
   useBodyParser?: (this: object, type: string, rawBody: boolean, options?: object) => unknown;
   /** Nest 12. */
@@ -33,10 +33,10 @@ const KINDS: Readonly<Record<string, string>> = {
 /** Nest's own parsers, with no option that shows in what they make of a body; and whether they keep the raw body. */
 const DEFAULTS = new WeakMap<Parser, boolean>();
 
-/** Options that show nowhere: the limit of a sealed body is this module's, and it is never compressed. */
+/** Options without effect here: the limit of a sealed body is this module's, and it is never compressed. */
 const UNSEEN_OPTIONS = ['limit', 'inflate'];
 
-/** Finds out which parsers are Nest's own. To be called before the application initializes, where that can be. */
+/** Finds out which parsers are Nest's own. Call it before the application initializes if possible. */
 export function noteDefaultParsers(adapter: ParserAdapter): void {
   const app = adapter.getInstance() as ExpressStack;
   const noting = <T>(rawBody: boolean | undefined, register: () => T): T => {
@@ -59,7 +59,7 @@ export function noteDefaultParsers(adapter: ParserAdapter): void {
 /**
  * Gives a sealed request's body to the parsers that the application has for plain ones, in their order and with their
  * options. Two things differ: the limit is that of this module, and JSON for Nest's own parser is parsed right here,
- * which takes a fifth of the time; what does not parse goes to the parser all the same, for its error.
+ * which takes a fifth of the time; a body that does not parse still goes to the parser, for its error.
  */
 export class ExpressParsers {
   readonly #app: ExpressStack;
@@ -72,7 +72,7 @@ export class ExpressParsers {
     this.#app = adapter.getInstance() as ExpressStack;
   }
 
-  /** @throws what Nest makes of the parser's error. */
+  /** @throws Nest's exception for the parser's error. */
   async parse(request: ParsedRequest, response: ServerResponse, body: Buffer): Promise<void> {
     this.#parsers ??= parsersOf(this.#app);
     if (parseByDefault(this.#parsers[0], request, body)) {
@@ -96,7 +96,7 @@ export class ExpressParsers {
     }
   }
 
-  /** Collects a body that comes as a stream, where a parser takes its type; what no parser takes stays a stream. */
+  /** Collects a streamed body if a parser accepts its type. Other bodies stay streams. */
   async parseStream(request: ParsedRequest, response: ServerResponse): Promise<void> {
     this.#parsers ??= parsersOf(this.#app);
     if (!this.#parsers.some((each) => takes(each, request))) return;
@@ -178,7 +178,7 @@ function run(parser: Parser, request: object, response: object): Promise<void> {
   });
 }
 
-/** Has a stand-in for the request parsed, which brings these bytes whatever has become of the request's own. */
+/** Parses a stand-in for the request that delivers these bytes, because the request's own may have been read. */
 async function runApart(parser: Parser, request: ParsedRequest, response: object, body: Buffer): Promise<void> {
   const standIn = likeness(request);
   standIn.push(body);

@@ -17,7 +17,7 @@ export function middlewareOf(app: ExpressStack): unknown[] {
   return stackOf(app).map(({ handle }) => handle);
 }
 
-/** Has the middleware that was added last run first: behind what Express 4 itself needs there. */
+/** Moves the middleware that was added last to the front, after what Express 4 itself needs there. */
 export function putLastFirst(app: ExpressStack): void {
   const stack = stackOf(app);
   const own = stack.findLastIndex(({ name }) => name === 'expressInit') + 1;

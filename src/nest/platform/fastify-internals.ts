@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
-/** The parts of a Fastify request that have no public way in. Where a later Fastify has them no more, nothing is changed. */
+/** The private parts of a Fastify request that are used. If a later Fastify does not have them, nothing is changed. */
 const ROUTE_CONTEXT = 'fastify.context';
 const CONTENT_TYPE = 'fastify.request.contentType';
 const PARSER_OPTIONS = '_parserOptions';
@@ -12,8 +12,8 @@ const HOOKS = 'fastify.hooks';
 const WITH_LIMIT = new WeakMap<object, object>();
 
 /**
- * Has Fastify read an opened message's body as it stands in the request now: by the media type of the plain body (Fastify
- * keeps the one that was read first), and within this module's limit, which was held already.
+ * Makes Fastify read an opened message's body from the request: by the media type of the plain body (Fastify keeps the
+ * one that was read first), and within this module's limit, which was already checked.
  */
 export function adoptPlainBody(request: object, limit: number): void {
   const known = request as Record<symbol, unknown>;
@@ -30,7 +30,7 @@ export function adoptPlainBody(request: object, limit: number): void {
   known[route] = limited;
 }
 
-/** The store that requests of this instance get their sessions from: @fastify/session shows it on requests alone. */
+/** The session store of this instance's requests. @fastify/session exposes it only on requests. */
 export function sessionStoreOf(instance: object): unknown {
   for (let holder: object | null = instance; holder; holder = Object.getPrototypeOf(holder) as object | null) {
     const symbol = symbolOf(holder, REQUEST_CLASS);
@@ -68,8 +68,8 @@ export function optionsOf(instance: object): FastifyOptions | undefined {
 }
 
 /**
- * Has `note` called for each request that Fastify's router answers before any hook: its path does not decode, or has a
- * parameter that is too long. However it came: `inject()` and the instance's `routing` pass no server.
+ * Calls `note` for each request that Fastify's router rejects before any hook: its path does not decode, or has a
+ * parameter that is too long. This includes `inject()` and the instance's `routing`, which use no server.
  */
 export function noteRouterAnswers(instance: object, note: (request: Routed, reply: RoutedReply) => void): void {
   const options = optionsOf(instance);

@@ -29,8 +29,9 @@ export function hideEndedCookie(request: object): void {
 }
 
 /**
- * The name of the session's cookie, which the plugin keeps to itself. What clients send does not tell it: they may send a
- * session's value under any name. So the plugin is asked: its hook gets a request without cookies, and we see which it reads.
+ * The name of the session's cookie, which the plugin does not expose. Requests do not reveal it, because clients may
+ * send a session's value under any name. So the plugin's hook gets a request without cookies, and we see which one it
+ * reads.
  */
 function cookieName(request: WithSession): string | undefined {
   const { server } = request;

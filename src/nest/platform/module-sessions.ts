@@ -7,8 +7,8 @@ const SESSION_MIDDLEWARE = 'session';
 const NOTING = Symbol('e2e');
 
 /**
- * Notes from here on which middleware modules apply. Nest shows it nowhere: what it puts on the platform are functions of
- * its own, and a session that finds another one on the request does nothing, without a word.
+ * Notes which middleware modules apply from now on. Nest does not expose it: it registers its own functions on the
+ * platform, and a session middleware silently does nothing if the request already has a session.
  */
 export function noteModuleSessions(): void {
   const prototype = MiddlewareBuilder.prototype as MiddlewareBuilder & { [NOTING]?: true };

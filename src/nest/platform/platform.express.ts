@@ -59,7 +59,7 @@ export class ExpressPlatform implements Platform {
   }
 
   requireSession(): void {
-    // Middleware shows only with the first request what it adds.
+    // What middleware adds is visible only with the first request.
   }
 
   install(reader: BodyReader, defaultSession: DefaultSession | undefined, hooks: RequestHooks): Promise<void> {
@@ -124,9 +124,9 @@ export class ExpressPlatform implements Platform {
   }
 
   /**
-   * What comes under a sealed path is opened before any middleware that might answer there, and so with a session of its
-   * own accord: the application's middleware does nothing once there is one. Where that cannot be found, whoever answers
-   * would have the request unopened, and does not get it.
+   * A request under a sealed path is opened before any middleware that might handle it. So it gets its session here;
+   * the application's middleware does nothing if there is one. If no session middleware can be found, the handler would
+   * get the request unopened, so it is rejected.
    */
   #withSession(request: Request, response: Response, next: NextFunction, enter: Middleware, hooks: RequestHooks): void {
     const state = stateOf(request);
@@ -135,7 +135,7 @@ export class ExpressPlatform implements Platform {
       return;
     }
     const read = hooks.isCookieless ? undefined : this.#session;
-    // One that is there already is a parent application's.
+    // An existing session is a parent application's.
     if (!read && !hooks.isCookieless && (request as { session?: unknown }).session === undefined) {
       hooks.refuseUnread(request, response);
       next();
@@ -147,13 +147,16 @@ export class ExpressPlatform implements Platform {
     else goOn();
   }
 
-  /** The middleware that gives requests their session, as far as it can be told. */
+  /** The middleware that gives requests their session, if it can be found. */
   get #session(): ReturnType<typeof session> | undefined {
     const own = middlewareOf(this.#app).find(isSession) ?? moduleSessionOf(this.adapter);
     return (own as ReturnType<typeof session> | undefined) ?? this.#defaultSession;
   }
 
-  /** Runs before all middleware, including earlier ones, because a parser would consume a handshake's bytes. */
+  /**
+   * Runs before all middleware, even middleware that was added earlier, because a parser would consume a handshake's
+   * bytes.
+   */
   #noteAtTheDoor(): void {
     const app = this.#app;
     const handle = app.handle.bind(app);
@@ -164,8 +167,8 @@ export class ExpressPlatform implements Platform {
   }
 
   /**
-   * Whether the application has a session is decided once: a session whose store is down looks like none too, and must
-   * not be replaced by one of ours. One that a module applies comes later, and would give way to ours.
+   * Whether the application has a session is decided once, because a session whose store is down also looks like none,
+   * and must not be replaced by ours. A session that a module applies comes later, and would not replace ours.
    */
   #sessionWhereThereIsNone(defaultSession: DefaultSession): Middleware {
     const install = (this.#defaultSession = session(defaultSession.completeOptions()));

@@ -17,7 +17,7 @@ interface ParserOptions {
   readonly querystringParser?: (query: string) => unknown;
 }
 
-/** What is used of Fastify: its types come with an adapter that need not be installed. */
+/** The used part of Fastify. Its types are in an adapter that may not be installed. */
 interface FastifyInstance {
   readonly initialConfig?: { readonly routerOptions?: ParserOptions };
   after(): PromiseLike<unknown>;
@@ -63,7 +63,7 @@ interface FastifyReply {
   send(body: string): unknown;
 }
 
-/** What Fastify says of a body over the limit. */
+/** Fastify's error code for a body over the limit. */
 const TOO_LARGE = 'FST_ERR_CTP_BODY_TOO_LARGE';
 
 const NO_SESSION =
@@ -77,7 +77,7 @@ export class FastifyPlatform implements Platform {
   readonly takesModuleSessions = false;
   readonly #instance: FastifyInstance;
   #reader: BodyReader | undefined;
-  /** What Fastify parses in place of a request that was read before it came here. */
+  /** The stream that Fastify parses in place of a request that was already read. */
   readonly #bodies = new WeakMap<IncomingMessage, Readable>();
 
   constructor(
@@ -92,7 +92,7 @@ export class FastifyPlatform implements Platform {
   }
 
   requireSession(): void {
-    // What the application registers is there only now, be it after the modules.
+    // What the application registers, even after the modules, exists only now.
     this.#instance.addHook('onReady', async () => {
       if (!this.hasOwnSession()) throw new Error(NO_SESSION);
       if (!this.#instance.hasRequestDecorator('sessionStore')) throw new Error(NO_STORE);
@@ -106,9 +106,9 @@ export class FastifyPlatform implements Platform {
       this.tracker.note(request.raw, reply.raw);
       stateOf(request.raw).isRouterAnswer = true;
     });
-    // What the application registered is there only now, and what comes twice would stop it.
+    // What the application registered exists only now, and a second registration would stop the start.
     await instance.after();
-    // What is injected never passes the server.
+    // Injected requests never pass the server.
     instance.addHook('onRequest', (request, reply, done) => {
       const { raw } = request;
       const state = stateOf(raw);
@@ -135,12 +135,12 @@ export class FastifyPlatform implements Platform {
     });
     for (const type of reader.mediaTypes) {
       if (instance.hasContentTypeParser(type)) throw new Error(parserThere(type));
-      // Of these types is only what was read already, or refused.
+      // Bodies of these types were already read, or rejected.
       instance.addContentTypeParser(type, () => Promise.resolve(undefined));
     }
     // The first hook in which the session is there and the body is not read yet. From here on Fastify parses, validates
-    // and hands on the plain body by itself.
-    // A plain request waits for nothing: a promise in each hook would cost it several turns of the queue.
+    // and passes on the plain body itself. A plain request does not wait: a promise in each hook would cost it several
+    // turns of the queue.
     instance.addHook('preParsing', (request, reply, _payload, done) => {
       // Again: the application may register its session after this module's hooks.
       noteSession(request);
@@ -164,7 +164,7 @@ export class FastifyPlatform implements Platform {
         Promise.resolve().then(() => sealFields(request, value)),
       );
     }
-    // The limit is ours, and so is what is answered, whatever the application makes of Fastify's error.
+    // The limit is ours, and so is the response, however the application handles Fastify's error.
     instance.addHook('onError', (request, reply, { code }, done) => {
       if (code === TOO_LARGE && openedMessageOf(request)) hooks.refuseLarge(request, reply);
       done();
@@ -189,7 +189,7 @@ export class FastifyPlatform implements Platform {
     if (!instance.parseCookie || !instance.decryptSession || !store) return;
     const found = request as SessionHolder;
     const cookies = instance.parseCookie(request.headers.cookie ?? '');
-    // The name of the application's own cookie shows nowhere, and only the session's own value opens as one.
+    // The name of the application's own cookie is not exposed, and only the session's own value verifies.
     for (const value of ['', ...Object.values(cookies)]) {
       const sealed = value.replace(/^s:/, '');
       await called((done) => instance.decryptSession?.(sealed, request, done));

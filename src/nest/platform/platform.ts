@@ -8,22 +8,25 @@ export interface RequestHooks {
   readonly watch: (request: object) => void;
   /** For each request that has its session, if sessions replace themselves. May be called again for the same request. */
   readonly watchSession: (request: object) => unknown;
-  /** For each request, before anybody else has it, with its path as the platform has it; whether it was turned away. */
+  /**
+   * For each request, before any other code has it, with its path as the platform has it; returns whether it was
+   * rejected.
+   */
   readonly hold: (request: IncomingMessage, response: ServerResponse, path: string) => boolean;
-  /** Refuses what came sealed under a sealed path, and cannot be opened before who answers there. */
+  /** Rejects a sealed request under a sealed path that cannot be opened before its handler. */
   readonly refuseUnread: (request: IncomingMessage, response: ServerResponse) => void;
-  /** Opens what came under a sealed path; a refusal of it is settled, and reaches nobody. */
+  /** Opens a request under a sealed path. A refusal is settled, and reaches no handler. */
   readonly enterHeld: (request: object, response: object) => Promise<void>;
   /**
-   * If the platform parses bodies itself: opens a sealed request before its route is known. A promise only where there is
-   * something to open.
+   * If the platform parses bodies itself: opens a sealed request before its route is known. Returns a promise only if
+   * there is something to open.
    */
   readonly enter: (request: object, response: object) => Promise<void> | undefined;
   /** The same: checks the body of a sealed request that the platform has parsed. */
   readonly check: (request: object) => void;
   /** The same: the platform has read more of a sealed request's body than the limit allows. */
   readonly refuseLarge: (request: object, response: object) => void;
-  /** In an application with encrypted fields: what leaves as JSON in place of a response's value. */
+  /** In an application with encrypted fields: the JSON value to send in place of a response's value. */
   readonly sealFields?: ((request: object, value: unknown) => unknown) | undefined;
   /** The limit of bodies, in bytes. */
   readonly maxBodySize: number;

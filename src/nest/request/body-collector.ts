@@ -7,13 +7,13 @@ import { E2eException } from './e2e.exception.js';
 
 const EMPTY = Buffer.alloc(0);
 
-/** Looks at what has come so far of a body; a promise says that it decides whether the rest is wanted. */
+/** Checks the part of a body that has arrived. If it returns a promise, that decides whether the rest is read. */
 export type Peek = (soFar: Buffer) => Promise<E2eProblem | undefined> | undefined;
 
 /**
  * Collects a body and leaves the request open: `end` is not emitted, so that the request can be read again after
- * `request.unshift(plaintext)`. A stream ends only when more is asked for than is there, so exactly what is buffered is
- * read each time.
+ * `request.unshift(plaintext)`. A stream ends only when more is requested than is there, so exactly the buffered bytes
+ * are read each time.
  *
  * @param peek called while the body is incomplete, until it returns a promise. Nothing is read before that settles.
  * @returns the body, or the problem that it was refused with.
@@ -21,8 +21,8 @@ export type Peek = (soFar: Buffer) => Promise<E2eProblem | undefined> | undefine
 export function collectBody(request: IncomingMessage, limit: number, peek?: Peek): Promise<Buffer | E2eProblem> {
   if (hasEnded(request)) return Promise.resolve(EMPTY);
   return new Promise((resolve, reject) => {
-    // Most come as one chunk, which is taken as it is. More are put into one buffer that grows: a chunk of one byte would
-    // cost hundreds as a Buffer of its own.
+    // Most bodies arrive as one chunk, which is used as it is. More chunks are collected in one growing buffer, because
+    // each tiny Buffer would cost hundreds of bytes.
     let body: Buffer = EMPTY;
     let length = 0;
     let isHeld = false;
@@ -62,10 +62,10 @@ export function collectBody(request: IncomingMessage, limit: number, peek?: Peek
         if (problem) settle(() => resolve(problem));
         else onReadable();
       };
-      // A store that does not answer was waited for once: opening the message would wait for it again.
+      // The store did not respond once already: opening the message would wait for it again.
       verdict.then(goOn, (error: unknown) => goOn(error instanceof E2eProblem ? error : undefined));
     };
-    // Of the client's making: nothing for an application's log of what it did wrong itself.
+    // The client caused it, so it does not belong into the application's error log.
     const onError = (error?: Error): void =>
       settle(() =>
         reject(

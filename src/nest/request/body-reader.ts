@@ -26,8 +26,8 @@ export class BodyReader {
   readonly #log = new RateLimitedLogger(new Logger('E2eModule'));
 
   /**
-   * @param precheck why the message with this protected header would be refused, as far as that alone tells. Asked only
-   * where a body does not come in one piece, so that little is buffered for a stranger.
+   * @param precheck why the message with this protected header would be rejected, as far as the header shows it. Called
+   * only if a body does not arrive in one piece, so that little is buffered for unknown clients.
    */
   constructor(
     maxBodySize: number,
@@ -46,11 +46,11 @@ export class BodyReader {
   }
 
   /**
-   * Reads the body, where it is one of ours and nobody read it yet. One over its limit is remembered as that, for
-   * whoever asks for it; the length is counted, not believed. Rejects where the connection ends before the body does.
+   * Reads the body if it is one of ours and was not read yet. A body over its limit is noted as such; bytes are
+   * counted, not taken from Content-Length. Rejects if the connection ends before the body does.
    *
    * @param request the platform's request, whose session is known.
-   * @returns a promise only where the body is one of ours.
+   * @returns a promise only if the body is one of ours.
    */
   read(request: object): Promise<void> | undefined {
     const raw = rawRequest(request);
@@ -61,7 +61,7 @@ export class BodyReader {
       deadline?.resume();
       return undefined;
     }
-    // A body takes as long as the client's line takes.
+    // How long a body takes depends on the client's connection.
     deadline?.hold();
     const precheck = (protectedHeader: string) => this.precheck(request, protectedHeader);
     const reading = limit === undefined ? this.#readHead(raw) : this.#readMessage(raw, type, limit, precheck);
@@ -94,7 +94,7 @@ export class BodyReader {
     if (state.body instanceof E2eProblem && !request.readableEnded) linger(request);
   }
 
-  /** A parent application, or a serverless platform, that reads bodies itself mostly keeps the bytes under this name. */
+  /** Parent applications and serverless platforms that read bodies mostly keep the bytes under this name. */
   #alreadyRead(request: IncomingMessage, limit: number): Buffer | E2eProblem | undefined {
     const { rawBody, body } = request as { rawBody?: unknown; body?: unknown };
     // A parser of bytes that takes every type (`express.raw({ type: '*/*' })`) has them as the body.
@@ -116,7 +116,7 @@ export function readBodyOf(request: IncomingMessage): Buffer | undefined {
   return body;
 }
 
-/** Hands over the protected header, the first part of a message, once it is there in full or longer than any. */
+/** Passes on the protected header, the first part of a message, once it is complete or too long. */
 function peekAtHeader(precheck: (protectedHeader: string) => Promise<E2eProblem | undefined>): Peek {
   return (soFar) => {
     const end = soFar.indexOf('.');

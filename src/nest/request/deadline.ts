@@ -1,8 +1,8 @@
 import type { ServerResponse } from 'node:http';
 
 /**
- * How long a sealed request or a handshake waits for what stands before its opening: the application's own session
- * middleware hangs where its store does, before any other code of ours runs.
+ * How long a sealed request or a handshake may wait before it is opened: the application's session middleware hangs if
+ * its store does, before any other code of ours runs.
  */
 export class Deadline {
   readonly #timer: NodeJS.Timeout;
@@ -19,26 +19,26 @@ export class Deadline {
     this.#isHeld = true;
   }
 
-  /** Starts it anew, from zero. */
+  /** Restarts it from zero. */
   resume(): void {
     this.#isHeld = false;
     this.#timer.refresh();
   }
 
-  /** Stops it for good. */
+  /** Stops it permanently. */
   end(): void {
     clearTimeout(this.#timer);
   }
 }
 
 /**
- * Breaks a response off that was written but does not end in time: express-session holds back its last byte until the
- * store has kept the session.
+ * Cuts off a response that was written but does not end in time: express-session holds back its last byte until the
+ * session is saved.
  */
 export function endWithin(milliseconds: number, response: ServerResponse): void {
   if (response.writableEnded) return;
   const timer = setTimeout(() => {
-    // Ended by now, it may still be on its way: a client's line takes as long as it takes.
+    // It has ended, but may still be in transit over a slow connection.
     if (!response.writableEnded) abort(response);
   }, milliseconds);
   response.on('close', () => clearTimeout(timer));

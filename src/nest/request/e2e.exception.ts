@@ -2,7 +2,7 @@ import { HttpException } from '@nestjs/common';
 import type { E2eProblem } from '../../protocol/problem.js';
 
 /**
- * A refusal on its way through Nest: exception filters see it, but what leaves is the problem itself, whatever they make of it.
+ * A refusal on its way through Nest. Exception filters see it, but the problem itself is sent, whatever they return.
  *
  * @example
  * ```ts

@@ -15,7 +15,7 @@ export interface Arrival {
   readonly target: string;
   /** A handshake's own media type; its header was changed, so that no other parser takes its body. */
   readonly handshakeType?: string;
-  /** Whose handshakes it was compared with: an application may be mounted in another one. */
+  /** The tracker that compared it with its handshake path: an application may be mounted in another one. */
   readonly notedBy: object;
 }
 
@@ -26,68 +26,68 @@ export interface MatchedRoute {
   readonly sealing: { readonly request: boolean; readonly response: boolean };
 }
 
-/** What has become of a request in fields (PROTOCOL §10). */
+/** The state of a request in fields (PROTOCOL §10). */
 export interface OpenedFields {
   readonly cipher: FieldCipher;
-  /** What the route that it reached last declares. */
+  /** The declaration of the route that it reached last. */
   readonly route: object;
   /** The fields that were opened, as JSON pointers. */
   readonly opened: ReadonlySet<string>;
   readonly isAnswerWhole: boolean;
-  /** How many fields of its response are sealed by now. */
+  /** How many fields of its response are sealed so far. */
   sealed: number;
 }
 
-/** What is known of a request, and what has become of it so far. */
+/** What is known about a request, and its state so far. */
 export interface ExchangeState {
   arrival?: Arrival;
   /** Set by the router each time it enters a route of a controller. */
   route?: MatchedRoute;
-  /** The platform's request, where that is not Node's own. */
+  /** The platform's request, if that is not Node's own. */
   request?: object;
   /** Until its message is opened. */
   deadline?: Deadline;
-  /** Its body, where that is one of ours and was read; or that it was too long. */
+  /** Its body, if it is one of ours and was read, or the fact that it was too long. */
   body?: Buffer | E2eProblem;
-  /** Whether it came under a sealed path, where whoever answers takes sealed requests alone. */
+  /** Whether it is under a sealed path, where only sealed requests are accepted. */
   isSealedPath?: boolean;
   /** Whether its message is opened before the application's own parsers, which then read the plain body by themselves. */
   isOpenedEarly?: boolean;
-  /** Its message, from when somebody asks for it to be opened. */
+  /** Its message, once its opening was requested. */
   opening?: Promise<OpenedMessage>;
   /** The request's message, after it was opened and accepted. */
   message?: OpenedMessage;
-  /** Whether it was opened before its route was known, whose declaration is still to be looked at. */
+  /** Whether it was opened before its route was known. The route's declaration must still be checked. */
   isUnrouted?: boolean;
-  /** The platform's router answers it, and no hook runs. */
+  /** The platform's router rejects it, and no hook runs. */
   isRouterAnswer?: boolean;
-  /** Its body, where that comes in frames. */
+  /** Its body, if it is in frames. */
   framed?: FramedBody;
-  /** Whether a plain body came beside that message. */
+  /** Whether a plain body came with that message. */
   besideBody?: boolean;
-  /** Its response, once that was taken over. */
+  /** Its response, once it was captured. */
   capture?: ResponseCapture;
   /** Whether its session is being replaced, so that the replacement inside does not do it a second time. */
   isCarrying?: boolean;
-  /** Seals its response, once its message opened: from then on nothing leaves in the clear. */
+  /** Seals its response, once its message opened: from then on nothing is sent in the clear. */
   seal?: Transform;
-  /** Of a request in fields that reached its route. */
+  /** For a request in fields that reached its route. */
   fields?: OpenedFields;
-  /** Whether a guard's or a handler's exception was noted, whatever status a filter answers it with. */
+  /** Whether a guard's or a handler's exception was noted, whatever status a filter sends. */
   hasFailed?: boolean;
-  /** What leaves, whatever the application answers. */
+  /** The response to send in place of the application's. */
   settled?: WireAnswer;
-  /** Why it was refused. */
+  /** Why it was rejected. */
   refusal?: E2eProblem;
 }
 
 /**
- * Where a request's state hangs: on itself, since a WeakMap with an entry for each request costs the garbage collector
- * more than all else that is done for one; and out of sight of whoever prints the request.
+ * The property for a request's state. It is on the request, because a WeakMap with an entry for each request costs the
+ * garbage collector more than everything else. It is not visible if the request is printed.
  */
 const STATE = Symbol('e2e');
 
-/** Where a sealed socket, and that request itself, keep the request that asked for it. */
+/** The property with the upgrade request, on a sealed socket and on that request itself. */
 const UPGRADE = Symbol('e2e.upgrade');
 
 /** Lets a socket be used in place of its upgrade request, wherever the module accepts a request. */
@@ -95,14 +95,14 @@ export function bindSocket(socket: object, request: IncomingMessage): void {
   for (const each of [socket, request]) Object.defineProperty(each, UPGRADE, { value: request });
 }
 
-/** The request that asked for a sealed socket; what is no such socket itself. */
+/** The upgrade request of a sealed socket; any other object itself. */
 export function requestOf(subject: object): object {
   return upgradeOf(subject) ?? subject;
 }
 
-/** Node's own request, whatever the platform wraps it in, or of a sealed socket the one that asked for it. */
+/** Node's own request behind the platform's, or the upgrade request of a sealed socket. */
 export function rawRequest(request: object): IncomingMessage {
-  // Asked first: to look in vain for a member of Express' request costs a walk over all of its prototypes.
+  // Checked first, because looking up a missing member of Express' request walks over all of its prototypes.
   if (request instanceof IncomingMessage) return request;
   const { raw } = request as { raw?: IncomingMessage };
   return raw ?? upgradeOf(request) ?? (request as IncomingMessage);
@@ -121,7 +121,7 @@ export function rawResponse(response: object): ServerResponse {
   return (response as { raw?: ServerResponse }).raw ?? (response as ServerResponse);
 }
 
-/** The request's state, empty before anyone looked at it. */
+/** The request's state, empty at first. */
 export function stateOf(raw: IncomingMessage): ExchangeState {
   const known = (raw as { [STATE]?: ExchangeState })[STATE];
   if (known) return known;
@@ -131,8 +131,8 @@ export function stateOf(raw: IncomingMessage): ExchangeState {
 }
 
 /**
- * Notes that a handler failed: a response that has begun must then not end as complete, whoever ends it, and to a request
- * in fields the error leaves sealed whole.
+ * Notes that a handler failed: a response that has begun must then not end as complete, and for a request in fields the
+ * error is sealed as a whole.
  */
 export function noteFailure(response: object): void {
   const { req } = rawResponse(response) as { req?: IncomingMessage };
@@ -142,13 +142,16 @@ export function noteFailure(response: object): void {
   state.capture?.fail();
 }
 
-/** The route that a request reached last. Takes the platform's request or Node's, and whatever a library passes for one. */
+/**
+ * The route that a request reached last. Accepts the platform's request or Node's, and whatever a library passes in its
+ * place.
+ */
 export function matchedRouteOf(request: unknown): MatchedRoute | undefined {
   if (typeof request !== 'object' || request === null) return undefined;
   return (rawRequest(request) as { [STATE]?: ExchangeState })[STATE]?.route;
 }
 
-/** The message that a request came as, where it came sealed. Takes the platform's request or Node's. */
+/** The message of a sealed request. Accepts the platform's request or Node's. */
 export function openedMessageOf(request: object): OpenedMessage | undefined {
   return stateOf(rawRequest(request)).message;
 }

@@ -1,4 +1,4 @@
-/** The bytes of a sealed response that have not passed yet, each once and in their order. */
+/** The bytes of a sealed response that were not written yet, each once and in order. */
 export class ExpectedBytes {
   /** As they were given: a piece each. */
   readonly #pieces: Uint8Array[] = [];
@@ -11,7 +11,7 @@ export class ExpectedBytes {
     if (bytes.length > 0) this.#pieces.push(bytes);
   }
 
-  /** Whether these are the next of them, which are then no longer expected. Middleware may cut them anew. */
+  /** Whether these are the next bytes; if so, they are removed. Middleware may split them differently. */
   admit(bytes: Uint8Array): boolean {
     let rest = bytes;
     while (rest.length > 0) {

@@ -7,7 +7,7 @@ export interface FrameWriterOptions {
   readonly length?: number | undefined;
   /** Whether every frame but the last is full, which makes the length on the wire known. Only with `length`. */
   readonly isFull?: boolean;
-  /** Whether writes of server-sent events are filled up (PROTOCOL §4, Padding). */
+  /** Whether writes of server-sent events are padded (PROTOCOL §4, Padding). */
   readonly fillsEvents?: boolean;
 }
 
@@ -21,9 +21,9 @@ const LINE_FEED = 0x0a;
 export class WrongLengthError extends Error {}
 
 /**
- * Makes frames of what an application writes (PROTOCOL §6). Each write becomes frames at once; where every frame but the
- * last is to be full, what does not fill one waits for more. It holds one frame at most, and seals a frame when it is
- * asked for, not before.
+ * Makes frames of what an application writes (PROTOCOL §6). Each write becomes frames at once; if every frame except
+ * the last must be full, bytes that do not fill one wait for more. It holds at most one frame, and seals a frame only
+ * on request.
  */
 export class FrameWriter {
   readonly #frames: FrameSealer;

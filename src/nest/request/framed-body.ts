@@ -5,11 +5,11 @@ import { E2eProblem } from '../../protocol/problem.js';
 import { E2eException } from './e2e.exception.js';
 import { holdConnection, LINGER_BYTES, LINGER_MS, type Lingering } from './linger.js';
 
-/** What bounds a body in frames. */
+/** The limits of a body in frames. */
 export interface StreamLimits {
   /** Bytes on the wire. */
   readonly maxStreamSize: number;
-  /** Milliseconds in which nothing comes although somebody reads. */
+  /** Milliseconds without data although somebody reads. */
   readonly idleTimeout: number;
   /** When the last frame must have come, in milliseconds since 1970. */
   readonly deadline: number;
@@ -27,7 +27,7 @@ export interface FramedBody {
   readonly isGivenUp: boolean;
   /** Settles when nothing more is opened of it. */
   readonly over: Promise<void>;
-  /** Has it end as broken. */
+  /** Ends it as broken. */
   readonly fail: () => void;
   /** Sets how many bytes it may have on the wire, where its route says so. Returns the problem where it had more. */
   readonly limitTo: (bytes: number) => E2eProblem | undefined;
@@ -35,8 +35,8 @@ export interface FramedBody {
 
 /**
  * Puts the plaintext of a body in frames in place of what the connection delivers (PROTOCOL §6), for whoever reads the
- * request: a parser, multer, busboy, a handler. Node delivers by `request.push()`, so replacing that on the request is
- * enough, and backpressure stays what it is: what nobody reads is not taken from the socket, and not opened.
+ * request: a parser, multer, busboy, a handler. Node delivers by `request.push()`, so it is enough to replace that on
+ * the request. Backpressure still works: what nobody reads is not read from the socket, and not opened.
  *
  * A body that ends wrongly is an error to its reader, never an end. The connection stays open for the response.
  *
@@ -101,7 +101,9 @@ export function openFramedBody(
     fail(tooLarge(maxStreamSize));
     return true;
   };
-  /** Opens what came. Where a frame does not open, those before it were handed on: genuine, and a prefix. */
+  /**
+   * Opens what has arrived. If a frame does not open, those before it were passed on: they are authentic, and a prefix.
+   */
   const open = (chunk: Buffer, handOn: (plaintext: Buffer) => void): void => {
     idle.refresh();
     received += chunk.length;
@@ -117,7 +119,7 @@ export function openFramedBody(
     }
   };
 
-  // Once its response is finished, nothing but the socket says that the connection of a request is gone.
+  // After the response has finished, only the socket shows that the request's connection is gone.
   const cutOff = (): void => {
     if (!request.destroyed) broken();
   };
@@ -179,7 +181,9 @@ export function openFramedBody(
   };
 }
 
-/** Whether somebody waits for more. Who reads by `readable`, as `for await` does, has stopped the flow and waits all the same. */
+/**
+ * Whether somebody waits for more. A reader by `readable`, such as `for await`, has paused the flow and still waits.
+ */
 function isAwaited(request: IncomingMessage): boolean {
   const isRead = request.readableFlowing === true || request.listenerCount('readable') > 0;
   return isRead && request.readableLength === 0;

@@ -1,9 +1,9 @@
-/** What holds bytes back, and can be cut. */
+/** A holder of buffered bytes, which can be cut. */
 interface Holder {
   break(): void;
 }
 
-/** Bytes that one answer may hold. */
+/** How many bytes one response may buffer. */
 const MAX_EACH = 16 * 2 ** 20;
 
 /**
