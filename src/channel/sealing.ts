@@ -48,7 +48,7 @@ export function sealResponse(
     fields,
     kept,
   } satisfies { [Name in keyof ResponseHeader]: ResponseHeader[Name] | undefined });
-  if (json.length > MAX_HEADER_BYTES) throw new RangeError('the header of the answer is too long');
+  if (json.length > MAX_HEADER_BYTES) throw new RangeError('the header of the response is too long');
   const protectedHeader = engine.encodeBase64url(utf8(json));
   const iv = engine.randomBytes(IV_BYTES);
   const plaintext = meta.length > 0 ? Buffer.concat([meta, body]) : body;

@@ -2,7 +2,7 @@ import { Cookie, CookieJar, type SerializedCookie } from 'tough-cookie';
 import { readPrivate, writePrivate } from './private-file.js';
 import { UsageError } from './terminal.js';
 
-const HEAD = '# Netscape HTTP Cookie File\n# Whoever has this file is the visitor whose session it names.\n\n';
+const HEAD = '# Netscape HTTP Cookie File\n# Anyone who has this file can use the session in it.\n\n';
 const HTTP_ONLY = '#HttpOnly_';
 
 /** Cookies in a file, in the format of curl's and wget's, readable by its owner alone. Keys are never in it. */

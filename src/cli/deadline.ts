@@ -13,5 +13,5 @@ export function deadlineIn(milliseconds: number): Deadline {
 
 /** What is said of it, in milliseconds as it was given. */
 export function lateness(milliseconds: number): string {
-  return `no answer within ${milliseconds / 1000} s`;
+  return `no response within ${milliseconds / 1000} s`;
 }

@@ -55,7 +55,7 @@ function readFilePart(item: string, value: string): FormFile {
     const [, key, its = ''] = /^\s*(type|filename)=(.*)$/.exec(parameter) ?? [];
     if (key === 'filename') name = its;
     else if (key === 'type' && isMediaType(its)) type = its;
-    else throw new UsageError(`-F "${item}": after a file stands ;type=MEDIA/TYPE or ;filename=NAME`);
+    else throw new UsageError(`-F "${item}": only ;type=MEDIA/TYPE or ;filename=NAME may follow a file`);
   }
   return { path: readableFile(`-F "${item}"`, path), name, type };
 }

@@ -133,7 +133,7 @@ function explain({ kind, header, sizes, stream }: Inspected, terminal: Terminal)
     ...parts,
     '',
     ...(stream ? [paint('bold', 'Frames'), ...summarize(stream).map((line) => `  ${line}`), ''] : []),
-    'What is in the ciphertext takes the keys of the channel, which only its two ends have.',
+    'To read the ciphertext, you need the keys of the channel, which only its two ends have.',
     '',
   ].join('\n');
 }

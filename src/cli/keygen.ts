@@ -35,7 +35,7 @@ E2E_IDENTITY_KEY="${identityKey.trimEnd().replaceAll('\n', '\\n')}"
 #     identityKey: process.env.E2E_IDENTITY_KEY?.replaceAll('\\\\n', '\\n'),
 #   })
 
-# Public. For the client's build, so that it takes no other server's word:
+# Public. For the client's build, so that it accepts no other server:
 #   createE2eClient({ identityKeys: ['${thumbprint}'] })
 # or, which saves a request to GET /e2e/identity, the key itself:
 #   createE2eClient({ identityKeys: [${JSON.stringify(publicKey)}] })

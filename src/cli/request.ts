@@ -200,7 +200,7 @@ function readHeaders(lines: readonly string[]): Headers {
     try {
       headers.append(name ?? '', value ?? '');
     } catch {
-      throw new UsageError(`"${line}" is no header: -H takes 'name: value'`);
+      throw new UsageError(`"${line}" is not a header: -H takes 'name: value'`);
     }
   }
   return headers;

@@ -143,7 +143,7 @@ function takeQuery(socket: WebSocket, request: UpgradeRequest): boolean {
     request._query = query;
     return true;
   }
-  socket.close(CLOSE_CODE.policyViolation, 'Engine.IO 4 over a WebSocket alone, and a connection of its own.');
+  socket.close(CLOSE_CODE.policyViolation, 'Only Engine.IO 4 on a new WebSocket is supported.');
   return false;
 }
 

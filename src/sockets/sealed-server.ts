@@ -102,7 +102,7 @@ export class SealedServer {
       if (error instanceof SocketRefusal) refuse(raw, connection, error);
       else {
         // Its cause may hold plaintext.
-        this.#log.say('error', 'A socket could not be let in, and was closed.');
+        this.#log.say('error', 'A socket could not be accepted, and was closed.');
         raw.terminate();
       }
     }

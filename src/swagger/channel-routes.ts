@@ -39,7 +39,7 @@ const IDENTITY: Schema = {
 const DESCRIPTIONS: Readonly<Record<ChannelRoute, Partial<Operation>>> = {
   handshake: {
     summary: 'Opens a channel',
-    description: 'Clients call it by themselves. The keys that it answers with seal what follows.',
+    description: 'Clients call it by themselves. Its response has the keys for later requests.',
     requestBody: { required: true, content: { [JSON_MEDIA_TYPE]: { schema: HANDSHAKE } } },
     responses: {
       201: { description: 'The channel.', content: { [JSON_MEDIA_TYPE]: { schema: CHANNEL } } },

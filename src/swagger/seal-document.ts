@@ -62,7 +62,7 @@ export function sealDocument(
   if (unknown.length > 0) {
     new Logger('E2eModule').warn(
       `The OpenAPI document has operations that are no routes of this application, or not by these paths: ` +
-        `${unknown.join(', ')}. They are documented as not sealed. Where that is wrong, give them the extension ` +
+        `${unknown.join(', ')}. They are documented as not sealed. If that is wrong, give them the extension ` +
         `"${SEALING_EXTENSION}": { "request": true, "response": true }.`,
     );
   }

@@ -16,7 +16,7 @@ export function markOf(server: object): Mark | undefined {
 /** What a target lacks that has neither the mark nor a response at any of the likely paths. */
 export const NO_MODULE =
   'The application under test does not import E2eModule, so it has no handshake and seals nothing. A testing module that ' +
-  'imports feature modules alone needs it too: Test.createTestingModule({ imports: [E2eModule.forRoot(), …] }), with the ' +
+  'imports only feature modules needs it too: Test.createTestingModule({ imports: [E2eModule.forRoot(), …] }), with the ' +
   'options of your AppModule.';
 
 /**
@@ -43,7 +43,7 @@ export async function findHandshake(url: string, mark: Mark | undefined, called:
   }
   if (!mark) {
     throw new Error(
-      `There is no handshake at ${url}, at ${[...candidates].join(' or ')}. ${NO_MODULE} Where it is somewhere else, give the option path.`,
+      `There is no handshake at ${url}, at ${[...candidates].join(' or ')}. ${NO_MODULE} If it is elsewhere, set the option path.`,
     );
   }
   return join(prefix, path);

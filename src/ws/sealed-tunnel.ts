@@ -11,8 +11,8 @@ import { InnerRefusal, openInnerSocket } from './inner-socket.js';
 const HIGH_WATER = 1_048_576;
 
 const UNANSWERED =
-  'A socket under a sealed path was refused with 500: the application threw at its upgrade, did not answer it within ' +
-  `${SOCKET_PATIENCE_MS / 1000} s, or answered with no upgrade. Look at what listens for the event "upgrade".`;
+  'A socket under a sealed path was rejected with 500: the application threw in its upgrade, did not respond within ' +
+  `${SOCKET_PATIENCE_MS / 1000} s, or responded without an upgrade. Check the listeners of the event "upgrade".`;
 
 /**
  * Takes sealed sockets under a path where the application has sockets of its own, by whatever library: each is opened here,

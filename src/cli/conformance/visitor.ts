@@ -78,7 +78,7 @@ export class Visitor {
         );
       });
       out.on('error', reject);
-      out.on('timeout', () => out.destroy(new Error('no answer in time')));
+      out.on('timeout', () => out.destroy(new Error('no response in time')));
       out.end(bytes);
     });
     for (const line of reply.headers['set-cookie'] ?? []) {

@@ -83,7 +83,7 @@ function streamError(error: unknown): E2eClientError {
   const code = error instanceof StreamError ? error.code : 'stream-broken';
   const message =
     code === 'stream-failed'
-      ? 'The server gave up in the middle of its answer. What was read is genuine, and not the whole. The log of the server says why.'
-      : 'The answer was cut off or changed on the way. What was read before is genuine, and not the whole. Fetch it again; where that fails every time, look for a proxy with a time limit, or one that changes bodies.';
+      ? "The server aborted its response. What was read is authentic, but not complete. The server's log says why."
+      : 'The response was cut off or changed on the way. What was read is authentic, but not complete. Fetch it again. If it fails every time, look for a proxy with a time limit, or one that changes bodies.';
   return Object.assign(new E2eClientError(code, message), { cause: error });
 }

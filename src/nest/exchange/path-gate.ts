@@ -17,8 +17,8 @@ import { SocketAdmission } from './socket-admission.js';
 const NOWHERE = '/e2e-turned-away';
 
 const NO_SESSION =
-  'A request under a sealed path was refused: its session was not found before the middleware that might answer there. ' +
-  'With session: false, app.use() express-session\'s middleware itself, or call the function around it "session".';
+  'A request under a sealed path was rejected, because its session was not found before the middleware there. ' +
+  'With session: false, pass express-session\'s middleware itself to app.use(), or name the function around it "session".';
 
 /**
  * Guards paths that accept only sealed requests: those of the option `sealedPaths`, and those of sealed gateways. A

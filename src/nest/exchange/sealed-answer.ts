@@ -170,7 +170,7 @@ function responseFlawOf({ headers, body, status, isTooLong, isPartial }: PlainAn
 }
 
 const TOO_LONG =
-  'This route writes its response in pieces that together are longer than maxBodySize, but messages in the plain way ' +
+  'This route writes its response in pieces that together are longer than maxBodySize, but plain messages ' +
   '(RSA-OAEP-256) have no frames. Send less, or call the route with "dir" messages.';
 const COMPRESSED = 'This route compressed its response, which cannot be sealed. Return it uncompressed.';
 const NO_MEDIA_TYPE =

@@ -1,5 +1,5 @@
 const LEAVING =
-  'A value with @EncryptedField() would have left in the clear, so it was refused. Let the handler return it, or pass it to ' +
+  'A value with @EncryptedField() would have been sent in the clear, so it was rejected. Let the handler return it, or pass it to ' +
   'response.json() or reply.send(), and put @EncryptedField() above other transforms of the property.';
 
 const values = new WeakMap<object, unknown>();

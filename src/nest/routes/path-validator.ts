@@ -41,7 +41,7 @@ export class PathValidator {
       if (['handshake', 'identity'].some((name) => path.endsWith(`/${this.handshakePath}/${name}`))) {
         throw new Error(
           `E2eModule: the option "sealedPaths" covers the handshake's own path, ${path}, and a handshake cannot be sealed. ` +
-            'Take that path out of the option, or give the module another one by its option "path".',
+            'Remove that path from the option, or set the module option "path" to another one.',
         );
       }
       const declared = declaredOn(of);
@@ -118,22 +118,22 @@ function isPlain(declared: Sealing | undefined): boolean {
 
 function sealedTwice(name: string, path: string): string {
   return (
-    `E2eModule: ${name} takes sealed sockets by itself at ${path}, and the option "sealedPaths" would seal them once more. ` +
-    'Move it to another path, or take that path out of the option.'
+    `E2eModule: ${name} accepts sealed sockets at ${path}, and the option "sealedPaths" would seal them again. ` +
+    'Move it to another path, or remove that path from the option.'
   );
 }
 
 function elsewhere(name: string, path: string, port: number): string {
   return (
-    `E2eModule: ${name} listens on port ${port} of its own, which the option "sealedPaths" does not seal, at ${path}. ` +
+    `E2eModule: ${name} listens on its own port ${port} at ${path}, which the option "sealedPaths" does not seal. ` +
     'Mark it @Encrypted() (under E2eWsAdapter or E2eIoAdapter), or @Plain() if it is meant to be in the clear.'
   );
 }
 
 function contrary(name: string, path: string, declared: Sealing): string {
-  const says = seals(declared) ? 'is declared to seal one direction alone' : 'is @Plain()';
+  const says = seals(declared) ? 'is declared to seal only one direction' : 'is @Plain()';
   return (
-    `E2eModule: ${name} ${says}, and answers at ${path}, where the option "sealedPaths" seals everything, both ways. ` +
-    'Move it to another path, or take its declaration off.'
+    `E2eModule: ${name} ${says}, and responds at ${path}, where the option "sealedPaths" seals everything, both ways. ` +
+    'Move it to another path, or remove its declaration.'
   );
 }

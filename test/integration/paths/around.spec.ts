@@ -163,6 +163,6 @@ it('where the session of the application shows nowhere, nobody gets a message un
     expect((error as { status?: number }).status).toBe(503);
   }
   expect(ran).toEqual([]);
-  expect(app.log.ofModule.filter((line) => line.includes('call the function around it "session"'))).toHaveLength(1);
+  expect(app.log.ofModule.filter((line) => line.includes('name the function around it "session"'))).toHaveLength(1);
   await app.close();
 });

@@ -78,16 +78,16 @@ describe('The option sealedPaths', () => {
   });
 
   it.each<[Type<unknown>, string]>([
-    [PlainController, 'PlainController.get() is @Plain(), and answers at /sealed/plain'],
-    [PlainMethod, 'PlainMethod.here() is @Plain(), and answers at /sealed/here'],
-    [OneWay, 'OneWay.up() is declared to seal one direction alone, and answers at /sealed/up'],
+    [PlainController, 'PlainController.get() is @Plain(), and responds at /sealed/plain'],
+    [PlainMethod, 'PlainMethod.here() is @Plain(), and responds at /sealed/here'],
+    [OneWay, 'OneWay.up() is declared to seal only one direction, and responds at /sealed/up'],
   ])('goes with no controller that says otherwise: %p', async (controller, text) => {
     expect(await errorOf({ e2e: { sealedPaths: ['/sealed'] }, controllers: [controller] })).toContain(text);
   });
 
   it('goes with no plain gateway', async () => {
     const text = await errorOf({ e2e: { sealedPaths: ['/sealed'] }, providers: [PlainGateway] });
-    expect(text).toContain('PlainGateway is @Plain(), and answers at /sealed/live');
+    expect(text).toContain('PlainGateway is @Plain(), and responds at /sealed/live');
   });
 
   it('goes with no gateway on a port of its own that says nothing of how it is sealed', async () => {
@@ -101,8 +101,8 @@ describe('The option sealedPaths', () => {
     const start = (gateway: Type, adapter?: Setup['configure']): Promise<string> =>
       errorOf({ e2e: { sealedPaths: ['/sealed'] }, providers: [gateway], configure: adapter });
     const sealing: Setup['configure'] = (nest) => nest.useWebSocketAdapter(new E2eWsAdapter(nest));
-    expect(await start(decorated())).toContain('Elsewhere listens on port 18081 of its own');
-    expect(await start(decorated(), sealing)).toContain('Elsewhere listens on port 18081 of its own');
+    expect(await start(decorated())).toContain('Elsewhere listens on its own port 18081');
+    expect(await start(decorated(), sealing)).toContain('Elsewhere listens on its own port 18081');
     expect(await start(decorated(Encrypted()), sealing)).toBe('it started');
     const plainly: Setup['configure'] = (nest) => nest.useWebSocketAdapter(new WsAdapter(nest));
     expect(await start(decorated(Plain()), plainly)).toBe('it started');

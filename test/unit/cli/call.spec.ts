@@ -313,7 +313,7 @@ describe('the call, as it is written', () => {
     [['get', ':3000/', '-o', '/no/such/folder/file'], /-o .*no such file/],
     [['get', ':3000/', '-o', '/tmp'], /it is a directory/],
     [['get', ':3000/', '-o', 'x', '--json'], /leave out -o and -N/],
-    [['post', ':3000/', '-H', 'what'], /is no header/],
+    [['post', ':3000/', '-H', 'what'], /is not a header/],
     [['post', ':3000/', '--kind', 'DSA'], /RSA, P-256, X25519/],
     [['post', ':3000/', '--timeout', 'soon'], /seconds/],
     [['post', ':3000/', '--identity-keys', 'x'], /identity-keys/],

@@ -76,7 +76,7 @@ onEachPlatform('connect', (platform) => {
     // A gateway that is not sealed never sends a head.
     const args = ['connect', `${app().url}/unsealed`, '--kind', 'X25519', '--timeout', '0.5'];
     const { code, out, err } = await command.run(args, '');
-    expect([code, out, err]).toEqual([2, '', `timeout: no answer within 0.5 s (${app().url})\n`]);
+    expect([code, out, err]).toEqual([2, '', `timeout: no response within 0.5 s (${app().url})\n`]);
   });
 
   it('says what is wrong', async () => {
