@@ -2,7 +2,7 @@ import type { Bytes, Sealed } from '../protocol/crypto.js';
 import { IV_BYTES, TAG_BYTES } from '../protocol/jwe.js';
 
 const CIPHER = 'aes-256-gcm';
-// Node 20 takes a tag of 4 bytes where this is not said.
+// Without this, Node 20 accepts a tag of 4 bytes.
 const GCM = { authTagLength: TAG_BYTES };
 
 interface Cipher {
@@ -11,7 +11,7 @@ interface Cipher {
   final(): unknown;
 }
 
-/** What of node:crypto seals and opens, as the server imports it, and as the client finds it at run time. */
+/** The ciphers of node:crypto, as the server imports them, and as the client finds them at run time. */
 export interface NodeCiphers<Key> {
   createCipheriv(name: typeof CIPHER, key: Key, iv: Bytes, options: typeof GCM): Cipher & { getAuthTag(): Bytes };
   createDecipheriv(
@@ -27,7 +27,7 @@ export function seal<Key>(ciphers: NodeCiphers<Key>, key: Key, iv: Bytes, aad: B
   if (iv.length !== IV_BYTES) throw new TypeError('an IV has 12 bytes');
   const cipher = ciphers.createCipheriv(CIPHER, key, iv, GCM);
   cipher.setAAD(aad);
-  // GCM is a stream: update() gives all of it, final() only ends the tag.
+  // GCM is a stream cipher: update() returns everything, final() only completes the tag.
   const ciphertext = cipher.update(plaintext);
   cipher.final();
   return { ciphertext, tag: cipher.getAuthTag() };

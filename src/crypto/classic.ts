@@ -2,7 +2,7 @@ import { UnsupportedByEngine } from '../protocol/crypto.js';
 import { HYBRID, keyKind, type ClassicKeyKind, type KeyKind, type PublicJwk } from '../protocol/jwk.js';
 
 /**
- * The kind, where an engine has it without ML-KEM.
+ * The kind, if an engine supports it without ML-KEM.
  *
  * @throws UnsupportedByEngine for the hybrid kind.
  */

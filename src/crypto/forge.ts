@@ -19,7 +19,7 @@ import { Opaque } from './opaque.js';
 const CONTENT_KEY_BYTES = 32;
 const SIGNATURE_BYTES = 64;
 const PUBLIC_EXPONENT = 65537;
-/** How long the making of a key pair may hold the page at a time, in milliseconds. */
+/** How long key generation may block the page at a time, in milliseconds. */
 const STEP = 20;
 
 class ForgePrivateKey extends Opaque<RsaPrivateKey> implements PrivateKey {
@@ -34,8 +34,8 @@ class ForgeContentKey extends Opaque<string> implements ContentKey {
 
 /**
  * node-forge, for pages on plain-HTTP origins and old runtimes, where `crypto.subtle` is missing: RSA channels and
- * Ed25519 signatures. It has no other curve, so the rest throws `UnsupportedByEngine`. All randomness that matters is
- * `crypto.getRandomValues`, which such origins do have.
+ * Ed25519 signatures. It has no other curve, so the rest throws `UnsupportedByEngine`. All secret randomness comes from
+ * `crypto.getRandomValues`, which such origins have.
  */
 export class ForgeEngine implements CryptoEngine {
   readonly name = 'forge';
@@ -72,7 +72,7 @@ export class ForgeEngine implements CryptoEngine {
   async generateKeyPair(kind: KeyKind, modulusLength = 2048): Promise<KeyPair> {
     requireRsa(kind);
     const prng = { getBytesSync: (length: number) => toBinary(this.randomBytes(length)) };
-    // Not forge's own asynchronous way: it needs a worker script at a fixed address, and hangs without one.
+    // Not forge's asynchronous function, which needs a worker script at a fixed URL and hangs without one.
     const state = forge.pki.rsa.createKeyPairGenerationState(modulusLength, PUBLIC_EXPONENT, { prng });
     while (!forge.pki.rsa.stepKeyPairGenerationState(state, STEP)) {
       await new Promise((resolve) => setTimeout(resolve, 0));
@@ -131,7 +131,7 @@ export class ForgeEngine implements CryptoEngine {
     const contentKey = ForgeContentKey.reveal(key);
     if (iv.length !== IV_BYTES || tag.length !== TAG_BYTES) return undefined;
     const decipher = forge.cipher.createDecipher('AES-GCM', contentKey);
-    // forge compares tags with ===, so it gets none to compare: its verdict is not asked for, ours is made below.
+    // forge compares tags with ===, so its result is ignored. The tag is compared below.
     const tagOptions = { tagLength: TAG_BYTES * 8, tag: '\0'.repeat(TAG_BYTES) };
     decipher.start({ iv: toBinary(iv), additionalData: toBinary(aad), ...tagOptions });
     decipher.update(forge.util.createBuffer(toBinary(ciphertext)));
@@ -169,7 +169,7 @@ function hmac(key: string, data: string): string {
   return mac.digest().getBytes();
 }
 
-/** forge takes bytes as characters. In slices: as many arguments as a message has bytes would blow the stack. */
+/** forge takes bytes as characters. In slices, because one argument for each byte would overflow the stack. */
 function toBinary(bytes: Bytes): string {
   let binary = '';
   for (let index = 0; index < bytes.length; index += 8192) {

@@ -14,15 +14,15 @@ class HybridPrivateKey extends Opaque<{ decapsulator: Decapsulator; x25519: Priv
 }
 
 /**
- * WebCrypto with the kind `MLKEM768-X25519`: ML-KEM-768 of the runtime where it has it, else of @noble/post-quantum. A file
- * of its own, which a page loads for this kind alone.
+ * WebCrypto with the kind `MLKEM768-X25519`: ML-KEM-768 of the runtime if it has it, otherwise of @noble/post-quantum.
+ * A separate file, which a page loads only for this kind.
  */
 export class HybridEngine extends WebEngine {
   override readonly kinds = KEY_KINDS;
   readonly #loadNoble: () => Promise<{ readonly nobleMlKem: typeof nobleMlKem }>;
   #mlKem: Promise<MlKem> | undefined;
 
-  /** @param loadNoble imports `noble-ml-kem.js`; called where the runtime has no ML-KEM-768. */
+  /** @param loadNoble imports `noble-ml-kem.js`; called if the runtime has no ML-KEM-768. */
   constructor(
     loadNoble: () => Promise<{ readonly nobleMlKem: typeof nobleMlKem }>,
     ...more: ConstructorParameters<typeof WebEngine>
@@ -41,7 +41,7 @@ export class HybridEngine extends WebEngine {
     };
   }
 
-  /** Of a hybrid key the half that agrees. */
+  /** The X25519 half of a hybrid key, which is used for ECDH. */
   override async importPublicKey(jwk: PublicJwk): Promise<PublicKey> {
     return super.importPublicKey(jwk.kty === 'AKP' ? splitHybridKey(jwk).x25519 : jwk);
   }
@@ -68,7 +68,7 @@ export class HybridEngine extends WebEngine {
 
   #implementation(): Promise<MlKem> {
     this.#mlKem ??= hasWebMlKem().then(async (hasIt) => (hasIt ? webMlKem : (await this.#loadNoble()).nobleMlKem));
-    // A file that could not be loaded may be there next time.
+    // A file that could not be loaded may be available next time.
     this.#mlKem.catch(() => (this.#mlKem = undefined));
     return this.#mlKem;
   }

@@ -3,7 +3,7 @@ import { IV_BYTES } from '../protocol/jwe.js';
 
 const IVS = 256;
 
-/** Random IVs, fetched many at a time. Each is handed out once, and none is kept: a new supply has memory of its own. */
+/** Random IVs, fetched many at a time. Each is returned once, and none is kept: a new supply has its own memory. */
 export class IvSupply {
   #bytes = Buffer.alloc(0);
   #used = 0;

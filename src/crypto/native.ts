@@ -5,14 +5,17 @@ import type { WebEngine } from './web.js';
 
 const KEY_BYTES = 32;
 
-/** Hashes and ciphers with the interface of node:crypto, which the client must not import: bundlers would ask for it. */
+/**
+ * Hashes and ciphers with the interface of node:crypto, which the client must not import, because bundlers would try to
+ * resolve it.
+ */
 export interface NodeHashes extends NodeCiphers<object> {
   hkdfSync(digest: 'sha256', ikm: Bytes, salt: Bytes, info: Bytes, length: number): ArrayBuffer | Bytes;
   createHash(digest: 'sha256'): { update(data: Bytes): { digest(): Bytes } };
   createHmac(digest: 'sha256', key: Bytes): { update(data: Bytes): { digest(): Bytes } };
 }
 
-/** What is used of Node's own. */
+/** The used part of Node's own module. */
 export interface NodeCrypto extends NodeHashes {
   createSecretKey(bytes: Bytes): object;
 }
@@ -23,7 +26,7 @@ class NativeContentKey extends Opaque<object> implements ContentKey {
 
 type Symmetric = Pick<CryptoEngine, 'sha256' | 'hkdf' | 'hmac' | 'importContentKey' | 'seal' | 'open'>;
 
-/** The part of an engine that needs no key pairs. @param keep makes of 32 bytes what the ciphers take as a key. */
+/** The part of an engine that needs no key pairs. @param keep converts 32 bytes into a key for the ciphers. */
 export function symmetric(crypto: NodeHashes, keep: (bytes: Bytes) => object): Symmetric {
   return {
     sha256: (data) => crypto.createHash('sha256').update(data).digest(),
@@ -43,8 +46,8 @@ export function symmetric(crypto: NodeHashes, keep: (bytes: Bytes) => object): S
 }
 
 /**
- * The client's engine in Node: key pairs and signatures by WebCrypto, the rest by node:crypto, which answers at once.
- * WebCrypto hands each hash and each frame to another thread and back, which takes several times as long as the work.
+ * The client's engine in Node: key pairs and signatures by WebCrypto, the rest by the synchronous node:crypto.
+ * WebCrypto moves each hash and each frame to another thread and back, which takes several times as long as the work.
  */
 export function withNative(engine: WebEngine, crypto: NodeCrypto): CryptoEngine {
   return Object.assign<WebEngine, Partial<CryptoEngine>>(

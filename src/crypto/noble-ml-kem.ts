@@ -5,14 +5,14 @@ import { Opaque } from './opaque.js';
 
 class NobleDecapsulator extends Opaque<Bytes> implements Decapsulator {
   decapsulate(ciphertext: Bytes): Bytes {
-    // It hashes the key anew each time (FIPS 203 §7.3), and throws for a ciphertext of another length.
+    // It hashes the key again each time (FIPS 203 §7.3), and throws for a ciphertext of another length.
     return ml_kem768.decapsulate(ciphertext, NobleDecapsulator.reveal(this));
   }
 }
 
 /**
- * ML-KEM-768 of @noble/post-quantum, where the runtime has none of its own. Synchronous; half a millisecond for each
- * operation. This file is loaded only then: it is a chunk of its own for bundlers.
+ * ML-KEM-768 of @noble/post-quantum, for runtimes without it. Synchronous; half a millisecond for each operation. This
+ * file is loaded only then: it is a separate chunk for bundlers.
  */
 export const nobleMlKem = {
   name: 'noble',
@@ -23,7 +23,7 @@ export const nobleMlKem = {
     return { encapsulationKey: publicKey, decapsulator: new NobleDecapsulator(secretKey) };
   },
 
-  /** What opens ciphertexts to the key that this decapsulation key belongs to. A TypeError where it has another length. */
+  /** Opens ciphertexts with this decapsulation key. TypeError if it has another length. */
   importDecapsulationKey(bytes: Bytes): Decapsulator {
     if (bytes.length !== DECAPSULATION_KEY_BYTES) throw new TypeError(`a decapsulation key has 2400 bytes`);
     return new NobleDecapsulator(bytes);

@@ -38,7 +38,7 @@ const SIGNATURE_BYTES = 64;
 const UNCOMPRESSED = 4;
 
 interface Secret {
-  /** The scalar that agrees: of P-256 or of X25519. */
+  /** The scalar for ECDH, of P-256 or of X25519. */
   readonly scalar: Bytes;
   /** Of a hybrid key. */
   readonly decapsulator?: Decapsulator;
@@ -113,7 +113,7 @@ export class NobleEngine implements CryptoEngine {
     };
   }
 
-  /** Of a hybrid key the half that agrees. */
+  /** The X25519 half of a hybrid key, which is used for ECDH. */
   importPublicKey(jwk: PublicJwk): PublicKey {
     if (jwk.kty === 'RSA') throw noRsa();
     if (jwk.kty === 'AKP') return this.importPublicKey(splitHybridKey(jwk).x25519);

@@ -4,9 +4,9 @@ import type { ClassicKeyKind, PublicJwk, SignatureAlgorithm, SigningJwk } from '
 type JwkPair = Readonly<Record<'publicKey' | 'privateKey', JsonWebKey>>;
 
 /**
- * A key pair, written out by the job that makes it. A KeyObject from `generateKeyPairSync` shares a lock with that job, and
- * the collector, which ends the job, waits for the lock: where it comes while the key is being written, it waits forever,
- * and the process with it (Node 20).
+ * A key pair, written out by the job that makes it. A KeyObject from `generateKeyPairSync` shares a lock with that job.
+ * The garbage collector, which ends the job, waits for the lock. If it runs while the key is being written, the process
+ * hangs (Node 20).
  */
 function makePair(type: string, options?: object): JwkPair {
   const make = generateKeyPairSync as unknown as (type: string, options: object) => JwkPair;
@@ -72,8 +72,8 @@ const TYPES: Readonly<Record<ClassicKeyKind, JsonWebKey>> = {
 };
 
 /**
- * A private key as bytes: its JWK's parts, each after two bytes of length. As small as PKCS#8, whose reading takes
- * OpenSSL 3 six to fifty times as long.
+ * A private key as bytes: its JWK's parts, each after two bytes of length. As small as PKCS#8, which OpenSSL 3 reads
+ * six to fifty times slower.
  */
 export function packPrivateKey(key: KeyObject): Uint8Array {
   const jwk = key.export({ format: 'jwk' });
@@ -85,7 +85,7 @@ export function packPrivateKey(key: KeyObject): Uint8Array {
   );
 }
 
-/** The reverse; a TypeError where these are not the parts of such a key. */
+/** The reverse; TypeError if these are not the parts of such a key. */
 export function unpackPrivateKey(kind: ClassicKeyKind, bytes: Uint8Array): KeyObject {
   const key = { ...TYPES[kind] };
   let end = 0;

@@ -25,13 +25,13 @@ const SIGNATURE_BYTES = 64;
 /** What a pair of ML-KEM keys is made from (FIPS 203 §7.1). */
 const SEED_BYTES = 64;
 
-/** What both modules write and read alike. */
+/** What both modules support in the same way. */
 const ENCODING = {
   publicKeyEncoding: { type: 'spki', format: 'der' },
   privateKeyEncoding: { type: 'pkcs8', format: 'der' },
 } as const;
 
-/** What is used of a module with the interface of node:crypto. `react-native-quick-crypto` has all of it. */
+/** The used part of a module with the interface of node:crypto. `react-native-quick-crypto` has all of it. */
 export interface NodeLikeCrypto extends NodeHashes {
   randomBytes(length: number): Bytes;
   generateKeyPair(
@@ -97,7 +97,7 @@ export class NodeLikeEngine implements CryptoEngine {
 
   constructor(crypto: NodeLikeCrypto) {
     this.#crypto = crypto;
-    // Not every such module takes a key object here.
+    // Not every such module accepts a key object here.
     const parts = symmetric(crypto, (bytes) => Uint8Array.from(bytes));
     ({
       sha256: this.sha256,
@@ -126,10 +126,10 @@ export class NodeLikeEngine implements CryptoEngine {
     };
   }
 
-  /** Of a hybrid key the half that agrees. */
+  /** The X25519 half of a hybrid key, which is used for ECDH. */
   importPublicKey(jwk: PublicJwk): PublicKey {
     const half = jwk.kty === 'AKP' ? splitHybridKey(jwk).x25519 : jwk;
-    // Such a module has curves that the protocol has not.
+    // Such a module has curves that the protocol does not use.
     if (!KEY_KINDS.includes(keyKind(half))) throw new TypeError('a channel has an RSA, P-256 or X25519 key');
     const key = this.#crypto.createPublicKey({ key: { ...half }, format: 'jwk' }) as NodeKey;
     return new ModulePublicKey(classicKind(half), key);
@@ -186,7 +186,7 @@ export class NodeLikeEngine implements CryptoEngine {
     }
   }
 
-  /** Off the thread that calls: an RSA key takes a phone a second. */
+  /** Off the calling thread, because an RSA key takes a second on a phone. */
   async #makePair(kind: ClassicKeyKind, modulusLength: number): Promise<{ publicKey: PublicJwk; key: NodeKey }> {
     const [type, options] = {
       RSA: ['rsa', { modulusLength, publicExponent: 65537 }] as const,
@@ -216,7 +216,7 @@ export class NodeLikeEngine implements CryptoEngine {
   }
 }
 
-/** Bytes of their own, and no Buffer, whose slice() would not copy. */
+/** A separate Uint8Array and not a Buffer, whose slice() would not copy. */
 function copy(bytes: ArrayBuffer | Bytes): Bytes {
   return Uint8Array.from(bytes instanceof ArrayBuffer ? new Uint8Array(bytes) : bytes);
 }

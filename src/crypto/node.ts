@@ -93,7 +93,7 @@ export class NodeEngine implements CryptoEngine {
   readonly signatures = ['Ed25519', 'ES256'] as const;
   readonly #ivs = new IvSupply();
 
-  /** IVs, which are no secret, are cut from a supply: asking for each costs more than sealing a kilobyte. */
+  /** IVs are not secret and are taken from a supply, because requesting each one costs more than sealing a kilobyte. */
   randomBytes(length: number): Bytes {
     return length === IV_BYTES ? this.#ivs.next() : randomBytes(length);
   }
@@ -103,8 +103,8 @@ export class NodeEngine implements CryptoEngine {
   }
 
   decodeBase64url(text: string): Bytes | undefined {
-    // Node's decoder passes over what it does not know, takes the other alphabet too, and cuts code points to a byte.
-    // What it passed over shows in the length; the other two are looked for.
+    // Node's decoder skips unknown characters, also accepts the other alphabet, and cuts code points to a byte. Skipped
+    // characters show in the length; the other two are checked.
     if (text.length % 4 === 1 || !hasZeroTail(text) || text.includes('+') || text.includes('/')) return undefined;
     if (Buffer.byteLength(text, 'utf8') !== text.length) return undefined;
     const bytes = Buffer.from(text, 'base64url');
@@ -123,12 +123,12 @@ export class NodeEngine implements CryptoEngine {
     return createHmac('sha256', key).update(data).digest();
   }
 
-  /** Whether two byte strings are equal, in a time that depends on their lengths alone. */
+  /** Whether two byte strings are equal, in a time that depends only on their lengths. */
   timingSafeEqual(a: Bytes, b: Bytes): boolean {
     return a.length === b.length && timingSafeEqual(a, b);
   }
 
-  /** RSA takes a fifth of a second of the event loop: a server takes its pairs from the pool instead. */
+  /** RSA blocks the event loop for a fifth of a second, so a server takes its pairs from the pool. */
   generateKeyPair(kind: KeyKind, modulusLength = 2048): KeyPair {
     const own = classic(kind);
     const { publicKey, privateKey } = generateKeys(own, modulusLength);
@@ -158,7 +158,7 @@ export class NodeEngine implements CryptoEngine {
     return packPrivateKey(NodePrivateKey.reveal(key));
   }
 
-  /** The reverse; a TypeError where the key is not of that kind. */
+  /** The reverse; TypeError if the key is not of that kind. */
   unpackPrivateKey(kind: ClassicKeyKind, bytes: Bytes): PrivateKey {
     return new NodePrivateKey(kind, unpackPrivateKey(kind, bytes));
   }

@@ -1,6 +1,6 @@
 /**
- * A key as its engine holds it. The material sits in a private field, where neither `JSON.stringify` nor
- * `util.inspect` nor a spread finds it; only the engine, which has the class, takes it out again.
+ * A key as its engine holds it. The material is in a private field, which `JSON.stringify`, `util.inspect` and a spread
+ * cannot read. Only the engine, which has the class, can.
  */
 export abstract class Opaque<Held> {
   readonly #held: Held;
@@ -9,7 +9,7 @@ export abstract class Opaque<Held> {
     this.#held = held;
   }
 
-  /** What the key holds; a TypeError where it is not a key of this very class: another engine's, or another role's. */
+  /** The content of the key; TypeError if it is not a key of this class but of another engine or role. */
   static reveal<Held>(this: abstract new (...args: never) => Opaque<Held>, key: object): Held {
     if (!(key instanceof this)) {
       throw new TypeError('a key is used by the engine, and for the purpose, it was made for');

@@ -27,7 +27,7 @@ function readSpki(pem: string): PublicJwk {
     const canonical = createPublicKey({ key: { ...jwk }, format: 'jwk' }).export({ format: 'der', type: 'spki' });
     if (canonical.equals(der)) return jwk;
   } catch {
-    // What OpenSSL says of the bytes is of no use to a client.
+    // OpenSSL's error does not help a client.
   }
   throw rejected('the PEM text is not a SubjectPublicKeyInfo of a kind that is known here');
 }

@@ -42,7 +42,7 @@ export const webMlKem = {
   },
 } satisfies MlKem;
 
-/** Whether this runtime's WebCrypto has it. Runtimes that have encapsulation at all need not have this algorithm. */
+/** Whether this runtime's WebCrypto has it. Runtimes with key encapsulation may lack this algorithm. */
 export async function hasWebMlKem(): Promise<boolean> {
   try {
     await webMlKem.generateKeyPair();

@@ -7,7 +7,7 @@ const SIGNATURE_BYTES = 64;
 const ECDSA = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
 const ED25519 = { name: 'Ed25519' };
 
-/** Signs with a WebCrypto key pair that can be kept in IndexedDB: P-256, or Ed25519 where the runtime has it. */
+/** Signs with a WebCrypto key pair that can be kept in IndexedDB: P-256, or Ed25519 if the runtime has it. */
 export class WebSigner {
   readonly #privateKey: CryptoKey;
 
@@ -38,7 +38,7 @@ export class WebSigner {
   }
 }
 
-/** Ed25519, or ES256 as r ‖ s. Rejects with a `NotSupportedError` where the runtime has not the algorithm. */
+/** Ed25519, or ES256 as r ‖ s. Rejects with a `NotSupportedError` if the runtime does not have the algorithm. */
 export async function verifySignature(
   subtle: SubtleCrypto,
   jwk: SigningJwk,

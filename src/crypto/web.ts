@@ -68,7 +68,7 @@ export class WebEngine implements CryptoEngine {
     this.#loadSignatures = loadSignatures;
   }
 
-  /** Whether this runtime has WebCrypto: pages on plain-HTTP origins have not. */
+  /** Whether this runtime has WebCrypto: pages on plain-HTTP origins do not. */
   static isAvailable(): boolean {
     const { crypto } = globalThis as { crypto?: Partial<Crypto> };
     return typeof crypto?.subtle?.importKey === 'function';
@@ -98,7 +98,7 @@ export class WebEngine implements CryptoEngine {
     const algorithm =
       own === 'RSA' ? { ...RSA, modulusLength, publicExponent: new Uint8Array([1, 0, 1]) } : AGREEMENT[own];
     const usages = [...usagesOf(kind, 'private'), ...usagesOf(kind, 'public')];
-    // Not extractable: of a pair, that is said of the private half alone.
+    // Not extractable. For a pair, this applies only to the private half.
     const pair = (await supported(kind, subtle().generateKey(algorithm, false, usages))) as CryptoKeyPair;
     const publicKey = publicMembers(await subtle().exportKey('jwk', pair.publicKey)) as PublicJwk;
     return { publicKey, privateKey: new WebPrivateKey(kind, pair.privateKey) };
@@ -176,7 +176,7 @@ function subtle(): SubtleCrypto {
   return globalThis.crypto.subtle;
 }
 
-/** WebCrypto takes no memory that another thread may change under it; nothing here hands it any. */
+/** WebCrypto does not accept memory that another thread may change. Nothing here passes such memory. */
 function own(bytes: Bytes): Uint8Array<ArrayBuffer> {
   return bytes as Uint8Array<ArrayBuffer>;
 }

@@ -2,7 +2,7 @@ import type { TypeMetadata } from 'class-transformer';
 import { defaultMetadataStorage as storage } from 'class-transformer/cjs/storage.js';
 import type { FieldClass, FieldMember, FieldTypes, NestedTypes } from '../nest/routes/field-types.js';
 
-/** What marks the `@Transform()` of an encrypted field, so that it is found in class-transformer's storage. */
+/** Marks the `@Transform()` of an encrypted field, so that it can be found in class-transformer's storage. */
 export const FIELD = Symbol.for('nestjs-e2e-encryption.field');
 
 /** Every class that `@EncryptedField()` was used on. */
@@ -13,8 +13,8 @@ export function noteClass(type: FieldClass): void {
 }
 
 /**
- * Whether the class-transformer whose decorators are used here is the one that is read here. A bundler may have put two
- * copies into an application, and then no field would be known.
+ * Whether the class-transformer whose decorators are used is the one that is read. A bundler may put two copies into an
+ * application, and then no field would be found.
  */
 export function isMarked(type: FieldClass, property: string): boolean {
   const transforms = storage._transformMetadatas.get(type)?.get(property) ?? [];
@@ -74,7 +74,7 @@ export class ClassTypes implements FieldTypes {
   }
 }
 
-/** A function of the application's own, which may look at the object. */
+/** A function of the application, which may read the object. */
 function typeGiven(declared: TypeMetadata, object: object, property: string): unknown {
   try {
     return declared.typeFunction({ newObject: {}, object: object as Record<string, unknown>, property });

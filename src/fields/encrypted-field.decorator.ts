@@ -38,7 +38,7 @@ export function EncryptedField(): PropertyDecorator {
     setFieldTypes(TYPES);
     noteClass(type);
     markSerializer();
-    // A transform, since that is what class-transformer keeps, inherits, and what mapped types copy.
+    // A transform, because class-transformer stores and inherits it, and mapped types copy it.
     Transform(TRANSFORM)(target, property);
     if (!isMarked(type, property)) throw new Error(TWO_COPIES);
   };
@@ -50,7 +50,7 @@ const TWO_COPIES =
 
 const TYPES = new ClassTypes();
 
-/** Whether a serializer is running: only what it makes plain is hidden. */
+/** Whether a serializer is running: only the values that it converts are hidden. */
 let isSerializing = false;
 
 function withSerializing<T>(value: boolean, run: () => T): T {
@@ -69,13 +69,13 @@ function transform({ value, type, options }: TransformFnParams): unknown {
   const isLeaving = isSerializing && type === TransformationType.CLASS_TO_PLAIN;
   if (!isLeaving || value === undefined || typeof value === 'function') return value as unknown;
   if (typeof value !== 'object' || value === null) return hideField(value);
-  // Made plain now, by the rules of its own class: what it excludes is not sealed either.
+  // Converted now, by the rules of its own class: excluded members are not sealed either.
   return hideField(withSerializing(false, () => instanceToPlain(value as object, options)));
 }
 
 let isPatched = false;
 
-/** `ClassSerializerInterceptor` returns plain objects, in which nobody would know the field again. */
+/** `ClassSerializerInterceptor` returns plain objects, in which the field would not be recognized. */
 function markSerializer(): void {
   if (isPatched) return;
   isPatched = true;

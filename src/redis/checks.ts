@@ -7,7 +7,7 @@ const DURABLE: Readonly<Record<string, string>> = {
   'no-appendfsync-on-rewrite': 'no',
 };
 
-/** Whether this Redis can say which epoch it is in: without that no window can be made. */
+/** Whether this Redis reports its epoch. Without that, no window can be created. */
 export async function checkEpoch(claim: () => Promise<unknown>): Promise<string[]> {
   try {
     await claim();
@@ -22,7 +22,7 @@ export async function checkEpoch(claim: () => Promise<unknown>): Promise<string[
   }
 }
 
-/** Whether the settings keep what `durable: true` promises. */
+/** Whether the settings fit `durable: true`. */
 export async function checkDurability(client: NodeRedisClient | IoRedisClient, timeout: number): Promise<string[]> {
   const settings: Record<string, string> = {};
   try {

@@ -10,7 +10,7 @@ export interface IoRedisClient {
   eval(script: string, keys: number, ...keysAndArguments: string[]): Promise<unknown>;
 }
 
-/** One command, by either client; rejects where the client has no way to send it to one server. */
+/** Sends a command with either client; rejects if the client cannot send it to one server. */
 export async function commandOf(client: NodeRedisClient | IoRedisClient, command: string[]): Promise<string[]> {
   const { sendCommand, call } = client as {
     sendCommand?: (command: string[]) => Promise<unknown>;
@@ -19,11 +19,11 @@ export async function commandOf(client: NodeRedisClient | IoRedisClient, command
   const answer = 'evalSha' in client ? sendCommand?.call(client, command) : call?.call(client, ...command);
   const value = await answer;
   if (Array.isArray(value)) return value as string[];
-  // RESP3 answers CONFIG GET as a map.
+  // With RESP3, CONFIG GET returns a map.
   return Object.entries(Object(value) as Record<string, string>)[0] ?? [];
 }
 
-/** Rejects where the response does not come in time. */
+/** Rejects if the response does not arrive in time. */
 export function within<T>(milliseconds: number, promise: Promise<T>): Promise<T> {
   let timer: ReturnType<typeof setTimeout>;
   const late = new Promise<never>((_, reject) => {

@@ -2,7 +2,7 @@ import type { ManagerOptions } from 'socket.io-client';
 import type { E2eClient } from '../client/client.js';
 import type { E2eWebSocket } from '../client/socket/own-socket.js';
 
-/** What the option `transports` of socket.io's client takes. */
+/** The type of the option `transports` of socket.io's client. */
 export type SocketIoTransport = Extract<
   NonNullable<ManagerOptions['transports']>[number],
   abstract new (...given: never) => unknown
@@ -14,7 +14,7 @@ interface Packet {
   readonly data?: unknown;
 }
 
-/** What engine.io's client makes a transport of. */
+/** The arguments of a transport of engine.io's client. */
 interface TransportOptions {
   readonly hostname: string;
   readonly port: string | number;
@@ -23,7 +23,7 @@ interface TransportOptions {
   readonly path: string;
   readonly query: Record<string, string>;
   readonly protocols?: string | string[];
-  /** The client's connection, over which this is the transport. */
+  /** The client's connection that uses this transport. */
   readonly socket: { readonly binaryType: string };
 }
 
@@ -79,7 +79,7 @@ export function sealedTransport(client: Pick<E2eClient, 'webSocket'>): SocketIoT
       this.query = options.query;
     }
 
-    /** Read of the prototype. */
+    /** Read from the prototype. */
     get name(): string {
       return NAME;
     }
@@ -108,7 +108,7 @@ export function sealedTransport(client: Pick<E2eClient, 'webSocket'>): SocketIoT
       if (this.readyState !== 'open') return;
       this.writable = false;
       for (const { type, data } of packets) this.#webSocket?.send(encode(type, data));
-      // Later, since the caller clears what it has sent only then.
+      // Deferred, because the caller clears the sent packets only then.
       void Promise.resolve().then(() => {
         this.writable = true;
         this.emit('drain');
@@ -144,7 +144,7 @@ export function sealedTransport(client: Pick<E2eClient, 'webSocket'>): SocketIoT
       return data.length > 1 ? { type, data: data.slice(1) } : { type };
     }
 
-    /** As the library's own transports hand bytes over: in Node as a Buffer. */
+    /** Bytes as the library's own transports deliver them: in Node as a Buffer. */
     #shown(bytes: ArrayBuffer): unknown {
       const { binaryType } = this.#options.socket;
       const { Buffer: NodeBuffer } = globalThis as { Buffer?: { from(bytes: ArrayBuffer): unknown } };

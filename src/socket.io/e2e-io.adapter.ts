@@ -76,7 +76,7 @@ export class E2eIoAdapter extends IoAdapter {
       perMessageDeflate: false,
       maxHttpBufferSize: maxMessage,
     } as ServerOptions);
-    // Of its own HTTP server the application answers all that is no socket: at this path with `message-required`.
+    // On the application's own HTTP server, plain HTTP at this path gets `message-required`.
     const answerPlain: AnswerPlain | undefined =
       listeners && ((...given) => listeners.forEach((each) => each.call(http, ...given)));
     new SealedEngine(server, this.#sealer, this.#sealer.payloadOf(maxMessage), answerPlain);

@@ -11,7 +11,7 @@ import type { AdapterSupport } from '../sockets/adapter-support.js';
 /** How long a client's last packets may take before its socket ends with its session. */
 const LAST_WORDS_MS = 1000;
 
-/** Those of whichever copy of socket.io Nest's adapter has. */
+/** The types of the copy of socket.io that Nest's adapter has. */
 export type Server = ReturnType<IoAdapter['createIOServer']>;
 type Socket = Parameters<IoAdapter['bindClientDisconnect']>[0];
 
@@ -25,27 +25,27 @@ interface UpgradeRequest extends IncomingMessage {
 
 export type AnswerPlain = (request: IncomingMessage, response: ServerResponse) => void;
 
-/** What is used of engine.io's server, which carries a server of socket.io, beside its types. */
+/** The used part of engine.io's server, on which a server of socket.io runs, in addition to its types. */
 interface Engine {
   readonly opts: { wsEngine: new (options: object) => WebSocketServer };
-  /** Makes its server of the library `ws`, as it does again when the HTTP server begins to listen. */
+  /** Creates its server of the library `ws`. It does so again when the HTTP server begins to listen. */
   init(): void;
   handleUpgrade(request: UpgradeRequest, socket: Duplex, head: Buffer): void;
   handleRequest: AnswerPlain;
   on(name: 'connection', listener: (connection: Connection) => void): void;
 }
 
-/** A client's one connection, which carries its sockets of all namespaces. */
+/** A client's one connection, for its sockets of all namespaces. */
 interface Connection extends EventEmitter {
   readonly request: UpgradeRequest;
-  /** What waits until the packets before it have left. */
+  /** Packets that wait until earlier ones were sent. */
   readonly writeBuffer: readonly object[];
   close(): void;
 }
 
 /**
- * Has a server of socket.io take sealed sockets alone (PROTOCOL §7). engine.io, below it, writes and reads by what this
- * class gives it: sockets of the library `ws` that seal, and nothing else. A socket that has no part of the library to
+ * Makes a server of socket.io accept only sealed sockets (PROTOCOL §7). engine.io, below it, reads and writes only
+ * through the sealing sockets of the library `ws` that this class provides. A socket that has no part of the library to
  * write by (`_sender`) gets broadcasts as any other message, not as frames that were encoded before.
  */
 export class SealedEngine {
@@ -53,7 +53,7 @@ export class SealedEngine {
   readonly #sockets = new WeakMap<object, Set<Socket>>();
   readonly #connections = new WeakMap<WebSocket, Connection>();
 
-  /** @param answerPlain what becomes of plain HTTP at its path: there is no polling. */
+  /** @param answerPlain handles plain HTTP at its path: there is no polling. */
   constructor(server: Server, sealer: AdapterSupport, maxPayload: number, answerPlain: AnswerPlain = refusePlain) {
     const engine = server.engine as unknown as Engine;
     const beforeEnd: BeforeEnd = (socket, cause, end) => this.#sayGoodbye(socket, cause, end);
@@ -71,7 +71,7 @@ export class SealedEngine {
 
     const upgrade = engine.handleUpgrade.bind(engine);
     engine.handleUpgrade = (request, socket, head) => {
-      // Its query may be sealed: it is read once the head has passed.
+      // Its query may be sealed, so it is read after the head was accepted.
       request._query = { EIO: '4', transport: 'websocket' };
       upgrade(request, socket, head);
     };
@@ -86,7 +86,7 @@ export class SealedEngine {
     const { websocket } = connection.request;
     if (!websocket) return;
     this.#connections.set(websocket, connection);
-    // engine.io hands over no packet before the one before it has left: what a slow reader has not read waits there.
+    // engine.io passes on a packet only after the previous one was sent, so data for a slow reader waits there.
     let held = 0;
     connection.on('packetCreate', ({ data }: { data?: string | ArrayBufferView | ArrayBuffer }) => {
       held += data === undefined ? 0 : typeof data === 'string' ? Buffer.byteLength(data) : data.byteLength;
@@ -101,7 +101,7 @@ export class SealedEngine {
     socket.once('disconnect', () => sockets.delete(socket));
   }
 
-  /** A client that was disconnected in each namespace does not connect again by itself. */
+  /** A client that was disconnected in each namespace does not reconnect by itself. */
   #sayGoodbye(socket: WebSocket, cause: Parameters<BeforeEnd>[1], end: () => void): void {
     const connection = this.#connections.get(socket);
     if (cause !== 'session' || !connection) {
@@ -113,7 +113,7 @@ export class SealedEngine {
       try {
         each.disconnect();
       } catch (error) {
-        // A listener of the application threw: its socket has yet to be cleaned up, when the connection closes.
+        // A listener of the application threw: its socket must still be cleaned up when the connection closes.
         each.removeAllListeners('disconnecting');
         thrown.push(error);
       }
@@ -123,15 +123,14 @@ export class SealedEngine {
       connection.once('drain', end);
       setTimeout(end, LAST_WORDS_MS).unref();
     }
-    // Nothing that comes, and no namespace that is being joined, is let in any more.
+    // From now on, incoming packets and pending joins of namespaces are discarded.
     connection.close();
     if (thrown.length > 0) throw thrown[0];
   }
 }
 
 /**
- * Reads what engine.io is asked for. An earlier connection cannot be gone on with: that of another session would be taken
- * over.
+ * Reads the upgrade request for engine.io. It cannot resume an earlier connection, which may be of another session.
  *
  * @returns whether engine.io may have the socket.
  */
@@ -147,7 +146,7 @@ function takeQuery(socket: WebSocket, request: UpgradeRequest): boolean {
   return false;
 }
 
-/** The path of a sealed server serves its sockets alone. */
+/** The path of a sealed server serves only its sockets. */
 function refusePlain(_request: IncomingMessage, response: ServerResponse): void {
   const problem = new E2eProblem('message-required');
   response.writeHead(problem.status, {

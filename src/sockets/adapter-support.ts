@@ -14,18 +14,23 @@ import { WaitingSockets } from './waiting-sockets.js';
 /** A middleware as Express and `express-session` have it. */
 export type SocketMiddleware = (request: never, response: never, next: (error?: unknown) => void) => unknown;
 
-/** What can be set of sealed sockets, whatever their library; all of it may be left out. */
+/** Options of sealed sockets for every library. All are optional. */
 export interface SealedSocketOptions {
   /**
-   * Called in their order with the request that asks for a socket, instead of the session middleware that the application
-   * uses for its HTTP requests: where that one is wrapped, or where more is wanted, such as `passport.session()`.
+   * Called in their order with the request that asks for a socket, instead of the session middleware that the
+   * application uses for its HTTP requests: if that one is wrapped, or if you need more, such as `passport.session()`.
    */
   readonly middleware?: readonly SocketMiddleware[];
-  /** How many sockets may wait to be let in. Over it, the one that has waited longest is closed. Default 1,000. */
+  /**
+   * How many sockets may wait for their first message. Over the limit, the one that has waited longest is closed.
+   * Default 1,000.
+   */
   readonly maxWaiting?: number;
   /** The same from one address; behind a proxy, the proxy's. Default 100. */
   readonly maxWaitingPerAddress?: number;
-  /** Bytes that may wait for a client that reads slowly; over it, its socket ends. Default 16,777,216 (16 MiB). */
+  /**
+   * Bytes that may wait for a client that reads slowly. Over the limit, its socket ends. Default 16,777,216 (16 MiB).
+   */
   readonly maxBuffered?: number;
 }
 
@@ -42,7 +47,7 @@ const RULES: Readonly<Record<keyof SealedSocketOptions, Rule>> = {
   maxBuffered: whole('bytes'),
 };
 
-/** What an adapter of Nest needs to have its servers take sealed sockets alone. */
+/** Lets a Nest adapter's servers accept only sealed sockets. */
 export class AdapterSupport {
   readonly #sockets: SocketAdmission;
   readonly #options: SealedSocketOptions;
@@ -70,14 +75,14 @@ export class AdapterSupport {
     return this.#sockets.isSealed(port, path);
   }
 
-  /** What a message of so much plaintext has on the wire. */
+  /** The length on the wire of a message with this much plaintext. */
   payloadOf(maxMessage: number): number {
-    // A head is refused by the protocol's own limit, so more than that has to come in.
+    // The protocol's own limit rejects long heads, so the library must accept more than that.
     return Math.max(maxMessage + SOCKET_OVERHEAD_BYTES, 2 * MAX_HEAD_BYTES);
   }
 
   /**
-   * Has a server of the library `ws` take sealed sockets alone.
+   * Makes a server of the library `ws` accept only sealed sockets.
    *
    * @param owner what the adapter will close.
    */
@@ -95,17 +100,17 @@ export class AdapterSupport {
     });
   }
 
-  /** Has upgrades under sealed paths go this way. */
+  /** Routes upgrades under sealed paths here. */
   takeUpgrades(take: TakeUpgrade): void {
     this.#sockets.take = take;
   }
 
-  /** Whether what the adapter is to close has sealed sockets. */
+  /** Whether the server that the adapter closes has sealed sockets. */
   has(owner: unknown): boolean {
     return this.#waiting.has(owner);
   }
 
-  /** Cuts off whoever waits to be let in. */
+  /** Cuts all sockets that wait for their first message. */
   clear(owner: unknown): void {
     this.#waiting.get(owner)?.clear();
   }

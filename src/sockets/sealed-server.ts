@@ -15,7 +15,7 @@ import type { WaitingSockets } from './waiting-sockets.js';
 export type ReadSession = (request: IncomingMessage) => Promise<void>;
 
 /**
- * Says which of the client's subprotocols is selected; none is the empty string.
+ * Selects one of the client's subprotocols; the empty string for none.
  *
  * @throws SocketRefusal
  */
@@ -26,15 +26,15 @@ export interface SealedServerParts {
   readonly waiting: WaitingSockets;
   readonly limits: LinkLimits;
   readonly readSession: ReadSession | undefined;
-  /** By default nothing is said. */
+  /** By default it does nothing. */
   readonly beforeEnd?: BeforeEnd | undefined;
   /** By default the server's own choice. */
   readonly select?: SelectProtocol | undefined;
 }
 
-/** What is used of a server of the library beside its types: what it was made with. */
+/** The used part of a server of the library that its types lack: its options. */
 interface LibraryServer extends Omit<WebSocketServer, 'clients' | 'options'> {
-  /** Not there where the server was told not to list them. */
+  /** Missing if the server was told not to list them. */
   readonly clients?: Set<WebSocket>;
   options: WebSocketServer['options'] & {
     WebSocket: LibrarySocketClass;
@@ -42,9 +42,9 @@ interface LibraryServer extends Omit<WebSocketServer, 'clients' | 'options'> {
   };
 }
 
-/** How long one that was refused may take to go. */
+/** How long a rejected socket may take to close. */
 const REFUSED_MS = 1000;
-/** The response to an upgrade that asks for no sealed socket. */
+/** The response to an upgrade without a sealed socket. */
 const SEALED_ONLY = `This path takes sealed sockets only: ask for the subprotocol "${SOCKET_SUBPROTOCOL}" and no other.`;
 
 const endAtOnce: BeforeEnd = (_socket, _cause, end) => {
@@ -54,8 +54,8 @@ const endAtOnce: BeforeEnd = (_socket, _cause, end) => {
 type Callback = (socket: WebSocket, request: IncomingMessage) => void;
 
 /**
- * Has a server of the library `ws` take sealed sockets alone (PROTOCOL §7). What it hands over, and lists as its clients,
- * are sealed sockets whose heads have passed; the application does not see them before.
+ * Makes a server of the library `ws` accept only sealed sockets (PROTOCOL §7). It passes on, and lists as its clients,
+ * only sealed sockets with accepted heads. The application does not see them before.
  */
 export class SealedServer {
   readonly #log = new RateLimitedLogger(new Logger('E2eModule'));
@@ -101,7 +101,7 @@ export class SealedServer {
       leave();
       if (error instanceof SocketRefusal) refuse(raw, connection, error);
       else {
-        // Its cause may hold plaintext.
+        // Its cause may contain plaintext.
         this.#log.say('error', 'A socket could not be accepted, and was closed.');
         raw.terminate();
       }
@@ -128,13 +128,13 @@ export class SealedServer {
     const { limits, beforeEnd = endAtOnce } = this.parts;
     const socket = new this.#Socket(accepted, { raw, opened, protocol, limits, beforeEnd });
     clients?.add(socket);
-    // Before the library looks whether its last socket has gone.
+    // Before the library checks whether its last socket has closed.
     raw.prependListener('close', () => clients?.delete(socket));
     return socket;
   }
 }
 
-/** As the library selects: only where the client named any. */
+/** As in the library: only if the client named any. */
 function selectBy(select: (protocols: Set<string>, request: IncomingMessage) => string | false): SelectProtocol {
   return (request, { protocols }) =>
     Promise.resolve(protocols.length > 0 ? select(new Set(protocols), request) || '' : '');
@@ -144,7 +144,7 @@ function isGone(raw: WebSocket): boolean {
   return raw.readyState !== raw.OPEN;
 }
 
-/** Says why, and closes. What still comes is thrown away, and collected for no message. */
+/** Sends the reason, and closes. Further data is discarded. */
 function refuse(raw: WebSocket, connection: Duplex, { text, code }: SocketRefusal): void {
   if (isGone(raw)) return;
   raw.send(text, { compress: false });

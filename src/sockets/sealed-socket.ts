@@ -7,7 +7,7 @@ import type { Bytes } from '../protocol/crypto.js';
 import { SOCKET_KIND } from '../protocol/socket.js';
 import { SocketLink, type LinkLimits } from './socket-link.js';
 
-/** The library's own class, of whichever of its copies the server has. */
+/** The library's own class, from the server's copy of the library. */
 export type LibrarySocketClass = typeof WebSocket;
 
 type Done = (error?: Error) => void;
@@ -25,12 +25,12 @@ interface SealedSocketParts {
   readonly beforeEnd: BeforeEnd;
 }
 
-/** Called when a socket is to end before its time, for what its library has to say first; calls `end` then. */
+/** Called when a socket ends early, so that its library can send something first; then it calls `end`. */
 export type BeforeEnd = (socket: WebSocket, cause: EndCause, end: () => void) => void;
 
 export type SealedSocketClass = new (accepted: AcceptedSocket, parts: SealedSocketParts) => WebSocket;
 
-/** The library's class as far as it is used: everything else is replaced. Without an address it connects to nothing. */
+/** The used part of the library's class: everything else is replaced. Without an address it connects to nothing. */
 type LibrarySocket = new (
   address: null,
   protocols: undefined,
@@ -51,7 +51,7 @@ export function sealedSocketClass(library: LibrarySocketClass, options: object):
     readonly #raw: WebSocket;
     readonly #link: SocketLink;
     readonly #selected: string;
-    /** The parts of a message that the application sends in several. */
+    /** The fragments of a message that the application sends in parts. */
     #parts: Buffer[] = [];
 
     constructor(accepted: AcceptedSocket, { raw, opened, protocol, limits, beforeEnd }: SealedSocketParts) {
@@ -136,7 +136,7 @@ export function sealedSocketClass(library: LibrarySocketClass, options: object):
       this.#raw.pong(NO_BYTES, undefined, callbackOf(given));
     }
 
-    /** As the library hands a message over: text as bytes, too. */
+    /** A message as the library delivers it: text also as bytes. */
     #shown(data: Bytes, isBinary: boolean): Buffer | ArrayBuffer | Buffer[] {
       const bytes = Buffer.from(data.buffer, data.byteOffset, data.byteLength);
       if (!isBinary || this.binaryType === 'nodebuffer') return bytes;
@@ -151,7 +151,7 @@ function callbackOf(given: readonly unknown[]): Done | undefined {
   return given.find((each): each is Done => typeof each === 'function');
 }
 
-/** What the library takes as a message, but for a Blob, which is read later. */
+/** The types that the library accepts as a message, except a Blob, which is read later. */
 function toBuffer(data: unknown): Buffer {
   if (typeof data === 'string' || typeof data === 'number') return Buffer.from(String(data));
   if (Buffer.isBuffer(data)) return data;

@@ -15,7 +15,7 @@ import {
 /** The events of a sealed socket, for the facade that the application sees. */
 interface LinkEvents {
   readonly onMessage: (data: Bytes, isBinary: boolean) => void;
-  /** It ends without an end: a `close` with 1006 follows. */
+  /** It ends without a close message: a `close` with 1006 follows. */
   readonly onError: (error: Error) => void;
   readonly onClose: (code: number, reason: string) => void;
 }
@@ -52,7 +52,7 @@ export class SocketLink {
     this.#events = events;
     this.#state = raw.OPEN;
     raw.on('message', (data: Buffer, isBinary: boolean) => this.receive(data, isBinary));
-    // Before the library's own listener, which tells the server that its last socket has gone.
+    // Before the library's own listener, which notifies the server that its last socket has closed.
     raw.prependListener('close', () => this.#close());
   }
 
@@ -61,7 +61,7 @@ export class SocketLink {
     return this.#state;
   }
 
-  /** Whether both sides said that it is over. */
+  /** Whether both sides closed it. */
   get hasEnded(): boolean {
     return this.#received !== undefined && !this.#isBroken;
   }
@@ -82,7 +82,7 @@ export class SocketLink {
       return;
     }
     if (message.kind === SOCKET_KIND.end) this.#answerEnd(message);
-    // Who has ended it discards what still comes.
+    // A side that has ended it discards further messages.
     else if (this.#state === this.#raw.OPEN) this.#events.onMessage(message.data, message.kind === SOCKET_KIND.binary);
   }
 
@@ -109,9 +109,9 @@ export class SocketLink {
   }
 
   /**
-   * Says that it is over, once.
+   * Sends the end, once.
    *
-   * @throws RangeError for a code or a reason that no end may have.
+   * @throws RangeError for a code or a reason that is not allowed.
    */
   end(end: SocketEnd, cause: SocketEndCause = 'application'): void {
     const { sealer } = this.#accepted;
@@ -120,7 +120,7 @@ export class SocketLink {
     this.#cause ??= cause;
     this.#state = this.#raw.CLOSING;
     this.#raw.send(message, { binary: true, compress: false });
-    // Without a response it is no end that both have agreed on.
+    // Without a response it is not an orderly close.
     const timer = setTimeout(() => this.#raw.terminate(), SOCKET_PATIENCE_MS).unref();
     this.#raw.once('close', () => clearTimeout(timer));
   }
@@ -131,7 +131,7 @@ export class SocketLink {
     this.#raw.terminate();
   }
 
-  /** Its session has ended, or the application closes: said a second time, that has waited long enough. */
+  /** Its session has ended, or the application closes. A second call cuts the socket. */
   supersede(cause: EndCause): void {
     this.end({ code: cause === 'session' ? CLOSE_CODE.sessionEnded : CLOSE_CODE.goingAway, reason: '' }, cause);
     if (cause !== 'closing') return;

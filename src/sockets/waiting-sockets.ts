@@ -9,21 +9,21 @@ interface ReceivedMessage {
 }
 
 /**
- * The first message of a socket; `late` where none came in time, `long` where it is more than any head, `crowded` where its
+ * The first message of a socket; `late` if none came in time, `long` if it is longer than any head, `crowded` if its
  * place was needed.
  */
 type FirstMessage = ReceivedMessage | 'late' | 'long' | 'crowded' | 'gone';
 
 interface WaitingLimits {
-  /** How many sockets may wait to be let in, in all and from one address. */
+  /** How many sockets may wait for their first message, in total and from one address. */
   readonly maxWaiting: number;
   readonly maxWaitingPerAddress: number;
 }
 
-/** A socket that was not let in yet. */
+/** A socket that was not accepted yet. */
 interface WaitingSocket {
   readonly first: Promise<FirstMessage>;
-  /** Gives its place up. What came after the first message is returned: the socket is paused since. */
+  /** Releases its place. Returns what arrived after the first message; the socket has been paused since then. */
   readonly leave: () => readonly ReceivedMessage[];
 }
 
@@ -36,7 +36,7 @@ interface Place {
   readonly giveWay: () => void;
 }
 
-/** The sockets that were not let in yet. Over a limit, the one that has waited longest makes room (PROTOCOL §7). */
+/** The sockets that were not accepted yet. Over a limit, the one that has waited longest is closed (PROTOCOL §7). */
 export class WaitingSockets {
   readonly #places = new Set<Place>();
   readonly #perAddress = new Map<string, number>();
@@ -44,9 +44,9 @@ export class WaitingSockets {
   constructor(private readonly limits: WaitingLimits) {}
 
   /**
-   * Has a socket wait for its first message, and for what is made of it.
+   * Makes a socket wait for its first message, and for the result of checking it.
    *
-   * @param connection what the socket reads from, before us.
+   * @param connection the connection that the socket reads from.
    */
   add(socket: WebSocket, connection: Duplex, address: string): WaitingSocket {
     const received: ReceivedMessage[] = [];
@@ -63,7 +63,7 @@ export class WaitingSockets {
       received.push({ data, isBinary });
       if (received.length > 1) return;
       connection.off('data', count);
-      // What follows waits until the first one is opened.
+      // Later messages wait until the first one was opened.
       socket.pause();
       settle(received[0]!);
     };
@@ -73,7 +73,7 @@ export class WaitingSockets {
     };
     const giveWay = (): void => {
       leave();
-      // One whose first message is being opened has no more to be told.
+      // A socket whose first message is being opened needs no further result.
       if (received.length > 0) socket.terminate();
       else settle('crowded');
     };

@@ -34,7 +34,7 @@ export function sealContent(content: Content): Content {
   };
 }
 
-/** What `@Sse()` answers with; `@nestjs/swagger` knows the type of its events alone, if that. */
+/** The response of `@Sse()`; `@nestjs/swagger` knows at most the type of its events. */
 export function eventsContent(content: Content): Content {
   if (Object.keys(content).some((type) => essence(type) === EVENTS_MEDIA_TYPE)) return content;
   return { [EVENTS_MEDIA_TYPE]: Object.values(content)[0] ?? {} };

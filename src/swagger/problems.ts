@@ -14,7 +14,7 @@ export type ResponseObject = Exclude<Responses[string], { $ref: string }>;
 
 const SCHEMA = 'E2eProblemDetails';
 
-/** What a sealed route may be refused with. */
+/** The problems with which a sealed route may reject a request. */
 const OF_ROUTES = Object.keys(PROBLEMS).filter((name) => name !== 'key-rejected') as ProblemName[];
 const OF_HANDSHAKES: ProblemName[] = ['key-rejected', 'too-large', 'busy'];
 

@@ -20,7 +20,7 @@ export interface KnownRoute {
 /** The application's routes, under the paths that a document gives them. */
 export interface DocumentRoutes {
   readonly find: (method: string, path: string) => KnownRoute | undefined;
-  /** Where handshakes are, as the client's `path` option. */
+  /** The path of handshakes, as in the client's `path` option. */
   readonly path: string;
 }
 
@@ -59,7 +59,7 @@ function finish({ paths, path }: { paths: Paths; path: string }): DocumentRoutes
 }
 
 function handlersOf(app: INestApplication): Handler[] {
-  // Asked first: what `get` does not find ends the process, and says nothing of a module.
+  // Checked first, because a failed `get` ends the process without naming the module.
   const modules = [...app.get(ModulesContainer, ANYWHERE).values()];
   if (!modules.some(({ providers }) => providers.has(RouteTable))) {
     throw new Error(

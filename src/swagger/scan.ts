@@ -47,7 +47,7 @@ export function scan<Handler extends ScannedHandler>(
     const { [TAG]: tag, operationId = '' } = operation as { [TAG]?: number; operationId?: string };
     const served = handlers.filter(({ handler }) => handler === handlers[tag ?? -1]?.handler);
     if (served.length === 0) {
-      // It would be documented as not sealed, and Swagger UI would send what is meant for it in the clear.
+      // It would be documented as not sealed, and Swagger UI would send its requests in the clear.
       const name = `${method.toUpperCase()} ${path}`;
       throw new Error(`sealDocument: no controller has the handler of ${name}.`);
     }

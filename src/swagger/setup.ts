@@ -96,7 +96,7 @@ function serveClient(app: INestApplication, places: readonly string[]): void {
   }
 }
 
-// Both travel as their text, into a script of Swagger UI's page: they know nothing of what stands around them here.
+// Both are serialized into a script of Swagger UI's page, so they must not use anything from this scope.
 
 interface SwaggerUiPage {
   SwaggerUIBundle: { plugins: { DownloadUrl: (...given: unknown[]) => unknown } };

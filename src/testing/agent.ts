@@ -140,7 +140,7 @@ export class E2eAgent {
     return socket.opened(place);
   }
 
-  /** Opens the channel now, where none is open; its facts. */
+  /** Opens the channel if none is open, and returns its facts. */
   async handshake(): Promise<HandshakeResult> {
     this.#line = await this.#connection.shared();
     return this.#line.client.handshake();
@@ -180,8 +180,8 @@ export class E2eAgent {
 }
 
 /**
- * An agent for a Nest application, on Express or Fastify, that need be neither initialized nor listening; or for a
- * server, or the URL of one that runs. Channels are X25519 unless `keyKind` says otherwise: RSA keys take long to make.
+ * An agent for a Nest application, on Express or Fastify, which may be uninitialized and not listening; or for a
+ * server, or the URL of a running one. Channels are X25519 unless `keyKind` says otherwise: RSA keys take long to make.
  *
  * @example
  * const agent = await e2eAgent(app);
@@ -193,7 +193,7 @@ export async function e2eAgent(target: TestTarget, options: E2eAgentOptions = {}
 }
 
 /**
- * In place of supertest's: each call is a visitor of its own, with its own session and channel.
+ * Replaces supertest's: each call is a separate visitor, with its own session and channel.
  *
  * @example
  * import { request } from 'nestjs-e2e-encryption/testing'; // was: import request from 'supertest';

@@ -9,7 +9,7 @@ import { readBuffer, type Parser } from './reading.js';
 import type { TestResponse } from './response.js';
 import { send, type Delivery } from './send.js';
 
-/** A test's own assertion: it throws, or returns an error, where something is wrong; it may be async. */
+/** A test's own assertion: it throws, or returns an error, if something is wrong. It may be async. */
 export type Assertion = (response: TestResponse) => unknown;
 /** Is called with an error or `null`, and with the response if there is one. */
 // eslint-disable-next-line @typescript-eslint/no-explicit-any -- as superagent types it
@@ -54,8 +54,8 @@ export class E2eCall extends RequestBuilder implements Promise<TestResponse> {
   }
 
   /**
-   * Reads the response's body in place of the kit, as it comes. The call is over when the parser calls back, and what is
-   * left of the body is let go; where the body does not end as it must, the call fails, whatever the parser does.
+   * Reads the response's body in place of the kit, as it comes. The call is over when the parser calls back, and the
+   * rest of the body is cancelled. If the body does not end correctly, the call fails, whatever the parser does.
    */
   parse(parser: Parser): this {
     this.#delivery.reading.parser = parser;
@@ -64,7 +64,7 @@ export class E2eCall extends RequestBuilder implements Promise<TestResponse> {
 
   /**
    * Reads an event stream: the first so many events, or all up to its end. They are the response's `body`, and a stream
-   * that goes on is then let go. A response of another type is read as usual.
+   * that continues is then cancelled. A response of another type is read as usual.
    *
    * @example
    * await agent.get('/live').events(2).expect(200, [
@@ -81,7 +81,7 @@ export class E2eCall extends RequestBuilder implements Promise<TestResponse> {
   }
 
   /**
-   * Sends the call and writes the response's body into a stream as it comes, which it gives back. An error of the call, or
+   * Sends the call and writes the response's body into a stream as it comes, which it returns. An error of the call, or
    * an expectation that is not met, destroys the stream. Await the call itself for the response.
    */
   pipe<Target extends NodeJS.WritableStream>(target: Target, { end = true }: { readonly end?: boolean } = {}): Target {
@@ -99,7 +99,7 @@ export class E2eCall extends RequestBuilder implements Promise<TestResponse> {
     );
     this.catch((error: unknown) => {
       if (isTold) return;
-      // A stream that has taken everything hears no more: then the test fails by itself.
+      // A stream that is complete gets no error: then the test fails by itself.
       if (stream.destroyed || !stream.destroy) throw error;
       stream.destroy(error);
     });
@@ -112,7 +112,7 @@ export class E2eCall extends RequestBuilder implements Promise<TestResponse> {
     return this;
   }
 
-  /** `false`: what a parser reads is not kept beside, as the response's `bytes` and `text`. */
+  /** `false`: the data that a parser reads is not kept as the response's `bytes` and `text`. */
   buffer(value = true): this {
     this.#delivery.reading.isKept = value;
     return this;
@@ -124,7 +124,7 @@ export class E2eCall extends RequestBuilder implements Promise<TestResponse> {
     return this;
   }
 
-  /** Calls a function with this call, for it to set what many calls have in common. */
+  /** Calls a function with this call, to set what many calls have in common. */
   use(plugin: (call: this) => void): this {
     plugin(this);
     return this;
@@ -157,7 +157,7 @@ export class E2eCall extends RequestBuilder implements Promise<TestResponse> {
     return this;
   }
 
-  /** Fails after so many milliseconds. */
+  /** Fails after this many milliseconds. */
   timeout(milliseconds: number | { readonly deadline?: number; readonly response?: number }): this {
     const { deadline, response } = typeof milliseconds === 'number' ? { deadline: milliseconds } : milliseconds;
     this.#delivery.timeout = deadline ?? response;
@@ -201,7 +201,10 @@ export class E2eCall extends RequestBuilder implements Promise<TestResponse> {
     return callback ? this.end(callback) : this;
   }
 
-  /** That the route is sealed and leaks nothing; see `expectSealed`. The call is then made plain too, to be refused. */
+  /**
+   * That the route is sealed and leaks nothing; see `expectSealed`. The call is then also sent plain, and must be
+   * rejected.
+   */
   expectSealed(): this {
     this.#delivery.isProbe = true;
     return this;

@@ -9,7 +9,7 @@ import { cookieNames, WireRecorder } from './wire.js';
 /** The client's options, but for what the agent itself decides. `path` is found where it is not given. */
 export type E2eAgentOptions = Omit<E2eClientOptions, 'baseUrl' | 'fetch' | 'cookies' | 'credentials'>;
 
-/** A line that its call closes when it is over, where it is the call's own. */
+/** A connection. The call closes it at the end if it belongs to the call only. */
 export interface OpenLine extends Line {
   readonly done: () => void;
 }
@@ -28,7 +28,7 @@ export class Connection {
     this.#isShared = isShared;
   }
 
-  /** @param cookie what the call itself sets. Where it names another session, the call is another visitor's. */
+  /** @param cookie what the call itself sets. If it names another session, the call is another visitor's. */
   async open(path: string, cookie: string | undefined): Promise<OpenLine> {
     if (this.#isShared) {
       const line = await this.shared(path);
@@ -39,7 +39,7 @@ export class Connection {
   }
 
   shared(path = '/'): Promise<Line> {
-    // A target that could not be reached is tried again by the next call.
+    // The next call tries again to reach a target that was unreachable.
     return (this.#shared ??= this.#newLine(path, undefined).catch((error: unknown) => {
       this.#shared = undefined;
       throw error;

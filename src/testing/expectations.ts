@@ -24,7 +24,7 @@ export class E2eExpectationError extends Error {
   }
 }
 
-/** Where in a test something was written: the frames of the stack, below the method of ours that was called there. */
+/** The place in a test: the frames of the stack below our method that the test called. */
 export type Place = string;
 
 export function placeOf(below: (...args: never) => unknown): Place {
@@ -41,7 +41,7 @@ export function putAt<E extends Error>(error: E, place: Place): E {
 
 export interface Expectation {
   readonly place: Place;
-  /** Throws where the response is not as expected. */
+  /** Throws if the response is not as expected. */
   readonly check: (response: TestResponse) => unknown;
 }
 
@@ -106,7 +106,7 @@ function withResponse(error: Error, place: Place, response: string): Error {
   const { message, stack = '' } = error;
   error.message = `${message}\n\n${response}`;
   if (error instanceof E2eExpectationError) return putAt(error, place);
-  // What an assertion library threw has a stack that leads into the test already.
+  // The stack of an assertion library's error already leads into the test.
   const at = stack.indexOf(message);
   if (at >= 0) error.stack = stack.slice(0, at) + error.message + stack.slice(at + message.length);
   return error;

@@ -36,7 +36,7 @@ export async function findHandshake(url: string, mark: Mark | undefined, called:
     [prefix, '', ...parents, ...parents.map((each) => `${each}/${prefix}`)].map((each) => join(each, path)),
   );
   for (const candidate of candidates) {
-    // Any answer but "not found" counts: a guard of the application may reject it.
+    // Any response except "not found" counts: a guard of the application may reject it.
     const response = await globalThis.fetch(new URL(`${candidate}/identity`, `${url.replace(/\/$/, '')}/`));
     await response.body?.cancel();
     if (response.status !== 404) return candidate;

@@ -1,11 +1,11 @@
 import { fold, foldAscii, MIN_LENGTH, toByteString, type Secret } from './secrets.js';
 import { readingsOf, type Reading } from './spellings.js';
 
-/** Something that goes over the wire in the clear: where it stands, and what it says, as a byte string. */
+/** Something visible on the wire: its place and its content, as a byte string. */
 export interface Place {
   readonly name: string;
   readonly text: string;
-  /** What it says to everybody. */
+  /** Its visible content. */
   readonly known?: string;
   /** Whether it should be random bytes, in which short runs of a secret occur by chance. */
   readonly isCiphertext?: boolean;
@@ -19,8 +19,8 @@ const HEX_WINDOW = 8;
 const UUID_WINDOW = 12;
 
 /**
- * Where places show a secret or a part of one, in words that name the secret and do not quote it. What is in `known` is
- * public anyway, such as the route's path.
+ * The places that show a secret or a part of one, described without quoting the secret. Content of `known` is public
+ * anyway, such as the route's path.
  */
 export function findLeaks(
   secrets: readonly Secret[],
@@ -49,7 +49,7 @@ export function findLeaks(
   return [...new Set(leaks)];
 }
 
-/** How many bytes of a secret in a row are in no ciphertext by chance. */
+/** A run of this many bytes of a secret does not occur in ciphertext by chance. */
 const CIPHERTEXT_WINDOW = 12;
 
 /** Long secrets in long ciphertexts: a run of twice the window holds one whole piece of the secret, wherever it begins. */
@@ -58,7 +58,7 @@ function findInCiphertext(secrets: readonly Secret[], name: string, text: string
   const pieces = new Map<string, string>();
   const whole: string[] = [];
   for (const { text: secret, what, window, isWord } of secrets) {
-    // A few letters are in many bytes by chance.
+    // A few letters occur in random bytes by chance.
     if (isWord || secret.length < MIN_LENGTH) continue;
     if (secret.length <= 2 * CIPHERTEXT_WINDOW || window === undefined) {
       if (wire.includes(foldAscii(secret))) whole.push(what);

@@ -36,13 +36,13 @@ const HEADER_MEMBERS = [
   'meta',
 ].concat(['frames', 'length', 'ek', 'dev', 'status', 'early', 'in', 'location']);
 
-/** What a response to a plain request without a body says of a route: the same to everybody, and so no leak. */
+/** The response to a plain request without a body is public, so its content is not a leak. */
 export interface Control {
   readonly url: URL;
   readonly headers: Headers;
 }
 
-/** What is known to everybody on the way, with or without sealing. */
+/** What is visible to everyone on the way, with or without sealing. */
 export function publicOf({ url }: Control): string[] {
   return [...COMMONPLACE, url.pathname, decode(url.pathname), url.host];
 }
@@ -92,7 +92,7 @@ function bodyPlaces(whose: string, headers: Headers, body: string): Place[] {
   if (typeOf(headers) !== STREAM_MEDIA_TYPE) return [{ name, text: body }];
   const end = body.indexOf('\n');
   const [head, frames] = [body.slice(0, end), body.slice(end + 1)];
-  // What does not stand in frames is read as anything else; what does is ciphertext, or looks like it.
+  // Content outside frames is searched like any other. Frames are ciphertext, or look like it.
   if (end < 0 || !areFrames(frames)) return [{ name, text: body }];
   return [
     { name, text: openPartsOf(head) },

@@ -32,7 +32,7 @@ export async function probe(line: Line, request: PreparedRequest, reading: Readi
   await refusesPlain(line, request, REFUSED_BY_PLATFORM);
   if (WITH_BODY.includes(request.method)) await refusesPlainBody(line, request);
   const { opened, exchanges } = await callSealed(line, request, reading);
-  // What the application remembered of the sealed request, it may tell the next one that comes.
+  // The application may reveal data of the sealed request in the response to the next one.
   const after = await refusesPlain(line, bare);
 
   const route = urlOf(line, request).pathname;
@@ -56,7 +56,7 @@ function leaksOf(
   const answered = secretsOfBody('response', response.headers.get('content-type') ?? '', bytes);
   const toldHashes = hashesOf('body', sent, told);
   const known = publicOf(before);
-  // A response may repeat what its request says in the clear.
+  // A response may repeat the plain content of its request.
   const knownOfResponse = [...known, request.path, ...headers.values()];
   const later = [...after.headers]
     .filter(([name, value]) => before.headers.get(name) !== value)
@@ -77,7 +77,7 @@ function leaksOf(
   ].filter((leak, index, all) => all.indexOf(leak) === index);
 }
 
-/** The request without what it says: whoever answers it can only say what everybody may know. */
+/** The request without its content: a response to it can contain only public data. */
 function withoutContent({ method, path, init }: PreparedRequest): PreparedRequest {
   const headers = new Headers(init.headers);
   headers.delete('content-type');
@@ -107,7 +107,7 @@ async function refusesPlain(line: Line, request: PreparedRequest, mayAlsoBe: num
   );
 }
 
-/** With JSON, too, where the call has no body or another one: the route may take that all the same. */
+/** Also with JSON if the call has no body or another one, because the route may still accept it. */
 async function refusesPlainBody({ client }: Line, request: PreparedRequest): Promise<void> {
   const { headers, body } = request.init;
   const own = new Headers(headers);
@@ -133,7 +133,7 @@ async function callSealed(
   try {
     const { result, exchanges } = await recorder.record(true, async () => {
       const response = await client.fetch(request.path, request.init as RequestInit);
-      // What is not kept cannot be looked for.
+      // Content that was not kept cannot be searched for.
       return readOpened(response, { ...reading, isKept: true });
     });
     return { opened: result, exchanges };

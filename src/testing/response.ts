@@ -1,12 +1,12 @@
 import type { Opened } from './reading.js';
 
-/** What a response tells of the request that it answers. */
+/** What a response contains about its request. */
 export interface TestRequest {
   readonly method: string;
   readonly url: string;
 }
 
-/** What superagent makes of a status of 400 and over. */
+/** Superagent's error for a status of 400 and over. */
 export interface TestHttpError extends Error {
   status: number;
   text: string;
@@ -16,7 +16,7 @@ export interface TestHttpError extends Error {
 
 /** The response to a sealed call, opened; in the shape of superagent's. */
 export interface TestResponse {
-  /** The true status, out of the message. */
+  /** The true status, from the message. */
   readonly status: number;
   readonly statusCode: number;
   /** The status' first digit. */

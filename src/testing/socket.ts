@@ -32,7 +32,7 @@ const PATIENCE_MS = 5_000;
 export class E2eTestSocket {
   readonly #socket: E2eWebSocket;
   readonly #messages: TestSocketMessage[] = [];
-  /** Each looks, whenever something happens, whether it is what it waits for. */
+  /** Waits that are checked on each event. */
   readonly #waits = new Set<() => void>();
   #end: TestSocketEnd | undefined;
   #error: unknown;
@@ -90,7 +90,7 @@ export class E2eTestSocket {
   }
 
   /**
-   * Closes it, and waits until the server has answered. One that has ended is left as it is.
+   * Closes it, and waits for the server's response. A socket that has ended does not change.
    *
    * @param code 1000, or 3000 to 4999. Default: none.
    * @param reason at most 123 bytes of UTF-8.
@@ -143,7 +143,7 @@ export class E2eTestSocket {
     return this.#taken(() => this.#end, 'The socket did not end', place);
   }
 
-  /** What `take` finds, now or when it has come: once for each wait, so that no two have the same message. */
+  /** What `take` finds, now or later. Each wait gets a different message. */
   async #taken<T>(take: () => T | undefined, otherwise: string, place: Place): Promise<T> {
     let look = (): void => undefined;
     let timer: ReturnType<typeof setTimeout> | undefined;
