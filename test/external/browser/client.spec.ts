@@ -240,7 +240,7 @@ describe('the client in a page', () => {
     expect(await count()).toBe('1');
   });
 
-  it('says so where WebCrypto was asked for and browsers hide it', async () => {
+  it('reports that WebCrypto was requested and browsers hide it', async () => {
     const page = await (await chromium.profile()).newPage();
     await page.goto(`${app().url.replace('127.0.0.1', 'e2e.test')}/page`);
     const refused = await page.evaluate(() =>

@@ -197,7 +197,7 @@ onEachPlatform('a page of another origin', (platform) => {
       expect(open().tap.text.includes(canary)).toBe(false);
     });
 
-    it('is refused all the same from an origin that is not the allowed one', async () => {
+    it('is still rejected from an origin that is not allowed', async () => {
       const page = await openPage(ofAnotherSite());
       open().tap.clear();
       const name = await page.evaluate(
@@ -216,7 +216,7 @@ onEachPlatform('a page of another origin', (platform) => {
   });
 
   describe('where CORS does not', () => {
-    it('gets neither a handshake nor a message to the server: the browser asks first, and stops there', async () => {
+    it('cannot send a handshake or a message to the server: the browser stops after the preflight', async () => {
       const page = await openPage(site().url);
       closed().tap.clear();
       const refused = await page.evaluate(async (url) => {

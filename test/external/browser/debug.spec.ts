@@ -8,7 +8,7 @@ describe('the debug panel', () => {
   const chromium = useChromium();
   const sample = useSample();
 
-  it('shows what the page sees beside what the wire carries, as text, and goes again', async () => {
+  it('shows plaintext and wire data side by side, as text, and can be removed', async () => {
     const tab = await SamplePage.open(await chromium.profile(), sample().base);
     await tab.logIn('lovelace');
     await eventually(async () => expect(await tab.text('me')).toBe('Logged in as ada'));

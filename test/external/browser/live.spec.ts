@@ -11,7 +11,7 @@ describe('the sample’s socket', () => {
   const sample = useSample();
   const isOpen = (tab: SamplePage) => eventually(async () => expect(await tab.text('live-state')).toContain('is open'));
 
-  it('shows notes of one tab in the other at once, and what the wire carries beside them', async () => {
+  it('shows notes of one tab in the other at once, together with their wire data', async () => {
     const context = await chromium.profile();
     const tabs = await Promise.all([1, 2].map(() => SamplePage.open(context, `http://localhost:${sample().port}`)));
     const [first, second] = tabs as [SamplePage, SamplePage];

@@ -40,7 +40,7 @@ describe('the page', () => {
     expect([tab.complaints, tab.statuses]).toEqual([[], []]);
   });
 
-  it('logs in with the right password alone, and says what was wrong otherwise', async () => {
+  it('logs in only with the right password, and reports what was wrong otherwise', async () => {
     const tab = await SamplePage.open(await chromium.profile(), sample().base);
     await tab.logIn('babbage');
     await eventually(async () =>
@@ -61,7 +61,7 @@ describe('the page', () => {
     expect(tab.complaints).toEqual([]);
   });
 
-  it('logs out: the session ends, and the page goes on with a new one', async () => {
+  it('logs out: the session ends, and the page continues with a new one', async () => {
     const context = await chromium.profile();
     const tab = await SamplePage.open(context, sample().base);
     expect(await tab.get('logout').isVisible()).toBe(false);
@@ -80,7 +80,7 @@ describe('the page', () => {
     expect([tab.complaints, tab.statuses, await tab.problems()]).toEqual([[], [], []]);
   });
 
-  it('writes, searches, opens and deletes notes, with what the wire carries beside each call', async () => {
+  it('writes, searches, opens and deletes notes, and shows the wire data of each call', async () => {
     const tab = await SamplePage.open(await chromium.profile(), sample().base);
     await tab.write('Analytical', 'The engine weaves algebraical patterns');
     await tab.write('Shopping', 'Tea, and a loom');
@@ -138,7 +138,7 @@ describe('the page', () => {
     expect([tab.complaints, tab.statuses, await tab.problems()]).toEqual([[], [], []]);
   });
 
-  it('shows live events, each beside the frame that brought it, until they are stopped', async () => {
+  it('shows live events, each with its frame, until they are stopped', async () => {
     const tab = await SamplePage.open(await chromium.profile(), sample().base);
     await tab.get('events-start').click();
     await eventually(async () => expect(await tab.get('events-seen').locator('li').count()).toBe(8));
@@ -157,7 +157,7 @@ describe('the page', () => {
     expect([tab.complaints, tab.statuses, await tab.problems()]).toEqual([[], [], []]);
   });
 
-  it('shows beside the sealed call the same words in the clear', async () => {
+  it('shows the sealed call and the same words in the clear side by side', async () => {
     const tab = await SamplePage.open(await chromium.profile(), sample().base);
     await tab.get('plain-text').fill('Meet me at the loom');
     await tab.get('sealed-send').click();
@@ -254,7 +254,7 @@ describe('the page', () => {
     expect(tab.complaints).toEqual([]);
   });
 
-  it('goes on by itself after a restart of the server', async () => {
+  it('recovers by itself after a restart of the server', async () => {
     const first = await startSample();
     const tab = await SamplePage.open(await chromium.profile(), first.base);
     await tab.write('kept in memory', 'lost with it');
@@ -273,7 +273,7 @@ describe('the page', () => {
     }
   });
 
-  it('shows on a phone, beside the buttons, what the wire carried', async () => {
+  it('shows the wire data on a phone, next to the buttons', async () => {
     const context = await chromium.profile({ viewport: { width: 390, height: 844 }, isMobile: true });
     const tab = await SamplePage.open(context, sample().base);
     await tab.get('plain-text').fill('Meet me at the loom');

@@ -111,7 +111,7 @@ describe('the private files of an upload (OPFS)', () => {
       .waiting.splice(0)
       .forEach((resolve) => resolve());
 
-  it('hold ciphertext alone, under a name of chance, and are gone once it is sent', async () => {
+  it('contain only ciphertext, under a random name, and are removed after sending', async () => {
     const page = await openPage(await chromium.diskProfile());
     app().tap.clear();
     const outcome = upload(page, 'held');

@@ -111,7 +111,7 @@ describe.each<[keyof typeof SIZES, string[]]>([
     expect(result.left).toBe(0);
   }, 300_000);
 
-  it('from a tab that is closed in the middle is no whole body to the server', async () => {
+  it('from a tab that is closed in the middle is not complete for the server', async () => {
     const page = await openPage(new Content(64, canary));
     const { begun, whole } = count;
     void send(page).catch(() => undefined);

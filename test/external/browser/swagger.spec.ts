@@ -200,7 +200,7 @@ onEachPlatform('Swagger UI', (platform) => {
     expect(tap.text).not.toContain('POST /things');
   });
 
-  it('makes device keys where it is told to', async () => {
+  it('creates device keys if configured', async () => {
     const swagger = await open(`${url('Device')}/api`);
     const { status, answer } = await swagger.call('_create', { body: '{"name":"x"}' });
     expect([status, answer]).toEqual(['201', expect.stringContaining('"name": "x"')]);

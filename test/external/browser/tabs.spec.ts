@@ -153,7 +153,7 @@ describe('tabs of a new profile, opened at once', () => {
     }
   });
 
-  it('end up on one session where there are no locks, at the price of a few more handshakes', async () => {
+  it('share one session without locks, after a few more handshakes', async () => {
     const context = await chromium.profile();
     const handshakes = await countHandshakes(context, gate(3));
     const tabs = await Promise.all(Array.from({ length: 3 }, () => SamplePage.tab(context)));

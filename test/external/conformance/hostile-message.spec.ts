@@ -349,7 +349,7 @@ describe.each(KINDS)('a hostile message on a channel of kind %s', (kind) => {
     rejected('a response by the request key', await post(honest({ typ: 'e2e-res+jwe', status: 200 })));
   });
 
-  it('that is not the only one, or not alone', async () => {
+  it('that is not the only one, or has a plain body', async () => {
     const get = (): Message => channel.message('GET', '/notes');
     const both = channel.message('POST', '/notes');
     rejected('a header and a body', await post(honest(), { headers: { 'E2e-Request': both.jwe } }));

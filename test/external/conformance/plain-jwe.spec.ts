@@ -88,7 +88,7 @@ describe('the plain RSA-OAEP-256 way with stock jose', () => {
     expectSealedProblem(await open(await channel.post(old), old), 'message-stale');
   });
 
-  it('proves nothing about its sender: whoever knows the public key and the cookie can make one, as documented', async () => {
+  it('does not prove its sender: anyone who knows the public key and the cookie can make one, as documented', async () => {
     const forged = await message('POST', '/notes', json({ title: 'forged', body: '' }));
     const reply = await channel.post(forged);
     expectStatus(await open(reply, forged), 201);

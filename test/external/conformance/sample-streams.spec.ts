@@ -60,7 +60,7 @@ describe.each(['express', 'fastify'])('the sample’s files, events and answers 
     expect(await (await client.fetch(`/files/${info.id}`)).text()).toBe(body);
   });
 
-  it('shows nobody the files of another session', async () => {
+  it('does not show the files of another session', async () => {
     const info = (await (await visitor().fetch('/files', { method: 'POST', body: 'mine' })).json()) as FileInfo;
     const other = visitor();
     expect(await list(other)).toEqual([]);
@@ -90,7 +90,7 @@ describe.each(['express', 'fastify'])('the sample’s files, events and answers 
     },
   );
 
-  it('sends events one by one, and goes on after the last one that was seen', async () => {
+  it('sends events one by one, and continues after the last one that was seen', async () => {
     const client = visitor();
     const response = await client.fetch('/events?count=3', { headers: { 'last-event-id': '1' } });
     expect(response.headers.get('content-type')).toBe('text/event-stream');

@@ -34,7 +34,7 @@ describe.each(KINDS)('a channel of kind %s belongs to its session', (kind) => {
     expectStatus(await mine.request('POST', '/notes', note), 201);
   });
 
-  it('is handshake-required where nobody knows it', async () => {
+  it('is handshake-required if it is unknown', async () => {
     const mine = await bed.visitor().handshake(kind);
     for (const at of ['body', 'header'] as const) {
       const lost = mine.message('POST', '/notes', at === 'body' ? note : undefined, { kid: unknownKid() });
@@ -53,7 +53,7 @@ describe.each(KINDS)('a channel of kind %s belongs to its session', (kind) => {
 });
 
 describe.each(KINDS)('a login over a channel of kind %s', (kind) => {
-  it('moves that channel to the new session, and it alone, with its windows', async () => {
+  it('moves only that channel to the new session, with its windows', async () => {
     const visitor = bed.visitor();
     const [mine, tab] = [await visitor.handshake(kind), await visitor.handshake(kind)];
     const made = mine.message('POST', '/notes', note);

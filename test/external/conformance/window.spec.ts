@@ -36,7 +36,7 @@ describe.each(KINDS)('the window of a channel of kind %s', (kind) => {
     expect(await titles(channel)).toEqual(['one']);
   });
 
-  it('takes a seq once, whatever else the message says', async () => {
+  it('accepts a seq once, whatever else the message contains', async () => {
     const channel = await fresh();
     expectStatus(await echo(channel, 5), 201);
     expectSealedProblem(await echo(channel, 5), 'message-replayed');

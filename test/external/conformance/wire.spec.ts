@@ -15,7 +15,7 @@ beforeAll(async () => {
 });
 
 describe.each(KINDS)('a request message over %s', (kind) => {
-  it('may spell its header otherwise: order, spaces, escapes, members nobody knows', async () => {
+  it('may spell its header differently: order, spaces, escapes, unknown members', async () => {
     const channel = channelOf(kind);
     const header = channel.header('POST', '/echo', { cty: 'application/json' });
     const turned = Object.fromEntries(Object.entries({ ...header, x: { y: [1] }, apu: 'AA' }).reverse());
@@ -161,7 +161,7 @@ describe.each(KINDS)('a request message over %s', (kind) => {
     else channel.open(reply, message);
   });
 
-  it('is answered under an IV of its own each time', async () => {
+  it('gets a response with a different IV each time', async () => {
     const channel = channelOf(kind);
     const answers = await Promise.all(Array.from({ length: 40 }, (_, i) => channel.request('POST', '/echo', json(i))));
     expect(answers.map(value)).toEqual(answers.map((_, i) => i));

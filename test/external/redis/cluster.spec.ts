@@ -36,7 +36,7 @@ describe('three servers behind a balancer that sends each request to the next on
     expect([...servers.values()].map(({ size }) => size)).toEqual(Array.from({ length: CLIENTS }, () => 3));
   }, 90_000);
 
-  it('go on without a double or a loss when one is killed in the middle, and comes back', async () => {
+  it('continue without duplicates or losses when one is killed and restarted', async () => {
     const mark = cluster.mark();
     const victim = cluster.servers[1]!;
     let isOver = false;

@@ -66,7 +66,7 @@ describe('the sample with REDIS_URL, two of it as the README says', () => {
     expect(await titles(newClient())).toEqual([]);
   });
 
-  it('goes on where it was after both were restarted', async () => {
+  it('continues after both were restarted', async () => {
     const client = newClient();
     expect(await write(client, 'before')).toBe(201);
     const before = handshakes();

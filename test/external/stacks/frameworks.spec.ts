@@ -75,7 +75,7 @@ describe.each(FRAMEWORKS)('$heading', ({ name, heading, platform, build, start, 
     expectSealed();
   });
 
-  it('renders a page whose browser has a client and a session of its own', async () => {
+  it('renders a page whose browser has its own client and session', async () => {
     app().tap.clear();
     const page = await (await chromium.profile()).newPage();
     await page.goto(`${site.url}/notes`, { waitUntil: 'networkidle' });

@@ -204,7 +204,7 @@ onEachPlatform('axios', (platform) => {
     expect((await other.get('/open')).data).toEqual({ open: true });
   });
 
-  it('sends nothing by an axios whose fetch adapter takes no fetch', async () => {
+  it('sends nothing with an axios whose fetch adapter accepts no fetch', async () => {
     const old = axios.create({ baseURL: app().url });
     const create = old.create.bind(old);
     // As before 1.12: `env` is not asked, whoever gives it.

@@ -43,19 +43,19 @@ onEachPlatform("session: 'channel'", (platform) => {
     expect(app().tap.text).not.toMatch(/set-cookie/i);
   });
 
-  it('gives each channel a name of its own', async () => {
+  it('gives each channel its own name', async () => {
     const [one, two] = [app().client(), app().client()];
     expect((await one.handshake()).session).not.toBe((await two.handshake()).session);
   });
 
-  it('ends one channel by revoke, and no other; its client begins anew', async () => {
+  it('ends only one channel by revoke; its client makes a new handshake', async () => {
     const [leaving, staying] = [await app().visitor().handshake('X25519'), await app().visitor().handshake('X25519')];
     expect((await leaving.request('POST', '/account/logout', json({}))).status).toBe(201);
     expectPlainProblem(await leaving.post(leaving.message('GET', '/account')), 'handshake-required');
     expect((await staying.request('GET', '/account')).status).toBe(200);
   });
 
-  it('takes no message twice', async () => {
+  it('accepts no message twice', async () => {
     const channel = await app().visitor().handshake('X25519');
     const message = channel.message('POST', '/account/login', json({}));
     expect(channel.open(await channel.post(message), message).status).toBe(201);
@@ -129,7 +129,7 @@ onEachPlatform("session: 'channel'", (platform) => {
     [{ channelStore: new MemoryStore(), secret: SECRET }, '"channelStore" must be left out unless session is'],
     [{ session: 'cookies' }, '"session" must be'],
     [{ session: 'channel', channelStore: new MemoryStore() }, 'needs E2eModule.forRoot({ secret })'],
-  ])('refuses at start what makes no sense beside it: %#', async (options, message) => {
+  ])('rejects incompatible options at start: %#', async (options, message) => {
     await expect(TestApp.start(platform, { controllers, e2e: options as E2eOptions })).rejects.toThrow(message);
   });
 });

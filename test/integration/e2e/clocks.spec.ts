@@ -43,7 +43,7 @@ onEachPlatform('Servers whose clocks differ', (platform) => {
     }
   };
 
-  it('go by the one that they share: 60 seconds refuse nobody, and let nothing older in', async () => {
+  it('are compared with the shared one: a difference of 60 seconds rejects nobody and accepts nothing older', async () => {
     const servers = await serve(new GuardWithClock());
     try {
       for (const off of [-60, 60, -3600, 0]) {

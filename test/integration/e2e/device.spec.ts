@@ -259,7 +259,7 @@ onEachPlatform('The client with a device key', (platform) => {
     expect((await client.fetch('/session/notes')).status).toBe(200);
   });
 
-  it('never sends a request again on another session than it was meant for, but tells its caller', async () => {
+  it('never resends a request on another session, but reports it to the caller', async () => {
     const visitor = app().visitor();
     const client = clientOf(app(), visitor, { deviceKey: true });
     await client.fetch('/session/notes', postJson({ note: 'of the old session' }));

@@ -194,13 +194,13 @@ onEachPlatform('@Encrypted() on a class', (platform) => {
 onEachPlatform('encryptByDefault', (platform) => {
   const app = useApp(platform, { controllers, e2e: { encryptByDefault: true } });
 
-  it('seals every route that says nothing', async () => {
+  it('seals every route without a declaration', async () => {
     expectPlainProblem(await app().visitor().send({ target: '/undecorated' }), 'message-required');
     const channel = await app().visitor().handshake('X25519');
     expect((await channel.request('POST', '/mixed/plain', json([1]))).status).toBe(201);
   });
 
-  it('leaves @Plain() routes, single directions and the handshake alone', async () => {
+  it('does not change @Plain() routes, single directions and the handshake', async () => {
     expect(await (await fetch(`${app().url}/undecorated/health`)).json()).toEqual({ ok: true });
     expect((await fetch(`${app().url}/e2e/identity`)).status).toBe(200);
     const half = await app()

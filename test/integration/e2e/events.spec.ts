@@ -19,7 +19,7 @@ const controllers = [EchoController];
 const NONE = { opened: 0, ended: 0, broken: 0 };
 
 onEachPlatform('Events', (platform) => {
-  it('tell what happened, in order, and hold neither key, body, path nor session', async () => {
+  it('report what happened, in order, without keys, bodies, paths and sessions', async () => {
     const events: E2eEvent[] = [];
     const app = await TestApp.start(platform, { controllers, e2e: { onEvent: (event) => events.push(event) } });
     try {

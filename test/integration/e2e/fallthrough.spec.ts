@@ -119,7 +119,7 @@ onEachPlatform('@Encrypted() on a base class', (platform) => {
 onEachPlatform('Where no route is', (platform) => {
   const app = useApp(platform, { controllers: [SealedController] });
 
-  it('a sealed body that is no JSON is an error all the same', async () => {
+  it('a sealed body that is not JSON is still an error', async () => {
     const channel = await app().visitor().handshake('X25519');
     const broken = await channel.request('POST', '/nowhere', { text: '{"a":', cty: 'application/json' });
     expect([400, 404]).toContain(broken.status);

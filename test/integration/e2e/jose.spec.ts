@@ -74,7 +74,7 @@ onEachPlatform('With allowPlainJwe, a stock JOSE library', (platform) => {
     expect(outcomes).toEqual([204, 307, 404, 500]);
   });
 
-  it('works beside the project’s own client', async () => {
+  it('works next to the project’s own client', async () => {
     const response = await app().client({ keyKind: 'RSA' }).fetch('/jose?name=ada');
     expect(await response.json()).toEqual({ query: { name: 'ada' } });
   });

@@ -140,7 +140,7 @@ onEachPlatform('passport, used as its documentation has it', (platform) => {
     expect((await post('/session/notes', { note: 'a' })).status).toBe(201);
   });
 
-  it('hands no message of one user to the next one: not over another login, nor over a logout', async () => {
+  it('never runs a message of one user as the next one, after another login or a logout', async () => {
     const channel = await app().visitor().handshake('X25519');
     expect(await status(channel, 'POST', '/auth/login', ADA as never)).toBe(200);
     const held = channel.message('POST', '/session/notes', json({ note: 'ada’s' }));

@@ -152,7 +152,7 @@ onEachPlatform('A sealed query', (platform) => {
     expect(await (await client.fetch('/search/cached')).json()).not.toMatchObject({ name: 'ada' });
   });
 
-  it('shows in the URL that the application sees as a tag that tells nothing', async () => {
+  it("appears in the application's URL as a tag without information", async () => {
     const [one, two] = [await get('/search/urls?name=ada'), await get('/search/urls?name=bob')];
     expect(one).toMatchObject({
       query: { name: 'ada' },

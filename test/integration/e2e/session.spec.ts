@@ -117,7 +117,7 @@ describe.each(CASES)('On %s, %s', (platform, _, setup) => {
     },
   );
 
-  it('hands the caller’s channel on where a session that was nobody’s is regenerated, and no other', async () => {
+  it('passes only the caller’s channel on if an empty session is regenerated', async () => {
     const visitor = app().visitor();
     const [mine, other] = [await visitor.handshake('X25519'), await visitor.handshake('X25519')];
     const cookie = String(visitor.jar);

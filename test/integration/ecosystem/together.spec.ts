@@ -99,7 +99,7 @@ onEachPlatform('An application with all of it at once', (platform) => {
     },
   });
 
-  it('goes on as if nothing were sealed, and everything is', async () => {
+  it('works as if nothing were sealed, and everything is', async () => {
     const agent = await e2eAgent(app().url, { path: 'api/e2e' });
     const path = '/api/v1/notes';
     const text = 'canary-7f3a91 '.repeat(100);

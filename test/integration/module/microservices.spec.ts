@@ -99,7 +99,7 @@ onEachPlatform('Message and event handlers of a hybrid application', (platform) 
 });
 
 describe('A pure microservice that imports E2eModule', () => {
-  it('serves as ever, and makes no RSA keys that nobody would use', async () => {
+  it('works as usual, and generates no unused RSA keys', async () => {
     const port = await freePort();
     const states: unknown[] = [];
     const imports = [E2eModule.forRoot({ encryptByDefault: true, onEvent: (event) => states.push(event) })];
@@ -122,7 +122,7 @@ describe('A pure microservice that imports E2eModule', () => {
 });
 
 describe('A standalone application that imports E2eModule', () => {
-  it('starts, and makes no RSA keys that nobody would use', async () => {
+  it('starts, and generates no unused RSA keys', async () => {
     const events: unknown[] = [];
     const imports = [E2eModule.forRoot({ encryptByDefault: true, onEvent: (event) => events.push(event) })];
     const module = moduleOf({ imports, controllers: [SumController] });

@@ -75,7 +75,7 @@ describe('E2eModule in several modules', () => {
     );
   });
 
-  it('is refused at start as a bare class, alone or beside forRoot', async () => {
+  it('is refused at start as a bare class, with or without forRoot', async () => {
     const message = 'E2eModule: do not import the class E2eModule';
     await expect(started(notes(E2eModule as never))).rejects.toThrow(message);
     await expect(started(forRoot(), notes(E2eModule as never))).rejects.toThrow(message);
@@ -106,7 +106,7 @@ describe('@Encrypted() in an application that does not import E2eModule', () => 
     );
   });
 
-  it('is no matter to a unit test, which makes the controller and calls its methods', async () => {
+  it('does not affect a unit test that creates the controller and calls its methods', async () => {
     const { nest } = await createNest(moduleOf({ controllers: [ClassController] }));
     closing.push(() => nest.close());
     expect(nest.get(ClassController).read()).toEqual({ read: 'in the clear' });

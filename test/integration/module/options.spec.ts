@@ -219,7 +219,7 @@ describe('What is right starts', () => {
   });
 });
 
-describe('What is undefined is as if it were not there', () => {
+describe('undefined counts as absent', () => {
   it('in session, too: a store that only some deployments have', async () => {
     const session = { store: undefined, name: undefined, cookie: undefined };
     const controllers = [NoteController];

@@ -45,7 +45,7 @@ const mount: Setup['configure'] = (app, platform) => {
 onEachPlatform('Around a sealed path', (platform) => {
   const app = useApp(platform, { e2e: { sealedPaths: ['/sealed'], maxBodyDepth: 4 }, configure: mount });
 
-  it('a page of another origin hears why its call was refused, and its preflight reaches nobody', async () => {
+  it('a page of another origin learns why its call was rejected, and its preflight reaches no handler', async () => {
     ran.length = 0;
     const headers = { origin: ORIGIN, 'access-control-request-method': 'POST', 'content-type': 'application/json' };
     const preflight = await fetch(`${app().url}/sealed`, { method: 'OPTIONS', headers, body: '{}' });

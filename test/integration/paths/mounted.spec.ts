@@ -109,7 +109,7 @@ onEachPlatform('What answers under a sealed path, whoever mounted it,', (platfor
     expect(await asIs.text()).toContain(CANARY);
   });
 
-  it('leaves what lies elsewhere alone', async () => {
+  it('does not change what is elsewhere', async () => {
     expect(await (await fetch(`${sealed!.url}/open`)).text()).toBe('open');
     expect((await fetch(`${sealed!.url}/legacyx`)).status).toBe(404);
   });

@@ -164,7 +164,7 @@ onEachPlatform('No way to write a sealed path', (platform) => {
     expect(reached).toBeGreaterThan(20);
   });
 
-  it('passes as a preflight with a body, and a preflight reaches nobody', async () => {
+  it('passes as a preflight with a body, and a preflight reaches no handler', async () => {
     const extra = 'Origin: https://a.example\r\nAccess-Control-Request-Method: POST\r\n';
     for (const target of FIXED) expect(await ask(sealed!, 'OPTIONS', target, extra)).not.toContain(MARK);
   });

@@ -122,7 +122,7 @@ onEachPlatform('A library that takes a fetch', (platform) => {
     expect(await error.response.json()).toMatchObject({ message: 'not yet', statusCode: 503 });
   });
 
-  it('ky: tries again what may be tried again, each time sealed anew', async () => {
+  it('ky: retries what may be retried, sealed again each time', async () => {
     expect(await api.get('flaky').json()).toEqual({ tries: 3 });
     const headers = { 'content-type': 'application/octet-stream' };
     for (const body of [bytes, streamed()]) {
