@@ -12,11 +12,11 @@ import { openCookieFile, recordingFetch, type WireExchange } from './wire.js';
 interface Answered {
   readonly channel: HandshakeResult;
   readonly response: Response;
-  /** Empty where the body was passed on as it came. */
+  /** Empty if the body was passed on as it arrived. */
   readonly bytes: Uint8Array;
 }
 
-/** `get URL` and its like: one sealed call, and the exit code that its response's status stands for. */
+/** `get URL` and others: one sealed call, and the exit code for its response's status. */
 export async function call(method: string, args: string[], terminal: Terminal): Promise<number> {
   const request = await readCall(method, args, terminal);
   const cookies = await openCookieFile(request.cookieJar);
@@ -118,7 +118,7 @@ function explain(
   ].join('');
 }
 
-/** The call for scripts, its body as JSON where it is JSON. */
+/** The call for scripts, with its body as JSON if it is JSON. */
 function report(request: CallRequest, { channel, response, bytes }: Answered): object {
   const { method, url, headers, body } = request;
   const text = new TextDecoder().decode(bytes);

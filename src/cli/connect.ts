@@ -54,7 +54,7 @@ export async function connect(args: string[], terminal: Terminal): Promise<numbe
   }
 }
 
-/** Until either side closes; the exit code that the close stands for. */
+/** Runs until either side closes; returns the exit code for the close. */
 function talk(
   socket: E2eWebSocket,
   request: ConnectRequest,

@@ -5,7 +5,7 @@ import { UsageError } from './terminal.js';
 const HEAD = '# Netscape HTTP Cookie File\n# Anyone who has this file can use the session in it.\n\n';
 const HTTP_ONLY = '#HttpOnly_';
 
-/** Cookies in a file, in the format of curl's and wget's, readable by its owner alone. Keys are never in it. */
+/** Cookies in a file, in the format of curl's and wget's, readable only by its owner. It never contains keys. */
 export class CookieFile {
   readonly #path: string;
   readonly #jar: CookieJar;
@@ -15,7 +15,7 @@ export class CookieFile {
     this.#jar = CookieJar.deserializeSync({ ...new CookieJar().toJSON()!, cookies });
   }
 
-  /** @throws UsageError where the file is there and cannot be read, or can be read by others. */
+  /** @throws UsageError if the file exists and cannot be read, or can be read by others. */
   static open(path: string): CookieFile {
     try {
       return new CookieFile(path, (readPrivate(path) ?? '').split('\n').flatMap(readLine));
@@ -36,7 +36,7 @@ export class CookieFile {
     }
   }
 
-  /** @throws UsageError where the file cannot be written. */
+  /** @throws UsageError if the file cannot be written. */
   save(): void {
     const now = Date.now();
     const cookies = this.#jar.toJSON()!.cookies.map((each) => Cookie.fromJSON(each)!);

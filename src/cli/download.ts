@@ -6,8 +6,8 @@ import { UsageError, type Terminal } from './terminal.js';
 const INTERRUPTED = 130;
 
 /**
- * `-o FILE`: a new file beside it, which takes its name when the whole body is there. So a download that was cut never looks
- * complete, and the file of an earlier one stays as it was until then.
+ * `-o FILE`: a temporary file next to it, which is renamed when the body is complete. So a download that was cut off
+ * never looks complete, and an existing file is unchanged until then.
  */
 export class Download {
   readonly #path: string;
@@ -20,7 +20,7 @@ export class Download {
   #isOpen = true;
   #isSaved = false;
 
-  /** @throws UsageError where no file can be written there: nothing has been sent then. */
+  /** @throws UsageError if no file can be written there. Nothing was sent yet. */
   constructor(path: string) {
     this.#path = path;
     this.#part = join(dirname(path), `.${basename(path)}.${crypto.randomUUID()}.part`);
@@ -29,7 +29,7 @@ export class Download {
     process.once('SIGINT', this.#onInterrupt).once('SIGTERM', this.#onInterrupt);
   }
 
-  /** @throws what the body throws; UsageError where the file cannot be written. */
+  /** @throws the body's error; UsageError if the file cannot be written. */
   async save({ body, headers }: Response, terminal: Terminal): Promise<void> {
     const progress = new Progress(terminal, Number(headers.get('content-length') ?? NaN));
     try {

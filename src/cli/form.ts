@@ -38,7 +38,7 @@ export function readForm(items: readonly string[]): StreamedBody {
   return { type: `multipart/form-data; boundary=${boundary}`, bytes: bytes() };
 }
 
-/** A file that is to be read. @throws UsageError where there is none. */
+/** A file to read. @throws UsageError if there is none. */
 export function readableFile(option: string, path: string): string {
   try {
     if (!statSync(path).isDirectory()) return path;

@@ -10,7 +10,7 @@ import { EXIT, harmless, painter, readInput, UsageError, type Terminal } from '.
 
 /** What anyone sees of a message. */
 export interface Inspected {
-  /** `request` and `response` where it is one of the protocol's, whose header keeps to all rules. */
+  /** `request` or `response` if it is one of the protocol's messages with a valid header. */
   readonly kind: 'request' | 'response' | 'other JWE';
   readonly header: JsonObject;
   /** In bytes: the whole as it travels, and each part decoded. */
@@ -41,7 +41,7 @@ const MEANINGS: Readonly<Record<string, string>> = {
 /** `inspect [MESSAGE|@FILE|-] [--json]` */
 export async function inspect(args: string[], terminal: Terminal): Promise<number> {
   const options = { json: { type: 'boolean', default: false } } as const;
-  // A message never begins with a dash, and "-" alone is no option.
+  // A message never begins with a dash, and a single "-" is not an option.
   const { values, positionals } = parseArgs({ args, options, allowPositionals: true });
   if (positionals.length > 1) throw new UsageError('inspect takes one message');
   const [given = '-'] = positionals;

@@ -23,7 +23,7 @@ export function generateKeys(alg: SignatureAlgorithm): GeneratedKeys {
   };
 }
 
-/** The keys, with what to put where. */
+/** The keys, and where to put them. */
 export function explainKeys({ secret, identityKey, publicKey, thumbprint }: GeneratedKeys): string {
   return `# Secret. For the server's environment or its secret manager; never for the repository or a log.
 E2E_SECRET=${secret}

@@ -29,7 +29,7 @@ export async function run(args: readonly string[], terminal: Terminal): Promise<
   }
 }
 
-/** The command, wherever it stands among options, and then everything else: `-v get URL` is `get -v URL`. */
+/** The command, also after options, and then everything else: `-v get URL` is `get -v URL`. */
 function commandFirst(args: readonly string[]): readonly string[] {
   let at = 0;
   while (at < args.length && args[at]!.startsWith('-') && args[at] !== '--') {
@@ -52,7 +52,7 @@ function print(terminal: Terminal, text: string): number {
   return EXIT.ok;
 }
 
-/** `parseArgs` has errors of its own for what it does not know. */
+/** `parseArgs` has its own errors for unknown options. */
 function isUsage(error: unknown): error is Error {
   if (error instanceof UsageError) return true;
   const { code } = error as { code?: unknown };

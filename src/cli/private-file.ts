@@ -16,7 +16,9 @@ import { basename, dirname, join } from 'node:path';
 /** Where the system has it (not on Windows): a link in place of the file is an error, rather than followed. */
 const NO_FOLLOW = (constants.O_NOFOLLOW as number | undefined) ?? 0;
 
-/** The text of a file that its owner alone may read, or `undefined` where there is none. @throws Error that says why not. */
+/**
+ * The content of a file that only its owner may read, or `undefined` if there is none. @throws Error that says why not.
+ */
 export function readPrivate(path: string): string | undefined {
   let file: number;
   try {

@@ -10,7 +10,7 @@ export class Progress {
   #loaded = 0;
   #shownAt = 0;
 
-  /** @param total in bytes, or NaN where it is not known. */
+  /** @param total in bytes, or NaN if it is unknown. */
   constructor(terminal: Terminal, total: number) {
     this.#terminal = terminal;
     this.#total = total;
@@ -33,7 +33,7 @@ export class Progress {
   }
 }
 
-/** @param total NaN where it is not known. */
+/** @param total NaN if it is unknown. */
 export function progressLine(loaded: number, total: number): string {
   if (!(total > 0)) return mebibytes(loaded);
   const done = Math.min(loaded / total, 1);

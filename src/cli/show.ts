@@ -12,7 +12,7 @@ interface Half {
 const MAX_LINES = 6;
 const GAP = ' \u2502 ';
 
-/** What went over the wire beside what was meant, half by half. */
+/** Wire data and plaintext side by side, for the request and the response. */
 export function sideBySide(wire: WireExchange, meant: { request: Half; response: Half }, terminal: Terminal): string {
   const paint = painter(terminal, 'err');
   const width = Math.max(Math.floor((terminal.columns - GAP.length) / 2), 30);
@@ -71,8 +71,8 @@ function rule(width: number): string {
 const TEXT_TYPE = /^(text\/|application\/([\w.+-]+\+)?(json|xml|javascript)|application\/x-www-form-urlencoded)/;
 
 /**
- * A body as it is printed, the same on a terminal and in a pipe: JSON laid out, text with a newline at its end. A terminal
- * alone is spared bytes, and control characters in text that it would obey.
+ * A body as it is printed, the same on a terminal and in a pipe: JSON laid out, text with a newline at its end. Only on
+ * a terminal, bytes and control characters are not printed.
  */
 export function presentBody(bytes: Uint8Array, type: string, terminal: Terminal): string | Uint8Array {
   if (bytes.length === 0) return '';

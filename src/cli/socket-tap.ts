@@ -20,7 +20,7 @@ export interface SocketTap {
 
 interface TapOptions {
   readonly cookies: CookieFile | undefined;
-  /** @param plain what the message says, where it is one of the application's. */
+  /** @param plain the message's content, if it is one of the application's. */
   readonly show: (arrow: '>' | '<', wire: string, plain?: string) => void;
 }
 
@@ -54,7 +54,7 @@ export function tapSockets(Class: WebSocketClass, { cookies, show }: TapOptions)
   };
 }
 
-/** What ends a direction, and is none of the application's: the kind stands in the first byte (PROTOCOL §7). */
+/** Messages that end a direction, which are not the application's: the first byte has the kind (PROTOCOL §7). */
 function lastWord(data: Uint8Array | ArrayBuffer): string | undefined {
   const [kind] = new Uint8Array(data.slice(0, 1));
   if (kind === SOCKET_KIND.failed) return 'that it gave up';

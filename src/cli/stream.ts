@@ -45,7 +45,7 @@ function canGoOn(bytes: Uint8Array, end: number, frames: InspectedFrames['frames
 
 const SHOWN = 20;
 
-/** Lines that say what the frames are. @param total bytes of the whole body, where less was looked at. */
+/** Lines that describe the frames. @param total bytes of the whole body, if only a part was read. */
 export function summarize({ frames, end }: InspectedFrames, total?: number): string[] {
   const lines = frames.slice(0, SHOWN).map(({ kind, length }, index) => `frame ${index}  ${kind}  ${length} bytes`);
   const rest = frames.length - lines.length;

@@ -58,9 +58,9 @@ export async function openCookieFile(path: string | undefined): Promise<CookieFi
 }
 
 /**
- * A `fetch` that keeps cookies in a file where there is one, and notes what goes over the wire.
+ * A `fetch` that keeps cookies in a file if there is one, and records the wire data.
  *
- * @param isShown whether bodies are noted too.
+ * @param isShown whether bodies are recorded too.
  */
 export function recordingFetch(
   exchanges: WireExchange[],

@@ -22,7 +22,7 @@ export interface Behaviour {
   readonly reusesKey?: boolean;
   /** Members of the handshake's response in place of honest ones; `undefined` leaves one out. */
   readonly terms?: (context: HandshakeContext) => Json;
-  /** What stands for the proof. */
+  /** Replaces the proof. */
   readonly proof?: (th: Bytes, identity: Identity) => unknown;
   /** Members that are changed after the proof was made over the others. */
   readonly late?: Json;

@@ -11,19 +11,19 @@ export interface ClientCase {
   /** Of PROTOCOL. */
   readonly section: number;
   readonly name: string;
-  /** Kinds of channel that it is tried on; X25519 where none is named. */
+  /** Kinds of channel that it is tested on; X25519 by default. */
   readonly kinds?: readonly KeyKind[];
   readonly server: Behaviour;
   /** Thumbprints' keys that the client is to pin. */
   readonly pins?: readonly SigningJwk[];
-  /** The requests, of which the last one's outcome counts; a GET where none is named. */
+  /** The requests. The outcome of the last one counts. A GET by default. */
   readonly requests?: readonly RequestCommand[];
   readonly expect: Check;
   /** How often it is run, with another `variant` each time. */
   readonly variants?: number;
   /** Whether the client must shake hands for this case, instead of using the channel of the case before. */
   readonly isFresh?: boolean;
-  /** Whether the client's requests may break rules: where the server lied, they may be anything. */
+  /** Whether the client's requests may break rules: if the server lied, they may be anything. */
   readonly allowsViolations?: boolean;
 }
 

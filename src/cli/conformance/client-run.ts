@@ -35,7 +35,7 @@ export async function* runClient(
 }
 
 class ClientRun {
-  /** The kind of the channel that the client has from the case before; none where it must shake hands. */
+  /** The kind of channel that the client has from the previous case; none if it must make a handshake. */
   #open: KeyKind | undefined;
   readonly #unsupported = new Set<KeyKind>();
 
@@ -62,7 +62,7 @@ class ClientRun {
         if (opened.unsupported) return this.#lack(kind);
         if (opened.error) return `open: ${opened.error}`;
         if (!isFresh) {
-          // So that the case itself is about its message alone.
+          // So that the case is only about its message.
           this.server.behave({});
           const first = await this.client.request(GET);
           if (first.error) return `an honest request before the case: ${first.error}`;

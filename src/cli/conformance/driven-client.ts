@@ -59,7 +59,7 @@ export class DrivenClient {
     return this.#run({ do: 'request', ...command });
   }
 
-  /** Ends the program: by the end of its input, or by force where it does not listen. */
+  /** Ends the program: by the end of its input, or by a signal if it does not react. */
   async stop(): Promise<void> {
     const child = this.#child;
     this.#child = this.#lines = undefined;
@@ -87,7 +87,7 @@ export class DrivenClient {
 
   #start(): AsyncIterator<string> {
     if (this.#lines) return this.#lines;
-    // A group of its own, so that what a shell started is ended with it.
+    // A separate process group, so that processes of the shell end with it.
     const child = spawn(this.command, { shell: true, detached: true, stdio: ['pipe', 'pipe', 'inherit'] });
     child.stdin.on('error', () => undefined);
     this.#child = child;

@@ -16,7 +16,7 @@ export interface ServerOptions {
 }
 
 const KINDS: readonly ClassicKeyKind[] = ['X25519', 'P-256', 'RSA'];
-/** Any target does: a sealed request is opened, and answered sealed, where no route is, too. */
+/** Any target works: a sealed request is opened, and its response sealed, even without a route. */
 const TARGET = '/e2e-conformance';
 
 /** Handshakes that are refused, by their JSON. */
@@ -74,7 +74,7 @@ export async function* runServer({ origin, path, timeout, only }: ServerOptions)
   }
 }
 
-/** A channel; a flaw; or nothing, where the server takes no keys of this kind. */
+/** A channel; an error; or nothing, if the server accepts no keys of this kind. */
 async function open(visitor: Visitor, kind: ClassicKeyKind): Promise<ClientChannel | string | undefined> {
   try {
     return await visitor.shakeHands(kind);

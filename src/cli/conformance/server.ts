@@ -15,8 +15,8 @@ import { openJwe, unb64u } from './secrets.js';
 export const CANARY = 'canary-of-the-conformance-runner';
 
 /**
- * The runner's server: honest, except for what the case at hand says. It checks what the client sends, too: whatever an
- * honest client would not have sent is among its `violations`.
+ * The runner's server: honest, except for what the current case says. It also checks the client: `violations` has
+ * everything that an honest client would not send.
  */
 export class RunnerServer {
   readonly #server = createServer((request, response) => {

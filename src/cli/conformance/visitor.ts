@@ -88,7 +88,7 @@ export class Visitor {
     return reply;
   }
 
-  /** `POST /e2e/handshake` with this very JSON. It waits where the server is `busy`. */
+  /** `POST /e2e/handshake` with exactly this JSON. It waits if the server is `busy`. */
   async ask(body: string, type = 'application/json'): Promise<Reply> {
     for (let left = 20; ; left--) {
       const headers = { 'content-type': type };

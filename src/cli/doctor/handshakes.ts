@@ -46,7 +46,7 @@ function explainFailure({ url, path }: DoctorRequest, outcome: Outcome, findings
   else findings.add('handshake-failed', address, reasonOf(error));
 }
 
-/** A kind that failed where another did not. */
+/** A kind that failed although another did not. */
 function explainKind(kind: KeyKind, outcome: Outcome, findings: Findings): void {
   const { error, seen } = outcome;
   if (problemOf(outcome) === 'key-rejected') findings.add('kind-rejected', kind);

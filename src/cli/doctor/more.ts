@@ -7,7 +7,7 @@ const MIN_STREAM_MS = 400;
 /** Of a buffered response all pieces arrive within this part of the time. */
 const BUFFERED_PART = 0.2;
 
-/** Checks that need to be told a route or a gateway. */
+/** Checks that need a route or a gateway. */
 export async function checkMore(
   request: DoctorRequest,
   probe: Probe,

@@ -29,7 +29,7 @@ export interface DoctorRequest {
 export interface Seen {
   readonly status: number;
   readonly headers: Headers;
-  /** The body, of JSON alone. */
+  /** The body, only of JSON. */
   readonly json: Record<string, unknown> | undefined;
 }
 
@@ -41,12 +41,12 @@ export interface Outcome {
   readonly seen: Seen | undefined;
 }
 
-/** A client of its own, with its own session, and what it saw of the wire. */
+/** A separate client with its own session, and the wire data that it saw. */
 export class Probe {
   readonly client: ReturnType<typeof createE2eClient>;
   /** How many handshakes the client made: a second one means that a server did not know the channel of the first. */
   handshakes = 0;
-  /** Whether each request gets a connection of its own: some balancers choose a server for each connection. */
+  /** Whether each request gets its own connection: some balancers choose a server for each connection. */
   connectsAnew = false;
   #seen: Seen | undefined;
   #handshake: Seen | undefined;
@@ -68,7 +68,7 @@ export class Probe {
     });
   }
 
-  /** Sends the last request once more, byte for byte, over a connection of its own. */
+  /** Sends the last request once more, byte for byte, over a separate connection. */
   async repeat(): Promise<Pick<Response, 'status' | 'headers'> | undefined> {
     const { url, init } = this.#last!;
     const signal = AbortSignal.timeout(this.request.timeout);

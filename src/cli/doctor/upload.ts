@@ -9,8 +9,8 @@ const MIN_WAIT_MS = 2_000;
 const ROUND_TRIPS = 8;
 
 /**
- * Whether a body reaches the application as it is sent. A plain body of a type that nobody parses, to a path that no
- * application has, is refused at once, unless something on the way waits for the rest of it.
+ * Whether a body reaches the application as it is sent. A plain body of an unknown type, to a path without a route, is
+ * rejected at once, unless something on the way waits for the rest of it.
  */
 export async function checkUpload(request: DoctorRequest, path: string, findings: Findings): Promise<void> {
   const { url, timeout } = request;

@@ -12,7 +12,7 @@ const LARGE_BODY = 900 * 1024;
 const LONG_QUERY = 2_000;
 const BYTES = { 'content-type': 'application/octet-stream' };
 
-/** Sealed calls through whatever is in between, and what it changes. */
+/** Checks sealed calls for changes on the way. */
 export async function checkWire(request: DoctorRequest, probe: Probe, findings: Findings): Promise<boolean> {
   const route = request.route ?? NOWHERE;
   const first = await probe.call(route);
