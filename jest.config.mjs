@@ -75,6 +75,15 @@ export default {
   maxWorkers: workers(),
   // Far more than any test takes: it ends what hangs, on a machine of any speed.
   testTimeout: 120_000,
+  // What scripts/ci/coverage.mjs adds up.
+  ...(process.env.COVERAGE &&
+    plain && {
+      collectCoverage: true,
+      coverageProvider: 'v8',
+      coverageReporters: ['json'],
+      coverageDirectory: `reports/coverage/${suite ?? 'quick'}`,
+      collectCoverageFrom: ['src/{nest,channel,protocol,crypto,client}/**/*.ts'],
+    }),
   // What .ci/run counts from.
   ...(process.env.CI && { reporters: ['default', '<rootDir>/scripts/ci/ci-reporter.mjs'] }),
 };
