@@ -346,7 +346,7 @@ export const defences = [
   ]),
   row('a client with a pin requires a proof', ROWS, 'express.*strips `proof`', [
     'src/client/trust/identity.ts',
-    "if (typeof proof !== 'string') throw rejected('it sent no proof (has it an identityKey?)');",
+    "if (typeof proof !== 'string') throw rejected('it sent no proof (does it have an identityKey?)');",
     "if (typeof proof !== 'string') return;",
   ]),
   row('a proof belongs to this handshake', ROWS, 'express.*another handshake', [

@@ -161,5 +161,5 @@ function readFailure(
   const { name, message, cause } = error as Error & { cause?: { code?: string; message?: string } };
   if (name === 'TimeoutError') return { code: 'timeout', message: lateness(timeout) };
   const why = [cause?.code, cause?.message].filter(Boolean).join(', ');
-  return { code: 'no-connection', message: `${url.origin} is not to be reached: ${why || message}` };
+  return { code: 'no-connection', message: `${url.origin} cannot be reached: ${why || message}` };
 }

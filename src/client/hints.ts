@@ -42,7 +42,7 @@ export function unsealable(reason: string): string {
 export function statusHint(status: number): string {
   if (status === 404) return 'are baseUrl and path right, with the global prefix if there is one?';
   if (status === 401 || status === 403) {
-    return "does a guard reject it? Let it through with the module's option `decorators`.";
+    return "does a guard reject it? Let it through with the module's option `decorators`. Does CSRF middleware reject it? Exclude the handshake's path and sealed routes from it.";
   }
   if (status === 413) return TOO_LARGE_ON_THE_WAY;
   return status >= 500 ? "the server's log says why." : 'are baseUrl and path right?';

@@ -27,7 +27,7 @@ export class PinnedIdentity {
   /** Verifies the proof over a transcript hash; without pins there is nothing to check. */
   async verify(engine: CryptoEngine, th: Bytes, proof: unknown): Promise<void> {
     if (this.#pins.length === 0) return;
-    if (typeof proof !== 'string') throw rejected('it sent no proof (has it an identityKey?)');
+    if (typeof proof !== 'string') throw rejected('it sent no proof (does it have an identityKey?)');
     const jws = splitJws(proof);
     const { alg, typ, kid, crit } = parseJsonObject((jws && decodeText(engine, jws.header)) ?? '') ?? {};
     const signature = jws && engine.decodeBase64url(jws.signature);

@@ -34,7 +34,8 @@ export class SessionCookie {
 export function lostCookie(name: string | undefined): string {
   return (
     `A sealed request arrived without the session cookie${name === undefined ? '' : ` "${name}"`}, so its channel was not ` +
-    'found. Likely causes: the cookie is Secure and the application is on plain HTTP (or behind a TLS proxy without ' +
+    'found. If the session has just expired, this is normal: the client opens a new channel by itself. Otherwise, likely ' +
+    'causes: the cookie is Secure and the application is on plain HTTP (or behind a TLS proxy without ' +
     '"trust proxy"); its Domain or Path excludes the route or the handshake; the browser blocks third-party cookies; ' +
     "the caller sends none (credentials: 'omit'). See docs/troubleshooting.md."
   );

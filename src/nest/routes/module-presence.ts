@@ -18,8 +18,16 @@ export class ModulePresence implements CanActivate, OnModuleInit {
     this.#isThere = modules.some(({ providers }) => providers.has(E2E_OPTIONS));
     if (this.#isThere) return;
     const users = modules.filter(({ injectables }) => injectables.has(ModulePresence));
+    const names = users.map(({ name }) => name).join(', ');
+    if (modules.some(({ name }) => name === 'E2eModule')) {
+      throw new Error(
+        `There are two copies of nestjs-e2e-encryption: ${names} uses @Encrypted() of one, and E2eModule is from the ` +
+          'other, so the routes would respond in the clear. Find the copies with `npm ls nestjs-e2e-encryption`, and ' +
+          'install one version for the whole application.',
+      );
+    }
     throw new Error(
-      `E2eModule is not imported, but ${users.map(({ name }) => name).join(', ')} uses @Encrypted(): its routes would ` +
+      `E2eModule is not imported, but ${names} uses @Encrypted(): its routes would ` +
         'respond in the clear. Add E2eModule.forRoot() to the imports of the root module.',
     );
   }

@@ -136,6 +136,7 @@ onEachPlatform('An application-wide guard', (platform) => {
     const error = await errorOf(shut().client().handshake());
     expect(error).toMatchObject({ code: 'handshake-failed', status: 403 });
     expect(error.message).toContain('does a guard reject it?');
+    expect(error.message).toContain('Does CSRF middleware reject it?');
   });
 });
 

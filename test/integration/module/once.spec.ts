@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { Controller, Get, Inject, type DynamicModule } from '@nestjs/common';
+import { Controller, Get, Inject, Module, type DynamicModule } from '@nestjs/common';
 import { E2eModule, Encrypted, KeyService } from '../../../src/index.js';
 import { e2eAgent } from '../../../src/testing/index.js';
 import { createNest, moduleOf } from './support/nest.js';
@@ -103,6 +103,19 @@ describe('@Encrypted() in an application that does not import E2eModule', () => 
   it.each([[ClassController], [MethodController]])('is refused at start: %p', async (controller) => {
     await expect(started(moduleOf({ controllers: [controller] }))).rejects.toThrow(
       /^E2eModule is not imported, but TestModule uses @Encrypted\(\): .* Add E2eModule\.forRoot\(\) to the imports/,
+    );
+  });
+
+  it('says so if E2eModule is there, but from another copy of the package', async () => {
+    // To this copy, the module of another one is a class of the same name with unknown providers.
+    const OtherCopy = {
+      E2eModule: class {
+        readonly copy = 2;
+      },
+    }.E2eModule;
+    Module({})(OtherCopy);
+    await expect(started(moduleOf({ imports: [OtherCopy], controllers: [ClassController] }))).rejects.toThrow(
+      /^There are two copies of nestjs-e2e-encryption: TestModule uses @Encrypted\(\) of one.*npm ls/,
     );
   });
 
