@@ -105,7 +105,7 @@ onEachPlatform('Under a sealed path an application that answers upgrades itself'
       throw new Error(CANARY);
     };
     for (let index = 0; index < 2; index++) expect(await outcomeOf(await begin())).toEqual(['sealed ', 4500]);
-    expect(app().log.ofModule).toEqual([expect.stringMatching(/^error .* refused with 500: the application threw/)]);
+    expect(app().log.ofModule).toEqual([expect.stringMatching(/^error .* rejected with 500: the application threw/)]);
     expect(app().log.text).not.toContain(CANARY);
     await until(() => handed.every((each) => each.destroyed));
   });

@@ -202,5 +202,5 @@ it('says in docs/attacks.md how many streams were put together', () => {
   const all = [...tried.values()].reduce((sum, count) => sum + count, 0);
   console.log([...tried, ['in all', all]].map((row) => row.join(': ')).join('\n'));
   const page = readFileSync(new URL('../../../docs/attacks.md', import.meta.url), 'utf8');
-  expect(/([\d,]+) streams put together/.exec(page)?.[1]).toBe(all.toLocaleString('en'));
+  expect(/([\d,]+) streams are put together/.exec(page)?.[1]).toBe(all.toLocaleString('en'));
 });
