@@ -41,6 +41,7 @@ const ON_DEMAND = {
   'protocol/outer-headers.js': ['sealed header fields other than the usual: which are not allowed', false],
   'crypto/web-signer.js': ['identityKeys: signatures', false],
   'crypto/native.js': ['Node, no browser: hashes and AES without a thread', false],
+  'crypto/node-like.js': ['a module like node:crypto as the engine (React Native)', false],
   'crypto/hybrid.js': ['keyKind MLKEM768-X25519, by the WebCrypto of the page', false],
   'crypto/noble-ml-kem.js': [
     'the same, where WebCrypto has no ML-KEM-768: with what it takes of @noble/post-quantum',
@@ -114,7 +115,7 @@ async function wholeSize() {
     ...SETTINGS,
     entryPoints: [WHOLE],
     outdir: 'whole',
-    external: [FORGE, '*/forge.js', '*/native.js', '*/noble.js', '*/noble-ml-kem.js'],
+    external: [FORGE, '*/forge.js', '*/native.js', '*/node-like.js', '*/noble.js', '*/noble-ml-kem.js'],
   });
   const [{ contents }] = outputFiles;
   return { raw: contents.length, brotli: brotli(contents), files: 1 };

@@ -27,6 +27,7 @@ describe('the entry of the client', () => {
     expect(onDemand.delete('crypto/noble.ts')).toBe(true);
     // For Node, and for runtimes whose WebCrypto has no ML-KEM-768: too long to be in every service worker.
     expect(onDemand.delete('crypto/native.ts')).toBe(true);
+    expect(onDemand.delete('crypto/node-like.ts')).toBe(true);
     expect(onDemand.delete('crypto/noble-ml-kem.ts')).toBe(true);
     const atOnce = targets('client/index.ts', /\bimport \* as \w+ from '(.+?)'/g);
     expect(atOnce.sort()).toEqual([...onDemand].sort());
