@@ -35,8 +35,8 @@ export const fields = [
   ]),
   row('a route with fields rejects requests without a ticket', ROWS, 'express.*removes the ticket', [
     EXCHANGE,
-    'if (isFree) return;',
-    'if (isFree || fields) return;',
+    "'client.fetch() and the option e2e.fields.',\n    );\n    throw new E2eProblem('message-required', { step: 'field' });",
+    "'client.fetch() and the option e2e.fields.',\n    );",
   ]),
   row('fields are accepted only in parsed JSON', ROWS, 'express.*as a form', [
     EXCHANGE,
@@ -78,7 +78,7 @@ export const fields = [
     "const takesPlain = !route.request && (route.response || found.place === 'fields');",
     "const takesPlain = found.place === 'fields' || (!route.request && route.response);",
   ]),
-  row('an error response is sealed as a whole', ROWS, 'express.*looks for the values', [
+  row('an error response is sealed as a whole', ANSWERS, 'express.*with the status of an error', [
     'src/nest/exchange/sealed-answer.ts',
     'return fields !== undefined && status >= 200 && status < 300 && allowsBody(status);',
     'return fields !== undefined && allowsBody(status);',

@@ -85,7 +85,7 @@ export const streams = [
     '    noteFailures();\n',
     '',
   ]),
-  row("the module's interceptor runs before filters of a single route", UNFILTERED, 'express.*one route.*has one', [
+  row("the module's interceptor runs before filters of a single route", UNFILTERED, 'one route.*express.*has one', [
     'src/nest/module/e2e.module.ts',
     'return hasGlobal || this.table.haveFilters;',
     'return hasGlobal;',

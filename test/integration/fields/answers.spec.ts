@@ -1,5 +1,15 @@
 import { expect, it } from '@jest/globals';
-import { Body, Catch, Controller, Get, Post, Redirect, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
+import {
+  Body,
+  Catch,
+  Controller,
+  Get,
+  HttpCode,
+  Post,
+  Redirect,
+  type ArgumentsHost,
+  type ExceptionFilter,
+} from '@nestjs/common';
 import { EncryptedField, EncryptedFields } from '../../../src/fields/index.js';
 import { Encrypted } from '../../../src/index.js';
 import { onEachPlatform, TestApp, useApp } from '../e2e/support/apps.js';
@@ -22,6 +32,11 @@ class AnswerController {
   open(@Body() card: Card): object {
     if (!card.number) throw new TypeError('no number');
     return new Account();
+  }
+  @Post('declined')
+  @HttpCode(422)
+  declined(@Body() card: Card): object {
+    return { reason: `declined: ${card.number}` };
   }
   @Post('moved')
   @Redirect('/answers/landing', 303)
@@ -83,6 +98,14 @@ onEachPlatform('answers with single fields', (platform) => {
       .client()
       .fetch('answers/moved', inFields({ number: CARD }, ['number']));
     expect([response.status, await response.json()]).toEqual([200, { iban: IBAN }]);
+  });
+
+  it('seals what a handler returns with the status of an error as a whole', async () => {
+    const response = await app()
+      .client()
+      .fetch('answers/declined', inFields({ number: CARD }, ['number']));
+    expect([response.status, await response.json()]).toEqual([422, { reason: `declined: ${CARD}` }]);
+    expect(app().tap.text).not.toContain(CARD);
   });
 
   it('seals an error whole, whatever status a filter gives it', async () => {
