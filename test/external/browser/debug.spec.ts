@@ -33,7 +33,7 @@ describe('the debug panel', () => {
     await panel.getByRole('button', { name: 'Clear' }).click();
     await eventually(async () => expect(await panel.locator('li').count()).toBe(0));
     await tab.get('debug').click();
-    expect(await panel.count()).toBe(0);
+    await eventually(async () => expect(await panel.count()).toBe(0));
     expect(tab.complaints).toEqual([]);
   });
 });
