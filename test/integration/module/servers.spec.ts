@@ -42,6 +42,8 @@ async function start(adapter?: ExpressAdapter, extras: E2eExtras & E2eOptions = 
 
 async function listening(handler: RequestListener): Promise<string> {
   const server = createServer(handler);
+  // Node ends an idle connection after five seconds. On a busy machine that is when the next request is sent on it.
+  server.keepAliveTimeout = 0;
   await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
   closing.push(() => new Promise((done) => server.close(done).closeAllConnections()));
   return `http://127.0.0.1:${(server.address() as { port: number }).port}`;
