@@ -9,14 +9,14 @@ const KEY_BYTES = 32;
  * Hashes and ciphers with the interface of node:crypto, which the client must not import, because bundlers would try to
  * resolve it.
  */
-export interface NodeHashes extends NodeCiphers<object> {
+export interface NodeHashes<Key> extends NodeCiphers<Key> {
   hkdfSync(digest: 'sha256', ikm: Bytes, salt: Bytes, info: Bytes, length: number): ArrayBuffer | Bytes;
   createHash(digest: 'sha256'): { update(data: Bytes): { digest(): Bytes } };
   createHmac(digest: 'sha256', key: Bytes): { update(data: Bytes): { digest(): Bytes } };
 }
 
 /** The used part of Node's own module. */
-export interface NodeCrypto extends NodeHashes {
+export interface NodeCrypto extends NodeHashes<object> {
   createSecretKey(bytes: Bytes): object;
 }
 
@@ -27,7 +27,8 @@ class NativeContentKey extends Opaque<object> implements ContentKey {
 type Symmetric = Pick<CryptoEngine, 'sha256' | 'hkdf' | 'hmac' | 'importContentKey' | 'seal' | 'open'>;
 
 /** The part of an engine that needs no key pairs. @param keep converts 32 bytes into a key for the ciphers. */
-export function symmetric(crypto: NodeHashes, keep: (bytes: Bytes) => object): Symmetric {
+export function symmetric<Key extends object>(crypto: NodeHashes<Key>, keep: (bytes: Bytes) => Key): Symmetric {
+  const keyOf = (key: ContentKey) => NativeContentKey.reveal(key) as Key;
   return {
     sha256: (data) => crypto.createHash('sha256').update(data).digest(),
     hkdf: (ikm, salt, info) => new Uint8Array(crypto.hkdfSync('sha256', ikm, salt, info, KEY_BYTES)),
@@ -36,9 +37,9 @@ export function symmetric(crypto: NodeHashes, keep: (bytes: Bytes) => object): S
       if (bytes.length !== KEY_BYTES) throw new TypeError('an A256GCM key has 32 bytes');
       return new NativeContentKey(keep(bytes));
     },
-    seal: (key, iv, aad, plaintext) => seal(crypto, NativeContentKey.reveal(key), iv, aad, plaintext),
+    seal: (key, iv, aad, plaintext) => seal(crypto, keyOf(key), iv, aad, plaintext),
     open: (key, iv, aad, ciphertext, tag) => {
-      const plaintext = open(crypto, NativeContentKey.reveal(key), iv, aad, ciphertext, tag);
+      const plaintext = open(crypto, keyOf(key), iv, aad, ciphertext, tag);
       // A Buffer's slice() does not copy, but callers of the client expect a copy.
       return plaintext && new Uint8Array(plaintext.buffer, plaintext.byteOffset, plaintext.byteLength);
     },

@@ -31,20 +31,23 @@ const ENCODING = {
   privateKeyEncoding: { type: 'pkcs8', format: 'der' },
 } as const;
 
-/** The used part of a module with the interface of node:crypto. `react-native-quick-crypto` has all of it. */
-export interface NodeLikeCrypto extends NodeHashes {
+/**
+ * The used part of a module with the interface of node:crypto. `react-native-quick-crypto` has all of it. Key and option
+ * parameters have the type `never` because each module declares its own types for them.
+ */
+export interface NodeLikeCrypto extends NodeHashes<Bytes> {
   randomBytes(length: number): Bytes;
   generateKeyPair(
     type: 'rsa' | 'ec' | 'x25519',
-    options: object,
-    done: (error?: Error | null, publicKey?: never, privateKey?: never) => void,
+    options: never,
+    done: (error: Error | null | undefined, publicKey: unknown, privateKey: unknown) => void,
   ): void;
-  createPublicKey(key: object): object;
-  createPrivateKey(key: object): object;
-  diffieHellman(keys: { readonly privateKey: never; readonly publicKey: never }): unknown;
-  publicEncrypt(key: object, plaintext: Bytes): Bytes;
-  privateDecrypt(key: object, ciphertext: Bytes): Bytes;
-  verify(digest: 'sha256' | null, data: Bytes, key: object, signature: Bytes): boolean;
+  createPublicKey(key: never): object;
+  createPrivateKey(key: never): object;
+  diffieHellman(keys: never): unknown;
+  publicEncrypt(key: never, plaintext: Bytes): Bytes;
+  privateDecrypt(key: never, ciphertext: Bytes): Bytes;
+  verify(digest: 'sha256' | null, data: Bytes, key: never, signature: Bytes): boolean;
   readonly constants: { readonly RSA_PKCS1_OAEP_PADDING: number };
 }
 
@@ -52,6 +55,9 @@ export interface NodeLikeCrypto extends NodeHashes {
 interface NodeKey {
   export(options: { readonly format: 'jwk' }): object;
 }
+
+/** A key that was written in DER: bytes of the one module, a buffer of the other. */
+type Der = ArrayBuffer | Bytes;
 
 interface Secret {
   readonly key: NodeKey;
@@ -131,7 +137,7 @@ export class NodeLikeEngine implements CryptoEngine {
     const half = jwk.kty === 'AKP' ? splitHybridKey(jwk).x25519 : jwk;
     // Such a module has curves that the protocol does not use.
     if (!KEY_KINDS.includes(keyKind(half))) throw new TypeError('a channel has an RSA, P-256 or X25519 key');
-    const key = this.#crypto.createPublicKey({ key: { ...half }, format: 'jwk' }) as NodeKey;
+    const key = this.#crypto.createPublicKey({ key: { ...half }, format: 'jwk' } as never) as NodeKey;
     return new ModulePublicKey(classicKind(half), key);
   }
 
@@ -177,10 +183,10 @@ export class NodeLikeEngine implements CryptoEngine {
   verify(jwk: SigningJwk, data: Bytes, signature: Bytes): boolean {
     if (signature.length !== SIGNATURE_BYTES) return false;
     try {
-      const key = this.#crypto.createPublicKey({ key: { ...jwk }, format: 'jwk' });
+      const key = this.#crypto.createPublicKey({ key: { ...jwk }, format: 'jwk' } as never);
       // Ed25519 hashes by itself.
-      if (signatureAlgorithm(jwk) === 'Ed25519') return this.#crypto.verify(null, data, key, signature);
-      return this.#crypto.verify('sha256', data, { key, dsaEncoding: 'ieee-p1363' }, signature);
+      if (signatureAlgorithm(jwk) === 'Ed25519') return this.#crypto.verify(null, data, key as never, signature);
+      return this.#crypto.verify('sha256', data, { key, dsaEncoding: 'ieee-p1363' } as never, signature);
     } catch {
       return false;
     }
@@ -193,30 +199,30 @@ export class NodeLikeEngine implements CryptoEngine {
       'P-256': ['ec', { namedCurve: 'P-256' }] as const,
       X25519: ['x25519', {}] as const,
     }[kind];
-    const [spki, pkcs8] = await new Promise<[ArrayBuffer | Bytes, ArrayBuffer | Bytes]>((resolve, reject) => {
-      this.#crypto.generateKeyPair(type, { ...options, ...ENCODING }, (error, publicKey, privateKey) => {
+    const [spki, pkcs8] = await new Promise<[Der, Der]>((resolve, reject) => {
+      this.#crypto.generateKeyPair(type, { ...options, ...ENCODING } as never, (error, publicKey, privateKey) => {
         if (error) reject(error);
-        else resolve([publicKey!, privateKey!]);
+        else resolve([publicKey as Der, privateKey as Der]);
       });
     });
-    const made = this.#crypto.createPublicKey({ key: copy(spki), format: 'der', type: 'spki' }) as NodeKey;
+    const made = this.#crypto.createPublicKey({ key: copy(spki), format: 'der', type: 'spki' } as never) as NodeKey;
     return {
       publicKey: publicMembers(made.export({ format: 'jwk' })) as PublicJwk,
-      key: this.#crypto.createPrivateKey({ key: copy(pkcs8), format: 'der', type: 'pkcs8' }) as NodeKey,
+      key: this.#crypto.createPrivateKey({ key: copy(pkcs8), format: 'der', type: 'pkcs8' } as never) as NodeKey,
     };
   }
 
   #readPrivate(jwk: PrivateJwk): NodeKey {
-    return this.#crypto.createPrivateKey({ key: { ...jwk }, format: 'jwk' }) as NodeKey;
+    return this.#crypto.createPrivateKey({ key: { ...jwk }, format: 'jwk' } as never) as NodeKey;
   }
 
   /** RSA-OAEP-256: `oaepHash` is the hash of MGF1 too (RFC 7518 §4.3). */
-  #oaep(key: NodeKey): object {
-    return { key, padding: this.#crypto.constants.RSA_PKCS1_OAEP_PADDING, oaepHash: 'sha256' };
+  #oaep(key: NodeKey): never {
+    return { key, padding: this.#crypto.constants.RSA_PKCS1_OAEP_PADDING, oaepHash: 'sha256' } as never;
   }
 }
 
 /** A separate Uint8Array and not a Buffer, whose slice() would not copy. */
-function copy(bytes: ArrayBuffer | Bytes): Bytes {
+function copy(bytes: Der): Bytes {
   return Uint8Array.from(bytes instanceof ArrayBuffer ? new Uint8Array(bytes) : bytes);
 }

@@ -10,7 +10,7 @@ import { errorOf, useCounterpart } from './support/harness.js';
 import { loadEngine } from '../../../src/client/handshake/engine.js';
 
 const setup = useCounterpart();
-const likeNode = nodeCrypto as unknown as NodeLikeCrypto;
+const likeNode: NodeLikeCrypto = nodeCrypto;
 const post = { method: 'POST', body: '{"a":1}', headers: { 'content-type': 'application/json' } };
 
 describe('the handshake', () => {

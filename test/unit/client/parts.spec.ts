@@ -25,7 +25,7 @@ describe('the entry of the client', () => {
     // For pages on plain HTTP, which have no service workers.
     expect(onDemand.delete('crypto/forge.ts')).toBe(true);
     expect(onDemand.delete('crypto/noble.ts')).toBe(true);
-    // For Node, and for runtimes whose WebCrypto has no ML-KEM-768: too long to be in every service worker.
+    // For Node, React Native, and runtimes whose WebCrypto has no ML-KEM-768: too long to be in every service worker.
     expect(onDemand.delete('crypto/native.ts')).toBe(true);
     expect(onDemand.delete('crypto/node-like.ts')).toBe(true);
     expect(onDemand.delete('crypto/noble-ml-kem.ts')).toBe(true);

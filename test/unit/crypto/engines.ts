@@ -2,7 +2,7 @@ import * as crypto from 'node:crypto';
 import { ForgeEngine } from '../../../src/crypto/forge.js';
 import { withNative, type NodeCrypto } from '../../../src/crypto/native.js';
 import { NodeEngine } from '../../../src/crypto/node.js';
-import { NodeLikeEngine, type NodeLikeCrypto } from '../../../src/crypto/node-like.js';
+import { NodeLikeEngine } from '../../../src/crypto/node-like.js';
 import { NobleEngine } from '../../../src/crypto/noble.js';
 import { HybridEngine } from '../../../src/crypto/hybrid.js';
 import type { CryptoEngine } from '../../../src/protocol/crypto.js';
@@ -17,7 +17,7 @@ export const engines: readonly CryptoEngine[] = [
   new ForgeEngine(),
   new NobleEngine(),
   // As react-native-quick-crypto is used, with Node's own module in its place.
-  new NodeLikeEngine(crypto as unknown as NodeLikeCrypto),
+  new NodeLikeEngine(crypto),
 ];
 
 export function has(engine: CryptoEngine, kind: KeyKind): boolean {
