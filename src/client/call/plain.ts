@@ -5,6 +5,7 @@ import { discard } from './bytes.js';
 import { failure, type E2eClientError } from '../errors.js';
 import type { OutgoingRequest } from './request.js';
 import type { CookieFacts } from './cookies.js';
+import { responseOf } from './readable.js';
 
 /**
  * Everything that is not the expected sealed response: plain responses, and the protocol's problems. Not loaded on
@@ -42,7 +43,7 @@ export async function readPlainAnswer(
   if (plainAnswer && !isProblem) return { response: wire };
   const problem = body && readProblem(body);
   if (plainAnswer && body && !problem) {
-    return { response: new Response(BODILESS.includes(wire.status) ? null : body, wire) };
+    return { response: responseOf(BODILESS.includes(wire.status) ? null : body, wire) };
   }
   discard(wire);
   const facts = { ...answerFacts(wire, problem), method, url: url.href, ...whereTo(wire, url) };

@@ -45,6 +45,20 @@ export function hasStreams(): boolean {
   return typeof (globalThis as { ReadableStream?: unknown }).ReadableStream === 'function';
 }
 
+/** A response with these bytes as its body, or with none. */
+export function responseOf(bytes: Uint8Array<ArrayBuffer> | null, init: ResponseInit): Response {
+  const response = new Response(bytes, init);
+  return 'body' in Response.prototype ? response : readAsUtf8(response);
+}
+
+/** React Native's own response (whatwg-fetch) decodes bytes as Latin-1, not UTF-8. */
+function readAsUtf8(response: Response): Response {
+  const clone = response.clone.bind(response);
+  const text = async () => new TextDecoder().decode(await response.arrayBuffer());
+  const json = async () => JSON.parse(await text()) as unknown;
+  return Object.assign(response, { text, json, clone: () => readAsUtf8(clone()) });
+}
+
 /** The methods that read a whole body. */
 const READERS = ['arrayBuffer', 'blob', 'bytes', 'formData', 'json', 'text'] as const;
 

@@ -1,3 +1,4 @@
+import { utf8 } from '../../protocol/json.js';
 import { essence, isMediaType, OCTETS_MEDIA_TYPE } from '../../protocol/media-type.js';
 import { failure, need, type E2eClientError } from '../errors.js';
 import type { Settings } from '../options.js';
@@ -41,7 +42,8 @@ export async function readRequest(
   const method = request.method.toUpperCase();
   if (method === 'HEAD') throw await unsupported('head');
 
-  const body = await readRequestBody(request, streamed, sealed && given !== undefined && init.body == null);
+  const isGiven = given !== undefined && init.body == null;
+  const body = await readRequestBody(request, init.body, streamed, isGiven, sealed);
   const headers = new Headers(request.headers);
   const ownType = body && 'read' in body ? body.mediaType : undefined;
   const mediaType = headers.get('content-type') ?? ownType ?? (sealed ? OCTETS_MEDIA_TYPE : undefined);
@@ -69,15 +71,19 @@ export async function readRequest(
 /** @param isGiven whether the body is that of the caller's own Request, whose length is unknown. */
 async function readRequestBody(
   request: Request,
+  body: RequestInit['body'],
   streamed: StreamedBody | undefined,
   isGiven: boolean,
+  sealed: boolean,
 ): Promise<OutgoingRequest['body']> {
-  const stream = isGiven ? (request.body as ReadableStream<Uint8Array> | null | undefined) : undefined;
+  const stream = isGiven && sealed ? (request.body as ReadableStream<Uint8Array> | null | undefined) : undefined;
   if (streamed || stream) {
     const { readAhead, sourceOf } = await need('uploads', () => import('../upload/uploads.js'));
     return streamed ? sourceOf(streamed) : readAhead(stream!);
   }
-  const bytes = new Uint8Array(await request.arrayBuffer());
+  if (body == null && !isGiven) return undefined;
+  // React Native's Request gives bytes of a text by way of a Blob, or not at all.
+  const bytes = typeof body === 'string' ? utf8(body) : new Uint8Array(await request.arrayBuffer());
   return bytes.length > 0 ? bytes : undefined;
 }
 

@@ -1,3 +1,4 @@
+import { throwIfAborted } from '../abort.js';
 import { fromAscii } from '../../protocol/json.js';
 import {
   essence,
@@ -14,7 +15,7 @@ import { failure, need } from '../errors.js';
 import { collect, readBytes } from './bytes.js';
 import { namesOutside } from './inside.js';
 import { answerFacts, readPlainAnswer, readProblem, type Standing } from './plain.js';
-import { hasStreams, nameFailure, toReadable, type Readable } from './readable.js';
+import { hasStreams, nameFailure, responseOf, toReadable, type Readable } from './readable.js';
 import type { OutgoingRequest } from './request.js';
 
 const REDIRECTS = [301, 302, 303, 307, 308];
@@ -132,7 +133,7 @@ function untilAborted(
   if (!signal || bytes.length === 0 || !hasStreams()) return bytes;
   let rest: Uint8Array<ArrayBuffer> | undefined = bytes;
   return toReadable(() => {
-    signal.throwIfAborted();
+    throwIfAborted(signal);
     const piece = rest;
     rest = undefined;
     return Promise.resolve(piece);
@@ -150,13 +151,12 @@ async function answer(
   const headers = await readHeaders(wire, opened, sealedResponseHeaders);
   const isBodiless = BODILESS.includes(status);
   if (length !== undefined && !isBodiless) headers.set('content-length', String(length));
-  const response = new Response(isBodiless ? null : 'stream' in body ? body.stream : body, {
-    status,
-    statusText: wire.status === status ? wire.statusText : '',
-    headers,
-  });
+  const init = { status, statusText: wire.status === status ? wire.statusText : '', headers };
+  const isStream = 'stream' in body && !isBodiless;
   return {
-    response: 'stream' in body ? nameFailure(response, body.failure) : response,
+    response: isStream
+      ? nameFailure(new Response(body.stream, init), body.failure)
+      : responseOf(isBodiless ? null : (body as Uint8Array<ArrayBuffer>), init),
     type: wire.type,
     sealed: true,
     location: REDIRECTS.includes(status) ? (headers.get(LOCATION) ?? undefined) : undefined,

@@ -1,3 +1,4 @@
+import { throwIfAborted } from '../abort.js';
 import { utf8 } from '../../protocol/json.js';
 import {
   FIELDS_HEADER,
@@ -70,7 +71,7 @@ export async function sealRequest(
   if (source) {
     const { Upload } = await need('uploads', () => import('../upload/uploads.js'));
     const stream = await channel.sealHead(seq, { ...binding, cty: mediaType!, length: source.length }, metaBytes);
-    signal?.throwIfAborted();
+    throwIfAborted(signal);
     if (!stream) throw await tooLong();
     headers.set('content-type', STREAM_MEDIA_TYPE);
     return { url, init, upload: new Upload(stream, source, settings, init, progress) };
@@ -87,7 +88,7 @@ export async function sealRequest(
     metaBytes,
     body ? pad(body, mediaType) : NO_BYTES,
   );
-  signal?.throwIfAborted();
+  throwIfAborted(signal);
   if (message !== undefined && body) {
     progress(body.length, body.length);
     headers.set('content-type', MESSAGE_MEDIA_TYPE);

@@ -1,4 +1,5 @@
 import type { Channel, Claim } from './channel.js';
+import { abort, reasonOf, throwIfAborted } from '../abort.js';
 import { E2eClientError, failure } from '../errors.js';
 import { Opener } from '../handshake/opener.js';
 import type { Settings } from '../options.js';
@@ -36,7 +37,7 @@ export class ClientChannels {
    */
   async claim(signal: AbortSignal | undefined, isExplicit = false): Promise<Claim> {
     for (let tries = 0; tries < MAX_TRIES; tries++) {
-      signal?.throwIfAborted();
+      throwIfAborted(signal);
       const current = (this.#current ??= this.#open(isExplicit));
       const channel = await unlessAborted(current, signal);
       const seq = channel.claim();
@@ -57,7 +58,7 @@ export class ClientChannels {
   }
 
   close(): void {
-    this.#closing?.abort(new E2eClientError('closed', 'The client was closed.'));
+    if (this.#closing) abort(this.#closing, new E2eClientError('closed', 'The client was closed.'));
     this.#closing = undefined;
     this.#current = this.#latest = undefined;
     this.#seen.clear();
@@ -76,10 +77,13 @@ export class ClientChannels {
   async #shakeHands(signal: AbortSignal, isExplicit: boolean): Promise<Channel> {
     const make = () => this.#opener.open(signal, isExplicit);
     // A handshake may create the session. If ten tabs do so at the same time, nine lose theirs.
-    const channel = await (this.#wire.sharesCookies
-      ? oneAtATime(`e2e ${this.#settings.at('handshake')}`, make)
-      : make());
-    signal.throwIfAborted();
+    const making = this.#wire.sharesCookies ? oneAtATime(`e2e ${this.#settings.at('handshake')}`, make) : make();
+    const channel = await making.catch((error: unknown) => {
+      // Where signals have no reason, an aborted `fetch` does not say why.
+      throwIfAborted(signal);
+      throw error;
+    });
+    throwIfAborted(signal);
     return channel;
   }
 }
@@ -100,8 +104,8 @@ async function oneAtATime<T>(name: string, run: () => Promise<T>): Promise<T> {
 function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (!signal) return promise;
   return new Promise((resolve, reject) => {
-    const abort = () => reject(signal.reason as Error);
-    signal.addEventListener('abort', abort, { once: true });
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
+    const leave = () => reject(reasonOf(signal));
+    signal.addEventListener('abort', leave, { once: true });
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', leave));
   });
 }

@@ -1,3 +1,4 @@
+import { reasonOf, throwIfAborted } from '../abort.js';
 import { fromUtf8, parseJsonObject, utf8 } from '../../protocol/json.js';
 import { renderMeta } from '../../protocol/meta.js';
 import { problemName } from '../../protocol/problem-name.js';
@@ -75,7 +76,7 @@ async function open(
     mayRepeat: () => !signal.aborted,
   });
   if (signal.aborted) accepted?.raw.close();
-  signal.throwIfAborted();
+  throwIfAborted(signal);
   if (!accepted) {
     throw await failure(sealed ? 'refused' : 'plain-answer', 'socketRefused', { path: url.pathname, problem, code });
   }
@@ -120,7 +121,7 @@ async function attempt(
       raw.close();
       settle(() => reject(error));
     };
-    const leave = () => fail(signal.reason as Error);
+    const leave = () => fail(reasonOf(signal));
     const timer = setTimeout(() => {
       raw.close();
       settle(() => resolve(refusal));

@@ -1,3 +1,4 @@
+import { abort } from '../abort.js';
 import { utf8 } from '../../protocol/json.js';
 import { MAX_REASON_BYTES } from '../../protocol/socket.js';
 import { E2eClientError } from '../errors.js';
@@ -11,12 +12,12 @@ export function prepare(socket: OwnSocket): AbortSignal {
   socket.protocol = socket.extensions = '';
   for (const type of ['open', 'message', 'error', 'close'] as const) addHandler(socket, type);
   const closing = new AbortController();
-  const abort = () => closing.abort(new E2eClientError('closed', 'The socket was closed before it was open.'));
-  if (socket.readyState === 2) abort();
+  const leave = () => abort(closing, new E2eClientError('closed', 'The socket was closed before it was open.'));
+  if (socket.readyState === 2) leave();
   socket.close = (code, reason) => {
     checkEnd(code, reason);
     socket.readyState ||= 2;
-    abort();
+    leave();
   };
   return closing.signal;
 }

@@ -1,3 +1,4 @@
+import { throwIfAborted } from '../abort.js';
 import { fromAscii } from '../../protocol/json.js';
 import { MAX_HEAD_BYTES, StreamError } from '../../protocol/frames.js';
 import type { Channel, OpenedAnswer } from '../channel/channel.js';
@@ -71,7 +72,7 @@ async function* openFrames(
     }
     opener.end();
   } catch (error) {
-    signal?.throwIfAborted();
+    throwIfAborted(signal);
     throw streamError(error);
   } finally {
     cancel();

@@ -1,3 +1,4 @@
+import { reasonOf, throwIfAborted } from '../abort.js';
 import { FRAME_KIND, framesLength } from '../../protocol/frames.js';
 import { utf8 } from '../../protocol/json.js';
 import { discard, join, type Pieces } from '../call/bytes.js';
@@ -53,9 +54,9 @@ export class Upload {
   /** @throws E2eClientError `body-failed` if the body cannot be read, `request-unsupported` if it is too long. */
   async send(send: Send): Promise<Response> {
     const { signal } = this.#init;
-    signal?.throwIfAborted();
+    throwIfAborted(signal);
     let leave: () => void = () => undefined;
-    const left = new Promise<never>((_, reject) => (leave = () => reject(signal?.reason as Error)));
+    const left = new Promise<never>((_, reject) => (leave = () => reject(reasonOf(signal!))));
     signal?.addEventListener('abort', leave, { once: true });
     const answered = this.#carry(send);
     try {

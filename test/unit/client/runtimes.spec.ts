@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { createE2eClient, type E2eClientOptions } from '../../../src/client/index.js';
+import { until } from '../../support/clock.js';
 import { errorOf, useCounterpart } from './support/harness.js';
 
 const setup = useCounterpart();
@@ -26,6 +27,56 @@ class Utf8Decoder extends TextDecoder {
   constructor(label = 'utf-8', options?: TextDecoderOptions) {
     if (!/^utf-?8$/i.test(label)) throw new RangeError(`Unknown encoding: ${label}`);
     super(label, options);
+  }
+}
+
+/** React Native's, of the package abort-controller: its signals have no reason, and cannot throw it. */
+class ReasonlessController extends AbortController {
+  override get signal(): AbortSignal {
+    const missing = { value: undefined, configurable: true };
+    return Object.defineProperties(super.signal, { reason: missing, throwIfAborted: missing });
+  }
+}
+
+/** Of whatwg-fetch, as React Native has it: where there is no Blob, text and nothing are not read as bytes. */
+class TextRequest extends Request {
+  readonly #isBytes: boolean;
+
+  constructor(input: RequestInfo | URL, init: RequestInit = {}) {
+    super(input, init);
+    this.#isBytes = ArrayBuffer.isView(init.body);
+  }
+  override arrayBuffer(): Promise<ArrayBuffer> {
+    if (!this.#isBytes) throw new Error('could not read as ArrayBuffer');
+    return super.arrayBuffer();
+  }
+}
+
+/** Of whatwg-fetch, too: it has no `body`, and reads bytes as text of a character each. */
+class BytesResponse {
+  readonly #bytes: Buffer;
+  readonly status: number;
+  readonly statusText: string;
+  readonly headers: Headers;
+
+  constructor(body: string | Uint8Array | null, { status = 200, statusText = '', headers }: ResponseInit = {}) {
+    this.#bytes = Buffer.from(body ?? '');
+    [this.status, this.statusText, this.headers] = [status, statusText, new Headers(headers)];
+  }
+  get ok(): boolean {
+    return this.status >= 200 && this.status < 300;
+  }
+  async arrayBuffer(): Promise<ArrayBuffer> {
+    return Uint8Array.from(this.#bytes).buffer;
+  }
+  async text(): Promise<string> {
+    return this.#bytes.toString('latin1');
+  }
+  async json(): Promise<unknown> {
+    return JSON.parse(await this.text());
+  }
+  clone(): BytesResponse {
+    return new BytesResponse(this.#bytes, this);
   }
 }
 
@@ -121,6 +172,9 @@ const reactNative = (): Record<string, unknown> => ({
   crypto: { getRandomValues: crypto.getRandomValues.bind(crypto) },
   navigator: { product: 'ReactNative' },
   AbortSignal: () => undefined,
+  AbortController: ReasonlessController,
+  Request: TextRequest,
+  Response: BytesResponse,
   fetch: otherFetch(() => ({ body: undefined, type: undefined }), fetch),
 });
 
@@ -128,13 +182,35 @@ describe('a client in a runtime like React Native', () => {
   it.each(['P-256', 'X25519', 'MLKEM768-X25519'] as const)('calls by %s', async (keyKind) => {
     await withGlobals(reactNative(), async () => {
       const client = setup.client({ keyKind });
-      expect(await (await client.fetch('/x', post)).json()).toEqual({ a: 1 });
+      const text = JSON.stringify({ a: 'grüße €' });
+      const response = await client.fetch('/echo', { ...post, body: text });
+      expect(await response.clone().clone().text()).toBe(text);
+      expect(await response.clone().json()).toEqual({ a: 'grüße €' });
+      expect(Buffer.from(await response.arrayBuffer()).toString()).toBe(text);
       expect((await client.fetch('/x?q=1')).status).toBe(200);
       const bytes = new Uint8Array(200_000).fill(7);
       const headers = { 'content-type': 'application/octet-stream' };
       const echoed = await client.fetch('/echo', { method: 'POST', headers, body: bytes });
       expect(Buffer.from(bytes).equals(new Uint8Array(await echoed.arrayBuffer()))).toBe(true);
       expect((await client.handshake()).kind).toBe(keyKind);
+    });
+  });
+
+  it('ends what is aborted, and what waits when it is closed, although signals have no reason', async () => {
+    await withGlobals(reactNative(), async () => {
+      const client = setup.client({ keyKind: 'X25519' });
+      const waiting = errorOf(client.fetch('/x'));
+      await until(() => setup.server.handshakes > 0);
+      client.close();
+      expect(await waiting).toMatchObject({ code: 'closed' });
+      const aborted = new ReasonlessController();
+      aborted.abort();
+      const early = client.fetch('/x', { signal: aborted.signal });
+      await expect(early).rejects.toMatchObject({ name: 'AbortError' });
+      const controller = new ReasonlessController();
+      const late = setup.client({ keyKind: 'X25519' }).fetch('/x', { signal: controller.signal });
+      controller.abort();
+      await expect(late).rejects.toMatchObject({ name: 'AbortError' });
     });
   });
 
