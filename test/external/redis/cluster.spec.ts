@@ -5,11 +5,11 @@ import { FLAWLESS, load, refusals, report, verdict } from './support/load.js';
 const CLIENTS = 20;
 const KINDS = ['X25519', 'P-256', 'X25519', 'RSA', 'X25519'] as const;
 
-describe('three servers behind a balancer that sends each request to the next one', () => {
+describe.each(['express', 'fastify'] as const)('three servers behind a balancer that takes turns (%s)', (platform) => {
   let cluster: Cluster;
   const clients = () => Array.from({ length: CLIENTS }, (_, index) => cluster.client({ keyKind: KINDS[index % 5]! }));
   beforeAll(async () => {
-    cluster = await Cluster.start();
+    cluster = await Cluster.start({ platform });
   });
   afterAll(() => cluster.stop());
 

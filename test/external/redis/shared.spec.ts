@@ -107,29 +107,26 @@ describe.each(['express', 'fastify'] as const)('three servers that share session
     expect(handshakes(mark.passed)).toBe(0);
   });
 
-  // On Fastify it was not seen to pass: see docs/platforms.md.
-  if (platform === 'express') {
-    it('lose nothing while they are restarted one after the other, under load', async () => {
-      const clients = Array.from({ length: 6 }, () => cluster.client());
-      await load({ clients, calls: 60 });
-      const mark = cluster.mark();
-      const rolling = (async () => {
-        for (const server of cluster.servers) await server.restart();
-      })();
-      let isOver = false;
-      void rolling.finally(() => (isOver = true));
-      const tally = await load({ clients, calls: 300, until: () => isOver });
-      await rolling;
-      report('a rolling restart', tally, cluster.passedSince(mark));
-      expect(verdict(cluster, tally, mark)).toEqual(FLAWLESS);
-      // A server that ends in peace answers what it has begun. What the balancer sends at that very moment over a
-      // connection that it kept, may meet its end: that is a 502 of its own, and nothing was carried out.
-      expect(Object.keys(tally.errors).filter((error) => error !== '502')).toEqual([]);
-      expect(tally.uncertain).toBeLessThan(10);
-      expect(cluster.servers.filter(({ output }) => output.includes('was killed'))).toEqual([]);
-      expect(handshakes(mark.passed)).toBe(0);
-    }, 60_000);
-  }
+  it('lose nothing while they are restarted one after the other, under load', async () => {
+    const clients = Array.from({ length: 6 }, () => cluster.client());
+    await load({ clients, calls: 60 });
+    const mark = cluster.mark();
+    const rolling = (async () => {
+      for (const server of cluster.servers) await server.restart();
+    })();
+    let isOver = false;
+    void rolling.finally(() => (isOver = true));
+    const tally = await load({ clients, calls: 300, until: () => isOver });
+    await rolling;
+    report('a rolling restart', tally, cluster.passedSince(mark));
+    expect(verdict(cluster, tally, mark)).toEqual(FLAWLESS);
+    // A server that ends in peace answers what it has begun. What the balancer sends at that very moment over a
+    // connection that it kept, may meet its end: that is a 502 of its own, and nothing was carried out.
+    expect(Object.keys(tally.errors).filter((error) => error !== '502')).toEqual([]);
+    expect(tally.uncertain).toBeLessThan(10);
+    expect(cluster.servers.filter(({ output }) => output.includes('was killed'))).toEqual([]);
+    expect(handshakes(mark.passed)).toBe(0);
+  }, 60_000);
 });
 
 describe('a server with sessions in Redis and windows in memory', () => {
