@@ -9,7 +9,8 @@ describe.each(['express', 'fastify'] as const)('three servers behind a balancer 
   let cluster: Cluster;
   const clients = () => Array.from({ length: CLIENTS }, (_, index) => cluster.client({ keyKind: KINDS[index % 5]! }));
   beforeAll(async () => {
-    cluster = await Cluster.start({ platform });
+    // Nothing here is about a slow Redis: a busy machine must not look like one.
+    cluster = await Cluster.start({ platform, storeTimeout: 10_000 });
   });
   afterAll(() => cluster.stop());
 
@@ -34,7 +35,7 @@ describe.each(['express', 'fastify'] as const)('three servers behind a balancer 
       }
     }
     expect([...servers.values()].map(({ size }) => size)).toEqual(Array.from({ length: CLIENTS }, () => 3));
-  }, 90_000);
+  });
 
   it('continue without duplicates or losses when one is killed and restarted', async () => {
     const mark = cluster.mark();
@@ -62,5 +63,5 @@ describe.each(['express', 'fastify'] as const)('three servers behind a balancer 
     expect(await load({ clients: clients(), calls: 300 })).toMatchObject({ again: 0, uncertain: 0, errors: {} });
     const byVictim = cluster.passedSince(healed).filter(({ server }) => server === 1);
     expect(byVictim.length).toBeGreaterThanOrEqual(100);
-  }, 90_000);
+  });
 });

@@ -126,7 +126,7 @@ describe.each(['express', 'fastify'] as const)('three servers that share session
     expect(tally.uncertain).toBeLessThan(10);
     expect(cluster.servers.filter(({ output }) => output.includes('was killed'))).toEqual([]);
     expect(handshakes(mark.passed)).toBe(0);
-  }, 60_000);
+  });
 });
 
 describe('a server with sessions in Redis and windows in memory', () => {
