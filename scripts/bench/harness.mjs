@@ -3,6 +3,7 @@ import { IncomingMessage } from 'node:http';
 import { Socket } from 'node:net';
 import { parse } from 'node:querystring';
 import { KeyPool } from '../../dist/esm/channel/key-pool.js';
+import { RECORDS_PER_CHANNEL } from '../../dist/esm/channel/store/channel-record.js';
 import { MemoryRecords } from '../../dist/esm/channel/store/records.js';
 import { MemoryReplayGuard } from '../../dist/esm/channel/replay.js';
 import { nodeEngine } from '../../dist/esm/crypto/node.js';
@@ -145,7 +146,7 @@ async function cold(kind, rounds) {
 async function live(kind, count) {
   // Room for those that come before and after the measured ones: a full memory gives newcomers up.
   const room = count + 1000;
-  const records = new MemoryRecords(2 * room);
+  const records = new MemoryRecords(RECORDS_PER_CHANNEL * room);
   const replay = new MemoryReplayGuard(room);
   const pool = new KeyPool(nodeEngine, 2048, { size: 2, making: 1 });
   const channels = makeChannels({ records, replay, pool, cached: room });

@@ -11,6 +11,12 @@ import { concat } from './vault.js';
 type Head = Pick<ChannelState, 'issuedAt' | 'expiresAt' | 'clientKey' | 'device' | 'isDeviceProven'> &
   Partial<Pick<ChannelState, 'kind'>> & { readonly hasCs?: true | undefined };
 
+/**
+ * How many records the only channel of a session has: the channel, what is left of it for resent requests, its session, and
+ * the session's list. A store with a limit needs room for so many for each channel that it is to keep.
+ */
+export const RECORDS_PER_CHANNEL = 4;
+
 const NO_BYTES = new Uint8Array(0);
 
 /**

@@ -1,5 +1,6 @@
 import type { Logger } from '@nestjs/common';
 import { againSeconds } from '../../channel/store/again-records.js';
+import { RECORDS_PER_CHANNEL } from '../../channel/store/channel-record.js';
 import { ChannelStore } from '../../channel/store/channel-store.js';
 import type { Ended } from '../../channel/store/options.js';
 import { Clock } from '../../channel/clock.js';
@@ -89,7 +90,7 @@ export class ChannelRegistry {
   /** The default session store counts and evicts sessions, so channels are stored separately. */
   #recordsOf(store: SessionStore): Records {
     const { options, defaultSession } = this.parts;
-    if (defaultSession.owns(store)) return new MemoryRecords(4 * options.maxChannels); // the channel, its remains, its session, the session's list
+    if (defaultSession.owns(store)) return new MemoryRecords(RECORDS_PER_CHANNEL * options.maxChannels);
     if (!options.hasSecret) {
       this.#log.say('error', missingSecret());
       throw new E2eProblem('busy');
