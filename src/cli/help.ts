@@ -30,6 +30,10 @@ What to send
                        a header, which is sent in the clear
   --plain-request      sends the body in the clear, for @Encrypted({ request: false })
   --plain-answer       accepts a response in the clear, for @Encrypted({ response: false })
+  --field NAME         encrypts this value of a JSON body, and nothing else of it, for @EncryptedField(): card.number,
+                       items.*.pin, or a JSON pointer; with ? at the end it may be absent; can be given several times
+  --answer-field NAME  a value of the response that must have been encrypted, if it is there; can be given several times
+  --in-fields          decrypts single values of the response; implied by --field and --answer-field
 
 How to reach the server
   --path PATH          the module's path, with the global prefix if there is one (default e2e)

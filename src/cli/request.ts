@@ -1,5 +1,6 @@
 import { createReadStream, readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import type { E2eRequestInit } from '../client/call/draft.js';
 import { KEY_KINDS, type KeyKind } from '../protocol/keys.js';
 import { JSON_MEDIA_TYPE, OCTETS_MEDIA_TYPE } from '../protocol/media-type.js';
 import { readableFile, readForm, type StreamedBody } from './form.js';
@@ -23,7 +24,7 @@ export interface CallRequest {
   readonly timeout: number;
   readonly verbose: boolean;
   readonly json: boolean;
-  readonly sealing: { readonly request: boolean; readonly response: boolean };
+  readonly sealing: NonNullable<E2eRequestInit['e2e']>;
 }
 
 const OPTIONS = {
@@ -35,6 +36,9 @@ const OPTIONS = {
   header: { type: 'string', short: 'H', multiple: true, default: [] as string[] },
   'plain-request': { type: 'boolean', default: false },
   'plain-answer': { type: 'boolean', default: false },
+  field: { type: 'string', multiple: true, default: [] as string[] },
+  'answer-field': { type: 'string', multiple: true, default: [] as string[] },
+  'in-fields': { type: 'boolean', default: false },
   path: { type: 'string', default: 'e2e' },
   kind: { type: 'string', default: 'RSA' },
   'identity-key': { type: 'string', multiple: true, default: [] as string[] },
@@ -110,6 +114,10 @@ export async function readCall(method: string, args: string[], terminal: Termina
   if (values.json && (values.output !== undefined || values['no-buffer'])) {
     throw new UsageError('--json prints the answer whole: leave out -o and -N');
   }
+  const isInFields = values['in-fields'] || values.field.length > 0 || values['answer-field'].length > 0;
+  if (isInFields && (values['data-binary'] !== undefined || values.form.length > 0)) {
+    throw new UsageError('single fields need a JSON body: use -d or name=value');
+  }
   const headers = readHeaders(values.header);
   const streamed = values.form.length > 0 ? readForm(values.form) : readBinary(values['data-binary'], terminal);
   const body = members ? JSON.stringify(members) : (streamed?.bytes ?? (await readData(values.data, terminal)));
@@ -132,7 +140,11 @@ export async function readCall(method: string, args: string[], terminal: Termina
     timeout,
     verbose: values.verbose,
     json: values.json,
-    sealing: { request: !values['plain-request'], response: !values['plain-answer'] },
+    sealing: {
+      request: !values['plain-request'],
+      response: !values['plain-answer'],
+      ...(isInFields && { fields: values.field, answerFields: values['answer-field'] }),
+    },
   };
 }
 

@@ -130,7 +130,7 @@ export class E2eCall extends RequestBuilder implements Promise<TestResponse> {
     return this;
   }
 
-  /** As for `client.fetch`, for routes that are sealed in one direction: `{ request: false }`, `{ response: false }`. */
+  /** As for `client.fetch`: `{ request: false }`, `{ response: false }`, or the single fields, `{ fields: ['card.number'] }`. */
   e2e(sealing: NonNullable<E2eRequestInit['e2e']>): this {
     this.#delivery.sealing = { ...this.#delivery.sealing, ...sealing };
     return this;
@@ -202,7 +202,7 @@ export class E2eCall extends RequestBuilder implements Promise<TestResponse> {
   }
 
   /**
-   * That the route is sealed and leaks nothing; see `expectSealed`. The call is then also sent plain, and must be
+   * That the route, or its fields, are sealed and leak nothing; see `expectSealed`. The call is then also sent plain, and must be
    * rejected.
    */
   expectSealed(): this {

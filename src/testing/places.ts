@@ -34,7 +34,7 @@ const HEADER_MEMBERS = [
   'again',
   'cty',
   'meta',
-].concat(['frames', 'length', 'ek', 'dev', 'status', 'early', 'in', 'location']);
+].concat(['fields', 'frames', 'length', 'ek', 'dev', 'status', 'early', 'in', 'location']);
 
 /** The response to a plain request without a body is public, so its content is not a leak. */
 export interface Control {

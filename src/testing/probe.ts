@@ -85,12 +85,12 @@ function withoutContent({ method, path, init }: PreparedRequest): PreparedReques
 }
 
 /** As the client resolves it: a path of the target's counts as a folder. */
-function urlOf({ url }: Line, { path }: PreparedRequest): URL {
+export function urlOf({ url }: Line, { path }: PreparedRequest): URL {
   return new URL(path, url.endsWith('/') ? url : `${url}/`);
 }
 
 /** @param mayAlsoBe statuses of the platform itself that refuse it as well. */
-async function refusesPlain(line: Line, request: PreparedRequest, mayAlsoBe: number[] = []): Promise<Control> {
+export async function refusesPlain(line: Line, request: PreparedRequest, mayAlsoBe: number[] = []): Promise<Control> {
   const url = urlOf(line, request);
   const response = await globalThis.fetch(url, request.init as RequestInit);
   const problem = problemName(parseJsonObject(await response.text()));
@@ -160,6 +160,6 @@ function notSealed(request: PreparedRequest, why: string): E2eExpectationError {
 }
 
 /** Without the query, which may hold what must not be shown. */
-function routeOf({ method, path }: PreparedRequest): string {
+export function routeOf({ method, path }: PreparedRequest): string {
   return `${method} ${path.split('?')[0]}`;
 }

@@ -13,12 +13,16 @@ export interface SealedRequest {
   readonly headers?: Readonly<Record<string, string>>;
   /** Use values of six or more characters that occur nowhere else: the assertion searches the wire for them. */
   readonly body?: string | object;
+  /** For a route with `@EncryptedField()`: the values of the body that are sealed, as for `client.fetch`. */
+  readonly fields?: readonly string[];
 }
 
 /**
  * Asserts that a route is sealed in both directions and leaks nothing: it rejects a plain request with `message-required`, and rejects a plain body beside a sealed header. Nothing of the sealed
  * request or its response can be read on the wire: no values or parts of values, no names and no hashes. Returns the
  * opened response.
+ *
+ * With `fields`, the same of these values of the body, and of the encrypted values of the response: the rest may be read.
  *
  * If the route is not sealed, its handler runs for the plain request.
  *
@@ -29,7 +33,7 @@ export interface SealedRequest {
  */
 export async function expectSealed(
   target: TestTarget | E2eAgent,
-  { method, path, query, headers, body }: SealedRequest,
+  { method, path, query, headers, body, fields }: SealedRequest,
   options: E2eAgentOptions = {},
 ): Promise<TestResponse> {
   const place = placeOf(expectSealed);
@@ -39,6 +43,7 @@ export async function expectSealed(
     if (query !== undefined) call.query(query);
     if (headers) call.set(headers);
     if (body !== undefined) call.send(body);
+    if (fields) call.e2e({ fields });
     return await call;
   } catch (error) {
     throw error instanceof Error ? putAt(error, place) : error;

@@ -1,5 +1,6 @@
 import type { E2eRequestInit } from '../client/call/draft.js';
 import type { Connection, OpenLine } from './connection.js';
+import { probeFields } from './field-probe.js';
 import { probe } from './probe.js';
 import { readOpened, type Opened, type Reading } from './reading.js';
 import { prepare, type Draft, type PreparedRequest } from './request.js';
@@ -28,7 +29,7 @@ export async function send(connection: Connection, delivery: Delivery, call: Tes
   const line = await connection.open(request.path, draft.headers.get('cookie') ?? undefined);
   try {
     const { result, handshakeCookies } = await line.recorder.record(false, () =>
-      isProbe ? probe(line, request, delivery.reading) : fetchSealed(line, request, delivery),
+      isProbe ? prove(line, request, delivery) : fetchSealed(line, request, delivery),
     );
     return readResponse({ ...result, request: call, handshakeCookies });
   } catch (error) {
@@ -40,6 +41,10 @@ export async function send(connection: Connection, delivery: Delivery, call: Tes
   } finally {
     line.done();
   }
+}
+
+function prove(line: OpenLine, request: PreparedRequest, { sealing, reading }: Delivery): Promise<Opened> {
+  return sealing?.fields ? probeFields(line, request, sealing, reading) : probe(line, request, reading);
 }
 
 async function fetchSealed(

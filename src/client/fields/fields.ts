@@ -122,7 +122,7 @@ export async function openFields(
 }
 
 /** A JSON string that may be a field, as every writer of JSON writes it. */
-const FIELD = /^"[\w-]+\.\.[\w-]+\.[\w-]*\.[\w-]+"$/;
+export const FIELD = /^"[\w-]+\.\.[\w-]+\.[\w-]*\.[\w-]+"$/;
 
 async function openField({ engine, key }: StreamKey, path: string, text: string): Promise<string | undefined> {
   const jwe = decodeJwe(engine, text);

@@ -15,7 +15,10 @@ export interface Place {
  *
  * @param isWanted whether a value is one of them; its content is not searched.
  */
-export function findPlaces(json: string, isWanted: (steps: readonly string[], text: string) => boolean): Place[] {
+export function findPlaces(
+  json: string,
+  isWanted: (steps: readonly string[], text: string, pointer: string) => boolean,
+): Place[] {
   const places: Place[] = [];
   let at = 0;
 
@@ -55,7 +58,7 @@ export function findPlaces(json: string, isWanted: (steps: readonly string[], te
       });
     } else if (first === '"') skipString();
     else while (at < json.length && !' \t\n\r,]}'.includes(json.charAt(at))) at++;
-    if (!isWanted(steps, json.slice(start, at))) return;
+    if (!isWanted(steps, json.slice(start, at), pointer)) return;
     places.length = before;
     places.push({ pointer, steps, start, end: at });
   };

@@ -16,6 +16,7 @@ import type { NestExpressApplication } from '@nestjs/platform-express';
 import { Patch, Post, Put, Query, Redirect, Req } from '@nestjs/common';
 import { generateKeys } from '../../../src/cli/keygen.js';
 import { run } from '../../../src/cli/main.js';
+import { EncryptedField } from '../../../src/fields/index.js';
 import { Encrypted, Plain } from '../../../src/index.js';
 import { onEachPlatform, useApp } from '../../integration/e2e/support/apps.js';
 import { CANARY } from '../../integration/e2e/support/raw.js';
@@ -99,12 +100,31 @@ class OpenController {
   }
 }
 
+class Paid {
+  @EncryptedField()
+  number = '';
+  amount = '';
+}
+
+@Controller('paid')
+class PaidController {
+  @Post()
+  pay(@Body() { number, amount }: Paid): Paid {
+    return Object.assign(new Paid(), { number, amount });
+  }
+
+  @Get()
+  last(): Paid {
+    return Object.assign(new Paid(), { number: '4111111111111111', amount: '7' });
+  }
+}
+
 const identity = generateKeys('Ed25519');
 
 onEachPlatform('get, post, put, patch and delete', (platform) => {
   const cli = useCommandLine();
   const app = useApp(platform, {
-    controllers: [NoteController, OpenController],
+    controllers: [NoteController, OpenController, PaidController],
     e2e: { identityKey: identity.identityKey, path: 'sealed' },
     // Express has no parser for text, and one for JSON that takes objects and arrays alone.
     configure: (nest) => {
@@ -157,6 +177,24 @@ onEachPlatform('get, post, put, patch and delete', (platform) => {
     expect(await call('get', '/notes/broken')).toMatchObject({ code: 5 });
     expect(await call('get', '/notes/moved')).toMatchObject({ code: 0 });
     expect(await answer('get', '/notes/moved', '-L')).toEqual({ query: { moved: 'yes' } });
+  });
+
+  it('encrypts single values, and decrypts those of the response', async () => {
+    const number = '5500000000000004';
+    app().tap.clear();
+    const paid = await answer('post', '/paid', `number=${number}`, 'amount=5', '--field', 'number');
+    expect(paid).toEqual({ number, amount: '5' });
+    expect(await answer('get', '/paid', '--answer-field', 'number')).toEqual({
+      number: '4111111111111111',
+      amount: '7',
+    });
+    expect(await answer('get', '/paid', '--in-fields')).toEqual({ number: '4111111111111111', amount: '7' });
+    expect(app().tap.text).not.toMatch(/5500000000000004|4111111111111111/);
+    expect(app().tap.text).toContain('"amount":"5"');
+    const plain = await call('get', '/paid', '--answer-field', 'amount');
+    expect(plain).toMatchObject({ code: 2, out: '' });
+    const form = await call('post', '/paid', '-F', 'number=1', '--field', 'number');
+    expect(form).toMatchObject({ code: 1, err: expect.stringContaining('single fields need a JSON body') });
   });
 
   it('ends with 2 where there is no answer, and says why', async () => {
