@@ -325,14 +325,14 @@ export const defences = [
     'if ((',
   ]),
   row('a sealed query is in no log', 'test/security/attack/canary.spec.ts', '', [
-    'src/nest/keys/key.service.ts',
+    'src/nest/keys/server-keys.ts',
     'return this.#vault.name(`query ${query}`);',
     'return query;',
   ]),
   row('KeyService exposes no secret', 'test/security/attack/shown.spec.ts', '', [
-    'src/nest/keys/key.service.ts',
-    'this.options = { ...shown,',
-    'this.options = { ...shown, ...{ secrets },',
+    'src/nest/options/e2e.options.ts',
+    'hasSecret: list(options.secret).length > 0,',
+    'hasSecret: list(options.secret).length > 0, ...{ secrets: list(options.secret) },',
   ]),
   row('the client computes the kid itself', ROWS, 'express.*swaps `publicKey`:', [
     'src/client/handshake/handshake.ts',

@@ -46,7 +46,7 @@ export const socketIo = [
   ]),
   row('a throwing listener does not keep other streams of the session open', ENDS, 'express.*module where listeners', [
     'src/nest/keys/running-streams.ts',
-    "this.parts.log.say('error', THROWN);",
+    "this.#log.say('error', THROWN);",
     'throw new Error(THROWN);',
   ]),
   row('a listener that threw is not called again', ENDS, 'express.*module where listeners', [

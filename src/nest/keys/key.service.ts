@@ -1,31 +1,21 @@
-import { Inject, Injectable, Logger, type BeforeApplicationShutdown, type OnApplicationShutdown } from '@nestjs/common';
+import { Inject, Injectable, type BeforeApplicationShutdown, type OnApplicationShutdown } from '@nestjs/common';
 import { nowInSeconds, type Binding, type Channels, type Entered } from '../../channel/channels.js';
 import type { OpenedMessage, PlainResponse } from '../../channel/message.js';
-import type { Encapsulator } from '../../channel/encapsulator.js';
 import type { E2eEvents } from '../../channel/events.js';
 import type { HandshakeResponse } from '../../channel/handshake.js';
-import type { IdentityKeys, PublishedIdentityKey } from '../../channel/identity.js';
-import { KeyPool } from '../../channel/key-pool.js';
-import type { ChannelStore } from '../../channel/store/channel-store.js';
-import { observed } from '../../channel/observed-replay-guard.js';
-import { MemoryReplayGuard, type ReplayGuard } from '../../channel/replay.js';
+import type { PublishedIdentityKey } from '../../channel/identity.js';
 import type { SessionStore } from '../../channel/store/records.js';
-import { Vault } from '../../channel/store/vault.js';
-import { nodeEngine } from '../../crypto/node.js';
 import { readPublicKey } from '../../crypto/spki.js';
 import { keyKind } from '../../protocol/keys.js';
 import { E2eProblem } from '../../protocol/problem.js';
-import { Carrier, LOGIN_LEFT_CHANNEL } from './carrier.js';
 import { ChannelRegistry } from './channel-registry.js';
 import { Entrance } from './entrance.js';
-import { E2E_EVENTS, E2E_OPTIONS, resolveOptions, type E2eOptions, type ShownOptions } from '../options/e2e.options.js';
+import { E2E_EVENTS, E2E_SETTINGS, type ShownOptions } from '../options/e2e.options.js';
 import { whileConnected } from '../request/connection.js';
-import { createEncapsulator } from './ml-kem.js';
 import { DefaultSession } from './default-session.js';
 import { openedMessageOf } from '../request/exchange-state.js';
-import { readIdentityKeys } from '../options/option-check.js';
-import { RateLimitedLogger } from '../request/rate-limited-logger.js';
 import { RunningStreams } from './running-streams.js';
+import { ServerKeys } from './server-keys.js';
 import type { HttpSession } from './session.js';
 import { SessionLocator } from './session-locator.js';
 import { watchSession } from './session-watch.js';
@@ -60,69 +50,31 @@ export class KeyService implements BeforeApplicationShutdown, OnApplicationShutd
   readonly streams: RunningStreams;
   /** @internal Whose channels a request may use. */
   readonly sessions: SessionLocator;
-  readonly #logger = new Logger('E2eModule');
-  readonly #log = new RateLimitedLogger(this.#logger);
-  readonly #replay: ReplayGuard;
-  readonly #identity: IdentityKeys;
-  readonly #pool: KeyPool;
-  readonly #encapsulator: Encapsulator;
-  readonly #vault: Vault;
+  readonly #keys: ServerKeys;
   readonly #registry: ChannelRegistry;
-  readonly #carrier: Carrier;
   readonly #entrance: Entrance;
 
   constructor(
-    @Inject(E2E_OPTIONS) options: E2eOptions,
+    @Inject(E2E_SETTINGS) options: ShownOptions,
     @Inject(DefaultSession) private readonly defaultSession: DefaultSession,
+    @Inject(SessionLocator) sessions: SessionLocator,
+    @Inject(ServerKeys) keys: ServerKeys,
+    @Inject(ChannelRegistry) registry: ChannelRegistry,
+    @Inject(RunningStreams) streams: RunningStreams,
+    @Inject(Entrance) entrance: Entrance,
     @Inject(E2E_EVENTS) private readonly events: E2eEvents,
   ) {
-    const { secrets, identityKeys, replayGuard, ...shown } = resolveOptions(options);
-    this.options = { ...shown, hasSecret: secrets.length > 0, hasReplayGuard: replayGuard !== undefined };
-    const [first = nodeEngine.encodeBase64url(nodeEngine.randomBytes(32)), ...others] = secrets;
-    this.#vault = new Vault(nodeEngine, [first, ...others]);
-    this.#identity = readIdentityKeys(identityKeys);
-    this.#pool = new KeyPool(nodeEngine, this.options.rsaModulusLength, this.options.keyPool, (state) =>
-      events.emit({ type: 'key-pool', ...state }),
-    );
-    this.#encapsulator = createEncapsulator(this.#log);
-    this.#replay = observed(replayGuard ?? new MemoryReplayGuard(), events);
-    this.#registry = new ChannelRegistry({
-      options: this.options,
-      defaultSession,
-      vault: this.#vault,
-      replay: this.#replay,
-      pool: this.#pool,
-      encapsulator: this.#encapsulator,
-      identity: this.#identity,
-      logger: this.#logger,
-      regenerating: (request, makeNew) => this.#carrier.regenerating(request, makeNew),
-      onEnded: (ended) => this.streams.noteEnded(ended),
-    });
-    this.sessions = new SessionLocator(
-      defaultSession.cookieless,
-      this.#log,
-      (store) => this.#registry.of(store).sessionCookie,
-    );
-    const storeOf = ({ store }: HttpSession): ChannelStore => this.#registry.of(store).store;
-    const { storeTimeout, streamCheckInterval } = this.options;
-    const parts = { sessionOf: (request: object) => this.sessions.find(request), storeOf, storeTimeout };
-    this.streams = new RunningStreams({ ...parts, streamCheckInterval, events, log: this.#log });
-    this.#carrier = new Carrier({ ...parts, onLeftBehind: () => this.#log.say('warn', LOGIN_LEFT_CHANNEL) });
-    this.#entrance = new Entrance(this.options, storeOf, this.#log);
+    this.options = options;
+    this.sessions = sessions;
+    this.streams = streams;
+    this.#keys = keys;
+    this.#registry = registry;
+    this.#entrance = entrance;
   }
 
   /** @internal Makes the first key pairs and checks the store of windows, unless the application has no HTTP server. */
   prepare(): void {
-    if (this.options.keyKinds.includes('RSA')) this.#pool.fill();
-    void this.#checkWindows();
-  }
-
-  async #checkWindows(): Promise<void> {
-    try {
-      for (const line of (await this.#replay.check?.()) ?? []) this.#logger.warn(line);
-    } catch {
-      // A store that does not answer yet: requests are busy until it does.
-    }
+    this.#keys.prepare();
   }
 
   /** Runs before the server is closed, which may cut all connections at once. */
@@ -132,8 +84,7 @@ export class KeyService implements BeforeApplicationShutdown, OnApplicationShutd
 
   /** Runs after the last response: a handshake in progress still gets its key pair. */
   onApplicationShutdown(): void {
-    this.#pool.stop();
-    this.#encapsulator.stop();
+    this.#keys.stop();
   }
 
   /**
@@ -214,12 +165,12 @@ export class KeyService implements BeforeApplicationShutdown, OnApplicationShutd
    */
   async carryOver(request: object, regenerate?: () => Promise<void>): Promise<void> {
     const before = this.sessions.of(request);
-    await this.#carrier.carryOver(request, regenerate ?? (() => before.regenerate()));
+    await this.#registry.carrier.carryOver(request, regenerate ?? (() => before.regenerate()));
   }
 
   /** The public identity keys, as in the response of `GET /e2e/identity`. The first one signs. */
   identityKeys(): readonly PublishedIdentityKey[] {
-    return this.#identity.published;
+    return this.#keys.published;
   }
 
   /** @internal The channels in a session's store. */
@@ -236,7 +187,7 @@ export class KeyService implements BeforeApplicationShutdown, OnApplicationShutd
 
   /** @internal The tag in the URL for a sealed query. It is the same on every server, and reveals nothing in logs. */
   queryTag(query: string): string {
-    return this.#vault.name(`query ${query}`);
+    return this.#keys.queryTag(query);
   }
 
   /**
@@ -250,6 +201,6 @@ export class KeyService implements BeforeApplicationShutdown, OnApplicationShutd
 
   /** @internal The same for an accepted sealed request: a login may replace its session. */
   watchLogin(request: object): void {
-    if (!this.defaultSession.cookieless) watchSession(request, this.#carrier.regenerating);
+    if (!this.defaultSession.cookieless) watchSession(request, this.#registry.carrier.regenerating);
   }
 }

@@ -1,11 +1,15 @@
+import { Inject, Injectable, Logger } from '@nestjs/common';
 import type { Channel } from '../../channel/channel.js';
 import type { E2eEvents, StreamDirection, StreamFacts } from '../../channel/events.js';
 import { nowInSeconds } from '../../channel/channels.js';
 import type { ChannelStore } from '../../channel/store/channel-store.js';
 import type { Ended } from '../../channel/store/options.js';
+import { E2E_EVENTS, E2E_SETTINGS, type ShownOptions } from '../options/e2e.options.js';
 import { rawRequest, stateOf } from '../request/exchange-state.js';
-import type { RateLimitedLogger } from '../request/rate-limited-logger.js';
+import { RateLimitedLogger } from '../request/rate-limited-logger.js';
+import { ChannelRegistry } from './channel-registry.js';
 import type { HttpSession } from './session.js';
+import { SessionLocator } from './session-locator.js';
 
 /** Why a stream ends early: its session or channel has ended, or the application closes. */
 export type EndCause = 'session' | 'closing';
@@ -31,16 +35,6 @@ interface Running extends RunningStream {
 
 type Progress = Omit<StreamFacts, 'ms'>;
 
-export interface StreamParts {
-  readonly sessionOf: (request: object) => HttpSession | undefined;
-  readonly storeOf: (session: HttpSession) => ChannelStore;
-  readonly storeTimeout: number;
-  /** Milliseconds between two checks of the store. */
-  readonly streamCheckInterval: number;
-  readonly events: E2eEvents;
-  readonly log: RateLimitedLogger;
-}
-
 const THROWN =
   'Something that listens for the end of a stream or of a socket threw when its session ended, or when the application ' +
   'closed. Have the listener catch what it throws.';
@@ -50,14 +44,23 @@ const THROWN =
  * session's id is replaced by another request, and when the channel is revoked (PROTOCOL §6). Changes in this process
  * apply at once. Changes by another server are read from the store, with one timer for all streams.
  */
+@Injectable()
 export class RunningStreams {
   readonly #running = new Set<Running>();
+  readonly #log = new RateLimitedLogger(new Logger('E2eModule'));
   #timer: NodeJS.Timeout | undefined;
   #isChecking = false;
   #deadline: number | undefined;
   #tellEmpty: () => void = () => undefined;
 
-  constructor(private readonly parts: StreamParts) {}
+  constructor(
+    @Inject(E2E_SETTINGS) private readonly settings: ShownOptions,
+    @Inject(SessionLocator) private readonly sessions: SessionLocator,
+    @Inject(ChannelRegistry) private readonly registry: ChannelRegistry,
+    @Inject(E2E_EVENTS) private readonly events: E2eEvents,
+  ) {
+    registry.onEnded((ended) => this.#endWith(ended));
+  }
 
   /** Whether the application is closing, and with it each connection whose stream ends. */
   get isClosing(): boolean {
@@ -67,21 +70,21 @@ export class RunningStreams {
   /** @returns a function to call when the stream has ended, with its outcome. */
   add(direction: StreamDirection, stream: RunningStream): (hasEnded: boolean, progress: Progress) => void {
     const from = performance.now();
-    const session = this.parts.sessionOf(stream.request);
+    const session = this.sessions.find(stream.request);
     const running: Running = {
       ...stream,
       session: session?.ref?.id,
-      epoch: session && this.parts.storeOf(session).epochOf(stream.channel),
+      epoch: session && this.#storeOf(session).epochOf(stream.channel),
       isDoubtful: false,
     };
     this.#running.add(running);
-    this.#timer ??= setInterval(() => void this.#check(), this.parts.streamCheckInterval).unref();
+    this.#timer ??= setInterval(() => void this.#check(), this.settings.streamCheckInterval).unref();
     if (this.#deadline !== undefined) this.#failBy(this.#deadline, [running]);
-    this.parts.events.emit({ type: 'stream-opened', direction });
+    this.events.emit({ type: 'stream-opened', direction });
     return (hasEnded, progress) => {
       this.#running.delete(running);
       const type = hasEnded ? 'stream-ended' : 'stream-broken';
-      this.parts.events.emit({ type, direction, ...progress, ms: performance.now() - from });
+      this.events.emit({ type, direction, ...progress, ms: performance.now() - from });
       if (this.#running.size > 0) return;
       this.#tellEmpty();
       clearInterval(this.#timer);
@@ -90,7 +93,7 @@ export class RunningStreams {
   }
 
   /** Channels were ended in this process. */
-  noteEnded(ended: Ended): void {
+  #endWith(ended: Ended): void {
     for (const stream of this.#running) {
       const isIts = 'kid' in ended ? stream.channel.kid === ended.kid : stream.session === ended.session;
       // The request that replaces its own session is not affected.
@@ -105,7 +108,7 @@ export class RunningStreams {
     if (this.#running.size === 0) return;
     await new Promise<void>((resolve) => {
       this.#tellEmpty = resolve;
-      setTimeout(resolve, milliseconds + this.parts.storeTimeout).unref();
+      setTimeout(resolve, milliseconds + this.settings.storeTimeout).unref();
     });
   }
 
@@ -122,8 +125,12 @@ export class RunningStreams {
       stream.fail(cause);
     } catch {
       // An error of the application's listener may contain plaintext.
-      this.parts.log.say('error', THROWN);
+      this.#log.say('error', THROWN);
     }
+  }
+
+  #storeOf({ store }: HttpSession): ChannelStore {
+    return this.registry.of(store).store;
   }
 
   async #check(): Promise<void> {
@@ -144,12 +151,12 @@ export class RunningStreams {
   }
 
   async #mayGoOn({ request, channel, session: openedOn, epoch }: Running): Promise<boolean> {
-    const session = this.parts.sessionOf(request);
+    const session = this.sessions.find(request);
     if (!session) return false;
-    const store = this.parts.storeOf(session);
+    const store = this.#storeOf(session);
     const id = session.ref?.id;
     if (id === undefined) return (await store.find(undefined, channel.kid, nowInSeconds())) !== undefined;
-    if (!(await session.exists(this.parts.storeTimeout))) return false;
+    if (!(await session.exists(this.settings.storeTimeout))) return false;
     // The request has replaced its own session.
     if (id !== openedOn) return true;
     return epoch !== undefined && store.isInEpoch(id, epoch, channel);

@@ -42,6 +42,7 @@ import { PathGate } from '../exchange/path-gate.js';
 import { SocketAdmission } from '../exchange/socket-admission.js';
 import { rejectUnsafeBody } from '../exchange/plain-request.js';
 import { KeyService } from '../keys/key.service.js';
+import { KEY_PROVIDERS } from '../keys/providers.js';
 import { asOptions, checkAsync, checkOptions } from '../options/option-check.js';
 import { watchRegistration } from '../routes/route-registration.js';
 import { SealedPaths } from '../routes/sealed-paths.js';
@@ -87,12 +88,10 @@ import { SealingResolver } from '../routes/sealing-resolver.js';
       inject: [E2E_PATH],
     },
     { provide: E2E_EVENTS, useFactory: createEvents, inject: [E2E_OPTIONS] },
-    { provide: E2E_KEYS, useClass: KeyService },
     { provide: E2E_ROUTES, useClass: E2eRoutes },
     { provide: E2eEvents, useExisting: E2E_EVENTS },
-    { provide: KeyService, useExisting: E2E_KEYS },
     { provide: E2eRoutes, useExisting: E2E_ROUTES },
-    DefaultSession,
+    ...KEY_PROVIDERS,
     E2eHealth,
     Exchange,
     FieldExchange,

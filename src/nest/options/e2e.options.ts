@@ -6,9 +6,13 @@ import type { ReplayGuard } from '../../channel/replay.js';
 import { KEY_KINDS, type KeyKind } from '../../protocol/keys.js';
 import { DEFAULT_REQUEST_HEADERS, DEFAULT_RESPONSE_HEADERS, LOCATION } from '../../protocol/sealed-headers.js';
 
-/** Injection tokens: the options as the application passed them; the checked options; the handshake's path. */
+/**
+ * Injection tokens: the options as the application passed them; the checked options; those with defaults and without
+ * secrets; the handshake's path.
+ */
 export const E2E_GIVEN = Symbol('E2E_GIVEN');
 export const E2E_OPTIONS = Symbol('E2E_OPTIONS');
+export const E2E_SETTINGS = Symbol('E2E_SETTINGS');
 export const E2E_PATH = Symbol('E2E_PATH');
 
 /**
@@ -133,8 +137,15 @@ export interface E2eExtras {
   isGlobal?: boolean;
 }
 
-/** The options with their defaults, checked. */
-export interface ResolvedOptions extends Required<
+/** The checked options that are secret, or that lead to secrets. Keep them in `#private` members only. */
+export interface SecretOptions {
+  readonly secrets: readonly string[];
+  readonly identityKeys: readonly IdentityKeyInput[];
+  readonly replayGuard: ReplayGuard | undefined;
+}
+
+/** The other checked options with their defaults, and whether there is a secret and a replay guard. */
+export interface ShownOptions extends Required<
   Omit<
     E2eOptions,
     'session' | 'channelStore' | 'secret' | 'identityKey' | 'keyPool' | 'replayGuard' | 'onEvent' | 'sealedHeaders'
@@ -142,24 +153,22 @@ export interface ResolvedOptions extends Required<
 > {
   /** In lower case; the response's include `location`. */
   readonly sealedHeaders: Required<SealedHeaders>;
-  readonly secrets: readonly string[];
-  readonly identityKeys: readonly IdentityKeyInput[];
   readonly keyPool: KeyPoolOptions;
-  readonly replayGuard: ReplayGuard | undefined;
-}
-
-/** The options without secrets and keys, and whether there is a secret and a replay guard. */
-export interface ShownOptions extends Omit<ResolvedOptions, 'secrets' | 'identityKeys' | 'replayGuard'> {
   readonly hasSecret: boolean;
   readonly hasReplayGuard: boolean;
 }
 
 export const MAKE_SECRET = `node -p "require('crypto').randomBytes(32).toString('base64url')"`;
 
-/** Adds the defaults to checked options. */
-export function resolveOptions(options: E2eOptions): ResolvedOptions {
+export function secretOptions({ secret, identityKey, replayGuard }: E2eOptions): SecretOptions {
+  return { secrets: list(secret), identityKeys: list(identityKey), replayGuard };
+}
+
+/** Picks each member, so that a new secret option is not shown by mistake. */
+export function shownOptions(options: E2eOptions): ShownOptions {
   return {
-    secrets: list(options.secret),
+    hasSecret: list(options.secret).length > 0,
+    hasReplayGuard: options.replayGuard !== undefined,
     keyKinds: options.keyKinds ?? KEY_KINDS,
     rsaModulusLength: options.rsaModulusLength ?? 2048,
     allowPlainJwe: options.allowPlainJwe ?? false,
@@ -178,12 +187,10 @@ export function resolveOptions(options: E2eOptions): ResolvedOptions {
     padding: options.padding ?? false,
     sealedHeaders: resolveSealedHeaders(options.sealedHeaders),
     publicPath: options.publicPath ?? '',
-    identityKeys: list(options.identityKey),
     deviceBinding: options.deviceBinding ?? 'off',
     keyPool: options.keyPool ?? {},
     storeTimeout: options.storeTimeout ?? 2000,
     maxChannels: options.maxChannels ?? 50_000,
-    replayGuard: options.replayGuard,
   };
 }
 

@@ -16,6 +16,12 @@ import {
   type ChannelFacts,
 } from '../../../src/index.js';
 import { createE2eClient, type E2eClient } from '../../../src/client/index.js';
+import { ChannelRegistry } from '../../../src/nest/keys/channel-registry.js';
+import { Entrance } from '../../../src/nest/keys/entrance.js';
+import { RunningStreams } from '../../../src/nest/keys/running-streams.js';
+import { ServerKeys } from '../../../src/nest/keys/server-keys.js';
+import { SessionLocator } from '../../../src/nest/keys/session-locator.js';
+import { E2E_SETTINGS } from '../../../src/nest/options/e2e.options.js';
 import { TestApp } from '../../integration/e2e/support/apps.js';
 import { errorOf, postJson } from '../../integration/e2e/support/raw.js';
 import { formsFound, Haystack } from './support/canary.js';
@@ -141,8 +147,12 @@ describe('what the API hands out shows no key, however it is printed', () => {
   });
 
   it('in none of them', () => {
-    for (const token of [KeyService, E2eRoutes, E2eGuard, E2eInterceptor]) {
-      shown.set(token.name, app.nest.get(token, { strict: false }));
+    const parts = [KeyService, ServerKeys, ChannelRegistry, RunningStreams, Entrance, SessionLocator, E2E_SETTINGS];
+    for (const token of [...parts, E2eRoutes, E2eGuard, E2eInterceptor]) {
+      shown.set(
+        typeof token === 'symbol' ? String(token) : token.name,
+        app.nest.get<unknown>(token, { strict: false }),
+      );
     }
     shown.set('MemoryReplayGuard', new MemoryReplayGuard());
     shown.set('identityKeys()', app.get(KeyService).identityKeys());
