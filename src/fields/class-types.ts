@@ -52,8 +52,9 @@ export class ClassTypes implements FieldTypes {
       if (typeof given === 'function') types.add(given as FieldClass);
       for (const { value } of declared.options.discriminator?.subTypes ?? []) types.add(value);
     }
-    const isMap = (declared?.reflectedType ?? written) === Map;
-    return types.size > 0 ? { types: [...types], isMap } : undefined;
+    const holder: unknown = declared?.reflectedType ?? written;
+    const isList = holder === Array || holder === Set;
+    return types.size > 0 ? { types: [...types], isMap: holder === Map, isList } : undefined;
   }
 
   members(type: FieldClass): readonly FieldMember[] {

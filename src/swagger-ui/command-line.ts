@@ -25,9 +25,13 @@ export function commandLine(request: ShownRequest, sealing: OperationSealing, pa
     ...headers.map(([name, value]) => `-H ${quote(`${name}: ${value}`)}`),
     ...(body === undefined ? [] : [`-d ${quote(body)}`]),
     ...(path === 'e2e' ? [] : [`--path ${quote(path)}`]),
-    ...(sealing.request ? [] : ['--plain-request']),
-    ...(sealing.response ? [] : ['--plain-answer']),
+    ...directions(sealing, body),
   ].join(' \\\n  ');
+}
+
+function directions({ request, response, fields }: OperationSealing, body: string | undefined): string[] {
+  if (!fields) return [...(request ? [] : ['--plain-request']), ...(response ? [] : ['--plain-answer'])];
+  return fields.length > 0 && body !== undefined ? fields.map((name) => `--field ${quote(name)}`) : ['--in-fields'];
 }
 
 /** What the command line says by itself, or need not say. */

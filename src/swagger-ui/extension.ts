@@ -1,6 +1,6 @@
 /** What a sealed document says, and where: read by the plug-in of Swagger UI, and by whatever else reads documents. */
 
-/** On an operation: which directions are sealed. On the document: where the handshake is. */
+/** On an operation: which directions, or which fields, are sealed. On the document: where the handshake is. */
 export const SEALING_EXTENSION = 'x-e2e-encryption';
 
 /** Beside the schema of a sealed body: the media types that it may have inside its message, the usual one first. */
@@ -10,6 +10,8 @@ export const INNER_TYPES_EXTENSION = 'x-e2e-content-types';
 export interface OperationSealing {
   readonly request: boolean;
   readonly response: boolean;
+  /** Of an operation that is not sealed, but has single encrypted fields: those of its request, as in the client's option. */
+  readonly fields?: readonly string[];
 }
 
 /** The document's own `x-e2e-encryption`. */

@@ -74,6 +74,7 @@ export function sealedParts(ui: SwaggerUi, { path, sealingAt }: ShownDocument): 
   };
 }
 
-function wordsFor({ request, response }: OperationSealing): string {
+function wordsFor({ request, response, fields }: OperationSealing): string {
+  if (fields) return 'sealed fields';
   return request && response ? 'sealed' : request ? 'sealed request' : 'sealed answer';
 }

@@ -43,7 +43,7 @@ function sealedSwaggerUi(ui: SwaggerUi): object {
       signal,
       // What is no choice of the document's is the client's.
       ...(credentials === 'include' && { credentials }),
-      e2e: { request: sealing.request, response: sealing.response },
+      e2e: sealing.fields ? { fields: sealing.fields } : { request: sealing.request, response: sealing.response },
     });
   }
 

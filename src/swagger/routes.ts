@@ -4,6 +4,8 @@ import type { OpenAPIObject } from '@nestjs/swagger';
 import { E2E_PATH } from '../nest/options/e2e.options.js';
 import type { Sealing } from '../nest/routes/encrypted.decorator.js';
 import { PATH, SSE } from '../nest/routes/nest-metadata.js';
+import { FieldRoutes, type RouteFields } from '../nest/routes/field-routes.js';
+import { fieldPatterns, hasFields } from '../nest/routes/field-types.js';
 import { RouteTable } from '../nest/routes/route-table.js';
 import { operationsOf } from './operations.js';
 import { scan, type ScannedHandler } from './scan.js';
@@ -13,6 +15,8 @@ export interface KnownRoute {
   readonly sealing: Sealing;
   /** Of the module's own routes. */
   readonly channelRoute: 'handshake' | 'identity' | undefined;
+  /** The encrypted fields of the request's body, as patterns. `undefined` if the route has no fields, or is sealed. */
+  readonly fields: readonly string[] | undefined;
   /** Of `@Sse()`. */
   readonly isEventStream: boolean;
 }
@@ -67,6 +71,7 @@ function handlersOf(app: INestApplication): Handler[] {
     );
   }
   const modulePath = app.get<string>(E2E_PATH, ANYWHERE);
+  const fieldRoutes = app.get(FieldRoutes, ANYWHERE);
   return app
     .get(RouteTable, ANYWHERE)
     .methods.filter(({ isRoute }) => isRoute)
@@ -76,10 +81,17 @@ function handlersOf(app: INestApplication): Handler[] {
         handler,
         controller: owner,
         sealing,
+        fields: sealing.request || sealing.response ? undefined : patternsOf(fieldRoutes.of({ owner, name })),
         channelRoute: isOurs ? (name as KnownRoute['channelRoute']) : undefined,
         isEventStream: Reflect.hasMetadata(SSE, handler),
       };
     });
+}
+
+function patternsOf({ request, response, takesFields }: RouteFields): string[] | undefined {
+  if (!takesFields && !response.some(hasFields)) return undefined;
+  const patterns = request.flatMap(({ type, member }) => fieldPatterns(type, member === undefined ? [] : [member]));
+  return [...new Set(patterns)];
 }
 
 /**
@@ -89,7 +101,7 @@ function handlersOf(app: INestApplication): Handler[] {
 function pathsOf(app: INestApplication, handlers: readonly Handler[], ignoreGlobalPrefix: boolean): Paths {
   const groups = new Map<string, Handler[]>();
   for (const each of handlers) {
-    const kind = JSON.stringify([each.sealing.request, each.sealing.response]);
+    const kind = JSON.stringify([each.sealing.request, each.sealing.response, each.fields]);
     groups.set(kind, [...(groups.get(kind) ?? []), each]);
   }
   const found = new Map<string, Handler[]>();
@@ -108,6 +120,7 @@ function knownRoute(handlers: readonly Handler[]): KnownRoute {
       request: handlers.some(({ sealing }) => sealing.request),
       response: handlers.some(({ sealing }) => sealing.response),
     },
+    fields: handlers.find(({ fields }) => fields)?.fields,
     channelRoute: handlers[0]?.channelRoute,
     isEventStream: handlers.some(({ isEventStream }) => isEventStream),
   };

@@ -33,8 +33,8 @@ export interface SealDocumentOptions {
 /**
  * Returns a copy of the document in which sealed operations are marked. Their bodies are `application/jose`, and
  * `application/vnd.e2e.stream` for files, forms with files and event streams (PROTOCOL §6), with the schemas of the plain
- * bodies. An extension says which directions are sealed, and the problems of the protocol are among the responses. The
- * marks match what the application seals, by `@Encrypted()` or `encryptByDefault`.
+ * bodies. An extension says which directions are sealed, or which single fields, and the problems of the protocol are
+ * among the responses. The marks match what the application seals, by `@Encrypted()` or `encryptByDefault`.
  *
  * @throws Error if the application has no E2eModule.
  *
@@ -55,7 +55,7 @@ export function sealDocument(
     const route = routes.find(method, path);
     if (!route) unknown.push(`${method.toUpperCase()} ${path}`);
     if (route?.channelRoute) return describeChannelRoute(route.channelRoute, operation);
-    return route && (route.sealing.request || route.sealing.response)
+    return route && (route.sealing.request || route.sealing.response || route.fields)
       ? sealOperation(document, operation, route, routeProblems(problems))
       : operation;
   });
@@ -82,7 +82,7 @@ export function sealDocument(
 function sealOperation(
   document: OpenAPIObject,
   operation: Operation,
-  { sealing, isEventStream }: KnownRoute,
+  { sealing, fields, isEventStream }: KnownRoute,
   problems: Problems,
 ): Operation {
   const { requestBody } = operation;
@@ -94,7 +94,7 @@ function sealOperation(
   ]);
   const sealed = {
     ...operation,
-    [SEALING_EXTENSION]: { request: sealing.request, response: sealing.response },
+    [SEALING_EXTENSION]: { request: sealing.request, response: sealing.response, ...(fields && { fields }) },
     responses: withProblems(document, Object.fromEntries(responses) as Operation['responses'], problems),
   };
   if (!requestBody || !sealing.request) return sealed;

@@ -7,7 +7,7 @@ const COMMAND = 'test/unit/swagger-ui/command-line.spec.ts';
 export const swagger = [
   row('an OpenAPI document marks what is sealed', DOCUMENT, 'marks what is sealed', [
     'src/swagger/seal-document.ts',
-    '[SEALING_EXTENSION]: { request: sealing.request, response: sealing.response },',
+    '[SEALING_EXTENSION]: { request: sealing.request, response: sealing.response, ...(fields && { fields }) },',
     '',
   ]),
   row('no OpenAPI document is created if a handler is not found', DOCUMENT, 'cannot tell', [

@@ -7,7 +7,7 @@ export type FieldClass = abstract new (...args: never) => unknown;
 export interface FieldTypes {
   /** The names under which JSON has the encrypted members of this class. Empty if it has none. */
   encrypted(type: FieldClass): ReadonlySet<string>;
-  /** The classes that the value of a member may have; and whether it is a map, whose values have them. */
+  /** The classes that the value of a member, or each value in it, may have. */
   nested(type: FieldClass, name: string, object: object): NestedTypes | undefined;
   /** The members of this class that have a type, or whose type could not be told (an array, an object). */
   members(type: FieldClass): readonly FieldMember[];
@@ -18,6 +18,8 @@ export interface FieldTypes {
 export interface NestedTypes {
   readonly types: readonly FieldClass[];
   readonly isMap: boolean;
+  /** Whether it is declared as an array or a set. Bodies are searched without regard to it. */
+  readonly isList: boolean;
 }
 
 export interface FieldMember {
@@ -35,6 +37,30 @@ export function setFieldTypes(types: FieldTypes): void {
 /** `undefined` in an application without encrypted fields. */
 export function fieldTypes(): FieldTypes | undefined {
   return known;
+}
+
+/**
+ * Where JSON of a class has its encrypted members, as patterns of the client's option `e2e.fields`. Each may be absent, and
+ * within a class that contains itself only the first level is named: what a document can say of a class.
+ */
+export function fieldPatterns(
+  type: FieldClass,
+  above: readonly string[] = [],
+  outer: readonly FieldClass[] = [],
+): string[] {
+  if (!known || outer.includes(type)) return [];
+  const own = [...known.encrypted(type)].map((name) => patternOf([...above, name]));
+  const inner = known.members(type).flatMap(({ name }) => {
+    const nested = isEncrypted([type], name) ? undefined : known?.nested(type, name, {});
+    const at = [...above, name, ...(nested?.isMap || nested?.isList ? ['*'] : [])];
+    return nested?.types.flatMap((each) => fieldPatterns(each, at, [...outer, type])) ?? [];
+  });
+  return [...new Set([...own, ...inner])];
+}
+
+function patternOf(steps: readonly string[]): string {
+  const isPlain = steps.every((step) => /^[^./~]+$/.test(step));
+  return `${isPlain ? steps.join('.') : steps.map((step) => pointerTo('', step)).join('')}?`;
 }
 
 /** An encrypted member that a body has. */

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import {
+  Body,
   Controller,
   Get,
   Module,
@@ -19,8 +20,10 @@ import {
   SwaggerModule,
   type OpenAPIObject,
 } from '@nestjs/swagger';
+import { Expose, Type as TypeOf } from 'class-transformer';
 import { ExpressAdapter } from '@nestjs/platform-express';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
+import { EncryptedField } from '../../../src/fields/index.js';
 import { E2eModule, Encrypted, Plain, type E2eExtras, type E2eOptions } from '../../../src/index.js';
 import { PROBLEMS } from '../../../src/protocol/problem.js';
 import { sealDocument } from '../../../src/swagger/index.js';
@@ -113,6 +116,67 @@ describe('sealDocument', () => {
         'get /e2e/identity': undefined,
       });
       expect(log.lines.filter((line) => line.includes('OpenAPI'))).toEqual([]);
+    });
+
+    it('marks which single fields are encrypted', async () => {
+      class Pin {
+        @EncryptedField()
+        pin!: string;
+      }
+      class Card extends Pin {
+        @EncryptedField()
+        @Expose({ name: 'no' })
+        number!: string;
+        @TypeOf(() => Card)
+        backup?: Card;
+        @TypeOf(() => Pin)
+        'old.pins'!: Pin[];
+      }
+      class Purchase {
+        amount!: number;
+        @TypeOf(() => Card)
+        card!: Card;
+        @TypeOf(() => Pin)
+        pins!: Map<string, Pin>;
+      }
+      @Controller('cards')
+      class CardController {
+        @Post()
+        buy(@Body() purchase: Purchase): object {
+          return purchase;
+        }
+        @Post('member')
+        member(@Body('card') card: Pin): Pin {
+          return card;
+        }
+        @Get()
+        own(): Pin {
+          return new Pin();
+        }
+        @Post('sealed')
+        @Encrypted()
+        sealed(@Body() purchase: Purchase): object {
+          return purchase;
+        }
+        @Post('plain')
+        plain(@Body() body: { amount: number }): object {
+          return body;
+        }
+      }
+      const document = await seal(platform, { controllers: [CardController] });
+      const inFields = (...fields: string[]) => ({ request: false, response: false, fields });
+      expect(marks(document)).toMatchObject({
+        'post /cards': inFields(
+          ...['card.number?', 'card.no?', 'card.pin?'],
+          ...['/card/old.pins/*/pin?', 'pins.*.pin?'],
+        ),
+        'post /cards/member': inFields('card.pin?'),
+        'get /cards': inFields(),
+        'post /cards/sealed': both,
+        'post /cards/plain': undefined,
+      });
+      expect(Object.keys(document.paths['/cards']!.post!.responses as object)).toContain('428');
+      expect(faultsOf(document as unknown as Json)).toEqual([]);
     });
 
     it('marks what encryptByDefault seals', async () => {

@@ -48,6 +48,14 @@ describe('the command line that Swagger UI shows', () => {
     expect((await run(commandLine(shown({ body: '{}' }), sealing, 'api/e2e')!)).sealing).toEqual(sealing);
   });
 
+  it('says which single fields are encrypted', async () => {
+    const sealing = { request: false, response: false, fields: ['card.number?', "/it's/pin?"] };
+    const posted = await run(commandLine(shown({ body: '{}' }), sealing, 'e2e')!);
+    expect(posted.sealing).toMatchObject({ fields: sealing.fields });
+    const got = await run(commandLine(shown({ method: 'GET' }), sealing, 'e2e')!);
+    expect(got.sealing).toMatchObject({ fields: [] });
+  });
+
   it('names the path of the handshake and the query', async () => {
     const url = `${URL_OF_NOTES}?search=a%20b&c='`;
     const call = await run(commandLine(shown({ method: 'GET', url }), SEALED, 'api/e2e')!);
