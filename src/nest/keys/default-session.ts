@@ -17,19 +17,29 @@ const MAX_SESSIONS = 50_000;
 export class DefaultSession {
   /** Whether the application has its own session, or wants none, and so never gets this one. */
   readonly isOff: boolean;
-  /** With `session: 'channel'`, which has no cookies: the substitute for every request's session. */
-  readonly cookieless: HttpSession | undefined;
+  /** Whether it is `session: 'channel'`, which has no cookies. */
+  readonly isCookieless: boolean;
+  readonly #cookieless: HttpSession | undefined;
   readonly #given: Partial<SessionOptions>;
   readonly #memory: MemorySessions | undefined;
 
   constructor(@Inject(E2E_OPTIONS) { session: given, channelStore }: E2eOptions) {
     this.isOff = given === false || given === 'channel';
+    this.isCookieless = given === 'channel';
     this.#given = typeof given === 'object' ? withoutUndefined(given) : channelStore ? { store: channelStore } : {};
     if (given === false) return;
     if (!this.#given.store) {
       this.#memory = new MemorySessions(MAX_SESSIONS);
     }
-    if (given === 'channel') this.cookieless = cookielessSession((this.#given.store ?? this.#memory) as SessionStore);
+    if (this.isCookieless) this.#cookieless = cookielessSession((this.#given.store ?? this.#memory) as SessionStore);
+  }
+
+  /**
+   * Without cookies: the substitute for every request's session. A method, because printing this object must not show
+   * the store's password.
+   */
+  cookieless(): HttpSession | undefined {
+    return this.#cookieless;
   }
 
   /** Whether this is the store in memory, which no other process sees. */

@@ -24,8 +24,9 @@ import { watchSession } from './session-watch.js';
 export type MessageBinding = Omit<Binding, 'place'> & Partial<Pick<Binding, 'place'>>;
 
 /**
- * The server's keys: creates channels, opens and seals messages on them, ends them, and keeps one over a login. Requests
- * are those of the platform (Express or Fastify), with their session. Instead of a request you can pass a sealed socket.
+ * The server's keys: creates channels, opens and seals messages on them, ends them, and keeps one over a login.
+ * Requests are those of the platform (Express or Fastify), with their session. Instead of a request you can pass a
+ * sealed socket.
  *
  * @example
  * ```ts
@@ -88,8 +89,8 @@ export class KeyService implements BeforeApplicationShutdown, OnApplicationShutd
   }
 
   /**
-   * Makes a handshake: creates a channel for the request's session from the client's public key (a JWK, or SPKI in PEM),
-   * and saves the session. If the session is not bound to the given device key, the request gets a new session.
+   * Makes a handshake: creates a channel for the request's session from the client's public key (a JWK, or SPKI in
+   * PEM), and saves the session. If the session is not bound to the given device key, the request gets a new session.
    *
    * @param device the client's device key, a JWK. It is ignored unless `deviceBinding` is on.
    * @throws E2eProblem `key-rejected`, or `busy` if no key pair, session or store is available.
@@ -118,8 +119,8 @@ export class KeyService implements BeforeApplicationShutdown, OnApplicationShutd
   }
 
   /**
-   * Opens a message on a channel of the request's session, with all checks of PROTOCOL §5. Use it for your own transports;
-   * routes do not need it.
+   * Opens a message on a channel of the request's session, with all checks of PROTOCOL §5. Use it for your own
+   * transports; routes do not need it.
    *
    * @throws E2eProblem
    */
@@ -137,8 +138,8 @@ export class KeyService implements BeforeApplicationShutdown, OnApplicationShutd
   }
 
   /**
-   * Ends all channels of the request's session, on every server. Without cookies, it ends the channel of the request. The
-   * session and its device key stay. Clients open a new channel with their next request.
+   * Ends all channels of the request's session, on every server. Without cookies, it ends the channel of the request.
+   * The session and its device key stay. Clients open a new channel with their next request.
    */
   async revoke(request: object): Promise<void> {
     const { ref, store } = this.sessions.of(request);
@@ -150,12 +151,13 @@ export class KeyService implements BeforeApplicationShutdown, OnApplicationShutd
 
   /**
    * Replaces the request's session by a new one, as a login should, and moves the request's channel to it. All other
-   * channels of the old session end. On a plain request the new session keeps the device key but no channel: the page after
-   * such a login calls `client.handshake({ renew: true })`. Without cookies it does nothing, because the caller is
-   * identified by the channel itself.
+   * channels of the old session end. On a plain request the new session keeps the device key but no channel: the page
+   * after such a login calls `client.handshake({ renew: true })`. Without cookies it does nothing, because the caller
+   * is identified by the channel itself.
    *
-   * If another user is already logged in, call `session.regenerate()` instead: then no channel is kept. With passport, this
-   * is detected automatically. If two logins run on one session at the same time, the second is rejected as `busy`.
+   * If another user is already logged in, call `session.regenerate()` instead: then no channel is kept. With passport,
+   * this is detected automatically. If two logins run on one session at the same time, the second is rejected as
+   * `busy`.
    *
    * @example
    * await app.get(KeyService).carryOver(request);
@@ -201,6 +203,6 @@ export class KeyService implements BeforeApplicationShutdown, OnApplicationShutd
 
   /** @internal The same for an accepted sealed request: a login may replace its session. */
   watchLogin(request: object): void {
-    if (!this.defaultSession.cookieless) watchSession(request, this.#registry.carrier.regenerating);
+    if (!this.defaultSession.isCookieless) watchSession(request, this.#registry.carrier.regenerating);
   }
 }

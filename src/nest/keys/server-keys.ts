@@ -36,8 +36,8 @@ export interface StoreChannels {
 
 /**
  * What the channels of all session stores have in common: the secrets, the identity keys, the key pairs for handshakes,
- * the windows and the clock. It makes the channels itself, so that no secret leaves it. All members with secrets are
- * `#private`, because anyone who prints this object sees the others.
+ * the windows and the clock. It makes the channels itself, so that no other provider holds a secret. All members with
+ * secrets are `#private`, because anyone who prints this object sees the others.
  */
 @Injectable()
 export class ServerKeys {

@@ -17,7 +17,7 @@ export class SessionLocator {
 
   /** The session of a request, or of the request that asked for a sealed socket. */
   find(request: object): HttpSession | undefined {
-    return this.defaultSession.cookieless ?? sessionOf(requestOf(request));
+    return this.defaultSession.cookieless() ?? sessionOf(requestOf(request));
   }
 
   /** The same. @throws E2eProblem `busy` if a sealed request or a handshake has no session. */

@@ -165,7 +165,7 @@ export class E2eModule extends ConfigurableModuleClass implements NestModule, On
     });
 
     const { hasSecret, hasReplayGuard, maxBodySize, maxBodyDepth, deviceBinding } = this.keys.options;
-    const bringsOwn = !this.defaultSession.cookieless && (this.defaultSession.isOff || platform.hasOwnSession());
+    const bringsOwn = !this.defaultSession.isCookieless && (this.defaultSession.isOff || platform.hasOwnSession());
     this.health.hasOtherSession = bringsOwn;
     const isForeign = bringsOwn || this.defaultSession.hasForeignStore;
     if (isForeign && !hasSecret) throw new Error(missingSecret());
@@ -188,7 +188,7 @@ export class E2eModule extends ConfigurableModuleClass implements NestModule, On
       refuseLarge: (request, response) => void this.exchange.refuse(request, response, tooLarge(maxBodySize)),
       sealFields: this.fields.sealFields,
       maxBodySize,
-      isCookieless: this.defaultSession.cookieless !== undefined,
+      isCookieless: this.defaultSession.isCookieless,
     });
     if (server) this.gate.holdUpgrades(server);
     this.sockets.readSession = (request) => platform.readSession(request);
@@ -221,7 +221,7 @@ export class E2eModule extends ConfigurableModuleClass implements NestModule, On
   onModuleInit(): void {
     this.validator.check();
     this.#registered?.();
-    if (this.defaultSession.cookieless) return;
+    if (this.defaultSession.isCookieless) return;
     this.#platform?.requireSession();
     if (this.#platform) this.#checkModuleSession(this.#platform);
   }

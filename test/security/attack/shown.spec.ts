@@ -17,7 +17,9 @@ import {
 } from '../../../src/index.js';
 import { createE2eClient, type E2eClient } from '../../../src/client/index.js';
 import { ChannelRegistry } from '../../../src/nest/keys/channel-registry.js';
+import { DefaultSession } from '../../../src/nest/keys/default-session.js';
 import { Entrance } from '../../../src/nest/keys/entrance.js';
+import { MemorySessions } from '../../../src/nest/keys/memory-sessions.js';
 import { RunningStreams } from '../../../src/nest/keys/running-streams.js';
 import { ServerKeys } from '../../../src/nest/keys/server-keys.js';
 import { SessionLocator } from '../../../src/nest/keys/session-locator.js';
@@ -74,6 +76,18 @@ function printed(value: unknown): string {
   }
   if (value instanceof Error) texts.push(String(value.stack), printed(value.cause));
   return texts.join('\n');
+}
+
+const PARTS = [
+  ...[KeyService, ServerKeys, ChannelRegistry, RunningStreams, Entrance, DefaultSession, SessionLocator, E2E_SETTINGS],
+  ...[E2eRoutes, E2eGuard, E2eInterceptor],
+];
+
+function providersOf({ nest }: TestApp): [string, unknown][] {
+  return PARTS.map((token) => [
+    typeof token === 'symbol' ? String(token) : token.name,
+    nest.get<unknown>(token, { strict: false }),
+  ]);
 }
 
 describe('what the API hands out shows no key, however it is printed', () => {
@@ -147,13 +161,7 @@ describe('what the API hands out shows no key, however it is printed', () => {
   });
 
   it('in none of them', () => {
-    const parts = [KeyService, ServerKeys, ChannelRegistry, RunningStreams, Entrance, SessionLocator, E2E_SETTINGS];
-    for (const token of [...parts, E2eRoutes, E2eGuard, E2eInterceptor]) {
-      shown.set(
-        typeof token === 'symbol' ? String(token) : token.name,
-        app.nest.get<unknown>(token, { strict: false }),
-      );
-    }
+    for (const [name, provider] of providersOf(app)) shown.set(name, provider);
     shown.set('MemoryReplayGuard', new MemoryReplayGuard());
     shown.set('identityKeys()', app.get(KeyService).identityKeys());
     expect(shown.size).toBeGreaterThan(25);
@@ -166,4 +174,23 @@ describe('what the API hands out shows no key, however it is printed', () => {
     }
     expect(leaks).toEqual([]);
   });
+});
+
+it('shows no password of a store without cookies either', async () => {
+  const password = randomBytes(16).toString('hex');
+  class PasswordStore extends MemorySessions {
+    readonly options = { password };
+  }
+  const app = await TestApp.start('express', {
+    controllers: [ShownController],
+    e2e: { session: 'channel', channelStore: new PasswordStore(9), secret: randomBytes(32).toString('base64url') },
+  });
+  try {
+    await createE2eClient({ baseUrl: app.url, keyKind: 'X25519' }).fetch('/shown', postJson({}));
+    const shown = providersOf(app).filter(([, provider]) => printed(provider).includes(password));
+    expect(shown.map(([name]) => name)).toEqual([]);
+    expect(printed(new PasswordStore(9))).toContain(password);
+  } finally {
+    await app.close();
+  }
 });
