@@ -24,8 +24,8 @@ export function isMarked(type: FieldClass, property: string): boolean {
 const NONE: ReadonlySet<string> = new Set();
 
 /**
- * Reads classes as class-transformer does: its `@Type()`, `@Expose()` and inheritance, and what `PartialType()`, `PickType()`
- * and the like copy of them. The type that TypeScript wrote for a property counts too.
+ * Reads classes as class-transformer does: its `@Type()`, `@Expose()` and inheritance, and what `PartialType()`,
+ * `PickType()` and the like copy of them. The type that TypeScript wrote for a property counts too.
  */
 export class ClassTypes implements FieldTypes {
   readonly #encrypted = new WeakMap<FieldClass, ReadonlySet<string>>();
@@ -36,7 +36,7 @@ export class ClassTypes implements FieldTypes {
     const names = ancestors(type)
       .flatMap((each) => [...(storage._transformMetadatas.get(each) ?? [])])
       .filter(([, transforms]) => transforms.some(({ transformFn }) => FIELD in transformFn))
-      .flatMap(([property]) => [property, ...otherNames(type, property)]);
+      .flatMap(([property]) => jsonNames(type, property));
     const found = names.length > 0 ? new Set(names) : NONE;
     this.#encrypted.set(type, found);
     return found;
@@ -53,7 +53,7 @@ export class ClassTypes implements FieldTypes {
       for (const { value } of declared.options.discriminator?.subTypes ?? []) types.add(value);
     }
     const holder: unknown = declared?.reflectedType ?? written;
-    const isList = holder === Array || holder === Set;
+    const isList = holder === Array || holder === Set || (UNTYPED.has(holder) ? undefined : false);
     return types.size > 0 ? { types: [...types], isMap: holder === Map, isList } : undefined;
   }
 
@@ -67,7 +67,9 @@ export class ClassTypes implements FieldTypes {
       ]),
     );
     const isUntyped = (name: string) => !storage.findTypeMetadata(type, name) && UNTYPED.has(designType(type, name));
-    return [...names].filter((name) => name !== undefined).map((name) => ({ name, isUntyped: isUntyped(name) }));
+    return [...names]
+      .filter((name) => name !== undefined)
+      .map((name) => ({ name, jsonNames: jsonNames(type, name), isUntyped: isUntyped(name) }));
   }
 
   classes(): readonly FieldClass[] {
@@ -111,9 +113,9 @@ function designType(type: FieldClass, property: string): FieldClass | undefined 
  * The names under which JSON may have a property: plain to class, and back. Also those of its ancestors, which
  * class-transformer goes on reading where a class gives it another name.
  */
-function otherNames(type: FieldClass, property: string): string[] {
+function jsonNames(type: FieldClass, property: string): string[] {
   const names = ancestors(type).map((each) => storage._exposeMetadatas.get(each)?.get(property)?.options.name);
-  return names.filter((name) => name !== undefined);
+  return [property, ...names.filter((name) => name !== undefined)];
 }
 
 function propertyOf(type: FieldClass, name: string): string {

@@ -1,5 +1,5 @@
 import { essence, JSON_MEDIA_TYPE } from '../protocol/media-type.js';
-import type { OperationSealing } from './extension.js';
+import { fieldsOf, type OperationSealing } from './extension.js';
 
 /** A request of Swagger UI. */
 export interface ShownRequest {
@@ -12,8 +12,8 @@ export interface ShownRequest {
 const METHODS = ['get', 'post', 'put', 'patch', 'delete'];
 
 /**
- * The request as a call of `npx nestjs-e2e-encryption`, which seals it, in the place of a curl command that would send it
- * in the clear. `undefined` for what the command line cannot send.
+ * The request as a call of `npx nestjs-e2e-encryption`, which seals it, in the place of a curl command that would send
+ * it in the clear. `undefined` for what the command line cannot send.
  */
 export function commandLine(request: ShownRequest, sealing: OperationSealing, path: string): string | undefined {
   const { url, body } = request;
@@ -29,7 +29,9 @@ export function commandLine(request: ShownRequest, sealing: OperationSealing, pa
   ].join(' \\\n  ');
 }
 
-function directions({ request, response, fields }: OperationSealing, body: string | undefined): string[] {
+function directions(sealing: OperationSealing, body: string | undefined): string[] {
+  const { request, response } = sealing;
+  const fields = fieldsOf(sealing);
   if (!fields) return [...(request ? [] : ['--plain-request']), ...(response ? [] : ['--plain-answer'])];
   return fields.length > 0 && body !== undefined ? fields.map((name) => `--field ${quote(name)}`) : ['--in-fields'];
 }

@@ -10,8 +10,13 @@ export const INNER_TYPES_EXTENSION = 'x-e2e-content-types';
 export interface OperationSealing {
   readonly request: boolean;
   readonly response: boolean;
-  /** Of an operation that is not sealed, but has single encrypted fields: those of its request, as in the client's option. */
+  /** The encrypted fields of the request, as in the client's option, of an operation that is not sealed. */
   readonly fields?: readonly string[];
+}
+
+/** The fields of an operation that has them. One that is sealed has none, whatever the document says. */
+export function fieldsOf({ request, response, fields }: OperationSealing): readonly string[] | undefined {
+  return request || response ? undefined : fields;
 }
 
 /** The document's own `x-e2e-encryption`. */

@@ -1,5 +1,5 @@
 import { commandLine, type ShownRequest } from './command-line.js';
-import type { OperationSealing } from './extension.js';
+import { fieldsOf, type OperationSealing } from './extension.js';
 import type { Component, Element, ImmutableMap, SwaggerUi } from './swagger-ui.js';
 
 interface Place {
@@ -74,7 +74,8 @@ export function sealedParts(ui: SwaggerUi, { path, sealingAt }: ShownDocument): 
   };
 }
 
-function wordsFor({ request, response, fields }: OperationSealing): string {
-  if (fields) return 'sealed fields';
+function wordsFor(sealing: OperationSealing): string {
+  if (fieldsOf(sealing)) return 'sealed fields';
+  const { request, response } = sealing;
   return request && response ? 'sealed' : request ? 'sealed request' : 'sealed answer';
 }

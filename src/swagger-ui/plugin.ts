@@ -1,6 +1,6 @@
 import { createE2eClient, type E2eClient } from '../client/client.js';
 import type { E2eClientOptions } from '../client/options.js';
-import { SEALING_EXTENSION, type DocumentSealing, type OperationSealing } from './extension.js';
+import { fieldsOf, SEALING_EXTENSION, type DocumentSealing, type OperationSealing } from './extension.js';
 import { showInside } from './inside.js';
 import { sealedParts, type ShownDocument } from './parts.js';
 import type { Http, SwaggerUi, TryOut, WireRequest } from './swagger-ui.js';
@@ -13,7 +13,8 @@ interface Target {
 
 /**
  * Swagger UI's plug-in: what "Try it out" and "Authorize" send to a sealed operation goes through the client, and what
- * comes back is shown opened. Whatever goes wrong on the way is shown as the call's error, and nothing is sent in its place.
+ * comes back is shown opened. Whatever goes wrong on the way is shown as the call's error, and nothing is sent in its
+ * place.
  */
 function sealedSwaggerUi(ui: SwaggerUi): object {
   const { fetch: http } = ui.fn;
@@ -36,6 +37,7 @@ function sealedSwaggerUi(ui: SwaggerUi): object {
 
   function send({ pathName, sealing }: Target, url: string, request: WireRequest): Promise<Response> {
     const { method, headers, body, credentials, signal } = request;
+    const fields = fieldsOf(sealing);
     return clientFor(serverOf(url, pathName)).fetch(url, {
       method,
       headers,
@@ -43,7 +45,7 @@ function sealedSwaggerUi(ui: SwaggerUi): object {
       signal,
       // What is no choice of the document's is the client's.
       ...(credentials === 'include' && { credentials }),
-      e2e: sealing.fields ? { fields: sealing.fields } : { request: sealing.request, response: sealing.response },
+      e2e: fields ? { fields } : { request: sealing.request, response: sealing.response },
     });
   }
 

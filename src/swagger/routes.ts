@@ -90,13 +90,15 @@ function handlersOf(app: INestApplication): Handler[] {
 
 function patternsOf({ request, response, takesFields }: RouteFields): string[] | undefined {
   if (!takesFields && !response.some(hasFields)) return undefined;
-  const patterns = request.flatMap(({ type, member }) => fieldPatterns(type, member === undefined ? [] : [member]));
+  const patterns = request.flatMap(({ type, member, isList }) =>
+    fieldPatterns(type, [...(member === undefined ? [] : [member]), ...(isList ? ['*'] : [])]),
+  );
   return [...new Set(patterns)];
 }
 
 /**
- * What is sealed in the same way is looked at by itself: of two handlers with one method and path, told apart by a header,
- * a document has one, and whichever it is, the other may be the one that is called.
+ * Handlers that are sealed in the same way are scanned together. Two handlers may have one method and path, and be told
+ * apart by a header: a document has one of them, and the other may be the one that is called.
  */
 function pathsOf(app: INestApplication, handlers: readonly Handler[], ignoreGlobalPrefix: boolean): Paths {
   const groups = new Map<string, Handler[]>();
@@ -115,12 +117,16 @@ function pathsOf(app: INestApplication, handlers: readonly Handler[], ignoreGlob
 }
 
 function knownRoute(handlers: readonly Handler[]): KnownRoute {
+  const sealing = {
+    request: handlers.some(({ sealing }) => sealing.request),
+    response: handlers.some(({ sealing }) => sealing.response),
+  };
+  const ofEach = handlers.map(({ fields }) => fields).filter((fields) => fields !== undefined);
+  // Where one of them is sealed, fields would send its request in the clear.
+  const isInFields = ofEach.length > 0 && !sealing.request && !sealing.response;
   return {
-    sealing: {
-      request: handlers.some(({ sealing }) => sealing.request),
-      response: handlers.some(({ sealing }) => sealing.response),
-    },
-    fields: handlers.find(({ fields }) => fields)?.fields,
+    sealing,
+    fields: isInFields ? [...new Set(ofEach.flat())] : undefined,
     channelRoute: handlers[0]?.channelRoute,
     isEventStream: handlers.some(({ isEventStream }) => isEventStream),
   };

@@ -30,8 +30,8 @@ export const fields = [
   ]),
   row('a plain field is rejected under each of its names', ROWS, 'express.*puts a plain value', [
     'src/fields/class-types.ts',
-    '.flatMap(([property]) => [property, ...otherNames(type, property)]);',
-    '.flatMap(([property]) => otherNames(type, property));',
+    '.flatMap(([property]) => jsonNames(type, property));',
+    '.flatMap(([property]) => jsonNames(type, property).slice(1));',
   ]),
   row('a route with fields rejects requests without a ticket', ROWS, 'express.*removes the ticket', [
     EXCHANGE,

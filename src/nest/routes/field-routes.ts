@@ -18,6 +18,8 @@ interface BodyClass {
   readonly type: FieldClass;
   /** The member of the body that it is the class of; `undefined` for the body itself. */
   readonly member: string | undefined;
+  /** Whether a list of them is declared. The search in bodies ignores it. */
+  readonly isList: boolean;
 }
 
 /** A method of a controller, as far as its types are told from it. */
@@ -37,6 +39,7 @@ const OTHERS: ReadonlyMap<number, string> = new Map([
 interface Parameter {
   readonly kind: number;
   readonly types: readonly FieldClass[];
+  readonly isList: boolean;
   /** `@Body('name')`: the parameter is a member of the body. */
   readonly member: string | undefined;
 }
@@ -93,17 +96,19 @@ function readFields(owner: FieldClass, name: string): RouteFields {
   const declared = (Reflect.getMetadata(FIELDS_METADATA, (owner.prototype as Record<string, object>)[name]!) ??
     {}) as EncryptedFieldsOptions;
   const classesOf = (parameters: readonly Parameter[]): BodyClass[] =>
-    parameters.flatMap(({ types, member }) => types.map((type) => ({ type, member })));
+    parameters.flatMap(({ types, member, isList }) => types.map((type) => ({ type, member, isList })));
   const parameters = parametersOf(owner, name);
-  const body = classesOf(parameters.filter(({ kind }) => kind === BODY));
-  if (declared.request) body.push({ type: declared.request, member: undefined });
+  const bodies = parameters.filter(({ kind }) => kind === BODY);
+  const body = classesOf(bodies);
+  const isList = bodies.some(({ member, isList }) => member === undefined && isList);
+  if (declared.request) body.push({ type: declared.request, member: undefined, isList });
   // Nest numbers its own decorators alone. What createParamDecorator() made may read the body.
   const custom = classesOf(parameters.filter(({ kind }) => Number.isNaN(kind)));
   const returned = asClass(Reflect.getMetadata('design:returntype', owner.prototype as object, name));
   const response = [declared.response, returned].filter((each) => each !== undefined);
   const haveFields = (classes: readonly BodyClass[]): boolean => classes.some(({ type }) => hasFields(type));
   return {
-    request: [...body, ...custom.map(({ type }) => ({ type, member: undefined }))],
+    request: [...body, ...custom.map(({ type }) => ({ type, member: undefined, isList: false }))],
     response,
     takesFields: haveFields(body),
     mayTakeFields: haveFields(custom),
@@ -122,6 +127,7 @@ function parametersOf(owner: FieldClass, name: string): Parameter[] {
   const shared = [owner, handler].flatMap((each) => (Reflect.getMetadata(PIPES, each) ?? []) as unknown[]);
   return Object.entries(declared).map(([key, { index, data, pipes = [] }]) => ({
     kind: Number(key.split(':', 1)[0]),
+    isList: types[index] === Array,
     types: [types[index], ...[...pipes, ...shared].flatMap(itemsOf)].map(asClass).filter((each) => each !== undefined),
     member: typeof data === 'string' ? data : undefined,
   }));

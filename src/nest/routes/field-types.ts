@@ -18,12 +18,14 @@ export interface FieldTypes {
 export interface NestedTypes {
   readonly types: readonly FieldClass[];
   readonly isMap: boolean;
-  /** Whether it is declared as an array or a set. Bodies are searched without regard to it. */
-  readonly isList: boolean;
+  /** Whether it is declared as an array or a set; `undefined` if its declared type does not say. */
+  readonly isList: boolean | undefined;
 }
 
 export interface FieldMember {
   readonly name: string;
+  /** The names under which JSON may have it. */
+  readonly jsonNames: readonly string[];
   readonly isUntyped: boolean;
 }
 
@@ -40,8 +42,8 @@ export function fieldTypes(): FieldTypes | undefined {
 }
 
 /**
- * Where JSON of a class has its encrypted members, as patterns of the client's option `e2e.fields`. Each may be absent, and
- * within a class that contains itself only the first level is named: what a document can say of a class.
+ * Where JSON of a class has its encrypted members, as patterns of the client's option `e2e.fields`. Each may be absent.
+ * A class that contains itself would have endlessly many: they name its first level.
  */
 export function fieldPatterns(
   type: FieldClass,
@@ -50,12 +52,22 @@ export function fieldPatterns(
 ): string[] {
   if (!known || outer.includes(type)) return [];
   const own = [...known.encrypted(type)].map((name) => patternOf([...above, name]));
-  const inner = known.members(type).flatMap(({ name }) => {
+  const inner = known.members(type).flatMap(({ name, jsonNames }) => {
     const nested = isEncrypted([type], name) ? undefined : known?.nested(type, name, {});
-    const at = [...above, name, ...(nested?.isMap || nested?.isList ? ['*'] : [])];
-    return nested?.types.flatMap((each) => fieldPatterns(each, at, [...outer, type])) ?? [];
+    return jsonNames.flatMap((each) =>
+      stepsInto(nested).flatMap((steps) =>
+        nested!.types.flatMap((inside) => fieldPatterns(inside, [...above, each, ...steps], [...outer, type])),
+      ),
+    );
   });
   return [...new Set([...own, ...inner])];
+}
+
+/** From a member to the objects in it: both ways if its declared type does not say whether there are several. */
+function stepsInto(nested: NestedTypes | undefined): string[][] {
+  if (!nested) return [];
+  if (nested.isMap || nested.isList) return [['*']];
+  return nested.isList === undefined ? [[], ['*']] : [[]];
 }
 
 function patternOf(steps: readonly string[]): string {
@@ -72,9 +84,9 @@ export interface FoundField {
 }
 
 /**
- * Finds the encrypted members of a parsed body, by class-transformer's rules: where an object of a class is expected, an
- * array may have several, and a map has them as its values. Where there are several possible classes, it finds what any of
- * them encrypts.
+ * Finds the encrypted members of a parsed body, by class-transformer's rules: where an object of a class is expected,
+ * an array may have several, and a map has them as its values. Where there are several possible classes, it finds what
+ * any of them encrypts.
  */
 export function* findFields(value: unknown, types: readonly FieldClass[], path = ''): Generator<FoundField> {
   if (typeof value !== 'object' || value === null || types.length === 0 || !known) return;

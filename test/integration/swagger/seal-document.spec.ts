@@ -4,6 +4,7 @@ import {
   Controller,
   Get,
   Module,
+  ParseArrayPipe,
   Post,
   VersioningType,
   type INestApplication,
@@ -23,7 +24,7 @@ import {
 import { Expose, Type as TypeOf } from 'class-transformer';
 import { ExpressAdapter } from '@nestjs/platform-express';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
-import { EncryptedField } from '../../../src/fields/index.js';
+import { EncryptedField, EncryptedFields } from '../../../src/fields/index.js';
 import { E2eModule, Encrypted, Plain, type E2eExtras, type E2eOptions } from '../../../src/index.js';
 import { PROBLEMS } from '../../../src/protocol/problem.js';
 import { sealDocument } from '../../../src/swagger/index.js';
@@ -177,6 +178,68 @@ describe('sealDocument', () => {
       });
       expect(Object.keys(document.paths['/cards']!.post!.responses as object)).toContain('428');
       expect(faultsOf(document as unknown as Json)).toEqual([]);
+    });
+
+    it('marks single fields in lists, under other names, and of each class that a value may have', async () => {
+      class Pin {
+        @EncryptedField()
+        pin!: string;
+      }
+      class Card {
+        @EncryptedField()
+        @Expose({ name: 'no' })
+        number!: string;
+      }
+      class Wallet {
+        @Expose({ name: 'main' })
+        @TypeOf(() => Card)
+        card!: Card;
+        @TypeOf(() => Pin)
+        either!: Pin | Pin[];
+        @TypeOf(() => Object, {
+          discriminator: {
+            property: 'kind',
+            subTypes: [
+              { name: 'card', value: Card },
+              { name: 'pin', value: Pin },
+            ],
+          },
+        })
+        method!: Card | Pin;
+      }
+      @Controller('lists')
+      class ListController {
+        @Post()
+        many(@Body(new ParseArrayPipe({ items: Card })) cards: Card[]): object {
+          return cards;
+        }
+        @Post('declared')
+        @EncryptedFields({ request: Pin })
+        declared(@Body() pins: Pin[]): object {
+          return pins;
+        }
+        @Post('member')
+        member(@Body('pins', new ParseArrayPipe({ items: Pin })) pins: Pin[]): object {
+          return pins;
+        }
+        @Post('wallet')
+        wallet(@Body() wallet: Wallet): object {
+          return wallet;
+        }
+      }
+      const found = marks(await seal(platform, { controllers: [ListController] }));
+      const fieldsOf = (path: string) => (found[`post /lists${path}`] as { fields: string[] }).fields.sort();
+      expect(fieldsOf('')).toEqual(['*.no?', '*.number?']);
+      expect(fieldsOf('/declared')).toEqual(['*.pin?']);
+      expect(fieldsOf('/member')).toEqual(['pins.*.pin?']);
+      expect(fieldsOf('/wallet')).toEqual(
+        [
+          ...['card.no?', 'card.number?', 'main.no?', 'main.number?'],
+          ...['either.pin?', 'either.*.pin?'],
+          ...['method.no?', 'method.number?', 'method.pin?'],
+          ...['method.*.no?', 'method.*.number?', 'method.*.pin?'],
+        ].sort(),
+      );
     });
 
     it('marks what encryptByDefault seals', async () => {
@@ -485,6 +548,52 @@ describe('sealDocument', () => {
       request: true,
       response: true,
     });
+  });
+
+  it('marks the fields of all handlers that headers tell apart, and none where one of them is sealed', async () => {
+    class Pin {
+      @EncryptedField()
+      pin!: string;
+    }
+    class Card {
+      @EncryptedField()
+      number!: string;
+    }
+    @Controller({ path: 'same', version: '1' })
+    class PinController {
+      @Post()
+      post(@Body() pin: Pin): object {
+        return pin;
+      }
+      @Post('sealed')
+      either(@Body() pin: Pin): object {
+        return pin;
+      }
+    }
+    @Controller({ path: 'same', version: '2' })
+    class CardController {
+      @Post()
+      post(@Body() card: Card): object {
+        return card;
+      }
+      @Post('sealed')
+      @Encrypted()
+      sealed(@Body() body: object): object {
+        return body;
+      }
+    }
+    const configure = (app: INestApplication) => {
+      app.enableVersioning({ type: VersioningType.HEADER, header: 'x-version' });
+    };
+    for (const controllers of [
+      [PinController, CardController],
+      [CardController, PinController],
+    ]) {
+      const found = marks(await seal('express', { controllers, configure }));
+      const { fields, ...sealing } = found['post /same'] as { fields: string[] };
+      expect([sealing, fields.sort()]).toEqual([{ request: false, response: false }, ['number?', 'pin?']]);
+      expect(found['post /same/sealed']).toEqual(both);
+    }
   });
 
   it('keeps extensions of handlers, and a mark that stands already', async () => {

@@ -56,6 +56,12 @@ describe('the command line that Swagger UI shows', () => {
     expect(got.sealing).toMatchObject({ fields: [] });
   });
 
+  it('seals a whole operation, even if its mark has fields too', async () => {
+    const sealing = { request: true, response: false, fields: ['card.number?'] };
+    const posted = await run(commandLine(shown({ body: '{}' }), sealing, 'e2e')!);
+    expect(posted.sealing).toEqual({ request: true, response: false });
+  });
+
   it('names the path of the handshake and the query', async () => {
     const url = `${URL_OF_NOTES}?search=a%20b&c='`;
     const call = await run(commandLine(shown({ method: 'GET', url }), SEALED, 'api/e2e')!);
