@@ -118,6 +118,11 @@ export async function readCall(method: string, args: string[], terminal: Termina
   if (isInFields && (values['data-binary'] !== undefined || values.form.length > 0)) {
     throw new UsageError('single fields need a JSON body: use -d or name=value');
   }
+  if (isInFields && (values['plain-request'] || values['plain-answer'])) {
+    throw new UsageError(
+      '--plain-request and --plain-answer are for sealed routes: leave out these two, or the options for fields',
+    );
+  }
   const headers = readHeaders(values.header);
   const streamed = values.form.length > 0 ? readForm(values.form) : readBinary(values['data-binary'], terminal);
   const body = members ? JSON.stringify(members) : (streamed?.bytes ?? (await readData(values.data, terminal)));
@@ -149,8 +154,8 @@ export async function readCall(method: string, args: string[], terminal: Termina
 }
 
 /**
- * Ties each option to its value. As with curl, an option with a value takes the next argument, whatever it is: a thumbprint or a JSON
- * number may begin with `-`, and `parseArgs` would call that ambiguous.
+ * Ties each option to its value. As with curl, an option with a value takes the next argument, whatever it is: a
+ * thumbprint or a JSON number may begin with `-`, and `parseArgs` would call that ambiguous.
  */
 function withValues(args: readonly string[]): string[] {
   const tied: string[] = [];

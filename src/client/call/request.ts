@@ -59,7 +59,8 @@ export async function readRequest(
     body,
     mediaType,
     sealed,
-    plainAnswer: e2e.response === false,
+    // A response in fields has a ticket, or is sealed as a whole.
+    plainAnswer: e2e.response === false && !e2e.fields,
     e2e,
     onProgress: e2e.onProgress,
     redirect: request.redirect,

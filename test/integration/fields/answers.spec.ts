@@ -93,6 +93,18 @@ onEachPlatform('answers with single fields', (platform) => {
     await expect(TestApp.start(platform, { controllers: [WrongController] })).rejects.toThrow('response: false');
   });
 
+  it('takes no forged plain response for one in fields, whatever e2e.response says', async () => {
+    const forged: typeof fetch = async (input, init) => {
+      const response = await fetch(input, init);
+      return response.url.endsWith('/handshake') ? response : Response.json({ iban: 'forged' });
+    };
+    const client = app().client({ fetch: forged });
+    for (const response of [true, false]) {
+      const call = client.fetch('answers/landing', { e2e: { fields: [], response } });
+      await expect(call).rejects.toMatchObject({ code: 'plain-answer' });
+    }
+  });
+
   it('follows a redirect to a GET', async () => {
     const response = await app()
       .client()

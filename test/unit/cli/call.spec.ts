@@ -195,6 +195,10 @@ onEachPlatform('get, post, put, patch and delete', (platform) => {
     expect(plain).toMatchObject({ code: 2, out: '' });
     const form = await call('post', '/paid', '-F', 'number=1', '--field', 'number');
     expect(form).toMatchObject({ code: 1, err: expect.stringContaining('single fields need a JSON body') });
+    for (const option of ['--plain-request', '--plain-answer']) {
+      const mixed = await call('post', '/paid', 'number=1', '--field', 'number', option);
+      expect(mixed).toMatchObject({ code: 1, err: expect.stringContaining('are for sealed routes') });
+    }
   });
 
   it('ends with 2 where there is no answer, and says why', async () => {
