@@ -130,7 +130,7 @@ export class E2eCall extends RequestBuilder implements Promise<TestResponse> {
     return this;
   }
 
-  /** As for `client.fetch`: `{ request: false }`, `{ response: false }`, or the single fields, `{ fields: ['card.number'] }`. */
+  /** As for `client.fetch`: `{ request: false }`, `{ response: false }`, or `{ fields: ['card.number'] }`. */
   e2e(sealing: NonNullable<E2eRequestInit['e2e']>): this {
     this.#delivery.sealing = { ...this.#delivery.sealing, ...sealing };
     return this;
@@ -171,8 +171,8 @@ export class E2eCall extends RequestBuilder implements Promise<TestResponse> {
 
   /* eslint-disable @typescript-eslint/unified-signatures -- each form of supertest's, for the compiler to name in errors */
   /**
-   * A status or one of several, with or without a body; a header; a body (deeply equal JSON, a string, a pattern); or an
-   * assertion.
+   * A status or one of several, with or without a body; a header; a body (deeply equal JSON, a string, a pattern); or
+   * an assertion.
    */
   expect(status: number, callback?: CallbackHandler): this;
   expect(status: number, body: unknown, callback?: CallbackHandler): this;
@@ -202,8 +202,8 @@ export class E2eCall extends RequestBuilder implements Promise<TestResponse> {
   }
 
   /**
-   * That the route, or its fields, are sealed and leak nothing; see `expectSealed`. The call is then also sent plain, and must be
-   * rejected.
+   * Asserts that the route, or its single fields, are sealed and leak nothing; see `expectSealed`. The call is also sent
+   * plain, and must then be rejected, unless it encrypts fields of its response only.
    */
   expectSealed(): this {
     this.#delivery.isProbe = true;

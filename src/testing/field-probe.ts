@@ -1,23 +1,24 @@
 import type { E2eRequestInit } from '../client/call/draft.js';
-import { FIELD } from '../client/fields/fields.js';
+import { FIELD_STRING } from '../client/fields/fields.js';
 import { findPlaces, type Place as JsonPlace } from '../client/fields/json-places.js';
 import { matches, parsePattern } from '../client/fields/patterns.js';
 import { parseJson } from '../protocol/json.js';
 import { E2eExpectationError } from './expectations.js';
 import { findLeaks, type Place } from './leaks.js';
-import { publicOf, requestPlaces, responsePlaces } from './places.js';
-import { refusesPlain, routeOf, urlOf, type Line } from './probe.js';
-import { readOpened, type Opened, type Reading } from './reading.js';
+import { publicOf, requestPlaces, responsePlaces, type Control } from './places.js';
+import { callSealed, laterPlaces, notSealed, refusesPlain, routeOf, urlOf, type Line } from './probe.js';
+import type { Opened, Reading } from './reading.js';
 import type { PreparedRequest } from './request.js';
-import { secretsOfValue, type Secret } from './secrets.js';
+import { hashesOfValues, secretsOfValue, type Secret } from './secrets.js';
 
 type FieldOptions = NonNullable<E2eRequestInit['e2e']>;
 
 /**
- * The opened response to a request in fields. No named value of the request, and no encrypted value of the response, can
- * be read on the wire, and the route refuses the plain request or answers it without these values.
+ * The opened response to a request in fields. At least one value was encrypted, and each that `answerFields` names. No
+ * named value of the request, no encrypted value of the response and no hash of one can be read on the wire. The route
+ * rejects the named values in the clear.
  *
- * @throws E2eExpectationError if one can be read, or the route takes the plain request.
+ * @throws E2eExpectationError if that is not so.
  */
 export async function probeFields(
   line: Line,
@@ -25,49 +26,60 @@ export async function probeFields(
   options: FieldOptions,
   reading: Reading,
 ): Promise<Opened> {
-  const { fields = [] } = options;
-  const { body } = request.init;
-  const isTaken = fields.length > 0 && body !== undefined;
-  const plain = isTaken ? await refusal(line, request) : await plainAnswer(line, request);
-  const { result: opened, exchanges } = await line.recorder.record(true, async () => {
-    const init = { ...(request.init as RequestInit), e2e: options };
-    // What is not kept cannot be looked for.
-    return readOpened(await line.client.fetch(request.path, init), { ...reading, isKept: true });
-  });
-  const patterns = fields.map(parsePattern);
-  const told = secretsOfPlaces('body', textOf(body), (steps) => patterns.some((each) => matches(each, steps)));
-  const answered = exchanges.flatMap(({ responseBody }) => {
-    const sealed = placesIn(toText(responseBody), (_, text) => FIELD.test(text)).map(({ pointer }) => pointer);
-    return secretsOfPlaces('response', textOf(opened.bytes), (_, __, pointer) => sealed.includes(pointer));
-  });
-  const control = { url: urlOf(line, request), headers: new Headers() };
-  const places = exchanges.flatMap((each) => [...requestPlaces(each), ...responsePlaces(each, control)]);
-  const leaks = findLeaks([...told, ...answered], [...places, ...plain], publicOf(control));
+  const body = textOf(request.init.body);
+  const named = (options.fields ?? []).map(parsePattern);
+  const sent = placesIn(body, (steps) => named.some((each) => matches(each, steps)));
+  const hasSent = sent.length > 0;
+  const before = hasSent ? await refusesPlain(line, request) : nothingPublic(line, request);
+  const { opened, exchanges } = await callSealed(line, request, reading, options);
+  const next = hasSent
+    ? laterPlaces(before, await refusesPlain(line, request))
+    : await plainPlaces(line, request, before);
+
+  const text = textOf(opened.bytes);
+  const received = exchanges.flatMap(({ responseBody }) => encryptedIn(toText(responseBody), text));
+  if (sent.length + received.length === 0) {
+    throw notSealed(request, 'neither its request nor its response has an encrypted value');
+  }
+  for (const each of (options.answerFields ?? []).map(parsePattern)) {
+    const isThere = each.isOptional || received.some(({ steps }) => matches(each, steps));
+    if (!isThere) throw notSealed(request, `its response has no encrypted value "${each.text}"`);
+  }
+  const secrets = [...secretsAt('body', body, sent), ...secretsAt('response', text, received)];
+  const places = exchanges.flatMap((each) => [...requestPlaces(each), ...responsePlaces(each, before)]);
+  const leaks = findLeaks([...secrets, ...hashesOfValues(secrets)], [...places, ...next], publicOf(before));
   if (leaks.length > 0) throw new E2eExpectationError(`${routeOf(request)} leaks:\n  ${leaks.join('\n  ')}`);
   return opened;
 }
 
-async function refusal(line: Line, request: PreparedRequest): Promise<Place[]> {
-  await refusesPlain(line, request);
-  return [];
+/** A handler may answer a plain request without fields, so no header of that response counts as public. */
+function nothingPublic(line: Line, request: PreparedRequest): Control {
+  return { url: urlOf(line, request), headers: new Headers() };
 }
 
-/** A route that takes no fields may take the plain request, but then it shows no field. */
-async function plainAnswer(line: Line, request: PreparedRequest): Promise<Place[]> {
-  const response = await globalThis.fetch(urlOf(line, request), request.init as RequestInit);
+/** What is visible of the response to the request without a channel. */
+async function plainPlaces(line: Line, request: PreparedRequest, before: Control): Promise<Place[]> {
+  const { url } = before;
+  const response = await globalThis.fetch(url, request.init as RequestInit);
   const text = Buffer.from(await response.arrayBuffer()).toString('latin1');
-  return [{ name: 'the response to the plain request', text }];
+  const headers = laterPlaces(before, { url, headers: response.headers });
+  return [...headers, { name: 'the response to the plain request', text }];
 }
 
-type IsWanted = (steps: readonly string[], text: string, pointer: string) => boolean;
+/** The places that hold something else on the wire than in the opened body. */
+function encryptedIn(wire: string, opened: string): JsonPlace[] {
+  const found = placesIn(wire, (_, text) => FIELD_STRING.test(text));
+  const strings = new Map(found.map(({ pointer, start, end }) => [pointer, wire.slice(start, end)]));
+  return placesIn(opened, (_, text, pointer) => strings.has(pointer) && strings.get(pointer) !== text);
+}
 
-function secretsOfPlaces(whose: string, json: string, isWanted: IsWanted): Secret[] {
-  return placesIn(json, isWanted).flatMap(({ steps, start, end }) =>
+function secretsAt(whose: string, json: string, places: readonly JsonPlace[]): Secret[] {
+  return places.flatMap(({ steps, start, end }) =>
     secretsOfValue(whose, JSON.parse(json.slice(start, end)), steps.join('.')),
   );
 }
 
-function placesIn(json: string, isWanted: IsWanted): JsonPlace[] {
+function placesIn(json: string, isWanted: Parameters<typeof findPlaces>[1]): JsonPlace[] {
   return parseJson(json) ? findPlaces(json, isWanted) : [];
 }
 

@@ -1,10 +1,11 @@
+import type { E2eRequestInit } from '../client/call/draft.js';
 import type { E2eClient } from '../client/client.js';
 import { E2eClientError } from '../client/errors.js';
 import { parseJsonObject } from '../protocol/json.js';
 import { REQUEST_HEADER } from '../protocol/message.js';
 import { problemName } from '../protocol/problem.js';
 import { E2eExpectationError } from './expectations.js';
-import { findLeaks } from './leaks.js';
+import { findLeaks, type Place } from './leaks.js';
 import { isSealedType, publicOf, requestPlaces, responsePlaces, type Control } from './places.js';
 import { readOpened, type Opened, type Reading } from './reading.js';
 import type { PreparedRequest } from './request.js';
@@ -58,13 +59,7 @@ function leaksOf(
   const known = publicOf(before);
   // A response may repeat the plain content of its request.
   const knownOfResponse = [...known, request.path, ...headers.values()];
-  const later = [...after.headers]
-    .filter(([name, value]) => before.headers.get(name) !== value)
-    .map(([name, value]) => ({
-      name: `the next response's header ${name}`,
-      text: value,
-      known: before.headers.get(name) ?? '',
-    }));
+  const later = laterPlaces(before, after);
   return [
     ...exchanges.flatMap((exchange) => {
       const ofResponse = responsePlaces(exchange, before);
@@ -75,6 +70,17 @@ function leaksOf(
     }),
     ...findLeaks([...told, ...answered], later, knownOfResponse),
   ].filter((leak, index, all) => all.indexOf(leak) === index);
+}
+
+/** What the headers of a later response have that those of an earlier one had not. */
+export function laterPlaces(before: Control, after: Control): Place[] {
+  return [...after.headers]
+    .filter(([name, value]) => before.headers.get(name) !== value)
+    .map(([name, value]) => ({
+      name: `the next response's header ${name}`,
+      text: value,
+      known: before.headers.get(name) ?? '',
+    }));
 }
 
 /** The request without its content: a response to it can contain only public data. */
@@ -125,14 +131,16 @@ async function refusesPlainBody({ client }: Line, request: PreparedRequest): Pro
   }
 }
 
-async function callSealed(
+/** The opened response, and what was on the wire. */
+export async function callSealed(
   { client, recorder }: Line,
   request: PreparedRequest,
   reading: Reading,
+  e2e?: E2eRequestInit['e2e'],
 ): Promise<{ opened: Opened; exchanges: readonly Exchange[] }> {
   try {
     const { result, exchanges } = await recorder.record(true, async () => {
-      const response = await client.fetch(request.path, request.init as RequestInit);
+      const response = await client.fetch(request.path, { ...(request.init as RequestInit), ...(e2e && { e2e }) });
       // Content that was not kept cannot be searched for.
       return readOpened(response, { ...reading, isKept: true });
     });
@@ -155,7 +163,7 @@ function checkForm(request: PreparedRequest, { requestHeaders, requestBody, resp
   }
 }
 
-function notSealed(request: PreparedRequest, why: string): E2eExpectationError {
+export function notSealed(request: PreparedRequest, why: string): E2eExpectationError {
   return new E2eExpectationError(`${routeOf(request)} is not sealed: ${why}`);
 }
 

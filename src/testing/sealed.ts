@@ -15,14 +15,17 @@ export interface SealedRequest {
   readonly body?: string | object;
   /** For a route with `@EncryptedField()`: the values of the body that are sealed, as for `client.fetch`. */
   readonly fields?: readonly string[];
+  /** Also for such a route: values of the response that must be encrypted. A name that ends with `?` may be absent. */
+  readonly answerFields?: readonly string[];
 }
 
 /**
- * Asserts that a route is sealed in both directions and leaks nothing: it rejects a plain request with `message-required`, and rejects a plain body beside a sealed header. Nothing of the sealed
- * request or its response can be read on the wire: no values or parts of values, no names and no hashes. Returns the
- * opened response.
+ * Asserts that a route is sealed in both directions and leaks nothing: it rejects a plain request with
+ * `message-required`, and rejects a plain body beside a sealed header. Nothing of the sealed request or its response
+ * can be read on the wire: no values or parts of values, no names and no hashes. Returns the opened response.
  *
- * With `fields`, the same of these values of the body, and of the encrypted values of the response: the rest may be read.
+ * With `fields` or `answerFields`, it asserts this of the named values of the body and the encrypted values of the
+ * response. The rest of both bodies may be read.
  *
  * If the route is not sealed, its handler runs for the plain request.
  *
@@ -33,7 +36,7 @@ export interface SealedRequest {
  */
 export async function expectSealed(
   target: TestTarget | E2eAgent,
-  { method, path, query, headers, body, fields }: SealedRequest,
+  { method, path, query, headers, body, fields, answerFields }: SealedRequest,
   options: E2eAgentOptions = {},
 ): Promise<TestResponse> {
   const place = placeOf(expectSealed);
@@ -43,7 +46,7 @@ export async function expectSealed(
     if (query !== undefined) call.query(query);
     if (headers) call.set(headers);
     if (body !== undefined) call.send(body);
-    if (fields) call.e2e({ fields });
+    if (fields || answerFields) call.e2e({ fields: fields ?? [], answerFields: answerFields ?? [] });
     return await call;
   } catch (error) {
     throw error instanceof Error ? putAt(error, place) : error;

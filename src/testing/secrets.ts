@@ -3,8 +3,8 @@ import { eventsOf } from './events.js';
 
 /**
  * A piece of plaintext that must not be readable on the wire. All texts here are byte strings, one character for each
- * byte, so that UTF-8, Latin-1 and binary data are compared in the same way; and in lower case, so that a change of case
- * hides nothing.
+ * byte, so that UTF-8, Latin-1 and binary data are compared in the same way; and in lower case, so that a change of
+ * case hides nothing.
  */
 export interface Secret {
   /** What it is, in words that do not quote it: `the body member "title"`. */
@@ -79,7 +79,6 @@ export function hashesOf(whose: string, bytes: Uint8Array, secrets: readonly Sec
   if (bytes.length === 0) return [];
   const value = parseJson(Buffer.from(bytes).toString('utf8'));
   const wholes = [bytes, ...(typeof value === 'object' ? [JSON.stringify(value)] : [])];
-  const values = secrets.filter(({ value }) => value !== undefined).slice(0, MAX_HASHED);
   return [
     ...wholes.flatMap((whole) =>
       digestsOf(whole).flatMap(([name, digest]) => {
@@ -88,10 +87,16 @@ export function hashesOf(whose: string, bytes: Uint8Array, secrets: readonly Sec
         return [beginning(what, digest, DIGEST_BYTES.whole), { what, text: start }];
       }),
     ),
-    ...values.flatMap(({ what, value = '' }) =>
-      digestsOf(value).map(([name, digest]) => beginning(`the ${name} of ${what}`, digest, DIGEST_BYTES.value)),
-    ),
+    ...hashesOfValues(secrets),
   ];
+}
+
+/** Hashes of the values among the secrets. */
+export function hashesOfValues(secrets: readonly Secret[]): Secret[] {
+  const values = secrets.filter(({ value }) => value !== undefined).slice(0, MAX_HASHED);
+  return values.flatMap(({ what, value = '' }) =>
+    digestsOf(value).map(([name, digest]) => beginning(`the ${name} of ${what}`, digest, DIGEST_BYTES.value)),
+  );
 }
 
 function valueSecret(what: string, given: string | number | bigint): Secret[] {

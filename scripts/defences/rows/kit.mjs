@@ -6,6 +6,7 @@ const LEAKING = 'test/integration/testing/leaking.spec.ts';
 const WIRE = 'test/unit/testing/wire.spec.ts';
 const STREAMS = 'test/integration/testing/streams.spec.ts';
 const LEAKS = 'test/unit/testing/leaks.spec.ts';
+const FIELDS = 'test/integration/testing/fields.spec.ts';
 
 export const kit = [
   row('expectSealed fails if the plain request is accepted', SEALED, 'is not sealed', [
@@ -68,6 +69,17 @@ export const kit = [
     ", value: Buffer.from(content, 'latin1') }]",
     ' }]',
   ]),
+  row('expectSealed fails if no single field is encrypted', FIELDS, 'express.*encrypts nothing', [
+    'src/testing/field-probe.ts',
+    'if (sent.length + received.length === 0) {',
+    'if (sent.length + received.length < 0) {',
+  ]),
+  row(
+    'expectSealed fails if a named field of the response is missing',
+    FIELDS,
+    'express.*not encrypted what is named',
+    ['src/testing/field-probe.ts', 'if (!isThere) throw', 'if (!isThere && each.isOptional) throw'],
+  ),
   row('a parser does not treat a broken stream as complete', STREAMS, 'express.*never takes a broken', [
     'src/testing/reading.ts',
     "stream.once('error', reject);",

@@ -106,7 +106,7 @@ export async function openFields(
   if (!isReadable) return count === 0 && patterns.length === 0 ? whole(opened!, wire) : undefined;
 
   const key = await channel.deriveKey(RESPONSE_FIELDS_INFO, request.ticket, FIELD_INFO);
-  const candidates = findPlaces(json, (_, text) => FIELD.test(text));
+  const candidates = findPlaces(json, (_, text) => FIELD_STRING.test(text));
   const values = await Promise.all(
     candidates.map(({ pointer, start, end }) => openField(key, pointer, json.slice(start + 1, end - 1))),
   );
@@ -122,7 +122,7 @@ export async function openFields(
 }
 
 /** A JSON string that may be a field, as every writer of JSON writes it. */
-export const FIELD = /^"[\w-]+\.\.[\w-]+\.[\w-]*\.[\w-]+"$/;
+export const FIELD_STRING = /^"[\w-]+\.\.[\w-]+\.[\w-]*\.[\w-]+"$/;
 
 async function openField({ engine, key }: StreamKey, path: string, text: string): Promise<string | undefined> {
   const jwe = decodeJwe(engine, text);

@@ -1,17 +1,27 @@
 import { afterEach, beforeEach, expect, it } from '@jest/globals';
-import { Body, Controller, Get, Post } from '@nestjs/common';
+import { createHash } from 'node:crypto';
+import { Body, Controller, Get, Header, Headers, Post } from '@nestjs/common';
 import { Allow } from 'class-validator';
 import { EncryptedField } from '../../../src/fields/index.js';
 import { e2eAgent, E2eExpectationError, expectSealed, type E2eAgent } from '../../../src/testing/index.js';
 import { onEachPlatform, useApp } from '../e2e/support/apps.js';
 import { CARD, IBAN, payment, shop } from '../fields/support/shop.js';
 
+const SECRET = 'zulu-9273-5146';
+
 class Note {
   @EncryptedField()
   @Allow()
-  secret = 'zulu-9273-5146';
+  secret = SECRET;
   @Allow()
   open = '';
+}
+
+/** The message of the assertion that fails. */
+async function failureOf(call: Promise<unknown>): Promise<string> {
+  const failure: unknown = await call.then(undefined, (error: unknown) => error);
+  expect(failure).toBeInstanceOf(E2eExpectationError);
+  return (failure as Error).message;
 }
 
 /** Says plain what it got encrypted, and takes plain what should be encrypted. */
@@ -27,7 +37,21 @@ class CarelessController {
   }
   @Get()
   twice(): object {
-    return Object.assign(new Note(), { open: 'it is zulu-9273-5146' });
+    return Object.assign(new Note(), { open: `it is ${SECRET}` });
+  }
+  @Get('header')
+  @Header('x-debug', SECRET)
+  inHeader(): Note {
+    return new Note();
+  }
+  @Get('hash')
+  @Header('x-checksum', createHash('sha256').update(SECRET).digest('hex'))
+  hash(): Note {
+    return new Note();
+  }
+  @Get('visitor')
+  visitor(@Headers('e2e-fields') ticket?: string): object {
+    return ticket === undefined ? { told: SECRET } : new Note();
   }
 }
 
@@ -62,18 +86,43 @@ onEachPlatform('the kit, for single fields', (platform) => {
     expect((await expectSealed(app().url, request)).status).toBe(200);
   });
 
+  it('finds a route that encrypts nothing', async () => {
+    for (const path of ['accounts/plain', 'accounts/none']) {
+      const failure = await failureOf(expectSealed(app().url, { method: 'GET', path, fields: [] }));
+      expect(failure).toMatch(/is not sealed: neither its request nor its response has an encrypted value/);
+    }
+  });
+
+  it('finds that a response has not encrypted what is named', async () => {
+    const request = { method: 'GET', path: 'accounts' };
+    for (const answerFields of [['iban'], ['iban', 'address', 'number?']]) {
+      expect((await expectSealed(app().url, { ...request, answerFields })).status).toBe(200);
+    }
+    expect(await failureOf(expectSealed(app().url, { ...request, answerFields: ['iban', 'number'] }))).toMatch(
+      /GET accounts is not sealed: its response has no encrypted value "number"/,
+    );
+    // Absent or plain: the client rejects a plain one by itself.
+    await expect(expectSealed(app().url, { ...request, answerFields: ['owner'] })).rejects.toThrow();
+  });
+
   it.each([
     ['a field of the request', 'post', 'careless/echo', { secret: 'golf-1188-7720', open: '' }, ['secret']],
     ['a field of the response', 'get', 'careless', undefined, []],
+    ['a field of the response, in a header also for strangers,', 'get', 'careless/header', undefined, []],
+    ['a field of the response, for strangers,', 'get', 'careless/visitor', undefined, []],
   ] as const)('finds %s that is readable elsewhere', async (_, method, path, body, fields) => {
     const call = agent[method](path).e2e({ fields });
     if (body) call.send(body);
-    const failure: unknown = await call.expectSealed().then(undefined, (error: unknown) => error);
-    expect(failure).toBeInstanceOf(E2eExpectationError);
-    expect((failure as Error).message).toMatch(
-      /careless(\/echo)? leaks:[^]*member "secret" can be read in the response/,
+    const failure = await failureOf(call.expectSealed());
+    expect(failure).toMatch(/careless(\/\w+)? leaks:[^]*member "secret" can be read in the response/);
+    expect(failure).not.toMatch(/golf-1188|zulu-9273/);
+  });
+
+  it('finds the hash of a field', async () => {
+    const failure = await failureOf(agent.get('careless/hash').e2e({ fields: [] }).expectSealed());
+    expect(failure).toMatch(
+      /the sha256 of the response member "secret" can be read in the response's header x-checksum/,
     );
-    expect((failure as Error).message).not.toMatch(/golf-1188|zulu-9273/);
   });
 
   it('finds a route that takes the request plain', async () => {
