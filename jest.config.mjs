@@ -10,12 +10,12 @@ const suite = process.env.SUITE;
 const plain = suites[suite ?? (isNamed ? 'all' : 'quick')];
 
 /**
- * The integration tests whose subject is what Nest does run once more, on the Nest release before: `npm run test:nest11`
- * installs it there. Sessions, keys, clocks and the client are the same code, whatever calls it.
+ * The integration tests whose subject is what Nest does run once more, on the Nest release before, which
+ * `npm run test:nest11` installs there. Sessions, keys, clocks and the client are the same code, whatever calls it.
  */
 const isNest11 = suite === 'nest11';
 const NEST11 = '<rootDir>/node_modules/.cache/nest11/node_modules';
-const NEST_DEPENDS = [
+export const NEST_DEPENDS = [
   '{parity,module,streams,sockets,socket.io,nest-axios}/*',
   'e2e/{early-*,ended,errors,events,fallthrough,fastify-*,gone-clients,http,key-service,login,options,order,query}',
   'e2e/{refusals,results,session,streams}',
@@ -25,8 +25,8 @@ const testMatch = isNest11
   : (plain ?? [`<rootDir>/test/external/${suite}/**/*.spec.ts`]);
 
 /**
- * Many of the plain tests wait for most of their time, so a few cores take two each. In CI other suites run beside them.
- * A browser takes more than one core by itself.
+ * Many of the plain tests wait for most of their time, so a few cores take two each. In CI other suites run beside
+ * them. A browser takes more than one core by itself.
  */
 function workers() {
   if (suite === 'browser') return 1;
@@ -51,7 +51,8 @@ export default {
     ...(isNest11 && {
       '^(@nestjs/[^/]+|rxjs|reflect-metadata|class-validator|class-transformer|passport)($|/.*)': `${NEST11}/$1$2`,
     }),
-    // Of mercurius' @fastify/static: jest loads no ES module by require() on Node 20, and the older version is CommonJS.
+    // Of mercurius' @fastify/static: jest loads no ES module by require() on Node 20, and the older version is
+    // CommonJS.
     '^content-disposition$': '<rootDir>/node_modules/content-disposition',
     '^nestjs-e2e-encryption$': '<rootDir>/src/index.ts',
     '^nestjs-e2e-encryption/([\\w.-]+)$': '<rootDir>/src/$1/index.ts',

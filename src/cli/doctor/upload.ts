@@ -8,6 +8,10 @@ const HALF = new Uint8Array(8 * 1024);
 /** An application answers the first half of a body in the time of a few round trips, but never in less than this. */
 const MIN_WAIT_MS = 2_000;
 const ROUND_TRIPS = 8;
+/**
+ * More than a response that has arrived needs: one, or a few with TLS or where a proxy is in the same process. A turn
+ * without work takes no time.
+ */
 const TURNS = 50;
 
 /**
