@@ -30,7 +30,7 @@ export const streams = [
     "if (kind === FRAME_KIND.failed) throw new StreamError(plaintextLength === 0 ? 'stream-failed' : 'stream-broken');",
     '',
   ]),
-  row('a rejected upload is read on before its connection closes', REFUSALS, 'express.*is read on', [
+  row('a rejected upload is read on before its connection closes', REFUSALS, 'is read on before', [
     'src/nest/request/linger.ts',
     '(stream ?? response).prependOnceListener(',
     '(stream ?? response).once(',

@@ -25,7 +25,7 @@ class BodyController {
 onEachPlatform('An upload that is refused before its end', (platform) => {
   const app = useApp(platform, { controllers: [BodyController], e2e: { maxStreamSize: 2 ** 24 } });
 
-  it('is read on, so that the client sees why, and leaves nothing behind', async () => {
+  it('reaches its client, which sees why, and leaves nothing behind', async () => {
     const channel = await app().visitor().handshake('X25519');
     const before = timers();
     for (let left = 4; left > 0; left--) {
@@ -34,6 +34,28 @@ onEachPlatform('An upload that is refused before its end', (platform) => {
       expect(sealed.status).toBe(413);
     }
     await until(() => timers() <= before);
+  });
+
+  it('is read on before its connection closes', async () => {
+    const channel = await app().visitor().handshake('X25519');
+    const { head, frames } = upload(channel, '/bodies/dto', 'application/json', Array<Buffer>(60).fill(PIECE));
+    const parts = [head, ...frames];
+    const length = Buffer.concat(parts).length;
+    const { hostname, port } = new URL(app().url);
+    const socket = connect(Number(port), hostname);
+    const fields = `Host: x\r\nCookie: ${String(channel.visitor.jar)}\r\nContent-Type: application/vnd.e2e.stream`;
+    socket.write(`POST /bodies/dto HTTP/1.1\r\n${fields}\r\nContent-Length: ${length}\r\n\r\n`);
+    for (const part of parts.slice(0, 40)) socket.write(part);
+    const [answer] = (await once(socket, 'data')) as [Buffer];
+    expect(answer.toString('latin1')).toMatch(/^HTTP\/1\.1 413 /);
+
+    // By the time that the server answered these, a connection that it had closed would have ended here.
+    for (let left = 3; left > 0; left--) await fetch(`${app().url}/nowhere`);
+    expect(socket.readableEnded).toBe(false);
+    const ended = once(socket, 'end');
+    for (const part of parts.slice(40)) socket.write(part);
+    await ended;
+    socket.destroy();
   });
 
   it('ends its connection, so that no other request is sent on it and lost', async () => {
