@@ -1,4 +1,3 @@
-import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
 import { IncomingMessage } from 'node:http';
 import { Socket } from 'node:net';
 import { parse } from 'node:querystring';
@@ -13,6 +12,7 @@ import { parsePublicKey } from '../../dist/esm/protocol/keys.js';
 import { makeChannels, SESSION } from '../support/loopback.mjs';
 import { jsonOf } from './bodies.mjs';
 import { answerParent } from './children.mjs';
+import { echoByHand, sealText } from './least.mjs';
 import { channelOf, keyPairOf, seal } from './seal.mjs';
 import { alternate, spread } from './stats.mjs';
 
@@ -54,30 +54,8 @@ async function exchange(channels, text, session = SESSION.id) {
   }
 }
 
-/** What nobody can do without: JSON, AES-256-GCM and base64url, once each way, and nothing else. */
-function limit(key, parts) {
-  const [iv, ciphertext, tag] = parts;
-  const decipher = createDecipheriv('aes-256-gcm', key, Buffer.from(iv, 'base64url'));
-  decipher.setAuthTag(Buffer.from(tag, 'base64url'));
-  const plaintext = decipher.update(Buffer.from(ciphertext, 'base64url'));
-  decipher.final();
-  const value = JSON.parse(plaintext.toString());
-  const cipher = createCipheriv('aes-256-gcm', key, randomBytes(12));
-  const sealed = cipher.update(JSON.stringify(value));
-  cipher.final();
-  return `${sealed.toString('base64url')}.${cipher.getAuthTag().toString('base64url')}`;
-}
-
 async function shakeHands(channels, kind, session = SESSION, pair = keyPairOf(kind)) {
   return channelOf(pair, await channels.handshake(session, parsePublicKey({ ...pair.jwk })));
-}
-
-/** A message as `limit` takes it, and its key. */
-function leastMessage(plaintext) {
-  const [key, iv] = [randomBytes(32), randomBytes(12)];
-  const cipher = createCipheriv('aes-256-gcm', key, iv);
-  const ciphertext = Buffer.concat([cipher.update(plaintext), cipher.final()]);
-  return { key, parts: [iv, ciphertext, cipher.getAuthTag()].map((part) => part.toString('base64url')) };
 }
 
 /** Microseconds of CPU time, as everywhere: what the clock says, others on the machine have a part in. */
@@ -89,17 +67,17 @@ async function cpuOf(count, work) {
 }
 
 async function least(size, count) {
-  const { key, parts } = leastMessage(Buffer.from(jsonOf(size)));
-  return { cpu: await cpuOf(count, () => limit(key, parts)) };
+  const text = sealText(jsonOf(size));
+  return { cpu: await cpuOf(count, () => echoByHand(text)) };
 }
 
 async function library(size, rounds, count) {
   const channels = makeChannels();
   const channel = await shakeHands(channels, 'RSA');
   const plaintext = Buffer.from(jsonOf(size));
-  const { key, parts } = leastMessage(plaintext);
+  const text = sealText(jsonOf(size));
   const measure = (name) => {
-    if (name === 'limit') return cpuOf(count, () => limit(key, parts));
+    if (name === 'limit') return cpuOf(count, () => echoByHand(text));
     // Made ahead, each with its own number.
     const messages = Array.from({ length: count }, () => seal(channel, 'dir', TARGET, plaintext));
     return cpuOf(count, (index) => exchange(channels, messages[index]));

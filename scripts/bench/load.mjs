@@ -2,13 +2,17 @@ import { answerParent, optionsOfChild } from './children.mjs';
 import { Connection, rawRequest } from './connection.mjs';
 import { jsonOf } from './bodies.mjs';
 import { rivalPeers } from './baselines.mjs';
+import { openText, sealText } from './least.mjs';
 import { channelOf, keyPairOf, open, seal } from './seal.mjs';
 import { ascending, pause, quantile } from './stats.mjs';
 
 // The load: a process of its own with a few kept-alive connections, each a visitor with a cookie and a channel.
 
 const { port, keys, connections = 8, isSealing = true, hello = '/plain/echo' } = optionsOfChild();
-const rivals = rivalPeers(keys);
+const rivals = {
+  ...rivalPeers(keys),
+  'by-hand': { mediaType: 'text/plain', seal: sealText, open: openText },
+};
 const JSON_BODY = { 'Content-Type': 'application/json' };
 const HELLO = rawRequest({ target: hello, headers: JSON_BODY, body: '{}' });
 const handshakeOf = ({ jwk }) =>

@@ -8,6 +8,7 @@ import { MemorySessions } from '../../dist/esm/nest/keys/memory-sessions.js';
 import { preallocateProperties } from '../../dist/esm/nest/request/preallocate.js';
 import { answerParent, optionsOfChild } from './children.mjs';
 import { forgeInterceptor, joseInterceptor, rivalKeys } from './baselines.mjs';
+import { echoByHand } from './least.mjs';
 
 // The application that is measured: the same handler sealed, plain, and behind what people would write themselves. Or,
 // without the module, plain alone, with the same session and the same store.
@@ -16,10 +17,10 @@ const { platform = 'express', hasModule = true, isPreallocated = false, keyPool 
 const BODY_LIMIT = 4 * 2 ** 20;
 const keys = rivalKeys();
 
-function echoController(path, ...decorators) {
+function echoController(path, decorators = [], answer = (body) => body) {
   class EchoController {
     echo(body) {
-      return body;
+      return answer(body);
     }
     begin(begun) {
       begun.isBegun = true;
@@ -42,11 +43,11 @@ Module({
   imports: hasModule ? [E2eModule.forRoot({ allowPlainJwe: true, keyPool })] : [],
   controllers: [
     echoController('plain'),
-    ...(hasModule ? [echoController('sealed', Encrypted())] : []),
+    ...(hasModule ? [echoController('sealed', [Encrypted()])] : [echoController('by-hand', [], echoByHand)]),
     ...(platform === 'express'
       ? [
-          echoController('jose', UseInterceptors(joseInterceptor(keys))),
-          echoController('forge', UseInterceptors(forgeInterceptor(keys))),
+          echoController('jose', [UseInterceptors(joseInterceptor(keys))]),
+          echoController('forge', [UseInterceptors(forgeInterceptor(keys))]),
         ]
       : []),
   ],
@@ -68,6 +69,7 @@ async function expressApp() {
   /** @type {import('@nestjs/platform-express').NestExpressApplication<any>} */
   const app = await NestFactory.create(AppModule, { logger: ['error'] });
   app.useBodyParser('json', { limit: BODY_LIMIT });
+  app.useBodyParser('text', { limit: BODY_LIMIT });
   if (!hasModule) app.use(session({ ...SESSION, name: 'e2e.sid', resave: false }));
   if (isPreallocated) {
     const { request, response } = app.getHttpAdapter().getInstance();

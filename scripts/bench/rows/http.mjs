@@ -18,6 +18,8 @@ const NAMES = { express: 'Express', fastify: 'Fastify' };
 const ALONE = 'no module';
 /** Express' own requests, widened as sealed ones are: what is left is what sealing costs, and not what Express does. */
 const PREALLOCATED = 'no module, preallocated';
+/** What every implementation has: a handler that opens and seals by hand. */
+const BY_HAND = 'no module, AES by hand';
 const LIMIT = 'limit';
 
 export const title = 'POST, echo of a JSON body';
@@ -55,6 +57,7 @@ async function startContenders(platform, ways, profile) {
   return {
     contenders: {
       [ALONE]: of(alone, 'plain'),
+      [BY_HAND]: of(alone, 'by-hand'),
       ...(preallocated && { [PREALLOCATED]: of(preallocated, 'plain') }),
       plain: of(sealing, 'plain'),
       ...Object.fromEntries(ways.map((way) => [way, of(sealing, way)])),
@@ -112,6 +115,7 @@ function compareWithLeast(prefix, size, taken, ways) {
     const added = (cpu, round) => cpu - taken[ALONE][round].cpu;
     put('plainRatio', ({ cpu }, round) => taken.plain[round].cpu / cpu);
     put('addedToLimit', ({ cpu }, round) => added(cpu, round) / taken[LIMIT][round].cpu);
+    put('byHandRatio', ({ cpu }, round) => taken[BY_HAND][round].cpu / cpu);
     if (taken[PREALLOCATED]) put('preallocatedRatio', ({ cpu }, round) => taken[PREALLOCATED][round].cpu / cpu);
   }
   return figures;
@@ -123,6 +127,7 @@ const COLUMNS = [
   ['base ÷ it', 'cpuRatio'],
   ['plain ÷ it', 'plainRatio'],
   ['preallocated ÷ it', 'preallocatedRatio'],
+  ['AES by hand ÷ it', 'byHandRatio'],
   ['added ÷ limit', 'addedToLimit'],
   ['a second', 'throughput', 0],
   ['it ÷ base', 'throughputRatio'],
