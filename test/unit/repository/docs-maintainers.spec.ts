@@ -50,9 +50,24 @@ describe('the documentation for maintainers', () => {
 
   it('has CI run on every Node that is named for development', () => {
     const workflow = read('.github/workflows/ci.yml');
-    expect(workflow).toContain('run: .ci/run');
+    expect(workflow).toContain('run: .ci/run ${{ matrix.part.phases }}');
     expect(/node: \[(.*)\]/.exec(workflow)![1]!.split(', ')).toEqual(['20', '22', '24']);
     expect(workflow).toContain(read('.nvmrc').trim());
+  });
+
+  it('has the machines of CI run every phase together', () => {
+    const run = read('.ci/run');
+    const listed = (name: string) => new RegExp(`^${name}=\\(\\s*([^)]*?)\\s*\\)`, 'm').exec(run)![1]!.split(/\s+/);
+    const all = ['test', ...listed('suites'), ...listed('checks'), 'coverage', 'defences', 'bench'];
+    const parts = [
+      ...read('.github/workflows/ci.yml').matchAll(/\{ phases: ([^,}]+?)(?:, shard: (\d)\/(\d))? \}/g),
+    ].map(([, phases = '', shard = '1', shards = '1']) => ({ phases: phases.split(' '), shard: `${shard}/${shards}` }));
+    const lost = all.filter((name) => {
+      const [phase] = name.split(/:[\w-]+=/);
+      const shards = parts.filter(({ phases }) => phases.includes(phase!)).map(({ shard }) => shard);
+      return !shards.includes('1/1') && !(shards.includes('1/2') && shards.includes('2/2'));
+    });
+    expect([parts.length > 10, lost]).toEqual([true, []]);
   });
 
   it('publishes only after all of CI, by the one job that may prove who it is', () => {
