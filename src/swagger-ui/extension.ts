@@ -14,9 +14,9 @@ export interface OperationSealing {
   readonly fields?: readonly string[];
 }
 
-/** The fields of an operation that has them. One that is sealed has none, whatever the document says. */
-export function fieldsOf({ request, response, fields }: OperationSealing): readonly string[] | undefined {
-  return request || response ? undefined : fields;
+/** The fields of an operation that has them. If its request is sealed, it has none, whatever the document says. */
+export function fieldsOf({ request, fields }: OperationSealing): readonly string[] | undefined {
+  return request ? undefined : fields;
 }
 
 /** The document's own `x-e2e-encryption`. */

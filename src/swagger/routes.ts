@@ -91,9 +91,14 @@ function handlersOf(app: INestApplication): Handler[] {
 function patternsOf({ request, response, takesFields }: RouteFields): string[] | undefined {
   if (!takesFields && !response.some(hasFields)) return undefined;
   const patterns = request.flatMap(({ type, member, isList }) =>
-    fieldPatterns(type, [...(member === undefined ? [] : [member]), ...(isList ? ['*'] : [])]),
+    outersOf(isList).flatMap((outer) => fieldPatterns(type, [...(member === undefined ? [] : [member]), ...outer])),
   );
   return [...new Set(patterns)];
+}
+
+/** Where a value may be: by itself, in a list, or in both if nothing is declared. */
+function outersOf(isList: boolean | undefined): string[][] {
+  return [...(isList ? [] : [[]]), ...(isList === false ? [] : [['*']])];
 }
 
 /**
@@ -122,8 +127,8 @@ function knownRoute(handlers: readonly Handler[]): KnownRoute {
     response: handlers.some(({ sealing }) => sealing.response),
   };
   const ofEach = handlers.map(({ fields }) => fields).filter((fields) => fields !== undefined);
-  // Where one of them is sealed, fields would send its request in the clear.
-  const isInFields = ofEach.length > 0 && !sealing.request && !sealing.response;
+  // Where one of them takes a sealed request, fields would send the rest of it in the clear.
+  const isInFields = ofEach.length > 0 && !sealing.request;
   return {
     sealing,
     fields: isInFields ? [...new Set(ofEach.flat())] : undefined,

@@ -18,8 +18,8 @@ interface BodyClass {
   readonly type: FieldClass;
   /** The member of the body that it is the class of; `undefined` for the body itself. */
   readonly member: string | undefined;
-  /** Whether a list of them is declared. The search in bodies ignores it. */
-  readonly isList: boolean;
+  /** Whether a list of them is declared; `undefined` if nothing is. The search in bodies ignores it. */
+  readonly isList: boolean | undefined;
 }
 
 /** A method of a controller, as far as its types are told from it. */
@@ -39,7 +39,7 @@ const OTHERS: ReadonlyMap<number, string> = new Map([
 interface Parameter {
   readonly kind: number;
   readonly types: readonly FieldClass[];
-  readonly isList: boolean;
+  readonly isList: boolean | undefined;
   /** `@Body('name')`: the parameter is a member of the body. */
   readonly member: string | undefined;
 }
@@ -100,8 +100,8 @@ function readFields(owner: FieldClass, name: string): RouteFields {
   const parameters = parametersOf(owner, name);
   const bodies = parameters.filter(({ kind }) => kind === BODY);
   const body = classesOf(bodies);
-  const isList = bodies.some(({ member, isList }) => member === undefined && isList);
-  if (declared.request) body.push({ type: declared.request, member: undefined, isList });
+  const whole = bodies.find(({ member }) => member === undefined);
+  if (declared.request) body.push({ type: declared.request, member: undefined, isList: whole?.isList });
   // Nest numbers its own decorators alone. What createParamDecorator() made may read the body.
   const custom = classesOf(parameters.filter(({ kind }) => Number.isNaN(kind)));
   const returned = asClass(Reflect.getMetadata('design:returntype', owner.prototype as object, name));
@@ -127,7 +127,7 @@ function parametersOf(owner: FieldClass, name: string): Parameter[] {
   const shared = [owner, handler].flatMap((each) => (Reflect.getMetadata(PIPES, each) ?? []) as unknown[]);
   return Object.entries(declared).map(([key, { index, data, pipes = [] }]) => ({
     kind: Number(key.split(':', 1)[0]),
-    isList: types[index] === Array,
+    isList: types[index] === Array || (types[index] === Object ? undefined : false),
     types: [types[index], ...[...pipes, ...shared].flatMap(itemsOf)].map(asClass).filter((each) => each !== undefined),
     member: typeof data === 'string' ? data : undefined,
   }));

@@ -218,6 +218,10 @@ describe('sealDocument', () => {
         declared(@Body() pins: Pin[]): object {
           return pins;
         }
+        @Post('untold')
+        untold(@Body(new ParseArrayPipe({ items: Pin })) pins: Iterable<Pin>): object {
+          return { ...pins };
+        }
         @Post('member')
         member(@Body('pins', new ParseArrayPipe({ items: Pin })) pins: Pin[]): object {
           return pins;
@@ -231,6 +235,7 @@ describe('sealDocument', () => {
       const fieldsOf = (path: string) => (found[`post /lists${path}`] as { fields: string[] }).fields.sort();
       expect(fieldsOf('')).toEqual(['*.no?', '*.number?']);
       expect(fieldsOf('/declared')).toEqual(['*.pin?']);
+      expect(fieldsOf('/untold')).toEqual(['*.pin?', 'pin?']);
       expect(fieldsOf('/member')).toEqual(['pins.*.pin?']);
       expect(fieldsOf('/wallet')).toEqual(
         [
@@ -550,7 +555,7 @@ describe('sealDocument', () => {
     });
   });
 
-  it('marks the fields of all handlers that headers tell apart, and none where one of them is sealed', async () => {
+  it('marks the fields of all handlers that headers tell apart, and none where one of them takes a sealed request', async () => {
     class Pin {
       @EncryptedField()
       pin!: string;
@@ -569,6 +574,10 @@ describe('sealDocument', () => {
       either(@Body() pin: Pin): object {
         return pin;
       }
+      @Post('half')
+      half(@Body() pin: Pin): object {
+        return pin;
+      }
     }
     @Controller({ path: 'same', version: '2' })
     class CardController {
@@ -579,6 +588,11 @@ describe('sealDocument', () => {
       @Post('sealed')
       @Encrypted()
       sealed(@Body() body: object): object {
+        return body;
+      }
+      @Post('half')
+      @Encrypted({ request: false })
+      half(@Body() body: object): object {
         return body;
       }
     }
@@ -593,6 +607,7 @@ describe('sealDocument', () => {
       const { fields, ...sealing } = found['post /same'] as { fields: string[] };
       expect([sealing, fields.sort()]).toEqual([{ request: false, response: false }, ['number?', 'pin?']]);
       expect(found['post /same/sealed']).toEqual(both);
+      expect(found['post /same/half']).toEqual({ request: false, response: true, fields: ['pin?'] });
     }
   });
 

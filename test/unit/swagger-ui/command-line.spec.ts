@@ -56,10 +56,12 @@ describe('the command line that Swagger UI shows', () => {
     expect(got.sealing).toMatchObject({ fields: [] });
   });
 
-  it('seals a whole operation, even if its mark has fields too', async () => {
+  it('seals a whole request, even if its mark has fields too', async () => {
     const sealing = { request: true, response: false, fields: ['card.number?'] };
     const posted = await run(commandLine(shown({ body: '{}' }), sealing, 'e2e')!);
     expect(posted.sealing).toEqual({ request: true, response: false });
+    const half = await run(commandLine(shown({ body: '{}' }), { ...sealing, request: false, response: true }, 'e2e')!);
+    expect(half.sealing).toMatchObject({ fields: sealing.fields });
   });
 
   it('names the path of the handshake and the query', async () => {
