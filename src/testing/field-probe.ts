@@ -42,7 +42,9 @@ export async function probeFields(
     throw notSealed(request, 'neither its request nor its response has an encrypted value');
   }
   for (const each of (options.answerFields ?? []).map(parsePattern)) {
-    const isThere = each.isOptional || received.some(({ steps }) => matches(each, steps));
+    // It may be inside a value that is encrypted as a whole.
+    const isIn = (steps: readonly string[]) => matches({ ...each, steps: each.steps.slice(0, steps.length) }, steps);
+    const isThere = each.isOptional || received.some(({ steps }) => isIn(steps));
     if (!isThere) throw notSealed(request, `its response has no encrypted value "${each.text}"`);
   }
   const secrets = [...secretsAt('body', body, sent), ...secretsAt('response', text, received)];

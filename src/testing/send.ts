@@ -44,7 +44,8 @@ export async function send(connection: Connection, delivery: Delivery, call: Tes
 }
 
 function prove(line: OpenLine, request: PreparedRequest, { sealing, reading }: Delivery): Promise<Opened> {
-  return sealing?.fields ? probeFields(line, request, sealing, reading) : probe(line, request, reading);
+  const isInFields = sealing?.fields ?? sealing?.answerFields;
+  return isInFields ? probeFields(line, request, { fields: [], ...sealing }, reading) : probe(line, request, reading);
 }
 
 async function fetchSealed(

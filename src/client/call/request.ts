@@ -60,7 +60,7 @@ export async function readRequest(
     mediaType,
     sealed,
     // A response in fields has a ticket, or is sealed as a whole.
-    plainAnswer: e2e.response === false && !e2e.fields,
+    plainAnswer: e2e.response === false && !e2e.fields && !e2e.answerFields,
     e2e,
     onProgress: e2e.onProgress,
     redirect: request.redirect,
