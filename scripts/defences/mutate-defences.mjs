@@ -12,7 +12,7 @@ const words = process.argv.slice(2);
 const isMeant = ({ name, edits }) =>
   words.length === 0 || words.some((word) => name.includes(word) || edits.some(([file]) => file.includes(word)));
 // `SHARD=2/3`: on the second of three machines, every third row.
-const [part, parts] = (process.env.SHARD ?? '1/1').split('/').map(Number);
+const [part, parts] = (process.env.SHARD || '1/1').split('/').map(Number);
 const chosen = defences.filter(isMeant).filter((_, index) => index % parts === part - 1);
 const shards = Array.from({ length: Math.min(SHARDS, chosen.length) }, () => new Shard());
 const started = performance.now();

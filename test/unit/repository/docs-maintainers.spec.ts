@@ -58,10 +58,12 @@ describe('the documentation for maintainers', () => {
   it('has the machines of CI run every phase together', () => {
     const run = read('.ci/run');
     const listed = (name: string) => new RegExp(`^${name}=\\(\\s*([^)]*?)\\s*\\)`, 'm').exec(run)![1]!.split(/\s+/);
-    const all = ['test', ...listed('suites'), ...listed('checks'), 'coverage', 'defences', 'bench'];
-    const parts = [
-      ...read('.github/workflows/ci.yml').matchAll(/\{ phases: ([^,}]+?)(?:, shard: (\d)\/(\d))? \}/g),
-    ].map(([, phases = '', shard = '1', shards = '1']) => ({ phases: phases.split(' '), shard: `${shard}/${shards}` }));
+    const all = ['test', ...listed('suites'), ...listed('checks'), 'defences', 'bench'];
+    const [everywhere, once] = read('.github/workflows/ci.yml').split('        include:\n');
+    expect(once).toContain('part: { phases: test integration coverage }');
+    const parts = [...everywhere!.matchAll(/\{ phases: ([^,}]+?)(?:, shard: (\d)\/(\d))? \}/g)].map(
+      ([, phases = '', shard = '1', shards = '1']) => ({ phases: phases.split(' '), shard: `${shard}/${shards}` }),
+    );
     const lost = all.filter((name) => {
       const [phase] = name.split(/:[\w-]+=/);
       const shards = parts.filter(({ phases }) => phases.includes(phase!)).map(({ shard }) => shard);
