@@ -30,7 +30,7 @@ function serve(platform: PlatformName, store: FickleStore, options: E2eOptions =
   const session = { store, secret: COOKIE_SECRET };
   return TestApp.start(platform, {
     controllers: [SessionController],
-    e2e: { session, secret: SECRET, storeTimeout: 100, ...options },
+    e2e: { session, secret: SECRET, storeTimeout: 3000, ...options },
   });
 }
 

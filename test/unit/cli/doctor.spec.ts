@@ -59,7 +59,8 @@ const CORS = {
 const setup = (e2e: Exclude<Setup['e2e'], false | undefined> = {}, cors: object = CORS): Setup => ({
   controllers: [StreamController],
   providers: [LiveGateway],
-  e2e,
+  // A slow machine is no finding.
+  e2e: { storeTimeout: 30_000, ...e2e },
   configure: (nest) => {
     nest.enableCors(cors);
     nest.useWebSocketAdapter(new E2eWsAdapter(nest));

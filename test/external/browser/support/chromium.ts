@@ -46,7 +46,7 @@ export function useChromium(): {
     async profile(options) {
       // Without motion the page shows its steps as fast as they happen.
       const context = await browser!.newContext({ reducedMotion: 'reduce', ...options });
-      context.setDefaultTimeout(20_000);
+      context.setDefaultTimeout(60_000);
       open.push(context);
       return context;
     },
@@ -55,7 +55,7 @@ export function useChromium(): {
       const folder = mkdtempSync(join(tmpdir(), 'profile-'));
       const context = await chromium.launchPersistentContext(folder, { executablePath, args: ARGS, ...options });
       folders.push(folder);
-      context.setDefaultTimeout(20_000);
+      context.setDefaultTimeout(60_000);
       open.push(context);
       return context;
     },

@@ -1,5 +1,5 @@
 /** Tries the assertion until it holds, and fails with its own error after so many milliseconds. */
-export async function eventually(assertion: () => unknown, timeout = 20_000): Promise<void> {
+export async function eventually(assertion: () => unknown, timeout = 60_000): Promise<void> {
   for (const end = Date.now() + timeout; ;) {
     try {
       await assertion();
