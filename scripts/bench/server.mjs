@@ -11,7 +11,7 @@ import { forgeInterceptor, joseInterceptor, rivalKeys } from './baselines.mjs';
 import { echoByHand } from './least.mjs';
 
 // The application that is measured: the same handler sealed, plain, and behind what people would write themselves. Or,
-// without the module, plain alone, with the same session and the same store.
+// without the module, plain and encrypted by hand, with the same session and the same store.
 
 const { platform = 'express', hasModule = true, isPreallocated = false, keyPool } = optionsOfChild();
 const BODY_LIMIT = 4 * 2 ** 20;

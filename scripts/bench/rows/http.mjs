@@ -18,7 +18,7 @@ const NAMES = { express: 'Express', fastify: 'Fastify' };
 const ALONE = 'no module';
 /** Express' own requests, widened as sealed ones are: what is left is what sealing costs, and not what Express does. */
 const PREALLOCATED = 'no module, preallocated';
-/** What every implementation has: a handler that opens and seals by hand. */
+/** The same application, with a handler that encrypts by hand: no channel and no checks. */
 const BY_HAND = 'no module, AES by hand';
 const LIMIT = 'limit';
 
