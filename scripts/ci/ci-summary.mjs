@@ -1,10 +1,10 @@
-// Adds up how the phases of .ci/run ended. Arguments: each phase with its exit code, what it took and its limit in
-// seconds, as `lint=0=25=240`. A phase `test` or `test:NAME` is a jest suite, and counts as its own report in reports/
+// Adds up how the phases of .ci/run ended. Arguments: each phase with its exit code, what it took, its limit and
+// its time of the processors, in seconds, as `lint=0=25=240=31`. A phase `test` or `test:NAME` is a jest suite, and counts as its own report in reports/
 // says; any other counts as one check.
 import { existsSync, readFileSync } from 'node:fs';
 
 const phases = process.argv.slice(2).map((argument) => {
-  const [name, code, took, limit] = argument.split('=');
+  const [name, code, took, limit, cpu] = argument.split('=');
   const counts = /^test(:|$)/.test(name)
     ? readReport(name.slice('test:'.length) || 'main')
     : { passed: 1, failed: 0, skipped: 0 };
@@ -15,6 +15,7 @@ const phases = process.argv.slice(2).map((argument) => {
     code: Number(code),
     took: Number(took),
     limit: Number(limit),
+    cpu: Number(cpu),
     passed: counts === undefined || (unexplained && !counts.isSuite) ? 0 : counts.passed,
     failed: unexplained ? 1 : counts.failed,
     skipped: counts?.skipped ?? 0,
@@ -24,17 +25,18 @@ const phases = process.argv.slice(2).map((argument) => {
 
 const sum = (member) => phases.reduce((total, phase) => total + phase[member], 0);
 const cells = [
-  ['phase', 'took', 'limit', 'passed', 'failed', 'skipped', 'exit code'],
-  ...phases.map(({ name, took, limit, passed, failed, skipped, code }) => [
+  ['phase', 'took', 'limit', 'CPU', 'passed', 'failed', 'skipped', 'exit code'],
+  ...phases.map(({ name, took, limit, cpu, passed, failed, skipped, code }) => [
     name,
     `${took} s`,
     `${limit} s`,
+    `${cpu} s`,
     passed,
     failed,
     skipped,
     code,
   ]),
-  ['all', `${sum('took')} s`, '', sum('passed'), sum('failed'), sum('skipped'), ''],
+  ['all', `${sum('took')} s`, '', `${sum('cpu')} s`, sum('passed'), sum('failed'), sum('skipped'), ''],
 ].map((row) => row.map(String));
 const widths = cells[0].map((_, column) => Math.max(...cells.map((row) => row[column].length)));
 for (const row of cells) {

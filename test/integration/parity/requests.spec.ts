@@ -111,7 +111,10 @@ const SETUPS: readonly (readonly [name: string, setup: PairSetup])[] = [
   ],
 ];
 
-/** On Nest 11, each body of each type goes to one of them in turn: so each body, and each type, still goes to all. */
+/**
+ * Each body of each type goes to one of them in turn. So each body goes to all of them in each application, each type
+ * does too, and each body of each type in one of the applications.
+ */
 const BODY_PATHS = ['/see', '/see/dto', '/see/member?page=1&page=2', '/see/raw-body', '/see/read'];
 
 /** Values of Express' setting "query parser". Fastify has the application's own function in its place. */
@@ -170,14 +173,15 @@ async function expectSame(pair: Pair, path: string, init: RequestInit): Promise<
 }
 
 onEachPlatform('A sealed request gives its handler what the plain one does, in an application', (platform) => {
-  for (const [name, setup] of SETUPS.filter(([name]) => !(IS_NEST11 && name.startsWith('with other limits')))) {
+  for (const [turn, [name, setup]] of SETUPS.entries()) {
+    if (IS_NEST11 && name.startsWith('with other limits')) continue;
     const pair = usePair(platform, { ...setup, controllers: [SeeController] });
 
     it.each(TYPES)(`${name}: %s`, async (type) => {
       for (const [index, body] of Object.values(BODIES).entries()) {
         const init = { method: 'POST', headers: { 'content-type': type }, body };
-        const next = BODY_PATHS[(index + TYPES.indexOf(type)) % BODY_PATHS.length]!;
-        for (const path of IS_NEST11 ? [next] : BODY_PATHS) await expectSame(pair(), path, init);
+        const path = BODY_PATHS[(index + TYPES.indexOf(type) + turn) % BODY_PATHS.length]!;
+        await expectSame(pair(), path, init);
       }
     });
   }
