@@ -73,9 +73,10 @@ export default {
       },
     ],
   },
+  setupFiles: ['<rootDir>/test/support/keep-alive.mjs'],
   maxWorkers: workers(),
-  // Far more than any test takes: it ends what hangs, on a machine of any speed.
-  testTimeout: 120_000,
+  // Far more than any test takes: it ends what hangs, on a machine of any speed. Those outside install and build.
+  testTimeout: plain ? 300_000 : 900_000,
   // What scripts/ci/coverage.mjs adds up.
   ...(process.env.COVERAGE &&
     plain && {

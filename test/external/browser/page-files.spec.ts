@@ -76,7 +76,7 @@ describe('the page with files and live events', () => {
       const tab = await SamplePage.open(await chromium.diskProfile(), sample().base);
       await attach(tab, 'Once', path);
       for (let more = 0; more < 3; more++) await tab.page.keyboard.press('Enter');
-      await eventually(async () => expect(await tab.titles()).toEqual(['Once']), 60_000);
+      await eventually(async () => expect(await tab.titles()).toEqual(['Once']));
       expect(await tab.text('file-download')).toBe(`Download ${name}`);
       expect([tab.complaints, tab.statuses, await tab.problems()]).toEqual([[], [], []]);
     });
@@ -126,7 +126,7 @@ describe('the page with files and live events', () => {
       const own = await startSample();
       const tab = await SamplePage.open(await chromium.diskProfile(), own.base);
       await attach(tab, 'Cut', path);
-      await eventually(async () => expect(await tab.titles()).toEqual(['Cut']), 60_000);
+      await eventually(async () => expect(await tab.titles()).toEqual(['Cut']));
       await tab.get('events-start').click();
       await eventually(async () => expect(await tab.get('events-seen').locator('li').count()).toBe(8));
       await tab.get('file-download').click();

@@ -223,7 +223,7 @@ describe('the page', () => {
     ] as const) {
       const before = held.length;
       await tab.get(name).selectOption(value);
-      await eventually(() => expect(held.length).toBeGreaterThan(before), 45_000);
+      await eventually(() => expect(held.length).toBeGreaterThan(before));
     }
     held.forEach((go) => go());
     await eventually(async () => expect((await tab.card('POST /e2e/handshake')).seen).toContain('"kind": "P-256"'));

@@ -109,7 +109,7 @@ describe.each<[keyof typeof SIZES, string[]]>([
     expect(growth).toBeLessThan(ROOM);
     expect(result.by).toEqual(by);
     expect(result.left).toBe(0);
-  }, 300_000);
+  });
 
   it('from a tab that is closed in the middle is not complete for the server', async () => {
     const page = await openPage(new Content(64, canary));
@@ -119,5 +119,5 @@ describe.each<[keyof typeof SIZES, string[]]>([
     await page.close();
     await new Promise((resolve) => setTimeout(resolve, 300));
     expect(count.whole).toBe(whole);
-  }, 60_000);
+  });
 });

@@ -42,7 +42,7 @@ export async function startSample(env: Record<string, string> = {}, wanted?: num
   const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()));
   let output = '';
   const base = await new Promise<string>((resolve, reject) => {
-    const late = setTimeout(() => reject(new Error(`no URL was printed:\n${output}`)), 25_000);
+    const late = setTimeout(() => reject(new Error(`no URL was printed:\n${output}`)), 300_000);
     const listen = (chunk: Buffer): void => {
       output += chunk.toString('utf8');
       const url = new RegExp(`https?://[^\\s'"/]*:${port}\\b`).exec(output);

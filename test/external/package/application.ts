@@ -10,8 +10,6 @@ export const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 export const FIXTURE = fileURLToPath(new URL('fixture/', import.meta.url));
 const NAME = 'nestjs-e2e-encryption';
 
-export const MINUTES = 60_000;
-
 /** What an application is built on. */
 export interface Stack {
   readonly nest: 11 | 12;
@@ -173,10 +171,15 @@ export async function whileRunning<T>(app: string, use: (url: string) => Promise
   }
 }
 
+/** Far more than an application takes to be compiled and to start, on a machine of any speed. */
+const MAX_START_MS = 300_000;
+
 /** Waits until something answers at `url`. @throws Error with the server's output, where it ends or takes too long */
 export async function listens(url: string, server: ChildProcess, output: () => string): Promise<void> {
-  for (const end = Date.now() + 30_000; !(await answers(url)); await new Promise((done) => setTimeout(done, 100))) {
+  const end = Date.now() + MAX_START_MS;
+  while (!(await answers(url))) {
     if (server.exitCode !== null || Date.now() > end) throw new Error(`the application does not listen:\n${output()}`);
+    await new Promise((done) => setTimeout(done, 100));
   }
 }
 

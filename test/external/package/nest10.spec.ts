@@ -1,7 +1,7 @@
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
-import { install, makeFolder, MINUTES, pack, run } from './application.js';
+import { install, makeFolder, pack, run } from './application.js';
 
 let folder: string;
 
@@ -11,7 +11,7 @@ beforeAll(async () => {
   const nest = ['common', 'core', 'platform-express', 'platform-fastify'].map((name) => `@nestjs/${name}@10`);
   // By force, against the package's peer dependencies.
   await install(folder, '--force', ...nest, 'reflect-metadata', 'rxjs', await pack(folder));
-}, 5 * MINUTES);
+});
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 

@@ -2,7 +2,7 @@ import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { build } from 'esbuild';
-import { makeFolder, MINUTES, pack, run } from './application.js';
+import { makeFolder, pack, run } from './application.js';
 
 let folder: string;
 let tarball: string;
@@ -11,7 +11,7 @@ beforeAll(async () => {
   folder = makeFolder();
   tarball = await pack(folder);
   await run(folder, 'tar', '-xzf', tarball);
-}, MINUTES);
+});
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 

@@ -9,7 +9,7 @@ import { CookieJar } from 'tough-cookie';
 import { Encrypted } from '../../../src/index.js';
 import { CANARY } from '../../integration/e2e/support/raw.js';
 import { TestApp } from '../../integration/e2e/support/apps.js';
-import { FIXTURE, install, makeFolder, MINUTES, pack, ROOT, run } from './application.js';
+import { FIXTURE, install, makeFolder, pack, ROOT, run } from './application.js';
 
 /** Metro and React Native's own settings for it, of the release that resolves by `exports` by default. */
 const METRO = [
@@ -62,7 +62,7 @@ beforeAll(async () => {
   cpSync(join(FIXTURE, 'react-native'), folder, { recursive: true });
   cpSync(join(folder, 'stub'), join(folder, 'node_modules/react-native'), { recursive: true });
   await run(folder, process.execPath, 'bundle.cjs');
-}, 5 * MINUTES);
+});
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 /** One request of the application, as React Native's native side sends it: with the session's cookie. */
@@ -115,32 +115,24 @@ describe.each(['express', 'fastify'] as const)('the client in Hermes, bundled by
         );
       },
     });
-  }, MINUTES);
+  });
   afterAll(() => app.close());
 
-  it.each(['X25519', 'P-256', 'MLKEM768-X25519'])(
-    'makes a channel by %s and calls over it',
-    async (keyKind) => {
-      app.tap.clear();
-      expect(await play({ url: app.url, options: { keyKind } })).toEqual({
-        kind: keyKind,
-        created: [201, { created: { text: 'grüße €' }, canary: CANARY }],
-        found: { found: 'canary é', canary: CANARY },
-        missing: 404,
-        echoed: [3000, true],
-      });
-      expect(app.tap.text).not.toContain(CANARY);
-    },
-    5 * MINUTES,
-  );
+  it.each(['X25519', 'P-256', 'MLKEM768-X25519'])('makes a channel by %s and calls over it', async (keyKind) => {
+    app.tap.clear();
+    expect(await play({ url: app.url, options: { keyKind } })).toEqual({
+      kind: keyKind,
+      created: [201, { created: { text: 'grüße €' }, canary: CANARY }],
+      found: { found: 'canary é', canary: CANARY },
+      missing: 404,
+      echoed: [3000, true],
+    });
+    expect(app.tap.text).not.toContain(CANARY);
+  });
 });
 
 describe('react-native-quick-crypto', () => {
-  it(
-    'is an engine by its types',
-    async () => {
-      await run(folder, process.execPath, join(ROOT, 'node_modules/typescript/bin/tsc'), '-p', 'tsconfig.json');
-    },
-    MINUTES,
-  );
+  it('is an engine by its types', async () => {
+    await run(folder, process.execPath, join(ROOT, 'node_modules/typescript/bin/tsc'), '-p', 'tsconfig.json');
+  });
 });

@@ -10,7 +10,7 @@ import { Encrypted } from '../../../src/index.js';
 import { E2eWsAdapter } from '../../../src/ws/index.js';
 import { TestApp } from '../../integration/e2e/support/apps.js';
 import { liveGateway } from '../../integration/sockets/support/gateway.js';
-import { FIXTURE, install, makeFolder, MINUTES, pack, run } from './application.js';
+import { FIXTURE, install, makeFolder, pack, run } from './application.js';
 
 @Controller('notes')
 @Encrypted()
@@ -54,7 +54,7 @@ beforeAll(async () => {
     configure: (nest) => nest.useWebSocketAdapter(new E2eWsAdapter(nest)),
     e2e: { keyPool: { size: 2 } },
   });
-}, 3 * MINUTES);
+});
 
 afterAll(async () => {
   await app.close();
@@ -94,22 +94,18 @@ const RUNTIMES: Readonly<Record<string, () => Promise<string>>> = {
 };
 
 describe('the client', () => {
-  it.each(Object.entries(RUNTIMES))(
-    'makes sealed calls with each kind of key on %s',
-    async (_, makeCalls) => {
-      app.tap.clear();
-      const seen = JSON.parse(await makeCalls()) as Record<string, unknown>;
-      expect(seen).toEqual({ RSA: EXPECTED, 'P-256': EXPECTED, X25519: EXPECTED, 'MLKEM768-X25519': EXPECTED });
-      expect(app.tap.text).toContain('application/jose');
-      expect(app.tap.text).not.toContain('canary');
-    },
-    MINUTES,
-  );
+  it.each(Object.entries(RUNTIMES))('makes sealed calls with each kind of key on %s', async (_, makeCalls) => {
+    app.tap.clear();
+    const seen = JSON.parse(await makeCalls()) as Record<string, unknown>;
+    expect(seen).toEqual({ RSA: EXPECTED, 'P-256': EXPECTED, X25519: EXPECTED, 'MLKEM768-X25519': EXPECTED });
+    expect(app.tap.text).toContain('application/jose');
+    expect(app.tap.text).not.toContain('canary');
+  });
 });
 
 /** Ends with its test, however it goes: a socket may leave a runtime waiting, or busy, for ever. */
 async function runToEnd(file: string, ...args: string[]): Promise<string> {
-  const options = { cwd: folder, timeout: MINUTES - 5_000, killSignal: 'SIGKILL', maxBuffer: 2 ** 26 } as const;
+  const options = { cwd: folder, timeout: 300_000, killSignal: 'SIGKILL', maxBuffer: 2 ** 26 } as const;
   return (await promisify(execFile)(file, args, options)).stdout;
 }
 
@@ -121,26 +117,18 @@ describe('client.webSocket', () => {
     Bun: () => runToEnd(bun(), 'run', 'sockets.mjs', app.url, 'Bun'),
     Deno: () => runToEnd(deno(), ...DENO_FLAGS, 'sockets.mjs', app.url, 'Deno'),
   };
-  it.each(Object.entries(runtimes))(
-    'does what the global WebSocket of %s does',
-    async (_, runScripts) => {
-      const logs = JSON.parse(await runScripts()) as Record<string, { plain: string[]; sealed: string[] }>;
-      expect(Object.keys(logs).length).toBeGreaterThan(12);
-      for (const [name, { plain, sealed }] of Object.entries(logs)) expect([name, ...sealed]).toEqual([name, ...plain]);
-    },
-    MINUTES,
-  );
+  it.each(Object.entries(runtimes))('does what the global WebSocket of %s does', async (_, runScripts) => {
+    const logs = JSON.parse(await runScripts()) as Record<string, { plain: string[]; sealed: string[] }>;
+    expect(Object.keys(logs).length).toBeGreaterThan(12);
+    for (const [name, { plain, sealed }] of Object.entries(logs)) expect([name, ...sealed]).toEqual([name, ...plain]);
+  });
 });
 
 describe('ML-KEM-768', () => {
-  it(
-    'of Node 24 (WebCrypto, node:crypto) and of @noble/post-quantum: each opens what each other encapsulates',
-    async () => {
-      const outcome = JSON.parse(await run(folder, node24(), 'ml-kem.mjs')) as Record<string, boolean>;
-      const names = ['web', 'node', 'noble'];
-      const pairs = names.flatMap((one) => names.map((other) => `${one} → ${other}`));
-      expect(outcome).toEqual(Object.fromEntries(pairs.map((pair) => [pair, true])));
-    },
-    MINUTES,
-  );
+  it('of Node 24 (WebCrypto, node:crypto) and of @noble/post-quantum: each opens what each other encapsulates', async () => {
+    const outcome = JSON.parse(await run(folder, node24(), 'ml-kem.mjs')) as Record<string, boolean>;
+    const names = ['web', 'node', 'noble'];
+    const pairs = names.flatMap((one) => names.map((other) => `${one} → ${other}`));
+    expect(outcome).toEqual(Object.fromEntries(pairs.map((pair) => [pair, true])));
+  });
 });

@@ -3,7 +3,7 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { codeBlocks, type CodeBlock } from '../../support/markdown.js';
-import { environment, freePort, listens, makeFolder, MINUTES, pack, ROOT } from './application.js';
+import { environment, freePort, listens, makeFolder, pack, ROOT } from './application.js';
 
 const PAGE = readFileSync(join(ROOT, 'docs/getting-started.md'), 'utf8');
 const PORT_OF_THE_PAGE = '3000';
@@ -123,7 +123,6 @@ describe('docs/getting-started.md, word for word', () => {
         await newcomer.follow(platform === 'Fastify' ? onFastify(block) : block);
       }
     },
-    4 * MINUTES,
   );
 });
 

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { useApp, type PlatformName } from '../../integration/e2e/support/apps.js';
 import { CANARY } from '../../integration/e2e/support/raw.js';
 import { useChromium } from '../browser/support/chromium.js';
-import { MINUTES, run } from '../package/application.js';
+import { run } from '../package/application.js';
 import { API } from './support/api.js';
 import { OFFLINE, startSite, Visitor, type Site } from './support/site.js';
 import { program, workshop } from './support/workshop.js';
@@ -50,7 +50,7 @@ describe.each(FRAMEWORKS)('$heading', ({ name, heading, platform, build, start, 
     const folder = workshop(name, 'server-rendering.md', heading, api);
     await run(folder, 'env', ...Object.entries(OFFLINE).map((each) => each.join('=')), process.execPath, ...build);
     site = await startSite(folder, start, { [variable]: api });
-  }, 5 * MINUTES);
+  });
   afterAll(() => (site as Site | undefined)?.close());
 
   const expectSealed = () => {

@@ -4,7 +4,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { useApp, type PlatformName } from '../../integration/e2e/support/apps.js';
 import { CANARY } from '../../integration/e2e/support/raw.js';
-import { MINUTES, run } from '../package/application.js';
+import { run } from '../package/application.js';
 import { API, documentOf } from './support/api.js';
 import { program, workshop } from './support/workshop.js';
 
@@ -56,31 +56,27 @@ const GENERATORS: readonly Generator[] = [
 describe.each(GENERATORS)('The code that $name writes', ({ name, heading, command, platform, expected }) => {
   const app = useApp(platform, API[platform]);
 
-  it(
-    `is sealed with the recipe (${platform})`,
-    async () => {
-      const folder = workshop(name, 'recipes.md', heading, app().url);
-      writeFileSync(join(folder, 'openapi.json'), JSON.stringify(documentOf(app().nest)));
-      const [generator, ...args] = command;
-      await run(folder, process.execPath, program(generator!), ...args);
-      await run(folder, process.execPath, program('typescript/bin/tsc'), '-p', '.');
+  it(`is sealed with the recipe (${platform})`, async () => {
+    const folder = workshop(name, 'recipes.md', heading, app().url);
+    writeFileSync(join(folder, 'openapi.json'), JSON.stringify(documentOf(app().nest)));
+    const [generator, ...args] = command;
+    await run(folder, process.execPath, program(generator!), ...args);
+    await run(folder, process.execPath, program('typescript/bin/tsc'), '-p', '.');
 
-      const check = join(folder, 'check.mjs');
-      const stdin = { contents: CHECK, resolveDir: folder, loader: 'ts' as const };
-      await build({
-        stdin,
-        bundle: true,
-        platform: 'node',
-        format: 'esm',
-        packages: 'external',
-        outfile: check,
-        logLevel: 'error',
-      });
-      app().tap.clear();
-      expect(JSON.parse(await run(folder, process.execPath, check, CANARY))).toEqual(expected);
-      expect(app().tap.text).toContain('application/jose');
-      for (const seen of [CANARY, 'canary', 'form-data']) expect(app().tap.text).not.toContain(seen);
-    },
-    3 * MINUTES,
-  );
+    const check = join(folder, 'check.mjs');
+    const stdin = { contents: CHECK, resolveDir: folder, loader: 'ts' as const };
+    await build({
+      stdin,
+      bundle: true,
+      platform: 'node',
+      format: 'esm',
+      packages: 'external',
+      outfile: check,
+      logLevel: 'error',
+    });
+    app().tap.clear();
+    expect(JSON.parse(await run(folder, process.execPath, check, CANARY))).toEqual(expected);
+    expect(app().tap.text).toContain('application/jose');
+    for (const seen of [CANARY, 'canary', 'form-data']) expect(app().tap.text).not.toContain(seen);
+  });
 });

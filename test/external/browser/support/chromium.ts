@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, jest } from '@jest/globals';
+import { afterAll, afterEach, beforeAll } from '@jest/globals';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
@@ -18,9 +18,6 @@ const ARGS = [
   // Names of other hosts, and all of them this machine: whatever ends in .test is no secure context.
   '--host-resolver-rules=MAP *.test 127.0.0.1',
 ];
-
-// A page makes RSA keys, on a machine that may have other things to do.
-jest.setTimeout(90_000);
 
 /** One browser for the tests of a file; each test's profiles are closed after it. */
 export function useChromium(): {

@@ -46,7 +46,7 @@ export class SamplePage {
   async ready(): Promise<void> {
     const count = this.page.locator('#notes-count');
     // node-forge makes its keys in script: three tabs at once take their time where the machine has other things to do.
-    await eventually(async () => expect(await count.innerText()).not.toBe(''), 45_000);
+    await eventually(async () => expect(await count.innerText()).not.toBe(''));
   }
 
   get(testId: string): Locator {
