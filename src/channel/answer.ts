@@ -27,6 +27,8 @@ export interface Opened {
    * @throws RangeError if its header fields do not fit into a message, or contain characters that are not allowed.
    */
   readonly seal: (answer: PlainResponse) => string;
+  /** The same, for a message that is too long to be joined as a string. */
+  readonly sealParts: (answer: PlainResponse) => CompactJwe;
   /**
    * Seals the head of a response whose body follows in frames (PROTOCOL §6). Only for a message with `dir`.
    *

@@ -1,5 +1,6 @@
 import type { NodeEngine } from '../crypto/node.js';
 import type { Bytes, ContentKey } from '../protocol/crypto.js';
+import { joinJwe, type CompactJwe } from '../protocol/jwe.js';
 import type { KeyKind } from '../protocol/keys.js';
 import type { RequestHeader } from '../protocol/message.js';
 import { pad } from '../protocol/padding.js';
@@ -120,19 +121,22 @@ export class Channel {
       this.#state = { ...this.#state, cs: keys.cs };
       this.#isStored = false;
     }
+    // Only what follows the message needs it. A long one would stay in memory until the response has left.
+    const text = header.frames === undefined && header.fields === undefined ? '' : jwe.text;
     return {
       header,
       ...parts,
       isDeviceProof,
       hasNewSecret,
-      seal: (answer) => this.#seal(header, answer, this.#wayBack(header, keys)),
+      seal: (answer) => joinJwe(this.#seal(header, answer, this.#wayBack(header, keys))),
+      sealParts: (answer) => this.#seal(header, answer, this.#wayBack(header, keys)),
       sealHead: (head) => this.#sealHead(header, head, keys),
       openFrames: () => {
-        const key = this.#streamKey(keys, REQUEST_FRAMES_INFO, jwe.text);
+        const key = this.#streamKey(keys, REQUEST_FRAMES_INFO, text);
         return new FrameOpener(this.#engine, key, header.length);
       },
-      acceptSocket: (answer) => this.#acceptSocket(header, jwe.text, answer, keys),
-      fields: () => new FieldCipher(this.#engine, (info) => this.#derive(keys, info), jwe.text),
+      acceptSocket: (answer) => this.#acceptSocket(header, text, answer, keys),
+      fields: () => new FieldCipher(this.#engine, (info) => this.#derive(keys, info), text),
     };
   }
 
@@ -148,7 +152,8 @@ export class Channel {
       ...parts,
       isDeviceProof: false,
       hasNewSecret: false,
-      seal: (answer) => this.#seal(header, answer, this.#ownContentKey()),
+      seal: (answer) => joinJwe(this.#seal(header, answer, this.#ownContentKey())),
+      sealParts: (answer) => this.#seal(header, answer, this.#ownContentKey()),
       sealHead: refuseFrames,
       openFrames: refuseFrames,
       acceptSocket: refuseFrames,
@@ -194,7 +199,7 @@ export class Channel {
     return { key: engine.importContentKey(contentKey), encryptedKey: engine.encodeBase64url(encryptedKey) };
   }
 
-  #seal(request: RequestHeader, answer: PlainResponse, wayBack: WayBack): string {
+  #seal(request: RequestHeader, answer: PlainResponse, wayBack: WayBack): CompactJwe {
     this.#answers++;
     const { plaintext, cty, padding } = answer;
     const body = padding ? pad(plaintext, cty) : plaintext;
@@ -206,7 +211,7 @@ export class Channel {
     const engine = this.#engine;
     const frames = { frames: 'body', length: head.length } as const;
     const wayBack = this.#wayBack(request, keys);
-    const text = sealResponse(engine, this.kid, request, head, frames, NO_BYTES, wayBack);
+    const text = joinJwe(sealResponse(engine, this.kid, request, head, frames, NO_BYTES, wayBack));
     return { head: text, frames: new FrameSealer(engine, this.#streamKey(keys, RESPONSE_FRAMES_INFO, text)) };
   }
 
@@ -215,7 +220,7 @@ export class Channel {
     const engine = this.#engine;
     const facts = { ...answer, status: 101 };
     const wayBack = this.#wayBack(request, keys);
-    const head = sealResponse(engine, this.kid, request, facts, { frames: 'socket' }, NO_BYTES, wayBack);
+    const head = joinJwe(sealResponse(engine, this.kid, request, facts, { frames: 'socket' }, NO_BYTES, wayBack));
     return {
       head,
       opener: new SocketOpener(engine, this.#streamKey(keys, REQUEST_FRAMES_INFO, from), answer.limit),

@@ -1,6 +1,6 @@
 import type { NodeEngine } from '../crypto/node.js';
 import type { Bytes, ContentKey } from '../protocol/crypto.js';
-import { IV_BYTES, joinJwe, MAX_HEADER_BYTES } from '../protocol/jwe.js';
+import { IV_BYTES, MAX_HEADER_BYTES, type CompactJwe } from '../protocol/jwe.js';
 import { utf8 } from '../protocol/json.js';
 import { ENC, RESPONSE_TYP, type RequestHeader, type ResponseHeader } from '../protocol/message.js';
 import { META_BYTES, renderMeta, type Meta } from '../protocol/meta.js';
@@ -31,7 +31,7 @@ export function sealResponse(
   frames: Pick<StreamHead, 'length'> & Pick<ResponseHeader, 'frames'>,
   body: Bytes,
   { key, encryptedKey, kept }: WayBack,
-): string {
+): CompactJwe {
   const meta = metaBytes({ headers, protocol }, padding);
   const json = JSON.stringify({
     alg,
@@ -53,13 +53,13 @@ export function sealResponse(
   const iv = engine.randomBytes(IV_BYTES);
   const plaintext = meta.length > 0 ? Buffer.concat([meta, body]) : body;
   const { ciphertext, tag } = engine.seal(key, iv, ascii(protectedHeader), plaintext);
-  return joinJwe({
+  return {
     protected: protectedHeader,
     encryptedKey,
     iv: engine.encodeBase64url(iv),
     ciphertext: engine.encodeBase64url(ciphertext),
     tag: engine.encodeBase64url(tag),
-  });
+  };
 }
 
 function metaBytes(meta: Meta, padding: boolean): Bytes {

@@ -2,6 +2,7 @@ import { STATUS_CODES, type OutgoingHttpHeader } from 'node:http';
 import type { OpenedMessage } from '../../channel/message.js';
 import { nowInSeconds } from '../../channel/channels.js';
 import { framesLength, MAX_FRAME_BYTES } from '../../protocol/frames.js';
+import { joinJwe, type CompactJwe } from '../../protocol/jwe.js';
 import { utf8 } from '../../protocol/json.js';
 import {
   essence,
@@ -38,6 +39,9 @@ const STREAM_HEADERS = {
  * second key of a stream costs more than base64, as measured (docs/performance.md).
  */
 export const FRAMES_FROM_BYTES = MAX_FRAME_BYTES;
+
+/** A longer message is written as bytes: as one string, it would be copied on the heap to be joined, and to be written. */
+const BYTES_FROM = 16_384;
 
 export interface SealingOptions {
   readonly padding: boolean;
@@ -99,13 +103,26 @@ function goesInFrames(
 function sealedMessage(message: OpenedMessage, answer: PlainAnswer, options: SealingOptions): WireAnswer {
   const { status, headers, body } = answer;
   const plaintext = allowsBody(status) ? body : EMPTY;
-  const text = message.seal({
+  const jwe = message.sealParts({
     ...factsOf(answer, options),
     cty: plaintext.length > 0 ? mediaTypeOf(headers) : undefined,
     plaintext,
     padding: options.padding,
   });
-  return { status: wireStatus(status), headers: MESSAGE_HEADERS, body: text, encoding: 'latin1' };
+  const head = { status: wireStatus(status), headers: MESSAGE_HEADERS };
+  if (jwe.ciphertext.length > BYTES_FROM) return { ...head, body: bytesOf(jwe) };
+  return { ...head, body: joinJwe(jwe), encoding: 'latin1' };
+}
+
+/** A message's bytes, of which only the ciphertext is long. */
+function bytesOf({ protected: header, encryptedKey, iv, ciphertext, tag }: CompactJwe): Buffer {
+  const start = `${header}.${encryptedKey}.${iv}.`;
+  const end = start.length + ciphertext.length;
+  const bytes = Buffer.allocUnsafe(end + 1 + tag.length);
+  bytes.write(start, 'latin1');
+  bytes.write(ciphertext, start.length, 'latin1');
+  bytes.write(`.${tag}`, end, 'latin1');
+  return bytes;
 }
 
 function sealedStream(message: OpenedMessage, answer: PlainAnswer, options: SealingOptions): WireStream {

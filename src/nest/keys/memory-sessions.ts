@@ -19,17 +19,17 @@ export class MemorySessions extends session.Store {
 
   override get(id: string, callback: (error: unknown, session?: SessionData | null) => void): void {
     const stored = this.#sessions.get(id);
-    setImmediate(callback, null, stored === undefined ? null : (JSON.parse(stored) as SessionData));
+    process.nextTick(callback, null, stored === undefined ? null : (JSON.parse(stored) as SessionData));
   }
 
   override set(id: string, data: SessionData, callback?: (error?: unknown) => void): void {
     const isStored = this.#sessions.set(id, JSON.stringify(data), Date.now() + lifetimeOf(data));
-    if (callback) setImmediate(callback, isStored ? undefined : new E2eProblem('busy'));
+    if (callback) process.nextTick(callback, isStored ? undefined : new E2eProblem('busy'));
   }
 
   override destroy(id: string, callback?: (error?: unknown) => void): void {
     this.#sessions.delete(id);
-    if (callback) setImmediate(callback);
+    if (callback) process.nextTick(callback);
   }
 
   override touch(id: string, { cookie }: SessionData, callback?: () => void): void {
@@ -38,12 +38,12 @@ export class MemorySessions extends session.Store {
       const data = { ...(JSON.parse(stored) as SessionData), cookie };
       this.#sessions.set(id, JSON.stringify(data), Date.now() + lifetimeOf(data));
     }
-    if (callback) setImmediate(callback);
+    if (callback) process.nextTick(callback);
   }
 
   override clear(callback?: (error?: unknown) => void): void {
     this.#sessions.clear();
-    if (callback) setImmediate(callback);
+    if (callback) process.nextTick(callback);
   }
 }
 
