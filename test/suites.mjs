@@ -16,14 +16,13 @@ export const FIRST = [
   'integration/streams/{answers,uploads}',
   'integration/swagger/setup',
   'integration/testing/{sealed,sockets}',
-  'security/attack/shown',
   'security/fuzz/{json,message}',
 ];
 
 /** Unit tests that are not quick: thousands of vectors, commands against running servers, all of the documentation. */
 export const LONG = [
-  'unit/cli/{call,connect,doctor,streams}',
-  'unit/client/handshake',
+  'unit/cli/{call,connect,doctor,inspect,streams}',
+  'unit/client/{handshake,uploads}',
   'unit/crypto/{engines,vectors,wycheproof}',
   'unit/protocol/keys',
   'unit/repository/{api,docs,release}',
