@@ -1,5 +1,6 @@
 import type { WebSocketClass } from '../../client/options.js';
 import type { Findings } from './finding.js';
+import { within } from './patience.js';
 import { Probe, reasonOf, type DoctorRequest } from './probe.js';
 
 /** A response in pieces that takes longer than this must not arrive all at once. */
@@ -18,25 +19,31 @@ export async function checkMore(
   if (request.socket !== undefined) await checkSocket(request, probe, request.socket, findings, webSocket());
 }
 
-async function checkStream({ timeout }: DoctorRequest, probe: Probe, route: string, findings: Findings): Promise<void> {
+async function checkStream(
+  { timeout }: DoctorRequest,
+  { client }: Probe,
+  route: string,
+  findings: Findings,
+): Promise<void> {
   const from = performance.now();
   const times: number[] = [];
-  const late = AbortSignal.timeout(timeout);
-  try {
-    const { body, status } = await probe.client.fetch(route, { signal: late });
-    if (status >= 400 || !body) {
-      findings.add('stream-refused', route, status);
-      return;
+  const isOver = await within(timeout, async (late) => {
+    try {
+      const { body, status } = await client.fetch(route, { signal: late });
+      if (status >= 400 || !body) {
+        findings.add('stream-refused', route, status);
+        return true;
+      }
+      for await (const chunk of body as unknown as AsyncIterable<Uint8Array>) {
+        if (chunk.length > 0) times.push(performance.now() - from);
+      }
+    } catch (error) {
+      if (!late.aborted) findings.add('stream-broken', route, reasonOf(error as Error));
+      return !late.aborted;
     }
-    for await (const chunk of body as unknown as AsyncIterable<Uint8Array>) {
-      if (chunk.length > 0) times.push(performance.now() - from);
-    }
-  } catch (error) {
-    if (!late.aborted) {
-      findings.add('stream-broken', route, reasonOf(error as Error));
-      return;
-    }
-  }
+    return false;
+  });
+  if (isOver) return;
   const [first, last = 0] = [times[0], times.at(-1)];
   if (first === undefined) findings.add('stream-held', route, timeout / 1000);
   else if (last > MIN_STREAM_MS && last - first < BUFFERED_PART * last) findings.add('stream-at-once', route, last);

@@ -3,6 +3,7 @@ import { E2eClientError } from '../../client/errors.js';
 import type { WebSocketClass } from '../../client/options.js';
 import type { KeyKind } from '../../protocol/keys.js';
 import { essence, PROBLEM_MEDIA_TYPE } from '../../protocol/media-type.js';
+import { within } from './patience.js';
 
 /** What the command line asks for. */
 export interface DoctorRequest {
@@ -71,11 +72,12 @@ export class Probe {
   /** Sends the last request once more, byte for byte, over a separate connection. */
   async repeat(): Promise<Pick<Response, 'status' | 'headers'> | undefined> {
     const { url, init } = this.#last!;
-    const signal = AbortSignal.timeout(this.request.timeout);
     const headers = onItsOwn(init.headers);
-    const response = await fetch(url, { ...init, headers, signal }).catch(() => undefined);
-    await response?.arrayBuffer().catch(() => undefined);
-    return response;
+    return within(this.request.timeout, async (signal) => {
+      const response = await fetch(url, { ...init, headers, signal }).catch(() => undefined);
+      await response?.arrayBuffer().catch(() => undefined);
+      return response;
+    });
   }
 
   async #fetch(url: string, init: RequestInit): Promise<Response> {
@@ -94,8 +96,8 @@ export class Probe {
 
   /** What was seen is the response to the handshake: with pins, the client may ask for the identity keys after it. */
   async handshake(): Promise<Outcome> {
-    const outcome = await this.#run(async () => {
-      await this.client.handshake({ signal: AbortSignal.timeout(this.request.timeout) });
+    const outcome = await this.#run(async (signal) => {
+      await this.client.handshake({ signal });
       return undefined;
     });
     return { ...outcome, seen: this.#handshake ?? outcome.seen };
@@ -103,16 +105,16 @@ export class Probe {
 
   /** One sealed call; its response is read to its end. */
   async call(path: string, init: RequestInit = {}): Promise<Outcome> {
-    return this.#run(async () => {
-      const response = await this.client.fetch(path, { ...init, signal: AbortSignal.timeout(this.request.timeout) });
+    return this.#run(async (signal) => {
+      const response = await this.client.fetch(path, { ...init, signal });
       await response.arrayBuffer();
       return response;
     });
   }
 
-  async #run(act: () => Promise<Response | undefined>): Promise<Outcome> {
+  async #run(act: (late: AbortSignal) => Promise<Response | undefined>): Promise<Outcome> {
     try {
-      const response = await act();
+      const response = await within(this.request.timeout, act);
       return { ...(response && { response }), seen: this.#seen };
     } catch (error) {
       return { error: error as Error, seen: this.#seen };

@@ -1,19 +1,13 @@
 import { request as httpRequest } from 'node:http';
 import { request as httpsRequest } from 'node:https';
-import { setImmediate, setTimeout } from 'node:timers/promises';
 import type { Findings } from './finding.js';
+import { pause } from './patience.js';
 import type { DoctorRequest } from './probe.js';
 
 const HALF = new Uint8Array(8 * 1024);
 /** An application answers the first half of a body in the time of a few round trips, but never in less than this. */
 const MIN_WAIT_MS = 2_000;
 const ROUND_TRIPS = 8;
-/**
- * More than a response that has arrived needs: one, or a few with TLS or where a proxy is in the same process. A turn
- * without work takes no time.
- */
-const TURNS = 50;
-
 /**
  * Whether a body reaches the application as it is sent. A plain body of an unknown type, to a path without a route, is
  * rejected at once, unless something on the way waits for the rest of it.
@@ -33,12 +27,6 @@ export async function checkUpload(request: DoctorRequest, path: string, findings
   over.abort();
   if (!isAnswered) findings.add('upload-unknown', how);
   else findings.add(isWhole ? 'upload-held' : 'upload-ok');
-}
-
-/** After a busy process has slept, timers run before it reads what has arrived: it gets some turns for that. */
-async function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
-  await setTimeout(milliseconds, undefined, { signal }).catch(() => undefined);
-  for (let turn = 0; turn < TURNS && !signal.aborted; turn++) await setImmediate();
 }
 
 interface Answer {

@@ -102,6 +102,8 @@ async function pass(to: string, wrong: Wrong, request: IncomingMessage, response
   });
   if (body) out.end(body);
   else request.pipe(out);
+  // It may also answer and leave the rest unread: then the rest is read here, or nothing would be read on the connection.
+  response.on('finish', () => request.unpipe(out).resume());
 }
 
 async function sendBack(answer: IncomingMessage, wrong: Wrong, response: ServerResponse): Promise<void> {
