@@ -1,4 +1,5 @@
 // Runs every module that a file exports as an application, in a process of its own: main.ts express|fastify file
+import '../../../support/keep-alive.mjs';
 import 'reflect-metadata';
 import { type INestApplication, type NestApplicationOptions, type Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';

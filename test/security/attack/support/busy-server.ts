@@ -1,3 +1,4 @@
+import '../../../support/keep-alive.mjs';
 import 'reflect-metadata';
 import { Body, Controller, Get, Logger, Module, Post, Query, Req, UnprocessableEntityException } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
