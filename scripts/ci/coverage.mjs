@@ -63,8 +63,8 @@ if (isBelow) {
 }
 
 /**
- * The lines on which a statement, or the expression of an arrow function, begins. What SWC
- * adds for decorators and exports, and a file that has only types, which never runs, would change the figure.
+ * The lines on which a statement, or the expression of an arrow function, begins. What SWC adds for
+ * decorators and exports, and a file that has only types, which never runs, would change the figure.
  */
 function codeLines(/** @type {string} */ path) {
   const source = ts.createSourceFile(path, readFileSync(path, 'utf8'), ts.ScriptTarget.Latest);

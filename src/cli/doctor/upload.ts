@@ -8,6 +8,7 @@ const HALF = new Uint8Array(8 * 1024);
 /** An application answers the first half of a body in the time of a few round trips, but never in less than this. */
 const MIN_WAIT_MS = 2_000;
 const ROUND_TRIPS = 8;
+
 /**
  * Whether a body reaches the application as it is sent. A plain body of an unknown type, to a path without a route, is
  * rejected at once, unless something on the way waits for the rest of it.

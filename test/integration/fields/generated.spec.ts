@@ -66,6 +66,14 @@ function pointers({ secret, one, many = [] }: PlainPart, at = ''): string[] {
   ];
 }
 
+interface Answer {
+  readonly statusCode?: number;
+}
+const FORBIDDEN = {
+  error: 'Bad Request',
+  message: 'The sealed request was rejected: it has a forbidden member name.',
+};
+
 onEachPlatform('generated bodies with single fields', (platform) => {
   const app = useApp(platform, {
     controllers: [PartController],
@@ -84,9 +92,12 @@ onEachPlatform('generated bodies with single fields', (platform) => {
         const text = await single.text();
         expect(app().tap.text).not.toContain(MARK);
         const whole = await client.fetch('parts', { ...inFields(body, []), e2e: {} });
-        // A body with a forbidden name is rejected either way: whole by the platform's parser, in its own words.
-        const [one, other] = [JSON.parse(text), await whole.json()] as unknown[];
-        expect([single.status, single.ok ? one : {}]).toEqual([whole.status, whole.ok ? other : {}]);
+        const [one, other] = [JSON.parse(text), await whole.json()] as Answer[];
+        expect(single.status).toBe(whole.status);
+        // Fastify's own parser rejects these names in its own words, and never sees those in a field.
+        const hasItsOwn = platform === 'fastify' && /"(__proto__|constructor)"/.test(JSON.stringify(body));
+        const same = hasItsOwn && single.status === 400 ? [other, { ...other, ...FORBIDDEN }] : [other];
+        expect(same).toContainEqual(one);
       }),
       { numRuns: 60 },
     );

@@ -64,7 +64,7 @@ export class AppServer {
     const late = setTimeout(() => {
       this.output += 'It did not end, and was killed.\n';
       child.kill('SIGKILL');
-    }, 60_000);
+    }, 5_000);
     await gone;
     clearTimeout(late);
   }

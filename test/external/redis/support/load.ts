@@ -47,7 +47,7 @@ export async function load({
   calls,
   until = () => true,
   atOnce = 3,
-  patience = 120_000,
+  patience = 30_000,
 }: LoadOptions): Promise<Tally> {
   const tally: Tally = {
     calls: 0,
