@@ -81,8 +81,8 @@ export default {
   ...(process.env.COVERAGE &&
     plain && {
       collectCoverage: true,
-      // Counters in the code. V8's own would make the tests take half as long again.
-      coverageProvider: 'babel',
+      // Counters in the code (`babel`) are faster, and miss lines that run.
+      coverageProvider: 'v8',
       coverageReporters: ['json'],
       coverageDirectory: `reports/coverage/${suite ?? 'quick'}`,
       collectCoverageFrom: ['src/{nest,channel,protocol,crypto,client}/**/*.ts'],
