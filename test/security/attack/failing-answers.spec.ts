@@ -18,6 +18,7 @@ import { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Observable } from 'rxjs';
 import { MemoryStore, type SessionData } from 'express-session';
+import type { OpenedMessage } from '../../../src/channel/message.js';
 import { Encrypted, type E2eOptions } from '../../../src/index.js';
 import { openedMessageOf } from '../../../src/nest/request/exchange-state.js';
 import { useApp, type PlatformName } from '../../integration/e2e/support/apps.js';
@@ -242,11 +243,13 @@ class AnswerController {
   @Get('unsealable')
   unsealable(@Req() request: IncomingMessage): object {
     const canary = canaryOf(request);
-    Object.defineProperty(openedMessageOf(request), 'seal', {
-      value: () => {
-        throw new Error(canary);
-      },
-    });
+    for (const name of SEALING) {
+      Object.defineProperty(openedMessageOf(request), name, {
+        value: () => {
+          throw new Error(canary);
+        },
+      });
+    }
     return { text: canary };
   }
   @Get('odd-header')
@@ -263,6 +266,9 @@ class AnswerController {
     response.setHeader('X-Odd', `${canaryOf(response.req)}\u0100\n`);
   }
 }
+
+/** Every method by which a response is sealed. */
+const SEALING = ['seal', 'sealParts', 'sealHead'] as const satisfies readonly (keyof OpenedMessage)[];
 
 const PATHS = ['/object', '/raw', '/error', '/told', '/unsealable', '/odd-header', '/odd-value'];
 const PLACES = ['first', 'interceptor'];
