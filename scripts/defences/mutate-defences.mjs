@@ -28,9 +28,9 @@ const intact = [...new Set(chosen.map(({ test }) => test))].map((test) => {
 await runAll(
   intact,
   () => 600,
-  ({ test }, { failed, error }, seconds) => {
+  ({ test }, { failed, cause, error }, seconds) => {
     took.set(test, seconds);
-    if (error ?? failed) problems.push(`${test}, with nothing removed: ${error ?? failed}`);
+    if (error ?? failed) problems.push(`${test}, with nothing removed: ${error ?? failed}\n${cause ?? ''}`);
   },
 );
 const intactSeconds = secondsSince(started);

@@ -55,11 +55,14 @@ async function runTests(test, only, timeout) {
   const [file] = results.testResults;
   if (!file) throw new Error(`${test} is no test`);
   const { testExecError, failureMessage, testResults } = file;
-  const failed = testResults.find(({ status }) => status === 'failed')?.title;
+  const failure = testResults.find(({ status }) => status === 'failed');
   const broken = testExecError || testResults.length === 0;
   return {
     ran: testResults.filter(({ status }) => status === 'failed' || status === 'passed').length,
+    // Why it failed: asked for only if nothing was removed.
+    cause: failure?.failureMessages[0]?.slice(0, 1000),
     failed:
-      failed ?? (broken ? `the file itself: ${(testExecError?.message ?? failureMessage)?.split('\n')[0]}` : undefined),
+      failure?.title ??
+      (broken ? `the file itself: ${(testExecError?.message ?? failureMessage)?.split('\n')[0]}` : undefined),
   };
 }

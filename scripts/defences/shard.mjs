@@ -27,8 +27,8 @@ export class Shard {
     this.#process = fork(CHILD, [this.#folder], {
       execArgv: ['--experimental-vm-modules', '--no-warnings'],
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
-      // What CI adds to Jest's configuration is not for the shards.
-      env: { ...process.env, CI: '' },
+      // As Jest's own program sets it. What CI adds to the configuration is not for the shards.
+      env: { ...process.env, NODE_ENV: 'test', CI: '' },
     });
     this.#process.stderr.on('data', (chunk) => (this.#stderr = (this.#stderr + chunk).slice(-2000)));
   }
