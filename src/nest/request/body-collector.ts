@@ -15,7 +15,7 @@ export type Peek = (soFar: Buffer) => Promise<E2eProblem | undefined> | undefine
  * `request.unshift(plaintext)`. A stream ends only when more is requested than is there, so exactly the buffered bytes
  * are read each time.
  *
- * @param peek called while the body is incomplete, until it returns a promise. Nothing is read before that settles.
+ * @param peek called while bytes are missing, until it returns a promise. Nothing is read before that settles.
  * @returns the body, or the problem that it was refused with.
  */
 export function collectBody(request: IncomingMessage, limit: number, peek?: Peek): Promise<Buffer | E2eProblem> {
@@ -26,6 +26,8 @@ export function collectBody(request: IncomingMessage, limit: number, peek?: Peek
     let body: Buffer = EMPTY;
     let length = 0;
     let isHeld = false;
+    // Node delivers the bytes of a body before it says that there are no more.
+    const announced = Number(request.headers['content-length']);
 
     const settle = (outcome: () => void): void => {
       request.off('readable', onReadable).off('error', onError).off('close', onError);
@@ -51,7 +53,7 @@ export function collectBody(request: IncomingMessage, limit: number, peek?: Peek
       if (available > 0) append(request.read(available) as Buffer);
       const soFar = body.subarray(0, length);
       if (hasEnded(request)) settle(() => resolve(soFar));
-      else hold(peek?.(soFar));
+      else if (length !== announced) hold(peek?.(soFar));
     };
     const hold = (verdict: ReturnType<Peek>): void => {
       if (!verdict) return;

@@ -1,5 +1,6 @@
 import { expect, it } from '@jest/globals';
-import { Body, Controller, Post } from '@nestjs/common';
+import { Body, Controller, Get, Post } from '@nestjs/common';
+import { MemoryStore } from 'express-session';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { Readable } from 'node:stream';
@@ -7,6 +8,7 @@ import { Encrypted } from '../../../src/index.js';
 import { b64u } from '../../external/conformance/peer.js';
 import { json, unknownKid, type Channel } from '../../external/conformance/channel.js';
 import { onEachPlatform, useApp } from './support/apps.js';
+import { SECRET } from './support/sessions.js';
 
 @Encrypted()
 @Controller('early')
@@ -14,6 +16,19 @@ class EarlyController {
   @Post()
   echo(@Body() body: { text: string }): object {
     return { length: body.text.length };
+  }
+  @Get()
+  get(): object {
+    return {};
+  }
+}
+
+class CountingStore extends MemoryStore {
+  reads = 0;
+
+  override get(...args: Parameters<MemoryStore['get']>): void {
+    this.reads++;
+    super.get(...args);
   }
 }
 
@@ -111,5 +126,26 @@ onEachPlatform('A body that is refused before its end', (platform) => {
       expect(await answerOn(socket)).toMatch(/^HTTP\/1\.1 201 /);
       socket.destroy();
     }
+  });
+});
+
+onEachPlatform('A message that arrives with its whole body', (platform) => {
+  const channelStore = new CountingStore();
+  const app = useApp(platform, {
+    controllers: [EarlyController],
+    e2e: { session: 'channel', channelStore, secret: SECRET },
+  });
+
+  it.each([1, 100, 10_000])('reads the store as often as one without a body: %i characters', async (length) => {
+    const channel = await app().visitor().handshake('X25519');
+    const readsOf = async (request: () => Promise<{ status: number }>, status: number): Promise<number> => {
+      const before = channelStore.reads;
+      expect((await request()).status).toBe(status);
+      return channelStore.reads - before;
+    };
+    const expected = await readsOf(() => channel.request('GET', '/early'), 200);
+    expect(expected).toBeGreaterThan(0);
+    const text = 'x'.repeat(length);
+    expect(await readsOf(() => channel.request('POST', '/early', json({ text })), 201)).toBe(expected);
   });
 });
