@@ -5,6 +5,7 @@ import { request as httpRequest, type IncomingMessage, type ServerResponse } fro
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Encrypted, KeyService, MemoryReplayGuard, type E2eOptions } from '../../../src/index.js';
 import { json, type Channel } from '../../external/conformance/channel.js';
+import { letTimePass } from '../../support/clock.js';
 import { onEachPlatform, TestApp, type PlatformName } from '../e2e/support/apps.js';
 import { COOKIE_SECRET, SECRET, SessionController } from '../e2e/support/sessions.js';
 import { AnswerReader, inShort } from './support/answer.js';
@@ -137,7 +138,8 @@ onEachPlatform('A running stream ends', (platform) => {
   });
 
   it('though not with the eviction of its channel, nor at its expiresAt, nor with the login that it answers', async () => {
-    const [here, there] = await pairOf(platform, { channelsPerSession: 1, channelTtl: 1 });
+    const [here, there] = await pairOf(platform, { channelsPerSession: 1, channelTtl: 60 });
+    let comeBack: (() => void) | undefined;
     try {
       const channel = await here.visitor().handshake('X25519');
       const answer = await AnswerReader.ask(channel, 'GET', '/streams');
@@ -146,11 +148,13 @@ onEachPlatform('A running stream ends', (platform) => {
       const login = await here.visitor().handshake('X25519');
       const answered = await AnswerReader.ask(login, 'POST', '/streams/login', json({}));
       await answered.next();
-      await sleep(1200);
+      comeBack = letTimePass(61);
+      await sleep(5 * INTERVAL);
       for (const response of open.splice(-2)) response.end('done');
       expect(inShort(await answer.rest())).toEqual(['1 done', 'end']);
       expect(inShort(await answered.rest())).toEqual(['1 done', 'end']);
     } finally {
+      comeBack?.();
       await Promise.all([here.close(), there.close()]);
     }
   });
@@ -158,8 +162,9 @@ onEachPlatform('A running stream ends', (platform) => {
   it("with session: 'channel' at its channel's expiresAt, and when that is revoked", async () => {
     const shared: E2eOptions = { session: 'channel', secret: SECRET, replayGuard: new MemoryReplayGuard() };
     const store = new MemoryStore();
-    const here = await serve(platform, { ...shared, channelStore: store, channelTtl: 2 });
-    const there = await serve(platform, { ...shared, channelStore: viewOf(store), channelTtl: 2 });
+    const here = await serve(platform, { ...shared, channelStore: store, channelTtl: 60 });
+    const there = await serve(platform, { ...shared, channelStore: viewOf(store), channelTtl: 60 });
+    let comeBack: (() => void) | undefined;
     try {
       for (const server of [here, there]) {
         const channel = await here.visitor().handshake('X25519');
@@ -173,8 +178,10 @@ onEachPlatform('A running stream ends', (platform) => {
       const channel = await here.visitor().handshake('X25519');
       const answer = await AnswerReader.ask(channel, 'GET', '/streams');
       await answer.next();
+      comeBack = letTimePass(61);
       expect(inShort(await answer.rest())).toEqual(['2', 'end']);
     } finally {
+      comeBack?.();
       await Promise.all([here.close(), there.close()]);
     }
   });
