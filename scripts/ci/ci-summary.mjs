@@ -1,13 +1,14 @@
 // Adds up how the phases of .ci/run ended. Arguments: each phase with its exit code, what it took, its limit and
-// its time of the processors, in seconds, as `lint=0=25=240=31`. A phase `test` or `test:NAME` is a jest suite, and counts as its own report in reports/
-// says; any other counts as one check.
+// its time of the processors, in seconds, as `lint=0=25=240=31`. A phase `test` or `test:NAME` is a jest suite, and
+// counts as its own report in reports/ says; any other counts as one check, which may leave the names of what failed in
+// reports/NAME.failures, a line each.
 import { existsSync, readFileSync } from 'node:fs';
 
 const phases = process.argv.slice(2).map((argument) => {
   const [name, code, took, limit, cpu] = argument.split('=');
   const counts = /^test(:|$)/.test(name)
     ? readReport(name.slice('test:'.length) || 'main')
-    : { passed: 1, failed: 0, skipped: 0 };
+    : { passed: 1, failed: 0, skipped: 0, names: readFailures(name) };
   // What failed without being counted: no report, or an exit code that no failed test explains.
   const unexplained = counts === undefined || (code !== '0' && counts.failed === 0);
   return {
@@ -53,4 +54,9 @@ function readReport(suite) {
   if (!existsSync(file)) return undefined;
   const { total, passed, failed, skipped, broken, names } = JSON.parse(readFileSync(file, 'utf8'));
   return { isSuite: true, names, passed, skipped, failed: failed + skipped + broken + (total === 0 ? 1 : 0) };
+}
+
+function readFailures(check) {
+  const file = new URL(`../../reports/${check}.failures`, import.meta.url);
+  return existsSync(file) ? readFileSync(file, 'utf8').trim().split('\n') : [];
 }

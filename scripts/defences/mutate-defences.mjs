@@ -1,12 +1,16 @@
 // Takes each defence away once, in a copy of the tree, and sees that the test which holds it fails: what proves that
 // the test proves something. `npm run check:defences`, or with words to run only the defences whose names, or the names
 // of whose files, have one of them. First the tests that the rows name run with nothing removed: a test that fails anyway proves nothing.
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { defences } from './defences.mjs';
 import { Shard } from './shard.mjs';
 
 /** Most tests wait for most of their time: two to a core keep it at work. */
 const SHARDS = Number(process.env.SHARDS) || 2 * availableParallelism();
+
+/** From which scripts/ci/ci-summary.mjs names what failed. */
+const REPORTS = new URL('../../reports/', import.meta.url);
 
 const words = process.argv.slice(2);
 const isMeant = ({ name, edits }) =>
@@ -49,6 +53,13 @@ await runAll(
 for (const shard of shards) shard.stop();
 
 for (const problem of problems) console.error(problem);
+if (process.env.CI && problems.length > 0) {
+  mkdirSync(REPORTS, { recursive: true });
+  writeFileSync(
+    new URL('defences.failures', REPORTS),
+    problems.map((each) => `${each.replaceAll(/\s+/g, ' ')}\n`).join(''),
+  );
+}
 console.log(
   `${chosen.length} defences in ${secondsSince(started).toFixed(0)} s, ${intactSeconds.toFixed(0)} s of it with nothing ` +
     `removed, in ${shards.length} processes: ${chosen.length - problems.length} noticed, ${problems.length} problems`,
