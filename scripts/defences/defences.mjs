@@ -178,7 +178,7 @@ export const defences = [
     'windows.dir',
   ]),
   row('plain messages are off by default', ROWS, 'express.*plain JWE, which the server rejects', [
-    'src/channel/channels.ts',
+    'src/channel/message-reader.ts',
     ': this.options.allowPlainJwe && header.ek === undefined',
     ': header.ek === undefined',
   ]),

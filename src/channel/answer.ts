@@ -44,7 +44,8 @@ export interface Opened {
 }
 
 /** The facts of a response that do not follow from the request. */
-interface ResponseFacts extends Pick<ResponseHeader, 'status' | 'early' | 'fields'> {
+interface ResponseFacts extends Pick<ResponseHeader, 'status' | 'fields'> {
+  readonly early?: true | undefined;
   readonly cty?: string | undefined;
   /** Header fields that travel inside, with names in lower case. */
   readonly headers?: readonly HeaderField[] | undefined;

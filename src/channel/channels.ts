@@ -1,22 +1,14 @@
 import type { NodeEngine } from '../crypto/node.js';
-import { base64urlByteLength } from '../protocol/base64url.js';
-import { MAX_HEADER_BYTES, splitJwe } from '../protocol/jwe.js';
-import { fromUtf8 } from '../protocol/json.js';
+import type { Awaitable } from '../protocol/crypto.js';
 import { keyKind, serverKeyKind, type KeyKind, type PublicJwk } from '../protocol/keys.js';
-import {
-  MAX_AGE_SECONDS,
-  MAX_AHEAD_SECONDS,
-  parseRequestHeader,
-  type Frames,
-  type RequestHeader,
-} from '../protocol/message.js';
-import { META_BYTES } from '../protocol/meta.js';
+import { MAX_AGE_SECONDS, MAX_AHEAD_SECONDS, type Again, type RequestHeader } from '../protocol/message.js';
 import { E2eProblem } from '../protocol/problem.js';
 import { againInput } from '../protocol/schedule.js';
 import type { Channel } from './channel.js';
 import type { ChannelStore, SessionRecord, SessionRef } from './store/channel-store.js';
-import type { DecodedJwe, Opened } from './answer.js';
+import type { Opened } from './answer.js';
 import type { OpenedMessage } from './message.js';
+import { MessageReader, type Place } from './message-reader.js';
 import { Clock } from './clock.js';
 import { shakeHands, type HandshakeResponse } from './handshake.js';
 import type { IdentityKeys } from './identity.js';
@@ -43,18 +35,6 @@ export interface Entered {
   readonly mayRace?: boolean;
 }
 
-/** The place of a message (PROTOCOL §4): body, request header, before frames, with fields, or first on a socket. */
-export type Place = 'body' | 'header' | 'stream' | 'fields' | 'socket';
-
-/** What follows a message in that place. */
-const FRAMES: Record<Place, Frames | undefined> = {
-  body: undefined,
-  header: undefined,
-  stream: 'body',
-  fields: undefined,
-  socket: 'socket',
-};
-
 /** The request that a message must belong to (PROTOCOL §5, steps 1 and 4). */
 export interface Binding {
   readonly place: Place;
@@ -66,6 +46,8 @@ export interface Binding {
 
 /** Makes channels, and lets messages in: the checks of PROTOCOL §5 in their order. Knows nothing of HTTP. */
 export class Channels {
+  readonly #reader: MessageReader;
+
   constructor(
     private readonly engine: NodeEngine,
     private readonly store: ChannelStore,
@@ -75,7 +57,9 @@ export class Channels {
     private readonly replay: ReplayGuard,
     private readonly options: ChannelsOptions,
     private readonly clock = new Clock(),
-  ) {}
+  ) {
+    this.#reader = new MessageReader(engine, options);
+  }
 
   /**
    * The server's side of a handshake (PROTOCOL §2). When it returns, the channel is stored and has its windows.
@@ -130,9 +114,12 @@ export class Channels {
    * @throws E2eProblem `message-rejected`, `handshake-required`, `too-large` or `busy`: all in the clear.
    */
   async open(session: string | undefined, message: string, binding: Binding): Promise<OpenedMessage> {
-    const { jwe, header } = this.#read(message, binding.place);
-    await this.clock.sync();
-    const channel = await this.#find(session, header);
+    const { jwe, header } = this.#reader.read(message, binding.place);
+    // Most of what is awaited here is in memory, and each turn of the queue costs a request.
+    const syncing = this.clock.sync();
+    if (syncing) await syncing;
+    const finding = this.#find(session, header);
+    const channel = finding instanceof Promise ? await finding : finding;
     const opened = channel.open(jwe, header);
     if (!opened) throw new E2eProblem('message-rejected', { step: 'decryption' });
     if (!hasRightBody(opened, binding.place)) throw new E2eProblem('message-rejected', { step: 'placement' });
@@ -143,7 +130,7 @@ export class Channels {
 
   /** For an incomplete message: the error that `open` would throw, as far as the protected header shows it. */
   async precheck(session: string | undefined, protectedHeader: string): Promise<E2eProblem | undefined> {
-    const header = this.#readHeader(protectedHeader);
+    const header = this.#reader.readHeader(protectedHeader);
     if (!header) return new E2eProblem('message-rejected', { step: 'format' });
     const channel = await this.store.find(session, header.kid, this.clock.now());
     return channel?.hasKeysFor(header) ? undefined : new E2eProblem('handshake-required', { step: 'channel' });
@@ -162,9 +149,11 @@ export class Channels {
     // A proxy that buffers requests passes the first byte of an upload on only after the last.
     const maxAge = header.frames === 'body' ? Math.max(MAX_AGE_SECONDS, this.options.maxUploadTime) : MAX_AGE_SECONDS;
     if (age > maxAge || -age > MAX_AHEAD_SECONDS) throw new E2eProblem('message-stale', { step: 'time' });
-    switch (await this.replay.claim(header.kid, header.alg, header.seq)) {
+    const claiming = this.replay.claim(header.kid, header.alg, header.seq);
+    switch (typeof claiming === 'string' ? claiming : await claiming) {
       case 'new':
-        return this.#claimFirst(session, header);
+        if (header.again) await this.#claimFirst(session, header, header.again);
+        return;
       case 'replayed':
         throw new E2eProblem('message-replayed', { step: 'window' });
       case 'stale':
@@ -178,8 +167,7 @@ export class Channels {
    * For a resent request, claims the first copy's number, so that at most one of the two runs. If the channel is gone,
    * or its client did not make the tag, the claim is ignored. If only the window is gone, the copy is accepted.
    */
-  async #claimFirst(session: string | undefined, { again, kid, seq }: RequestHeader): Promise<void> {
-    if (!again) return;
+  async #claimFirst(session: string | undefined, { kid, seq }: RequestHeader, again: Again): Promise<void> {
     const first = await this.store.findFirst(session, again.kid, this.clock.now());
     if (!first?.provesAgain(againInput(again.seq, kid, seq), again.tag)) return;
     const claim = await this.replay.claim(again.kid, 'dir', again.seq);
@@ -187,10 +175,15 @@ export class Channels {
   }
 
   /** The channel of this session. It ends if no further response may be sealed on it (PROTOCOL §3). */
-  async #find(session: string | undefined, header: RequestHeader): Promise<Channel> {
-    const channel = await this.store.find(session, header.kid, this.clock.now());
+  #find(session: string | undefined, header: RequestHeader): Awaitable<Channel> {
+    const finding = this.store.find(session, header.kid, this.clock.now());
+    const judge = (channel: Channel | undefined): Awaitable<Channel> =>
+      channel && !channel.isSpent && channel.hasKeysFor(header) ? channel : this.#refuse(channel);
+    return finding instanceof Promise ? finding.then(judge) : judge(finding);
+  }
+
+  async #refuse(channel: Channel | undefined): Promise<never> {
     if (channel?.isSpent) await this.store.end(channel);
-    if (channel && !channel.isSpent && channel.hasKeysFor(header)) return channel;
     throw new E2eProblem('handshake-required', { step: 'channel' });
   }
 
@@ -199,41 +192,6 @@ export class Channels {
     await this.store.update(session, channel).catch((error: unknown) => {
       if (opened.isDeviceProof || !(error instanceof E2eProblem)) throw error;
     });
-  }
-
-  /** Step 1: size, five parts, canonical encoding, header members and their types. */
-  #read(message: string, place: Place): { jwe: DecodedJwe; header: RequestHeader } {
-    const parts = splitJwe(message);
-    if (!parts) throw new E2eProblem('message-rejected', { step: 'format' });
-    if (base64urlByteLength(parts.ciphertext) > this.options.maxBodySize + META_BYTES.max) {
-      throw tooLarge(this.options.maxBodySize);
-    }
-    const encryptedKey = this.engine.decodeBase64url(parts.encryptedKey);
-    const iv = this.engine.decodeBase64url(parts.iv);
-    const ciphertext = this.engine.decodeBase64url(parts.ciphertext);
-    const tag = this.engine.decodeBase64url(parts.tag);
-    const header = this.#readHeader(parts.protected);
-    if (!encryptedKey || !iv || !ciphertext || !tag || !header) {
-      throw new E2eProblem('message-rejected', { step: 'format' });
-    }
-    if (ciphertext.length - (header.meta ?? 0) > this.options.maxBodySize) throw tooLarge(this.options.maxBodySize);
-    if (header.frames !== FRAMES[place]) throw new E2eProblem('message-rejected', { step: 'placement' });
-    const isTicket = header.fields !== undefined;
-    if (isTicket !== (place === 'fields')) throw new E2eProblem('message-rejected', { step: 'placement' });
-    const fits =
-      header.alg === 'dir' ? encryptedKey.length === 0 : this.options.allowPlainJwe && header.ek === undefined;
-    if (!fits) throw new E2eProblem('message-rejected', { step: 'format' });
-    return { jwe: { text: message, protected: parts.protected, encryptedKey, iv, ciphertext, tag }, header };
-  }
-
-  #readHeader(protectedHeader: string): RequestHeader | undefined {
-    const bytes = this.engine.decodeBase64url(protectedHeader);
-    if (!bytes || bytes.length > MAX_HEADER_BYTES) return undefined;
-    try {
-      return parseRequestHeader(fromUtf8(bytes));
-    } catch {
-      return undefined; // not UTF-8
-    }
   }
 }
 
@@ -245,11 +203,6 @@ function hasRightBody({ header, plaintext }: Opened, place: Place): boolean {
 function isBoundTo({ header, meta }: Opened, { method, target, idem }: Binding): boolean {
   const isRequest = header.method === method && header.target === target && header.idem === idem;
   return isRequest && !(meta.query !== undefined && target.includes('?'));
-}
-
-/** The error for content over a limit. */
-export function tooLarge(limit: number): E2eProblem {
-  return new E2eProblem('too-large', { detail: `at most ${limit} bytes` });
 }
 
 /** Whole seconds since 1970. */

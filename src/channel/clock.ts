@@ -43,10 +43,17 @@ export class Clock {
     this.options.onAhead?.(seconds);
   }
 
-  /** Await it before you read the clock. Rejects if the shared clock was never read and cannot be read. */
-  async sync(): Promise<void> {
+  /**
+   * Await it before you read the clock. Rejects if the shared clock was never read and cannot be read.
+   *
+   * @returns a promise only if there is a shared clock.
+   */
+  sync(): Promise<void> | undefined {
     const { source } = this.options;
-    if (!source) return;
+    return source && this.#sync(source);
+  }
+
+  async #sync(source: () => Awaitable<number>): Promise<void> {
     const isStepped = Math.abs(Date.now() - performance.now() - this.#base) > STEP_MS;
     if (!isStepped && performance.now() - this.#measuredAt < RENEW_MS) return;
     this.#measuring ??= this.#measure(source).finally(() => (this.#measuring = undefined));

@@ -49,7 +49,7 @@ export function sealResponse(
     kept,
   } satisfies { [Name in keyof ResponseHeader]: ResponseHeader[Name] | undefined });
   if (json.length > MAX_HEADER_BYTES) throw new RangeError('the header of the response is too long');
-  const protectedHeader = engine.encodeBase64url(utf8(json));
+  const protectedHeader = engine.encodeBase64url(Buffer.from(json));
   const iv = engine.randomBytes(IV_BYTES);
   const plaintext = meta.length > 0 ? Buffer.concat([meta, body]) : body;
   const { ciphertext, tag } = engine.seal(key, iv, ascii(protectedHeader), plaintext);

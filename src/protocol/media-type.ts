@@ -13,6 +13,8 @@ export const FORM_MEDIA_TYPE = 'application/x-www-form-urlencoded';
 export const OCTETS_MEDIA_TYPE = 'application/octet-stream';
 export const EVENTS_MEDIA_TYPE = 'text/event-stream';
 
+/** Written so, they need no parsing. */
+const COMMON_MEDIA_TYPES: ReadonlySet<string> = new Set([JSON_MEDIA_TYPE, `${JSON_MEDIA_TYPE}; charset=utf-8`]);
 const MAX_MEDIA_TYPE_LENGTH = 255;
 const TOKEN = "[!#$%&'*+.^_`|~\\w-]+";
 /** RFC 9110 §8.3.1: type and subtype, then parameters; a semicolon without a parameter is allowed. */
@@ -24,6 +26,7 @@ const PARAMETER = new RegExp(` *; *(?:(${TOKEN})=(${TOKEN}|"(?:[ !#-[\\]-~]|\\\\
  * `charset` only as UTF-8. The type of a message is not allowed.
  */
 export function isMediaType(text: string): boolean {
+  if (COMMON_MEDIA_TYPES.has(text)) return true;
   const [type] = ESSENCE.exec(text) ?? [];
   if (type === undefined || text.length > MAX_MEDIA_TYPE_LENGTH) return false;
   if ([MESSAGE_MEDIA_TYPE, STREAM_MEDIA_TYPE].includes(type.toLowerCase())) return false;
@@ -48,6 +51,7 @@ function unquote(value: string): string {
 
 /** `type/subtype` in lower case, without parameters. */
 export function essence(mediaType: string): string {
+  if (mediaType === MESSAGE_MEDIA_TYPE || mediaType === JSON_MEDIA_TYPE) return mediaType;
   const end = mediaType.indexOf(';');
   return (end < 0 ? mediaType : mediaType.slice(0, end)).trim().toLowerCase();
 }

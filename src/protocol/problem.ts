@@ -82,3 +82,8 @@ export class E2eProblem extends Error {
     };
   }
 }
+
+/** The error for content over a limit, in bytes. */
+export function tooLarge(limit: number): E2eProblem {
+  return new E2eProblem('too-large', { detail: `at most ${limit} bytes` });
+}

@@ -69,7 +69,7 @@ export const fields = [
     'true',
   ]),
   row('a ticket is accepted only in its own header field', ROWS, 'express.*a ticket as a message', [
-    'src/channel/channels.ts',
+    'src/channel/message-reader.ts',
     "if (isTicket !== (place === 'fields')) throw",
     "if (isTicket !== (place === 'fields') && place === 'stream') throw",
   ]),

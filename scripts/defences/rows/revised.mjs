@@ -15,8 +15,8 @@ export const revised = [
   ]),
   row("a second copy claims the first copy's number", ROWS, 'express.*withholds a request, has the client', [
     'src/channel/channels.ts',
-    'return this.#claimFirst(session, header);',
-    'return;',
+    'if (header.again) await this.#claimFirst(session, header, header.again);',
+    '',
   ]),
   row('a second copy does not run if the first one did', ROWS, 'express.*says that it was not', [
     'src/channel/channels.ts',
@@ -72,13 +72,13 @@ export const revised = [
   ]),
   row('a channel ends when it has sealed its maximum number of responses', ANSWERS, '', [
     'src/channel/channels.ts',
-    'if (channel && !channel.isSpent && ',
-    'if (channel && ',
+    'channel && !channel.isSpent && ',
+    'channel && ',
   ]),
   row('a message without `ek` is rejected if the record has no keys', KEPT, 'express.*before a message', [
     'src/channel/channels.ts',
-    ' && channel.hasKeysFor(header)) return channel;',
-    ') return channel;',
+    ' && channel.hasKeysFor(header) ? channel',
+    ' ? channel',
   ]),
   row('responses say `kept` only if the record has the keys', KEPT, 'express.*could not be stored', [
     'src/channel/channel.ts',
@@ -96,7 +96,7 @@ export const revised = [
     '',
   ]),
   row('a message is followed by the content that its media type names', ANSWERS, '', [
-    'src/channel/channels.ts',
+    'src/channel/message-reader.ts',
     'if (header.frames !== FRAMES[place]) throw',
     'if (!header) throw',
   ]),

@@ -61,8 +61,18 @@ export const state = [
   ]),
   row('any error of a replay guard gives `busy`', STORE, '', [
     'src/channel/observed-replay-guard.ts',
-    "      } catch {\n        throw new E2eProblem('busy');\n      } finally {",
-    '      } finally {',
+    'claiming = guard.claim(kid, alg, seq);\n      } catch {\n        return fail();',
+    'claiming = guard.claim(kid, alg, seq);\n      } catch (error) {\n        throw error;',
+  ]),
+  row('a replay guard that rejects gives `busy`', STORE, '', [
+    'src/channel/observed-replay-guard.ts',
+    '.then(take, fail)',
+    '.then(take)',
+  ]),
+  row('what is no result of a claim gives `busy`', STORE, '', [
+    'src/channel/observed-replay-guard.ts',
+    'if (!CLAIM_RESULTS.includes(claim)) return fail();',
+    '',
   ]),
   row('an unresponsive store gives `busy`', STORE, '', [
     'src/channel/store/records.ts',

@@ -21,7 +21,7 @@ export const streams = [
     '',
   ]),
   row("a socket's head does not open over HTTP", SOCKET_HEADS, 'express.*in a body of its own', [
-    'src/channel/channels.ts',
+    'src/channel/message-reader.ts',
     'if (header.frames !== FRAMES[place]) throw',
     "if (header.frames !== FRAMES[place] && header.frames !== 'socket') throw",
   ]),

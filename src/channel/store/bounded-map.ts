@@ -10,6 +10,8 @@ const IN_USE_MS = 600_000;
 /** Used entries may fill this share of the map before idle ones are removed. */
 const USED_SHARE = 0.75;
 const SWEEP_MS = 60_000;
+/** An entry that was used a moment ago stays where it is: moving it would cost each request two more operations. */
+const MOMENT_MS = 1000;
 
 /**
  * A bounded map in which a flood of new entries displaces other new entries, never one in use. An entry counts as used
@@ -21,7 +23,7 @@ const SWEEP_MS = 60_000;
 export class BoundedMap<T> {
   /** Never used since they were set, oldest first. */
   readonly #fresh = new Map<string, Entry<T>>();
-  /** Least recently used first. */
+  /** Least recently used first, to within a moment. */
   readonly #used = new Map<string, Entry<T>>();
   #sweptAt = Date.now();
 
@@ -34,7 +36,9 @@ export class BoundedMap<T> {
   /** The value, which now counts as used. */
   get(key: string): T | undefined {
     const now = Date.now();
-    const entry = this.#used.get(key) ?? this.#fresh.get(key);
+    const used = this.#used.get(key);
+    if (used && used.expiresAt > now && now - used.usedAt < MOMENT_MS) return used.value;
+    const entry = used ?? this.#fresh.get(key);
     if (!entry) return undefined;
     this.#remove(key);
     if (entry.expiresAt <= now) return undefined;
@@ -80,7 +84,7 @@ export class BoundedMap<T> {
     if (now - this.#sweptAt >= SWEEP_MS) this.#sweep(now);
     if (this.size < this.max) return true;
     const [idle] = this.#used;
-    const isIdle = idle !== undefined && (now - idle[1].usedAt >= IN_USE_MS || idle[1].expiresAt <= now);
+    const isIdle = idle !== undefined && (now - idle[1].usedAt >= IN_USE_MS + MOMENT_MS || idle[1].expiresAt <= now);
     const [oldest] = this.#fresh.keys();
     // Part of the map is always free for new entries. Otherwise a map full of idle entries would keep them out.
     if (isIdle && (oldest === undefined || this.#used.size > this.max * USED_SHARE)) this.#used.delete(idle[0]);

@@ -64,3 +64,12 @@ export function decodeChannel(engine: NodeEngine, kid: string, bytes: Bytes): Ch
     privateKey: engine.unpackPrivateKey(serverKeyKind(kind), bytes.subarray(csEnd)),
   });
 }
+
+/** The same, or `undefined` if the bytes are no channel: another version of this package may have written them. */
+export function readChannel(engine: NodeEngine, kid: string, bytes: Bytes): Channel | undefined {
+  try {
+    return decodeChannel(engine, kid, bytes);
+  } catch {
+    return undefined; // the cause may quote keys
+  }
+}

@@ -1,12 +1,13 @@
 import { LRUCache } from 'lru-cache';
 import type { NodeEngine } from '../../crypto/node.js';
+import type { Awaitable } from '../../protocol/crypto.js';
 import type { SigningJwk } from '../../protocol/keys.js';
 import { E2eProblem } from '../../protocol/problem.js';
 import { Channel } from '../channel.js';
 import type { ReplayGuard } from '../replay.js';
 import { AgainRecords, type FirstChannel } from './again-records.js';
 import { ChannelList, crowdOf, type ChannelEntry } from './channel-list.js';
-import { channelName, contextOf, decodeChannel, encodeChannel } from './channel-record.js';
+import { channelName, contextOf, encodeChannel, readChannel } from './channel-record.js';
 import { Mutex } from './mutex.js';
 import type { Records } from './records.js';
 import type { ChannelStoreOptions } from './options.js';
@@ -25,6 +26,7 @@ interface Held {
   readonly epoch: string;
   usedAt: number;
 }
+type Found = Omit<Held, 'channel' | 'epoch' | 'usedAt'> & { readonly kid: string };
 
 const KID = /^[A-Za-z0-9_-]{43}$/;
 
@@ -52,19 +54,25 @@ export class ChannelStore {
     this.#again = new AgainRecords(engine, records, vault, options.againSeconds);
   }
 
-  /** The channel, if it belongs to this session and has not ended. A record that cannot be read counts as absent. */
-  async find(session: string | undefined, kid: string, now: number): Promise<Channel | undefined> {
+  /** The channel, if it belongs to this session and has not ended. At once, if its records are in memory. */
+  find(session: string | undefined, kid: string, now: number): Awaitable<Channel | undefined> {
     if (!KID.test(kid)) return undefined;
     const known = this.#held.get(kid);
     const sessionName = known?.session === session ? known?.sessionName : session && this.#sessions.nameOf(session);
     // Both in one round trip.
-    const [stored, storedSession] = await Promise.all([
-      this.records.get(channelName(kid)),
-      sessionName === undefined ? undefined : this.records.get(sessionName),
-    ]);
-    if (stored === undefined) return undefined;
+    const one = this.records.get(channelName(kid));
+    const other = sessionName === undefined ? undefined : this.records.get(sessionName);
+    const judge = (stored: string | undefined, storedSession: string | undefined): Channel | undefined =>
+      stored === undefined ? undefined : this.#valid({ kid, session, sessionName, stored, storedSession }, known, now);
+    const isHere = typeof one !== 'object' && typeof other !== 'object';
+    return isHere ? judge(one, other) : Promise.all([one, other]).then((both) => judge(...both));
+  }
+
+  /** A record that cannot be read counts as absent. */
+  #valid(found: Found, known: Held | undefined, now: number): Channel | undefined {
+    const { session, stored, storedSession } = found;
     const isKnown = known?.stored === stored && known.storedSession === storedSession && known.session === session;
-    const held = isKnown ? known : this.#unwrap({ kid, session, sessionName, stored, storedSession }, known);
+    const held = isKnown ? known : this.#unwrap(found, known);
     if (!held || held.channel.expiresAt <= now) return undefined;
     if (this.options.requiresDevice && !Channel.stateOf(held.channel).device) return undefined;
     held.usedAt = Date.now();
@@ -212,10 +220,7 @@ export class ChannelStore {
   }
 
   /** The channel in these records, if the session's epoch is still the channel's. */
-  #unwrap(
-    found: Omit<Held, 'channel' | 'epoch' | 'usedAt'> & { readonly kid: string },
-    known: Held | undefined,
-  ): Held | undefined {
+  #unwrap(found: Found, known: Held | undefined): Held | undefined {
     const { kid, session, stored } = found;
     const dot = stored.indexOf('.');
     const epoch = session === undefined ? '' : this.#sessions.unwrap(session, found.storedSession)?.epoch;
@@ -223,22 +228,13 @@ export class ChannelStore {
     // Revoked, or of another session: the record itself is not damaged.
     if (dot < 0 || epoch === undefined || stored.slice(0, dot) !== epoch) return undefined;
     const isSame = known?.stored === stored && known.session === session;
-    const channel = isSame ? known.channel : this.#decode(contextOf(session, epoch, kid), kid, stored.slice(dot + 1));
+    const bytes = isSame ? undefined : this.vault.unwrap(contextOf(session, epoch, kid), stored.slice(dot + 1));
+    const channel = isSame ? known.channel : bytes && readChannel(this.engine, kid, bytes);
+    if (!channel) this.options.onUnreadable();
     if (!channel) return undefined;
     const held = { ...found, channel, epoch, usedAt: Date.now() };
     this.#held.set(kid, held);
     return held;
-  }
-
-  #decode(context: string, kid: string, wrapped: string): Channel | undefined {
-    const bytes = this.vault.unwrap(context, wrapped);
-    try {
-      if (bytes) return decodeChannel(this.engine, kid, bytes);
-    } catch {
-      // Another version of this package may have written it. The cause may quote keys.
-    }
-    this.options.onUnreadable();
-    return undefined;
   }
 
   async #remove(channels: readonly { readonly kid: string }[]): Promise<void> {

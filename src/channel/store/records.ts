@@ -1,3 +1,4 @@
+import type { Awaitable } from '../../protocol/crypto.js';
 import { E2eProblem } from '../../protocol/problem.js';
 import { BoundedMap } from './bounded-map.js';
 
@@ -6,7 +7,8 @@ import { BoundedMap } from './bounded-map.js';
  * the request is rejected.
  */
 export interface Records {
-  get(name: string): Promise<string | undefined>;
+  /** At once, if nothing has to be waited for. */
+  get(name: string): Awaitable<string | undefined>;
   /** `expiresAt` in seconds since 1970. */
   set(name: string, value: string, expiresAt: number): Promise<void>;
   delete(name: string): Promise<void>;
@@ -25,8 +27,8 @@ export class MemoryRecords implements Records {
     this.#records = new BoundedMap(max);
   }
 
-  get(name: string): Promise<string | undefined> {
-    return Promise.resolve(this.#records.get(name));
+  get(name: string): string | undefined {
+    return this.#records.get(name);
   }
 
   set(name: string, value: string, expiresAt: number): Promise<void> {

@@ -1,5 +1,5 @@
 import type { Logger } from '@nestjs/common';
-import type { Place } from '../../channel/channels.js';
+import type { Place } from '../../channel/message-reader.js';
 import type { E2eEvents } from '../../channel/events.js';
 import type { OpenedMessage } from '../../channel/message.js';
 import { E2eProblem } from '../../protocol/problem.js';

@@ -103,15 +103,20 @@ function goesInFrames(
 function sealedMessage(message: OpenedMessage, answer: PlainAnswer, options: SealingOptions): WireAnswer {
   const { status, headers, body } = answer;
   const plaintext = allowsBody(status) ? body : EMPTY;
+  const { iat, early, headers: inside } = factsOf(answer, options);
+  // Written out: for objects of many shapes, a spread takes as long as the cipher.
   const jwe = message.sealParts({
-    ...factsOf(answer, options),
+    status,
+    iat,
+    early,
+    headers: inside,
     cty: plaintext.length > 0 ? mediaTypeOf(headers) : undefined,
     plaintext,
     padding: options.padding,
   });
-  const head = { status: wireStatus(status), headers: MESSAGE_HEADERS };
-  if (jwe.ciphertext.length > BYTES_FROM) return { ...head, body: bytesOf(jwe) };
-  return { ...head, body: joinJwe(jwe), encoding: 'latin1' };
+  const onWire = wireStatus(status);
+  if (jwe.ciphertext.length > BYTES_FROM) return { status: onWire, headers: MESSAGE_HEADERS, body: bytesOf(jwe) };
+  return { status: onWire, headers: MESSAGE_HEADERS, body: joinJwe(jwe), encoding: 'latin1' };
 }
 
 /** A message's bytes, of which only the ciphertext is long. */
@@ -165,7 +170,7 @@ function factsOf({ status, headers }: PlainAnswer, { sealedHeaders, isEarly }: S
     status,
     headers: sealedHeaders.filter((name) => headers[name] !== undefined).map((name) => fieldOf(name, headers[name]!)),
     iat: nowInSeconds(),
-    ...(isEarly && { early: true as const }),
+    early: isEarly ? (true as const) : undefined,
   };
 }
 

@@ -10,8 +10,8 @@ import {
 } from '@nestjs/common';
 import { ApplicationConfig, DiscoveryModule, HttpAdapterHost, ModulesContainer } from '@nestjs/core';
 import type { Server } from 'node:http';
-import { tooLarge } from '../../channel/channels.js';
 import { E2eEvents } from '../../channel/events.js';
+import { tooLarge } from '../../protocol/problem.js';
 import { RequestTracker } from '../request/request-tracker.js';
 import { BodyReader } from '../request/body-reader.js';
 import { missingSecret, UNSHARED_WINDOWS } from '../keys/channel-registry.js';

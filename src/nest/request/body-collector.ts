@@ -1,8 +1,7 @@
 import { BadRequestException } from '@nestjs/common';
 import type { IncomingMessage } from 'node:http';
-import { tooLarge } from '../../channel/channels.js';
 import { MAX_HEAD_BYTES } from '../../protocol/frames.js';
-import { E2eProblem } from '../../protocol/problem.js';
+import { E2eProblem, tooLarge } from '../../protocol/problem.js';
 import { E2eException } from './e2e.exception.js';
 
 const EMPTY = Buffer.alloc(0);

@@ -1,11 +1,10 @@
 import { Logger } from '@nestjs/common';
 import type { IncomingMessage } from 'node:http';
-import { tooLarge } from '../../channel/channels.js';
 import { MAX_HEADER_BYTES, MAX_HEADER_CHARACTERS } from '../../protocol/jwe.js';
 import { essence, STREAM_MEDIA_TYPE } from '../../protocol/media-type.js';
 import { MESSAGE_MEDIA_TYPE } from '../../protocol/message.js';
 import { META_BYTES } from '../../protocol/meta.js';
-import { E2eProblem } from '../../protocol/problem.js';
+import { E2eProblem, tooLarge } from '../../protocol/problem.js';
 import { HANDSHAKE_MEDIA_TYPE } from './request-tracker.js';
 import { collectBody, collectHead, type Peek } from './body-collector.js';
 import { rawRequest, stateOf } from './exchange-state.js';

@@ -1,7 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { FrameOpener } from '../../channel/frames.js';
-import { tooLarge } from '../../channel/channels.js';
-import { E2eProblem } from '../../protocol/problem.js';
+import { E2eProblem, tooLarge } from '../../protocol/problem.js';
 import { E2eException } from './e2e.exception.js';
 import { holdConnection, LINGER_BYTES, LINGER_MS, type Lingering } from './linger.js';
 

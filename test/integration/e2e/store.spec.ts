@@ -197,14 +197,22 @@ onEachPlatform('Records in the session store', (platform) => {
     }
   });
 
-  it('with windows whose guard throws: busy, and nothing is let through', async () => {
+  it.each([
+    [
+      'throws',
+      () => {
+        throw new Error('the windows are down');
+      },
+    ],
+    ['rejects', () => Promise.reject(new Error('the windows are down'))],
+    ['says nothing', () => undefined],
+    ['says something else', () => Promise.resolve(true)],
+  ])('with windows whose guard %s: busy, and nothing is let through', async (_, claim) => {
     const replayGuard = new MemoryReplayGuard();
     const app = await serve(platform, new FickleStore(), { replayGuard });
     try {
       const channel = await app.visitor().handshake('X25519');
-      replayGuard.claim = () => {
-        throw new Error('the windows are down');
-      };
+      replayGuard.claim = claim as unknown as typeof replayGuard.claim;
       const message = channel.message('POST', '/session/notes', json({ note: 'lost' }));
       expect(channel.open(await channel.post(message), message)).toMatchObject({ status: 503 });
       replayGuard.claim = (...args) => MemoryReplayGuard.prototype.claim.apply(replayGuard, args);

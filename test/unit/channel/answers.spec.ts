@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { Channel as ServerChannel } from '../../../src/channel/channel.js';
-import type { Place } from '../../../src/channel/channels.js';
+import type { Place } from '../../../src/channel/message-reader.js';
 import { nodeEngine } from '../../../src/crypto/node.js';
 import { parsePublicKey } from '../../../src/protocol/keys.js';
 import { Channel, Visitor, type Plaintext } from '../../external/conformance/channel.js';

@@ -1,6 +1,7 @@
 import { IncomingMessage } from 'node:http';
 import { Socket } from 'node:net';
-import type { Channels, Place } from '../../../../src/channel/channels.js';
+import type { Channels } from '../../../../src/channel/channels.js';
+import type { Place } from '../../../../src/channel/message-reader.js';
 import type { OpenedMessage } from '../../../../src/channel/message.js';
 import type { Channel } from '../../../../src/client/channel/channel.js';
 import { E2eClientError } from '../../../../src/client/errors.js';
