@@ -63,6 +63,11 @@ export const defences = [
       'else if (idle !== undefined) this.#used.delete(idle[0]);\n    else if (oldest !== undefined) this.#fresh.delete(oldest);',
     ],
   ),
+  row('what is no time gives `busy`', 'test/integration/e2e/clocks.spec.ts', 'express.*no channel is made', [
+    'src/channel/clock.ts',
+    "if (!Number.isFinite(shared)) throw new E2eProblem('busy');",
+    '',
+  ]),
   row('servers share one clock', 'test/integration/e2e/clocks.spec.ts', 'express.*60 seconds', [
     'src/channel/channels.ts',
     'this.clock.at(arrivedAt) - header.iat',

@@ -1,4 +1,5 @@
 import type { Awaitable } from '../protocol/crypto.js';
+import { E2eProblem } from '../protocol/problem.js';
 
 export interface ClockOptions {
   /** The clock that all servers share, in milliseconds since 1970. Without it this server goes by its own. */
@@ -44,7 +45,7 @@ export class Clock {
   }
 
   /**
-   * Await it before you read the clock. Rejects if the shared clock was never read and cannot be read.
+   * Await it before you read the clock. Rejects if the shared clock was never read and cannot be read, or is no number.
    *
    * @returns a promise only if there is a shared clock.
    */
@@ -64,6 +65,8 @@ export class Clock {
   async #measure(source: () => Awaitable<number>): Promise<void> {
     const from = Date.now();
     const shared = await source();
+    // With no number every comparison of times would be false, and so would every refusal.
+    if (!Number.isFinite(shared)) throw new E2eProblem('busy');
     const to = Date.now();
     this.#offset = shared - (from + to) / 2;
     this.#measuredAt = performance.now();

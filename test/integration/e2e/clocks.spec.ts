@@ -2,7 +2,9 @@ import { afterEach, expect, it } from '@jest/globals';
 import { MemoryStore } from 'express-session';
 import { MemoryReplayGuard } from '../../../src/index.js';
 import { json, type Message } from '../../external/conformance/channel.js';
+import { nodeEngine } from '../../../src/crypto/node.js';
 import { onEachPlatform, TestApp } from './support/apps.js';
+import { expectPlainProblem } from './support/raw.js';
 import { COOKIE_SECRET, SECRET, SessionController } from './support/sessions.js';
 
 const realNow = Date.now;
@@ -59,6 +61,23 @@ onEachPlatform('Servers whose clocks differ', (platform) => {
       await Promise.all(servers.map((app) => app.close()));
     }
   });
+
+  it.each([Number.NaN, Number.POSITIVE_INFINITY, undefined, '1800000000000', null])(
+    'get %p from the shared one: busy, and no channel is made by it',
+    async (time) => {
+      const guard = new GuardWithClock();
+      guard.time = () => time as number;
+      const servers = await serve(guard);
+      try {
+        const body = JSON.stringify({ publicKey: nodeEngine.generateKeyPair('X25519').publicKey });
+        const headers = { 'content-type': 'application/json' };
+        const reply = await servers[0].visitor().send({ method: 'POST', target: '/e2e/handshake', headers, body });
+        expectPlainProblem(reply, 'busy');
+      } finally {
+        await Promise.all(servers.map((app) => app.close()));
+      }
+    },
+  );
 
   it('share none: what is ahead is refused, and the log says why', async () => {
     const servers = await serve(new MemoryReplayGuard());
