@@ -76,8 +76,8 @@ export default {
   setupFiles: ['<rootDir>/test/support/keep-alive.mjs'],
   maxWorkers: workers(),
   // What the module registry of each file leaves behind is never freed: at 3 GB, a worker spends a quarter of its time on
-  // collecting garbage, and stops for a second at a time. A new worker takes two seconds.
-  workerIdleMemoryLimit: '1GB',
+  // collecting garbage, and stops for a second at a time. A new worker takes two seconds. One alone is no worker at all.
+  ...(workers() > 1 && { workerIdleMemoryLimit: '1GB' }),
   // Far more than any test takes: it ends what hangs, on a machine of any speed. Those outside install and build.
   testTimeout: plain ? 300_000 : 900_000,
   // What scripts/ci/coverage.mjs adds up.
