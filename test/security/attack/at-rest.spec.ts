@@ -237,7 +237,7 @@ describe('the bound on a session’s channels', () => {
     for (let thief = 0; thief < 40; thief++) await shake();
     // On another server, which has seen none of it.
     const elsewhere = store.server(own).store;
-    const left = await Promise.all(made.map((kid) => elsewhere.find('alice', kid, now())));
+    const left = await Promise.all(made.map(async (kid) => elsewhere.find('alice', kid, now())));
     expect(left.filter((each) => each !== undefined)).toHaveLength(32);
     expect(left[0]?.kid).toBe(proven);
   });
@@ -250,7 +250,7 @@ describe('the secret', () => {
     const after = await store.handshake('alice', [fresh, old]);
     const found = async (...secrets: Secrets) => {
       const server = store.server(...secrets).store;
-      const channels = await Promise.all([before, after].map((kid) => server.find('alice', kid, now())));
+      const channels = await Promise.all([before, after].map(async (kid) => server.find('alice', kid, now())));
       return channels.map((channel) => channel !== undefined);
     };
     expect(await found(fresh, old)).toEqual([true, true]);

@@ -124,10 +124,10 @@ describe('A flood of handshakes', () => {
   it('ends no record that was used, and is busy where all are', async () => {
     const records = new MemoryRecords(3);
     await records.set('used', 'x', inAnHour());
-    await records.get('used');
+    records.get('used');
     for (let stranger = 0; stranger < 100; stranger++) await records.set(`s ${stranger}`, 'x', inAnHour());
-    expect(await records.get('used')).toBe('x');
-    for (const name of ['s 98', 's 99']) await records.get(name);
+    expect(records.get('used')).toBe('x');
+    for (const name of ['s 98', 's 99']) records.get(name);
     await expect(records.set('new', 'x', inAnHour())).rejects.toMatchObject({ code: 'busy' });
   });
 });
