@@ -14,7 +14,7 @@ const LEFT = { express: { 1024: 0.9, 65536: 0.85, 1048576: 0.9 }, fastify: { 102
  * Below which the checks fail: a little under what was reached, so that it gets no worse. 0.7, 0.65, 0.55 and 0.65 are
  * wanted here, and docs/performance.md says what bounds them.
  */
-const HELD = { express: { 1024: 0.45, 65536: 0.4 }, fastify: { 1024: 0.3, 65536: 0.4 } };
+const HELD = { express: { 1024: 0.55, 65536: 0.4 }, fastify: { 1024: 0.35, 65536: 0.4 } };
 
 /** @type {Goal[]} */
 const HTTP = Object.entries(LEFT).flatMap(([platform, sizes]) => [
