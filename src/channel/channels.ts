@@ -174,7 +174,7 @@ export class Channels {
     if (claim === 'replayed' || claim === 'stale') throw new E2eProblem('message-replayed', { step: 'again' });
   }
 
-  /** The channel of this session. It ends if no further response may be sealed on it (PROTOCOL §3). */
+  /** The channel of this session, if it can open this message. */
   #find(session: string | undefined, header: RequestHeader): Awaitable<Channel> {
     const finding = this.store.find(session, header.kid, this.clock.now());
     const judge = (channel: Channel | undefined): Awaitable<Channel> =>
@@ -182,6 +182,7 @@ export class Channels {
     return finding instanceof Promise ? finding.then(judge) : judge(finding);
   }
 
+  /** A channel ends if no further response may be sealed on it (PROTOCOL §3). */
   async #refuse(channel: Channel | undefined): Promise<never> {
     if (channel?.isSpent) await this.store.end(channel);
     throw new E2eProblem('handshake-required', { step: 'channel' });

@@ -230,8 +230,10 @@ export class ChannelStore {
     const isSame = known?.stored === stored && known.session === session;
     const bytes = isSame ? undefined : this.vault.unwrap(contextOf(session, epoch, kid), stored.slice(dot + 1));
     const channel = isSame ? known.channel : bytes && readChannel(this.engine, kid, bytes);
-    if (!channel) this.options.onUnreadable();
-    if (!channel) return undefined;
+    if (!channel) {
+      this.options.onUnreadable();
+      return undefined;
+    }
     const held = { ...found, channel, epoch, usedAt: Date.now() };
     this.#held.set(kid, held);
     return held;
