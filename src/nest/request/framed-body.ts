@@ -3,6 +3,7 @@ import type { FrameOpener } from '../../channel/frames.js';
 import { E2eProblem, tooLarge } from '../../protocol/problem.js';
 import { E2eException } from './e2e.exception.js';
 import { holdConnection, LINGER_BYTES, LINGER_MS, type Lingering } from './linger.js';
+import { Utf8Check } from './utf8-check.js';
 
 /** The limits of a body in frames. */
 export interface StreamLimits {
@@ -109,9 +110,10 @@ export function openFramedBody(
     if (isTooLarge()) return;
     if (!hasReader(request)) onDiscard(chunk.length);
     try {
-      for (const plaintext of frames.push(chunk)) {
+      for (const opened of frames.push(chunk)) {
+        const plaintext = asBuffer(opened);
         text?.push(plaintext);
-        handOn(asBuffer(plaintext));
+        handOn(plaintext);
       }
     } catch {
       broken();
@@ -190,29 +192,6 @@ function isAwaited(request: IncomingMessage): boolean {
 
 function hasReader(request: IncomingMessage): boolean {
   return request.listenerCount('data') > 0 || request.listenerCount('readable') > 0;
-}
-
-/** Whether bytes that come in pieces are UTF-8: a character may lie in two of them. */
-class Utf8Check {
-  readonly #decoder = new TextDecoder('utf-8', { fatal: true });
-  isValid = true;
-
-  push(bytes: Uint8Array): void {
-    this.#decode(() => this.#decoder.decode(bytes, { stream: true }));
-  }
-
-  end(): void {
-    this.#decode(() => this.#decoder.decode());
-  }
-
-  #decode(decode: () => unknown): void {
-    if (!this.isValid) return;
-    try {
-      decode();
-    } catch {
-      this.isValid = false;
-    }
-  }
 }
 
 /** Node has no public name for it: `readableEnded` says that the reader has seen the end. */
