@@ -3,7 +3,7 @@ import { Connection, rawRequest } from './connection.mjs';
 import { jsonOf } from './bodies.mjs';
 import { rivalPeers } from './baselines.mjs';
 import { openText, sealText } from './least.mjs';
-import { channelOf, keyPairOf, open, seal } from './seal.mjs';
+import { channelOf, keyPairOf, open, seal, sealFrames } from './seal.mjs';
 import { ascending, pause, quantile } from './stats.mjs';
 
 // The load: a process of its own with a few kept-alive connections, each a visitor with a cookie and a channel.
@@ -17,6 +17,9 @@ const JSON_BODY = { 'Content-Type': 'application/json' };
 const HELLO = rawRequest({ target: hello, headers: JSON_BODY, body: '{}' });
 const handshakeOf = ({ jwk }) =>
   rawRequest({ target: '/e2e/handshake', headers: JSON_BODY, body: JSON.stringify({ publicKey: jwk }) });
+
+/** The client sends a longer body in frames. */
+const MESSAGE_BYTES = Number(process.env.MB ?? 65_536);
 
 /** By the kind of channel. */
 const visitors = {};
@@ -72,12 +75,14 @@ function prepare(way, size, visitor) {
     };
   }
   const alg = WAYS[way][1];
+  const target = '/sealed/echo';
+  const isInFrames = alg === 'dir' && plaintext.length > MESSAGE_BYTES;
   return {
     make: () =>
       rawRequest({
-        target: '/sealed/echo',
-        headers: { 'Content-Type': 'application/jose', Cookie: cookie },
-        body: seal(channel, alg, '/sealed/echo', plaintext),
+        target,
+        headers: { 'Content-Type': isInFrames ? 'application/vnd.e2e.stream' : 'application/jose', Cookie: cookie },
+        body: isInFrames ? sealFrames(channel, target, plaintext) : seal(channel, alg, target, plaintext),
       }),
     check: (body) => check(open(channel, alg, body).toString()),
   };

@@ -15,6 +15,9 @@ import {
 
 // The client's side of `e2e/1` on node:crypto alone, and without waiting, so that thousands of messages are made ahead.
 
+/** A full frame's plaintext. */
+const FRAME_BYTES = 65_536;
+
 export const b64u = (data) => Buffer.from(data).toString('base64url');
 const unb64u = (text) => Buffer.from(text, 'base64url');
 const sha256 = (data) => createHash('sha256').update(data).digest();
@@ -94,6 +97,24 @@ export function seal(channel, alg, target, plaintext) {
   return compact(key, header, b64u(publicEncrypt(oaep(channel.serverKey), key)), plaintext);
 }
 
+/** The same in frames, of a body that is there as a whole. */
+export function sealFrames(channel, target, plaintext) {
+  const { length } = plaintext;
+  const facts = { cty: 'application/json', frames: 'body', length };
+  const head = compact(channel.request, { ...headerOf(channel, 'dir', 'POST', target), ...facts }, '', '');
+  const key = framesKey(channel.requestFrames, head);
+  const pieces = [Buffer.from(`${head}\n`)];
+  for (let at = 0, number = 0; at < length; at += FRAME_BYTES, number++) {
+    const piece = plaintext.subarray(at, at + FRAME_BYTES);
+    const start = Buffer.alloc(4);
+    start[0] = at + FRAME_BYTES < length ? 0 : 1;
+    start.writeUIntBE(piece.length + 16, 1, 3);
+    const cipher = createCipheriv('aes-256-gcm', key, nonceOf(number)).setAAD(start);
+    pieces.push(start, cipher.update(piece), cipher.final(), cipher.getAuthTag());
+  }
+  return Buffer.concat(pieces);
+}
+
 /** The answer's plaintext, whole or in frames; throws where it does not open. */
 export function open(channel, alg, body) {
   const headLength = body.indexOf('\n');
@@ -108,14 +129,12 @@ export function open(channel, alg, body) {
 
 function openFrames(channel, head, frames) {
   openWith(channel.response, head.toString('latin1'));
-  const key = Buffer.from(hkdfSync('sha256', channel.responseFrames, sha256(head), 'e2e/1 frames', 32));
+  const key = framesKey(channel.responseFrames, head);
   const pieces = [];
   let kind = 0;
   for (let at = 0, number = 0; at < frames.length; number++) {
     const end = at + 4 + frames.readUIntBE(at + 1, 3);
-    const nonce = Buffer.alloc(12);
-    nonce.writeUInt32BE(number, 8);
-    const decipher = createDecipheriv('aes-256-gcm', key, nonce);
+    const decipher = createDecipheriv('aes-256-gcm', key, nonceOf(number));
     decipher.setAAD(frames.subarray(at, at + 4)).setAuthTag(frames.subarray(end - 16, end));
     pieces.push(decipher.update(frames.subarray(at + 4, end - 16)), decipher.final());
     kind = frames[at];
@@ -123,6 +142,14 @@ function openFrames(channel, head, frames) {
   }
   if (kind !== 1) throw new Error('the answer in frames has no end');
   return Buffer.concat(pieces);
+}
+
+const framesKey = (key, head) => Buffer.from(hkdfSync('sha256', key, sha256(head), 'e2e/1 frames', 32));
+
+function nonceOf(number) {
+  const nonce = Buffer.alloc(12);
+  nonce.writeUInt32BE(number, 8);
+  return nonce;
 }
 
 function compact(key, header, encryptedKey, plaintext) {
