@@ -31,11 +31,12 @@ export interface ReplayGuard {
 
 /**
  * A sliding window over sequence numbers, as RFC 6479: a ring of bits that is never shifted, 33 words of 32 bits for a
- * window of 1,024, so always 132 bytes. A number is accepted once, if it is greater than the highest number seen minus 1,024.
+ * window of 1,024. A number is accepted once, if it is greater than the highest number seen minus 1,024.
  */
 export class SlidingWindow {
   static readonly #WORDS = WINDOW_SIZE / 32 + 1;
-  readonly #bits = new Uint32Array(SlidingWindow.#WORDS);
+  /** Only as many words as were needed so far: most channels send few messages, and a typed array alone has 180 bytes. */
+  readonly #bits = [0];
   #highest = 0;
 
   claim(seq: number): 'new' | 'replayed' | 'stale' {
