@@ -206,8 +206,3 @@ function isBoundTo({ header, meta }: Opened, { method, target, idem }: Binding):
   const isRequest = header.method === method && header.target === target && header.idem === idem;
   return isRequest && !(meta.query !== undefined && target.includes('?'));
 }
-
-/** Whole seconds since 1970. */
-export function nowInSeconds(): number {
-  return Math.floor(Date.now() / 1000);
-}

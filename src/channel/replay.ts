@@ -82,7 +82,7 @@ export class MemoryReplayGuard implements ReplayGuard {
   }
 
   open(kid: string, expiresAt: number): void {
-    if (!this.#windows.set(kid, { dir: new SlidingWindow() }, expiresAt * 1000)) throw new E2eProblem('busy');
+    if (!this.#windows.set(kid, { dir: new SlidingWindow() }, expiresAt)) throw new E2eProblem('busy');
   }
 
   claim(kid: string, alg: KeyManagement, seq: number): ClaimResult {
