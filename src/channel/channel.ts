@@ -8,7 +8,7 @@ import { AGAIN_KEY_INFO, REQUEST_FRAMES_INFO, RESPONSE_FRAMES_INFO, SECRET_BYTES
 import { isAgainTag } from './again.js';
 import { ascii } from './ascii.js';
 import type { ChannelState } from './channel-state.js';
-import { decryptSecret, deriveKeys, keyMaterial, type ChannelKeys } from './channel-keys.js';
+import { agreedSecret, decryptSecret, deriveKey, findKeys, type ChannelKeys } from './channel-keys.js';
 import { provesDevice } from './device.js';
 import { FieldCipher } from './fields.js';
 import { FrameOpener, FrameSealer, streamKey } from './frames.js';
@@ -92,8 +92,9 @@ export class Channel {
   /** `a_req` (PROTOCOL §3): on an RSA channel from `ss` only, so that it exists before the first message. */
   againKey(): Bytes | undefined {
     const { ss, th } = this.#state;
-    const ikm = this.kind === 'RSA' ? ss : keyMaterial(this.#engine, this.#state, undefined);
-    return ikm && this.#engine.hkdf(ikm, th, AGAIN_KEY_INFO);
+    if (this.kind === 'RSA') return ss && this.#engine.hkdf(ss, th, AGAIN_KEY_INFO);
+    const secret = agreedSecret(this.#engine, this.#state);
+    return secret && deriveKey(this.#engine, this.#state, secret, AGAIN_KEY_INFO);
   }
 
   /** The state. Only the vault that wraps it may use it. */
@@ -116,9 +117,9 @@ export class Channel {
     this.#keys = keys;
     const parts = splitMeta(plaintext, header.meta);
     if (!parts) return undefined;
-    const hasNewSecret = keys.cs !== undefined && this.#state.cs === undefined;
+    const hasNewSecret = this.kind === 'RSA' && this.#state.cs === undefined;
     if (hasNewSecret) {
-      this.#state = { ...this.#state, cs: keys.cs };
+      this.#state = { ...this.#state, cs: keys.secret };
       this.#isStored = false;
     }
     // Only what follows the message needs it. A long one would stay in memory until the response has left.
@@ -176,13 +177,13 @@ export class Channel {
   #keysFor(ek: string | undefined): ChannelKeys | undefined {
     const known = this.#keys;
     if (known && (known.ek === ek || (ek === undefined && this.#areStored(known)))) return known;
-    return deriveKeys(this.#engine, this.#state, ek);
+    return findKeys(this.#engine, this.#state, ek);
   }
 
   /** Whether the channel's record has the `cs` of these keys. */
-  #areStored({ cs }: ChannelKeys): boolean {
-    const { cs: stored } = this.#state;
-    return this.#isStored && cs !== undefined && stored !== undefined && this.#engine.timingSafeEqual(cs, stored);
+  #areStored({ secret }: ChannelKeys): boolean {
+    const { cs } = this.#state;
+    return this.#isStored && cs !== undefined && this.#engine.timingSafeEqual(secret, cs);
   }
 
   /** Seals responses with `dir`. After a request with `ek`, they say whether the next one still needs it. */
@@ -232,8 +233,8 @@ export class Channel {
     return streamKey(this.#engine, this.#derive(keys, info), head);
   }
 
-  #derive({ ikm }: ChannelKeys, info: Bytes): Bytes {
-    return this.#engine.hkdf(ikm, this.#state.th, info);
+  #derive({ secret }: ChannelKeys, info: Bytes): Bytes {
+    return deriveKey(this.#engine, this.#state, secret, info);
   }
 }
 
