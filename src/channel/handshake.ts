@@ -84,7 +84,9 @@ export function shakeHands(
       th,
       ss,
       privateKey: keyPair.privateKey,
+      cs: undefined,
       device: terms.device,
+      isDeviceProven: undefined,
     }),
     answer: {
       publicKey: keyPair.publicKey,

@@ -8,8 +8,8 @@ import type { ChannelState } from '../channel-state.js';
 import { concat } from './vault.js';
 
 /** `kind` only if the client's key does not show it. */
-type Head = Pick<ChannelState, 'issuedAt' | 'expiresAt' | 'clientKey' | 'device' | 'isDeviceProven'> &
-  Partial<Pick<ChannelState, 'kind'>> & { readonly hasCs?: true | undefined };
+type Head = Pick<ChannelState, 'issuedAt' | 'expiresAt' | 'clientKey'> &
+  Partial<Pick<ChannelState, 'kind' | 'device' | 'isDeviceProven'>> & { readonly hasCs?: true | undefined };
 
 /**
  * How many records the only channel of a session has: the channel, what is left of it for resent requests, its session, and
@@ -49,19 +49,23 @@ export function contextOf(session: string | undefined, epoch: string, kid: strin
 /** Decodes a channel. Only for bytes that the vault returned, which `encodeChannel` made. */
 export function decodeChannel(engine: NodeEngine, kid: string, bytes: Bytes): Channel {
   const headEnd = 2 + bytes[0]! * 256 + bytes[1]!;
-  const { hasCs, ...head } = JSON.parse(fromUtf8(bytes.subarray(2, headEnd))) as Head;
-  const kind = head.kind ?? keyKind(head.clientKey);
+  const head = JSON.parse(fromUtf8(bytes.subarray(2, headEnd))) as Head;
+  const { issuedAt, expiresAt, clientKey, kind = keyKind(clientKey), hasCs, device, isDeviceProven } = head;
   const thEnd = headEnd + 32;
   const ssEnd = thEnd + (hasSecret(kind) ? SECRET_BYTES : 0);
   const csEnd = ssEnd + (hasCs ? SECRET_BYTES : 0);
   return new Channel(engine, {
     kid,
-    ...head,
     kind,
+    issuedAt,
+    expiresAt,
+    clientKey,
     th: bytes.slice(headEnd, thEnd),
     ss: hasSecret(kind) ? bytes.slice(thEnd, ssEnd) : undefined,
-    cs: hasCs ? bytes.slice(ssEnd, csEnd) : undefined,
     privateKey: engine.unpackPrivateKey(serverKeyKind(kind), bytes.subarray(csEnd)),
+    cs: hasCs ? bytes.slice(ssEnd, csEnd) : undefined,
+    device,
+    isDeviceProven,
   });
 }
 
