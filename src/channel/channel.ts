@@ -38,10 +38,6 @@ const NO_BYTES = new Uint8Array(0);
  * are private members, so that neither `JSON.stringify` nor `util.inspect` shows them.
  */
 export class Channel {
-  readonly kid: string;
-  readonly kind: KeyKind;
-  readonly issuedAt: number;
-  readonly expiresAt: number;
   readonly #engine: NodeEngine;
   readonly #maxAnswers: number;
   #state: ChannelState;
@@ -51,13 +47,26 @@ export class Channel {
   #answers = 0;
 
   constructor(engine: NodeEngine, state: ChannelState, maxAnswers = MAX_ANSWERS) {
-    this.kid = state.kid;
-    this.kind = state.kind;
-    this.issuedAt = state.issuedAt;
-    this.expiresAt = state.expiresAt;
     this.#engine = engine;
     this.#state = state;
     this.#maxAnswers = maxAnswers;
+  }
+
+  get kid(): string {
+    return this.#state.kid;
+  }
+
+  get kind(): KeyKind {
+    return this.#state.kind;
+  }
+
+  /** Seconds since 1970, as `expiresAt`. */
+  get issuedAt(): number {
+    return this.#state.issuedAt;
+  }
+
+  get expiresAt(): number {
+    return this.#state.expiresAt;
   }
 
   /** Whether no further response may be sealed here. If so, the channel must end. */
