@@ -1,7 +1,7 @@
 import type { NodeEngine } from '../crypto/node.js';
 import type { Bytes, ContentKey } from '../protocol/crypto.js';
 import { REQUEST_KEY_INFO, RESPONSE_KEY_INFO, joinSecrets, SECRET_BYTES } from '../protocol/schedule.js';
-import type { ChannelState } from './channel-state.js';
+import { transcriptHash, type ChannelState } from './channel-state.js';
 
 /**
  * Both directions' keys, and the secret that they come from (PROTOCOL §3). Their bytes are in one array, because each
@@ -54,8 +54,8 @@ export function findKeys(engine: NodeEngine, state: ChannelState, ek: string | u
 }
 
 /** HKDF with the channel's `IKM`: on RSA and hybrid channels, `ss` comes before the other secret. */
-export function deriveKey(engine: NodeEngine, { ss, th }: ChannelState, secret: Bytes, info: Bytes): Bytes {
-  return engine.hkdf(ss ? joinSecrets(ss, secret) : secret, th, info);
+export function deriveKey(engine: NodeEngine, state: ChannelState, secret: Bytes, info: Bytes): Bytes {
+  return engine.hkdf(state.ss ? joinSecrets(state.ss, secret) : secret, transcriptHash(state), info);
 }
 
 /** What the key pairs of an ECDH or hybrid channel agree on. */

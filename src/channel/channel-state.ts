@@ -14,8 +14,8 @@ export interface ChannelState {
   readonly expiresAt: number;
   /** The client's key; of a hybrid key only the X25519 half, because the other half is no longer needed. */
   readonly clientKey: PublicJwk;
-  /** The transcript hash, 32 bytes. */
-  readonly th: Bytes;
+  /** The transcript hash in base64url: it is no secret, and an array costs 150 bytes more. */
+  readonly th: string;
   /** RSA and hybrid channels: what `secret` carried, 32 bytes. */
   readonly ss: Bytes | undefined;
   readonly privateKey: PrivateKey;
@@ -25,4 +25,9 @@ export interface ChannelState {
   readonly device: SigningJwk | undefined;
   /** Whether a message on this channel has proven possession of the device key. */
   readonly isDeviceProven: boolean | undefined;
+}
+
+/** The transcript hash, 32 bytes. */
+export function transcriptHash({ th }: ChannelState): Bytes {
+  return Buffer.from(th, 'base64url');
 }

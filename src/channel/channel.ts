@@ -7,7 +7,7 @@ import { pad } from '../protocol/padding.js';
 import { AGAIN_KEY_INFO, REQUEST_FRAMES_INFO, RESPONSE_FRAMES_INFO, SECRET_BYTES } from '../protocol/schedule.js';
 import { isAgainTag } from './again.js';
 import { ascii } from './ascii.js';
-import type { ChannelState } from './channel-state.js';
+import { transcriptHash, type ChannelState } from './channel-state.js';
 import { agreedSecret, decryptSecret, deriveKey, findKeys, type ChannelKeys } from './channel-keys.js';
 import { provesDevice } from './device.js';
 import { FieldCipher } from './fields.js';
@@ -100,8 +100,8 @@ export class Channel {
 
   /** `a_req` (PROTOCOL §3): on an RSA channel from `ss` only, so that it exists before the first message. */
   againKey(): Bytes | undefined {
-    const { ss, th } = this.#state;
-    if (this.kind === 'RSA') return ss && this.#engine.hkdf(ss, th, AGAIN_KEY_INFO);
+    const { ss } = this.#state;
+    if (this.kind === 'RSA') return ss && this.#engine.hkdf(ss, transcriptHash(this.#state), AGAIN_KEY_INFO);
     const secret = agreedSecret(this.#engine, this.#state);
     return secret && deriveKey(this.#engine, this.#state, secret, AGAIN_KEY_INFO);
   }
@@ -176,8 +176,8 @@ export class Channel {
   }
 
   #acceptDeviceProof(dev: string | undefined): boolean {
-    const { device, th } = this.#state;
-    if (!device || !provesDevice(this.#engine, device, th, dev)) return false;
+    const { device } = this.#state;
+    if (!device || !provesDevice(this.#engine, device, transcriptHash(this.#state), dev)) return false;
     this.#state = { ...this.#state, isDeviceProven: true };
     return true;
   }

@@ -81,7 +81,7 @@ export function shakeHands(
       issuedAt,
       expiresAt,
       clientKey: channelKey,
-      th,
+      th: engine.encodeBase64url(th),
       ss,
       privateKey: keyPair.privateKey,
       cs: undefined,

@@ -4,7 +4,7 @@ import { fromUtf8, utf8 } from '../../protocol/json.js';
 import { hasSecret, keyKind, serverKeyKind } from '../../protocol/keys.js';
 import { SECRET_BYTES } from '../../protocol/schedule.js';
 import { Channel } from '../channel.js';
-import type { ChannelState } from '../channel-state.js';
+import { transcriptHash, type ChannelState } from '../channel-state.js';
 import { concat } from './vault.js';
 
 /** `kind` only if the client's key does not show it. */
@@ -25,7 +25,8 @@ const NO_BYTES = new Uint8Array(0);
  * base64url inside base64url would make the record a third larger.
  */
 export function encodeChannel(engine: NodeEngine, channel: Channel): Bytes {
-  const { issuedAt, expiresAt, clientKey, device, isDeviceProven, th, ss, cs, privateKey } = Channel.stateOf(channel);
+  const state = Channel.stateOf(channel);
+  const { issuedAt, expiresAt, clientKey, device, isDeviceProven, ss, cs, privateKey } = state;
   const kind = channel.kind === keyKind(clientKey) ? undefined : channel.kind;
   const head = utf8(
     JSON.stringify({ kind, issuedAt, expiresAt, clientKey, device, isDeviceProven, hasCs: cs && true } satisfies {
@@ -33,7 +34,7 @@ export function encodeChannel(engine: NodeEngine, channel: Channel): Bytes {
     }),
   );
   const length = Uint8Array.of(head.length >> 8, head.length & 0xff);
-  return concat(length, head, th, ss ?? NO_BYTES, cs ?? NO_BYTES, engine.packPrivateKey(privateKey));
+  return concat(length, head, transcriptHash(state), ss ?? NO_BYTES, cs ?? NO_BYTES, engine.packPrivateKey(privateKey));
 }
 
 /** The name that a channel's record has in the store. */
@@ -60,7 +61,7 @@ export function decodeChannel(engine: NodeEngine, kid: string, bytes: Bytes): Ch
     issuedAt,
     expiresAt,
     clientKey,
-    th: bytes.slice(headEnd, thEnd),
+    th: engine.encodeBase64url(bytes.subarray(headEnd, thEnd)),
     ss: hasSecret(kind) ? bytes.slice(thEnd, ssEnd) : undefined,
     privateKey: engine.unpackPrivateKey(serverKeyKind(kind), bytes.subarray(csEnd)),
     cs: hasCs ? bytes.slice(ssEnd, csEnd) : undefined,
