@@ -25,7 +25,7 @@ const AT_REST = 'test/security/attack/at-rest.spec.ts';
 export const defences = [
   row("a channel is valid only in its session's epoch", 'test/integration/e2e/ended.spec.ts', 'express.*revoke', [
     'src/channel/store/channel-store.ts',
-    'epoch === undefined || stored.slice(0, dot) !== epoch',
+    'epoch === undefined || parts.epoch !== epoch',
     'epoch === undefined',
   ]),
   row('a late save does not restore a channel', 'test/integration/e2e/ended.spec.ts', 'express.*deleted in the store', [
@@ -198,8 +198,8 @@ export const defences = [
     ],
     [
       'src/channel/store/channel-store.ts',
-      'if (dot < 0 || epoch === undefined || stored.slice(0, dot) !== epoch) return undefined;',
-      'if (dot < 0) return undefined;',
+      'if (!parts || epoch === undefined || parts.epoch !== epoch) return undefined;',
+      'if (!parts) return undefined;',
     ],
   ),
   row("a channel's record belongs to its kid", AT_REST, 'another name', [

@@ -1,39 +1,66 @@
 import type { NodeEngine } from '../crypto/node.js';
 import type { Bytes, ContentKey } from '../protocol/crypto.js';
 import { REQUEST_KEY_INFO, RESPONSE_KEY_INFO, joinSecrets, SECRET_BYTES } from '../protocol/schedule.js';
-import type { ChannelState } from './channel-state.js';
+import { transcriptHash, type ChannelState } from './channel-state.js';
 
-/** Both directions' keys, and what they come from (PROTOCOL §3). */
-export interface ChannelKeys {
-  /** RSA channels: the `ek` that contained `cs`; `undefined` if `cs` came from the channel's record. */
-  readonly ek: string | undefined;
-  readonly cs: Bytes | undefined;
-  readonly ikm: Bytes;
-  readonly request: ContentKey;
-  readonly response: ContentKey;
+/**
+ * Both directions' keys, and the secret that they come from (PROTOCOL §3). Their bytes are in one array, because each
+ * array and each KeyObject costs about 200 bytes beside its content, for every channel.
+ */
+export class ChannelKeys {
+  readonly #engine: NodeEngine;
+  readonly #bytes = new Uint8Array(3 * SECRET_BYTES);
+
+  /**
+   * @param ek RSA channels: the `ek` that contained `cs`; `undefined` if `cs` came from the channel's record.
+   * @param secret RSA channels: `cs`. Other channels: what the two key pairs agree on.
+   */
+  constructor(
+    engine: NodeEngine,
+    state: ChannelState,
+    readonly ek: string | undefined,
+    secret: Bytes,
+  ) {
+    this.#engine = engine;
+    this.#bytes.set(secret);
+    this.#bytes.set(deriveKey(engine, state, secret, REQUEST_KEY_INFO), SECRET_BYTES);
+    this.#bytes.set(deriveKey(engine, state, secret, RESPONSE_KEY_INFO), 2 * SECRET_BYTES);
+  }
+
+  get secret(): Bytes {
+    return this.#part(0);
+  }
+
+  get request(): ContentKey {
+    return this.#engine.importContentKey(this.#part(1));
+  }
+
+  get response(): ContentKey {
+    return this.#engine.importContentKey(this.#part(2));
+  }
+
+  #part(index: number): Bytes {
+    return this.#bytes.subarray(index * SECRET_BYTES, (index + 1) * SECRET_BYTES);
+  }
 }
 
 /** The keys of a message with this `ek`; `undefined` if a message on this channel cannot have it. */
-export function deriveKeys(engine: NodeEngine, state: ChannelState, ek: string | undefined): ChannelKeys | undefined {
-  const cs = state.kind === 'RSA' ? clientSecret(engine, state, ek) : undefined;
+export function findKeys(engine: NodeEngine, state: ChannelState, ek: string | undefined): ChannelKeys | undefined {
+  const isRsa = state.kind === 'RSA';
   // An `ek` on an ECDH or hybrid channel is a message for another kind of channel.
-  if ((cs === undefined) === (state.kind === 'RSA') || (ek !== undefined && !cs)) return undefined;
-  const ikm = keyMaterial(engine, state, cs);
-  if (!ikm) return undefined;
-  return {
-    ek,
-    cs,
-    ikm,
-    request: engine.importContentKey(engine.hkdf(ikm, state.th, REQUEST_KEY_INFO)),
-    response: engine.importContentKey(engine.hkdf(ikm, state.th, RESPONSE_KEY_INFO)),
-  };
+  if (ek !== undefined && !isRsa) return undefined;
+  const secret = isRsa ? clientSecret(engine, state, ek) : agreedSecret(engine, state);
+  return secret && new ChannelKeys(engine, state, ek, secret);
 }
 
-/** `IKM`. */
-export function keyMaterial(engine: NodeEngine, state: ChannelState, cs: Bytes | undefined): Bytes | undefined {
-  const { ss, clientKey, privateKey } = state;
-  const other = cs ?? engine.agree(privateKey, engine.importPublicKey(clientKey));
-  return other && ss ? joinSecrets(ss, other) : other;
+/** HKDF with the channel's `IKM`: on RSA and hybrid channels, `ss` comes before the other secret. */
+export function deriveKey(engine: NodeEngine, state: ChannelState, secret: Bytes, info: Bytes): Bytes {
+  return engine.hkdf(state.ss ? joinSecrets(state.ss, secret) : secret, transcriptHash(state), info);
+}
+
+/** What the key pairs of an ECDH or hybrid channel agree on. */
+export function agreedSecret(engine: NodeEngine, { clientKey, privateKey }: ChannelState): Bytes | undefined {
+  return engine.agree(privateKey, engine.importPublicKey(clientKey));
 }
 
 /** `cs`: from the message, or from the channel's record if it is stored there. */

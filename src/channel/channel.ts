@@ -7,8 +7,8 @@ import { pad } from '../protocol/padding.js';
 import { AGAIN_KEY_INFO, REQUEST_FRAMES_INFO, RESPONSE_FRAMES_INFO, SECRET_BYTES } from '../protocol/schedule.js';
 import { isAgainTag } from './again.js';
 import { ascii } from './ascii.js';
-import type { ChannelState } from './channel-state.js';
-import { decryptSecret, deriveKeys, keyMaterial, type ChannelKeys } from './channel-keys.js';
+import { transcriptHash, type ChannelState } from './channel-state.js';
+import { agreedSecret, decryptSecret, deriveKey, findKeys, type ChannelKeys } from './channel-keys.js';
 import { provesDevice } from './device.js';
 import { FieldCipher } from './fields.js';
 import { FrameOpener, FrameSealer, streamKey } from './frames.js';
@@ -38,10 +38,6 @@ const NO_BYTES = new Uint8Array(0);
  * are private members, so that neither `JSON.stringify` nor `util.inspect` shows them.
  */
 export class Channel {
-  readonly kid: string;
-  readonly kind: KeyKind;
-  readonly issuedAt: number;
-  readonly expiresAt: number;
   readonly #engine: NodeEngine;
   readonly #maxAnswers: number;
   #state: ChannelState;
@@ -51,13 +47,26 @@ export class Channel {
   #answers = 0;
 
   constructor(engine: NodeEngine, state: ChannelState, maxAnswers = MAX_ANSWERS) {
-    this.kid = state.kid;
-    this.kind = state.kind;
-    this.issuedAt = state.issuedAt;
-    this.expiresAt = state.expiresAt;
     this.#engine = engine;
     this.#state = state;
     this.#maxAnswers = maxAnswers;
+  }
+
+  get kid(): string {
+    return this.#state.kid;
+  }
+
+  get kind(): KeyKind {
+    return this.#state.kind;
+  }
+
+  /** Seconds since 1970, as `expiresAt`. */
+  get issuedAt(): number {
+    return this.#state.issuedAt;
+  }
+
+  get expiresAt(): number {
+    return this.#state.expiresAt;
   }
 
   /** Whether no further response may be sealed here. If so, the channel must end. */
@@ -91,9 +100,10 @@ export class Channel {
 
   /** `a_req` (PROTOCOL §3): on an RSA channel from `ss` only, so that it exists before the first message. */
   againKey(): Bytes | undefined {
-    const { ss, th } = this.#state;
-    const ikm = this.kind === 'RSA' ? ss : keyMaterial(this.#engine, this.#state, undefined);
-    return ikm && this.#engine.hkdf(ikm, th, AGAIN_KEY_INFO);
+    const { ss } = this.#state;
+    if (this.kind === 'RSA') return ss && this.#engine.hkdf(ss, transcriptHash(this.#state), AGAIN_KEY_INFO);
+    const secret = agreedSecret(this.#engine, this.#state);
+    return secret && deriveKey(this.#engine, this.#state, secret, AGAIN_KEY_INFO);
   }
 
   /** The state. Only the vault that wraps it may use it. */
@@ -116,9 +126,9 @@ export class Channel {
     this.#keys = keys;
     const parts = splitMeta(plaintext, header.meta);
     if (!parts) return undefined;
-    const hasNewSecret = keys.cs !== undefined && this.#state.cs === undefined;
+    const hasNewSecret = this.kind === 'RSA' && this.#state.cs === undefined;
     if (hasNewSecret) {
-      this.#state = { ...this.#state, cs: keys.cs };
+      this.#state = { ...this.#state, cs: keys.secret };
       this.#isStored = false;
     }
     // Only what follows the message needs it. A long one would stay in memory until the response has left.
@@ -166,8 +176,8 @@ export class Channel {
   }
 
   #acceptDeviceProof(dev: string | undefined): boolean {
-    const { device, th } = this.#state;
-    if (!device || !provesDevice(this.#engine, device, th, dev)) return false;
+    const { device } = this.#state;
+    if (!device || !provesDevice(this.#engine, device, transcriptHash(this.#state), dev)) return false;
     this.#state = { ...this.#state, isDeviceProven: true };
     return true;
   }
@@ -176,13 +186,13 @@ export class Channel {
   #keysFor(ek: string | undefined): ChannelKeys | undefined {
     const known = this.#keys;
     if (known && (known.ek === ek || (ek === undefined && this.#areStored(known)))) return known;
-    return deriveKeys(this.#engine, this.#state, ek);
+    return findKeys(this.#engine, this.#state, ek);
   }
 
   /** Whether the channel's record has the `cs` of these keys. */
-  #areStored({ cs }: ChannelKeys): boolean {
-    const { cs: stored } = this.#state;
-    return this.#isStored && cs !== undefined && stored !== undefined && this.#engine.timingSafeEqual(cs, stored);
+  #areStored({ secret }: ChannelKeys): boolean {
+    const { cs } = this.#state;
+    return this.#isStored && cs !== undefined && this.#engine.timingSafeEqual(secret, cs);
   }
 
   /** Seals responses with `dir`. After a request with `ek`, they say whether the next one still needs it. */
@@ -232,8 +242,8 @@ export class Channel {
     return streamKey(this.#engine, this.#derive(keys, info), head);
   }
 
-  #derive({ ikm }: ChannelKeys, info: Bytes): Bytes {
-    return this.#engine.hkdf(ikm, this.#state.th, info);
+  #derive({ secret }: ChannelKeys, info: Bytes): Bytes {
+    return deriveKey(this.#engine, this.#state, secret, info);
   }
 }
 

@@ -143,13 +143,14 @@ export class Channels {
    * @param arrivedAt when the request's head arrived, in seconds since 1970 by this server's own clock.
    * @throws E2eProblem `message-stale`, `message-replayed`, `handshake-required` for a lost window, or `busy`.
    */
-  async admit(session: string | undefined, { header }: OpenedMessage, arrivedAt: number): Promise<void> {
+  async admit(session: string | undefined, { header, channel }: OpenedMessage, arrivedAt: number): Promise<void> {
     const age = this.clock.at(arrivedAt) - header.iat;
     if (-age > MAX_AHEAD_SECONDS) this.clock.noteAhead(-age);
     // A proxy that buffers requests passes the first byte of an upload on only after the last.
     const maxAge = header.frames === 'body' ? Math.max(MAX_AGE_SECONDS, this.options.maxUploadTime) : MAX_AGE_SECONDS;
     if (age > maxAge || -age > MAX_AHEAD_SECONDS) throw new E2eProblem('message-stale', { step: 'time' });
-    const claiming = this.replay.claim(header.kid, header.alg, header.seq);
+    // The channel's own string: the windows keep it, and the one in the header is a copy.
+    const claiming = this.replay.claim(channel.kid, header.alg, header.seq);
     switch (typeof claiming === 'string' ? claiming : await claiming) {
       case 'new':
         if (header.again) await this.#claimFirst(session, header, header.again);
@@ -204,9 +205,4 @@ function hasRightBody({ header, plaintext }: Opened, place: Place): boolean {
 function isBoundTo({ header, meta }: Opened, { method, target, idem }: Binding): boolean {
   const isRequest = header.method === method && header.target === target && header.idem === idem;
   return isRequest && !(meta.query !== undefined && target.includes('?'));
-}
-
-/** Whole seconds since 1970. */
-export function nowInSeconds(): number {
-  return Math.floor(Date.now() / 1000);
 }

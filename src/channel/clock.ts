@@ -15,6 +15,11 @@ const RENEW_MS = 60_000;
 const STEP_MS = 500;
 const NOTED_SECONDS = 5;
 
+/** Whole seconds since 1970, by this server's own clock. */
+export function nowInSeconds(): number {
+  return Math.floor(Date.now() / 1000);
+}
+
 /**
  * The time for channels (PROTOCOL §5): the clock that the servers share, if there is one. A client learns it from the
  * handshake with any server, so every server must check its messages by the same clock. It is measured once a minute

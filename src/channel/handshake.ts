@@ -81,10 +81,12 @@ export function shakeHands(
       issuedAt,
       expiresAt,
       clientKey: channelKey,
-      th,
+      th: engine.encodeBase64url(th),
       ss,
       privateKey: keyPair.privateKey,
+      cs: undefined,
       device: terms.device,
+      isDeviceProven: undefined,
     }),
     answer: {
       publicKey: keyPair.publicKey,

@@ -87,8 +87,8 @@ export const revised = [
   ]),
   row('responses say `kept` only for the keys of the first `ek`', KEPT, 'express.*changes its mind', [
     'src/channel/channel.ts',
-    'this.#engine.timingSafeEqual(cs, stored)',
-    'stored.length === cs.length',
+    'this.#engine.timingSafeEqual(secret, cs)',
+    'cs.length === secret.length',
   ]),
   row('a request with a sealed query has no query in its URL', ANSWERS, '', [
     'src/channel/channels.ts',

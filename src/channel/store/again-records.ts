@@ -2,6 +2,7 @@ import type { NodeEngine } from '../../crypto/node.js';
 import { MAX_AGE_SECONDS, MAX_AHEAD_SECONDS } from '../../protocol/message.js';
 import { isAgainTag } from '../again.js';
 import type { Channel } from '../channel.js';
+import { joinEpoch, splitEpoch } from './epoch.js';
 import type { Records } from './records.js';
 import type { Vault } from './vault.js';
 
@@ -29,14 +30,15 @@ export class AgainRecords {
     const key = channel.againKey();
     if (!key) return;
     const wrapped = this.vault.wrap(contextOf(session, epoch, channel.kid), key);
-    await this.records.set(nameOf(channel.kid), `${epoch}.${wrapped}`, channel.expiresAt + this.seconds);
+    await this.records.set(nameOf(channel.kid), joinEpoch(epoch, wrapped), channel.expiresAt + this.seconds);
   }
 
   /** Only under the session's current epoch: nothing remains of a revoked channel. */
   async find(session: string | undefined, epoch: string, kid: string): Promise<FirstChannel | undefined> {
     const stored = await this.records.get(nameOf(kid));
-    if (!stored?.startsWith(`${epoch}.`)) return undefined;
-    const key = this.vault.unwrap(contextOf(session, epoch, kid), stored.slice(epoch.length + 1));
+    const parts = stored === undefined ? undefined : splitEpoch(stored);
+    if (parts?.epoch !== epoch) return undefined;
+    const key = this.vault.unwrap(contextOf(session, epoch, kid), parts.wrapped);
     return key && { provesAgain: (input, tag) => isAgainTag(this.engine, key, input, tag) };
   }
 

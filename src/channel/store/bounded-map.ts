@@ -1,17 +1,19 @@
+import { nowInSeconds } from '../clock.js';
+
+/** Times are whole seconds since 1970, which V8 keeps in the entry itself. It would make an object of each finer one. */
 interface Entry<T> {
   readonly value: T;
-  /** Milliseconds since 1970. */
   readonly expiresAt: number;
   usedAt: number;
 }
 
 /** An entry that was used within this time is in use, and no new entry replaces it. */
-const IN_USE_MS = 600_000;
+const IN_USE_SECONDS = 600;
 /** Used entries may fill this share of the map before idle ones are removed. */
 const USED_SHARE = 0.75;
-const SWEEP_MS = 60_000;
+const SWEEP_SECONDS = 60;
 /** An entry that was used a moment ago stays where it is: moving it would cost each request two more operations. */
-const MOMENT_MS = 1000;
+const MOMENT_SECONDS = 1;
 
 /**
  * A bounded map in which a flood of new entries displaces other new entries, never one in use. An entry counts as used
@@ -25,7 +27,7 @@ export class BoundedMap<T> {
   readonly #fresh = new Map<string, Entry<T>>();
   /** Least recently used first, to within a moment. */
   readonly #used = new Map<string, Entry<T>>();
-  #sweptAt = Date.now();
+  #sweptAt = nowInSeconds();
 
   constructor(private readonly max: number) {}
 
@@ -35,9 +37,9 @@ export class BoundedMap<T> {
 
   /** The value, which now counts as used. */
   get(key: string): T | undefined {
-    const now = Date.now();
+    const now = nowInSeconds();
     const used = this.#used.get(key);
-    if (used && used.expiresAt > now && now - used.usedAt < MOMENT_MS) return used.value;
+    if (used && used.expiresAt > now && now - used.usedAt < MOMENT_SECONDS) return used.value;
     const entry = used ?? this.#fresh.get(key);
     if (!entry) return undefined;
     this.#remove(key);
@@ -50,17 +52,18 @@ export class BoundedMap<T> {
   /** The value. This does not count as use. */
   peek(key: string): T | undefined {
     const entry = this.#used.get(key) ?? this.#fresh.get(key);
-    return entry && entry.expiresAt > Date.now() ? entry.value : undefined;
+    return entry && entry.expiresAt > nowInSeconds() ? entry.value : undefined;
   }
 
   /**
    * Stores a value. It does not change whether the entry counts as used.
    *
-   * @param expiresAt milliseconds since 1970.
+   * @param end seconds since 1970. A fraction is dropped.
    * @returns whether there was room.
    */
-  set(key: string, value: T, expiresAt: number): boolean {
-    const now = Date.now();
+  set(key: string, value: T, end: number): boolean {
+    const now = nowInSeconds();
+    const expiresAt = Math.floor(end);
     const used = this.#used.get(key);
     if (used) {
       this.#used.set(key, { value, expiresAt, usedAt: used.usedAt });
@@ -81,10 +84,11 @@ export class BoundedMap<T> {
   }
 
   #makeRoom(now: number): boolean {
-    if (now - this.#sweptAt >= SWEEP_MS) this.#sweep(now);
+    if (now - this.#sweptAt >= SWEEP_SECONDS) this.#sweep(now);
     if (this.size < this.max) return true;
     const [idle] = this.#used;
-    const isIdle = idle !== undefined && (now - idle[1].usedAt >= IN_USE_MS + MOMENT_MS || idle[1].expiresAt <= now);
+    const isIdle =
+      idle !== undefined && (now - idle[1].usedAt >= IN_USE_SECONDS + MOMENT_SECONDS || idle[1].expiresAt <= now);
     const [oldest] = this.#fresh.keys();
     // Part of the map is always free for new entries. Otherwise a map full of idle entries would keep them out.
     if (isIdle && (oldest === undefined || this.#used.size > this.max * USED_SHARE)) this.#used.delete(idle[0]);

@@ -4,12 +4,12 @@ import { fromUtf8, utf8 } from '../../protocol/json.js';
 import { hasSecret, keyKind, serverKeyKind } from '../../protocol/keys.js';
 import { SECRET_BYTES } from '../../protocol/schedule.js';
 import { Channel } from '../channel.js';
-import type { ChannelState } from '../channel-state.js';
+import { transcriptHash, type ChannelState } from '../channel-state.js';
 import { concat } from './vault.js';
 
 /** `kind` only if the client's key does not show it. */
-type Head = Pick<ChannelState, 'issuedAt' | 'expiresAt' | 'clientKey' | 'device' | 'isDeviceProven'> &
-  Partial<Pick<ChannelState, 'kind'>> & { readonly hasCs?: true | undefined };
+type Head = Pick<ChannelState, 'issuedAt' | 'expiresAt' | 'clientKey'> &
+  Partial<Pick<ChannelState, 'kind' | 'device' | 'isDeviceProven'>> & { readonly hasCs?: true | undefined };
 
 /**
  * How many records the only channel of a session has: the channel, what is left of it for resent requests, its session, and
@@ -25,7 +25,8 @@ const NO_BYTES = new Uint8Array(0);
  * base64url inside base64url would make the record a third larger.
  */
 export function encodeChannel(engine: NodeEngine, channel: Channel): Bytes {
-  const { issuedAt, expiresAt, clientKey, device, isDeviceProven, th, ss, cs, privateKey } = Channel.stateOf(channel);
+  const state = Channel.stateOf(channel);
+  const { issuedAt, expiresAt, clientKey, device, isDeviceProven, ss, cs, privateKey } = state;
   const kind = channel.kind === keyKind(clientKey) ? undefined : channel.kind;
   const head = utf8(
     JSON.stringify({ kind, issuedAt, expiresAt, clientKey, device, isDeviceProven, hasCs: cs && true } satisfies {
@@ -33,7 +34,7 @@ export function encodeChannel(engine: NodeEngine, channel: Channel): Bytes {
     }),
   );
   const length = Uint8Array.of(head.length >> 8, head.length & 0xff);
-  return concat(length, head, th, ss ?? NO_BYTES, cs ?? NO_BYTES, engine.packPrivateKey(privateKey));
+  return concat(length, head, transcriptHash(state), ss ?? NO_BYTES, cs ?? NO_BYTES, engine.packPrivateKey(privateKey));
 }
 
 /** The name that a channel's record has in the store. */
@@ -49,19 +50,23 @@ export function contextOf(session: string | undefined, epoch: string, kid: strin
 /** Decodes a channel. Only for bytes that the vault returned, which `encodeChannel` made. */
 export function decodeChannel(engine: NodeEngine, kid: string, bytes: Bytes): Channel {
   const headEnd = 2 + bytes[0]! * 256 + bytes[1]!;
-  const { hasCs, ...head } = JSON.parse(fromUtf8(bytes.subarray(2, headEnd))) as Head;
-  const kind = head.kind ?? keyKind(head.clientKey);
+  const head = JSON.parse(fromUtf8(bytes.subarray(2, headEnd))) as Head;
+  const { issuedAt, expiresAt, clientKey, kind = keyKind(clientKey), hasCs, device, isDeviceProven } = head;
   const thEnd = headEnd + 32;
   const ssEnd = thEnd + (hasSecret(kind) ? SECRET_BYTES : 0);
   const csEnd = ssEnd + (hasCs ? SECRET_BYTES : 0);
   return new Channel(engine, {
     kid,
-    ...head,
     kind,
-    th: bytes.slice(headEnd, thEnd),
+    issuedAt,
+    expiresAt,
+    clientKey,
+    th: engine.encodeBase64url(bytes.subarray(headEnd, thEnd)),
     ss: hasSecret(kind) ? bytes.slice(thEnd, ssEnd) : undefined,
-    cs: hasCs ? bytes.slice(ssEnd, csEnd) : undefined,
     privateKey: engine.unpackPrivateKey(serverKeyKind(kind), bytes.subarray(csEnd)),
+    cs: hasCs ? bytes.slice(ssEnd, csEnd) : undefined,
+    device,
+    isDeviceProven,
   });
 }
 

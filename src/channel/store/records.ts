@@ -32,9 +32,7 @@ export class MemoryRecords implements Records {
   }
 
   set(name: string, value: string, expiresAt: number): Promise<void> {
-    return this.#records.set(name, value, expiresAt * 1000)
-      ? Promise.resolve()
-      : Promise.reject(new E2eProblem('busy'));
+    return this.#records.set(name, value, expiresAt) ? Promise.resolve() : Promise.reject(new E2eProblem('busy'));
   }
 
   delete(name: string): Promise<void> {

@@ -1,6 +1,6 @@
 import { STATUS_CODES, type OutgoingHttpHeader } from 'node:http';
 import type { OpenedMessage } from '../../channel/message.js';
-import { nowInSeconds } from '../../channel/channels.js';
+import { nowInSeconds } from '../../channel/clock.js';
 import { framesLength, MAX_FRAME_BYTES } from '../../protocol/frames.js';
 import { joinJwe, type CompactJwe } from '../../protocol/jwe.js';
 import { utf8 } from '../../protocol/json.js';

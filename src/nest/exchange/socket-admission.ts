@@ -1,7 +1,7 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { nowInSeconds } from '../../channel/channels.js';
+import { nowInSeconds } from '../../channel/clock.js';
 import type { E2eEvents, SocketEndCause } from '../../channel/events.js';
 import type { AcceptedSocket, OpenedMessage } from '../../channel/message.js';
 import { MAX_HEAD_BYTES } from '../../protocol/frames.js';

@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { nowInSeconds } from '../../channel/channels.js';
+import { nowInSeconds } from '../../channel/clock.js';
 import type { E2eEvents } from '../../channel/events.js';
 import type { KeyPoolState } from '../../channel/key-pool.js';
 import { SessionStoreRecords, type SessionStore } from '../../channel/store/records.js';

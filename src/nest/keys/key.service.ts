@@ -1,5 +1,6 @@
 import { Inject, Injectable, type BeforeApplicationShutdown, type OnApplicationShutdown } from '@nestjs/common';
-import { nowInSeconds, type Binding, type Channels, type Entered } from '../../channel/channels.js';
+import { nowInSeconds } from '../../channel/clock.js';
+import type { Binding, Channels, Entered } from '../../channel/channels.js';
 import type { OpenedMessage, PlainResponse } from '../../channel/message.js';
 import type { E2eEvents } from '../../channel/events.js';
 import type { HandshakeResponse } from '../../channel/handshake.js';

@@ -3,7 +3,7 @@ import { BoundedMap } from '../../channel/store/bounded-map.js';
 import { E2eProblem } from '../../protocol/problem.js';
 
 /** A session without an expiry time. */
-const DAY_MS = 86_400_000;
+const DAY_SECONDS = 86_400;
 
 /**
  * A limited number of sessions in this process's memory. New sessions replace those of visitors who never came back,
@@ -23,7 +23,7 @@ export class MemorySessions extends session.Store {
   }
 
   override set(id: string, data: SessionData, callback?: (error?: unknown) => void): void {
-    const isStored = this.#sessions.set(id, JSON.stringify(data), Date.now() + lifetimeOf(data));
+    const isStored = this.#sessions.set(id, JSON.stringify(data), endOf(data));
     if (callback) process.nextTick(callback, isStored ? undefined : new E2eProblem('busy'));
   }
 
@@ -36,7 +36,7 @@ export class MemorySessions extends session.Store {
     const stored = this.#sessions.peek(id);
     if (stored !== undefined) {
       const data = { ...(JSON.parse(stored) as SessionData), cookie };
-      this.#sessions.set(id, JSON.stringify(data), Date.now() + lifetimeOf(data));
+      this.#sessions.set(id, JSON.stringify(data), endOf(data));
     }
     if (callback) process.nextTick(callback);
   }
@@ -47,8 +47,9 @@ export class MemorySessions extends session.Store {
   }
 }
 
-function lifetimeOf(data: SessionData): number {
+/** Seconds since 1970. */
+function endOf(data: SessionData): number {
   const { expires } = data.cookie as { expires?: unknown };
-  if (typeof expires === 'string' || expires instanceof Date) return new Date(expires).getTime() - Date.now();
-  return DAY_MS;
+  const isGiven = typeof expires === 'string' || expires instanceof Date;
+  return isGiven ? new Date(expires).getTime() / 1000 : Date.now() / 1000 + DAY_SECONDS;
 }

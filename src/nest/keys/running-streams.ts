@@ -1,7 +1,7 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import type { Channel } from '../../channel/channel.js';
 import type { E2eEvents, StreamDirection, StreamFacts } from '../../channel/events.js';
-import { nowInSeconds } from '../../channel/channels.js';
+import { nowInSeconds } from '../../channel/clock.js';
 import type { ChannelStore } from '../../channel/store/channel-store.js';
 import type { Ended } from '../../channel/store/options.js';
 import { E2E_EVENTS, E2E_SETTINGS, type ShownOptions } from '../options/e2e.options.js';

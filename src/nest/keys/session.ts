@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { SessionRef } from '../../channel/store/channel-store.js';
-import { nowInSeconds } from '../../channel/channels.js';
+import { nowInSeconds } from '../../channel/clock.js';
 import { askStore, type SessionStore } from '../../channel/store/records.js';
 import { E2eProblem } from '../../protocol/problem.js';
 import { beginFastifySession } from './fastify-session.js';

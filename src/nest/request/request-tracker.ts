@@ -1,5 +1,5 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
-import { nowInSeconds } from '../../channel/channels.js';
+import { nowInSeconds } from '../../channel/clock.js';
 import { stateOf, type Arrival } from './exchange-state.js';
 import { interceptEvent } from './server-events.js';
 

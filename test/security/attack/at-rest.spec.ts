@@ -3,6 +3,7 @@ import session, { type MemoryStore } from 'express-session';
 import { randomBytes } from 'node:crypto';
 import { decodeChannel } from '../../../src/channel/store/channel-record.js';
 import { Channel } from '../../../src/channel/channel.js';
+import { transcriptHash } from '../../../src/channel/channel-state.js';
 import { MemoryReplayGuard } from '../../../src/channel/replay.js';
 import { SessionStoreRecords } from '../../../src/channel/store/records.js';
 import { Vault } from '../../../src/channel/store/vault.js';
@@ -69,11 +70,12 @@ describe('a channel at rest', () => {
     const context = `channel\nalice\n${epoch}\n${kid}`;
     expect(new Vault(nodeEngine, [secret()]).unwrap(context, record)).toBeUndefined();
     const opened = new Vault(nodeEngine, [own]).unwrap(context, record)!;
-    const { privateKey, ss, th } = Channel.stateOf(decodeChannel(nodeEngine, kid, opened));
+    const state = Channel.stateOf(decodeChannel(nodeEngine, kid, opened));
+    const { privateKey, ss } = state;
     const packed = nodeEngine.packPrivateKey(privateKey);
     // The search would find each of them, were it there.
     expect(formsFound(packed, JSON.stringify(Buffer.from(opened).toString('base64')))).not.toEqual([]);
-    for (const bytes of [packed, packed.subarray(-32), th, ...(ss ? [ss] : []), utf8('alice')]) {
+    for (const bytes of [packed, packed.subarray(-32), transcriptHash(state), ...(ss ? [ss] : []), utf8('alice')]) {
       expect(formsFound(bytes, store.dump)).toEqual([]);
     }
   });

@@ -14,7 +14,7 @@ describe('A bounded map', () => {
     jest.useRealTimers();
   });
   const later = (milliseconds: number) => jest.setSystemTime(Date.now() + milliseconds);
-  const end = () => Date.now() + 24 * 60 * MINUTE;
+  const end = () => (Date.now() + 24 * 60 * MINUTE) / 1000;
   const flood = (map: BoundedMap<string>, count: number): boolean[] =>
     Array.from({ length: count }, (_, index) => map.set(`stranger ${index}`, '', end()));
 
@@ -58,7 +58,7 @@ describe('A bounded map', () => {
 
   it('drops what has expired, used or not, and counts a new value of an entry as no use', () => {
     const map = new BoundedMap<string>(2);
-    map.set('short', 'a', Date.now() + MINUTE);
+    map.set('short', 'a', (Date.now() + MINUTE) / 1000);
     map.get('short');
     later(MINUTE);
     expect([map.get('short'), map.peek('short')]).toEqual([undefined, undefined]);
