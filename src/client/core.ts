@@ -9,6 +9,7 @@ import type { ChannelTerms } from './channel/channel.js';
 import { ClientChannels } from './channel/channels.js';
 import { need } from './errors.js';
 import type { Settings } from './options.js';
+import type * as RedirectsPart from './call/redirects.js';
 
 export class Core implements ClientParts {
   readonly wire: Wire;
@@ -32,7 +33,7 @@ export class Core implements ClientParts {
         request.url.hash = '';
         return present(response, { url: request.url.href, redirected: redirects > 0, type: type ?? response.type });
       }
-      const { follow } = await need('redirects', () => import('./call/redirects.js'));
+      const { follow } = await need<typeof RedirectsPart>('redirects');
       request = follow(request, response.status, location, redirects, isRepeatable);
     }
   }

@@ -7,6 +7,7 @@ import type { OutgoingRequest } from './request.js';
 import { readAnswer } from './response.js';
 import { sealRequest } from './seal.js';
 import type { Wire } from './wire.js';
+import type * as DebugPart from '../debug/recorder.js';
 
 const RESENDABLE_METHODS = ['GET', 'PUT', 'DELETE', 'OPTIONS'];
 
@@ -22,7 +23,7 @@ export async function exchange(
   request: OutgoingRequest,
   { settings, wire, channels }: ClientParts,
 ): Promise<CallResult> {
-  const debug = settings.debug && (await need('debug', () => import('../debug/recorder.js')));
+  const debug = settings.debug && (await need<typeof DebugPart>('debug'));
   if (debug) debug.checkDebug(settings);
   const mayRepeat = isResendable(request, settings) && isRepeatable(request);
   return onOpenChannel<CallResult>(

@@ -5,6 +5,7 @@ import type { Settings } from '../options.js';
 import type { StreamedBody } from '../upload/body.js';
 import type { BodySource } from '../upload/source.js';
 import type { E2eProgress, RequestDraft } from './draft.js';
+import type * as UploadsPart from '../upload/uploads.js';
 
 /** A request as the caller passed it, read once. Each copy that is sent is sealed from this. */
 export interface OutgoingRequest {
@@ -79,7 +80,7 @@ async function readRequestBody(
 ): Promise<OutgoingRequest['body']> {
   const stream = isGiven && sealed ? (request.body as ReadableStream<Uint8Array> | null | undefined) : undefined;
   if (streamed || stream) {
-    const { readAhead, sourceOf } = await need('uploads', () => import('../upload/uploads.js'));
+    const { readAhead, sourceOf } = await need<typeof UploadsPart>('uploads');
     return streamed ? sourceOf(streamed) : readAhead(stream!);
   }
   if (body == null && !isGiven) return undefined;

@@ -17,6 +17,8 @@ import { namesOutside } from './inside.js';
 import { answerFacts, readPlainAnswer, readProblem, type Standing } from './plain.js';
 import { hasStreams, nameFailure, responseOf, toReadable, type Readable } from './readable.js';
 import type { OutgoingRequest } from './request.js';
+import type * as FieldsPart from '../fields/fields.js';
+import type * as StreamsPart from '../stream/answer-stream.js';
 
 const REDIRECTS = [301, 302, 303, 307, 308];
 const BODILESS = [204, 205, 304];
@@ -88,7 +90,7 @@ async function readFields(
   { maxResponseSize: limit, sealedResponseHeaders }: Settings,
   { own, ticket }: { own: string; ticket: string },
 ): Promise<CallResult> {
-  const { openFields } = await need('fields', () => import('../fields/fields.js'));
+  const { openFields } = await need<typeof FieldsPart>('fields');
   const bytes = await readBytes(wire, limit);
   if (!bytes) return { error: await failure('answer-too-large', 'large', { limit }) };
   const mediaType = wire.headers.get('content-type') ?? '';
@@ -107,7 +109,7 @@ async function readStream(
   request: OutgoingRequest,
   { maxResponseSize: limit, sealedResponseHeaders }: Settings,
 ): Promise<CallResult> {
-  const { openAnswerStream } = await need('streams', () => import('../stream/answer-stream.js'));
+  const { openAnswerStream } = await need<typeof StreamsPart>('streams');
   const stream = await openAnswerStream(wire, channel, seq, request.signal, (loaded, total) =>
     request.onProgress?.({ direction: 'download', loaded, total }),
   );

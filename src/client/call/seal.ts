@@ -17,6 +17,9 @@ import type { Upload } from '../upload/upload.js';
 import { MAX_MESSAGE_BODY } from './draft.js';
 import { namesOutside } from './inside.js';
 import type { OutgoingRequest } from './request.js';
+import type * as FieldsPart from '../fields/fields.js';
+import type * as PaddingPart from '../../protocol/padding.js';
+import type * as UploadsPart from '../upload/uploads.js';
 
 /** The form of the request on the wire: one message, in the body or a header (PROTOCOL §4), or frames (§6). */
 export interface WireRequest {
@@ -58,7 +61,7 @@ export async function sealRequest(
     idem: headers.get('idempotency-key') ?? undefined,
     again: first && (await first.channel.proveAgain(first.seq, claim)),
   };
-  const { pad, padJson } = padding ? await need('padding', () => import('../../protocol/padding.js')) : UNPADDED;
+  const { pad, padJson } = padding ? await need<typeof PaddingPart>('padding') : UNPADDED;
   const json = renderMeta(meta, 'client');
   if (json === undefined) throw await tooLong();
   const metaBytes = padJson(utf8(json), json !== '');
@@ -69,7 +72,7 @@ export async function sealRequest(
   const init = { ...request.init, method, headers, body: bytes ?? null, signal: signal ?? null };
   const progress = (loaded: number, total: number | undefined) => onProgress?.({ direction: 'upload', loaded, total });
   if (source) {
-    const { Upload } = await need('uploads', () => import('../upload/uploads.js'));
+    const { Upload } = await need<typeof UploadsPart>('uploads');
     const stream = await channel.sealHead(seq, { ...binding, cty: mediaType!, length: source.length }, metaBytes);
     throwIfAborted(signal);
     if (!stream) throw await tooLong();
@@ -79,9 +82,7 @@ export async function sealRequest(
   const body = sealed ? bytes : undefined;
   const fields =
     e2e.fields &&
-    (await need('fields', () => import('../fields/fields.js')).then(({ findFields }) =>
-      findFields(bytes, mediaType, e2e.fields!),
-    ));
+    (await need<typeof FieldsPart>('fields').then(({ findFields }) => findFields(bytes, mediaType, e2e.fields!)));
   const message = await channel.seal(
     seq,
     { ...binding, cty: body && mediaType, fields: fields?.count },
@@ -117,7 +118,7 @@ async function shapeBody(
   if (!isSource && (!sealed || body.length <= MAX_MESSAGE_BODY || (padding && isJson(mediaType)))) {
     return { bytes: body };
   }
-  const { bytesSource, readWhole } = await need('uploads', () => import('../upload/uploads.js'));
+  const { bytesSource, readWhole } = await need<typeof UploadsPart>('uploads');
   if (!isSource) return { source: bytesSource(body) };
   return body.length !== undefined && body.length <= MAX_MESSAGE_BODY
     ? { bytes: await readWhole(body) }

@@ -3,6 +3,7 @@ import { need } from '../errors.js';
 import type { Settings } from '../options.js';
 import { leavesCookiesToUs } from '../runtime.js';
 import type { WireRequest } from './seal.js';
+import type * as CookiesPart from './cookies.js';
 
 /** Sends sealed content, with the session's cookie. The only place that calls `fetch`. */
 export class Wire {
@@ -61,6 +62,6 @@ export class Wire {
 
 /** Imported only where it is used: no browser needs it. */
 async function makeJar(): Promise<CookieJar> {
-  const { CookieJar } = await need('cookies', () => import('./cookies.js'));
+  const { CookieJar } = await need<typeof CookiesPart>('cookies');
   return new CookieJar();
 }

@@ -5,6 +5,13 @@ import type { CryptoEngine } from '../../protocol/crypto.js';
 import { HYBRID, type KeyKind } from '../../protocol/jwk.js';
 import { failure, need } from '../errors.js';
 import type { Settings } from '../options.js';
+import type * as ForgePart from '../../crypto/forge.js';
+import type * as HybridPart from '../../crypto/hybrid.js';
+import type * as NativePart from '../../crypto/native.js';
+import type * as NobleMlKemPart from '../../crypto/noble-ml-kem.js';
+import type * as NoblePart from '../../crypto/noble.js';
+import type * as NodeLikePart from '../../crypto/node-like.js';
+import type * as SignaturesPart from '../../crypto/web-verifier.js';
 
 /**
  * The engine that the options name and that supports this kind of key. The JavaScript engines and the code of the
@@ -27,7 +34,7 @@ export async function loadEngine(
 /** An engine, or a module to make one of. */
 async function loadGiven(given: CryptoEngine | NodeLikeCrypto): Promise<CryptoEngine> {
   if (!('createCipheriv' in given)) return given;
-  const { NodeLikeEngine } = await need('node-like', () => import('../../crypto/node-like.js'));
+  const { NodeLikeEngine } = await need<typeof NodeLikePart>('node-like');
   return new NodeLikeEngine(given);
 }
 
@@ -36,26 +43,26 @@ async function loadByName(name: 'auto' | 'web' | 'forge' | 'noble', keyKind: Key
     const engine = keyKind === HYBRID ? await loadHybrid() : new WebEngine(loadSignatures);
     const crypto = name === 'auto' && nodeCrypto();
     if (!crypto) return engine;
-    const { withNative } = await need('native', () => import('../../crypto/native.js'));
+    const { withNative } = await need<typeof NativePart>('native');
     return withNative(engine, crypto);
   }
   if (name === 'web') throw await failure('engine-unsupported', 'noWebCrypto');
   if (!hasRandom()) throw await failure('runtime-unsupported', 'noRandom');
   if (name === 'noble' || (name === 'auto' && keyKind !== 'RSA')) {
-    const { NobleEngine } = await need('noble', () => import('../../crypto/noble.js'));
+    const { NobleEngine } = await need<typeof NoblePart>('noble');
     return new NobleEngine();
   }
-  const { ForgeEngine } = await need('forge', () => import('../../crypto/forge.js'));
+  const { ForgeEngine } = await need<typeof ForgePart>('forge');
   return new ForgeEngine();
 }
 
 function loadSignatures() {
-  return need('signatures', () => import('../../crypto/web-signer.js'));
+  return need<typeof SignaturesPart>('signatures');
 }
 
 async function loadHybrid(): Promise<WebEngine> {
-  const { HybridEngine } = await need('hybrid', () => import('../../crypto/hybrid.js'));
-  return new HybridEngine(() => need('ml-kem', () => import('../../crypto/noble-ml-kem.js')), loadSignatures);
+  const { HybridEngine } = await need<typeof HybridPart>('hybrid');
+  return new HybridEngine(() => need<typeof NobleMlKemPart>('ml-kem'), loadSignatures);
 }
 
 /** Whether keys can be made. No other source of random numbers is ever used. */

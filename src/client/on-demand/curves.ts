@@ -1,0 +1,2 @@
+export * from './core.js';
+export { channelKeyFlaw } from '../../protocol/curve-keys.js';

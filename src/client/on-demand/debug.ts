@@ -1,0 +1,2 @@
+export * from './core.js';
+export { CallRecorder, checkDebug } from '../debug/recorder.js';

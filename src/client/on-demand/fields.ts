@@ -1,0 +1,2 @@
+export * from './core.js';
+export { findFields, openFields } from '../fields/fields.js';

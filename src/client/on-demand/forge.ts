@@ -1,0 +1,2 @@
+export * from './core.js';
+export { ForgeEngine } from '../../crypto/forge.js';

@@ -1,0 +1,2 @@
+export * from './core.js';
+export { HybridEngine } from '../../crypto/hybrid.js';

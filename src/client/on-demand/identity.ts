@@ -1,0 +1,2 @@
+export * from './core.js';
+export { PinnedIdentity, signerOf } from '../trust/identity.js';

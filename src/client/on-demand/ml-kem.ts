@@ -1,0 +1,2 @@
+export * from './core.js';
+export { nobleMlKem } from '../../crypto/noble-ml-kem.js';

@@ -1,0 +1,2 @@
+export * from './core.js';
+export { NobleEngine } from '../../crypto/noble.js';

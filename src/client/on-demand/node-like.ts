@@ -1,0 +1,2 @@
+export * from './core.js';
+export { NodeLikeEngine } from '../../crypto/node-like.js';

@@ -1,0 +1,2 @@
+export * from './core.js';
+export { pad, padJson } from '../../protocol/padding.js';

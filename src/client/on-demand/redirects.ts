@@ -1,0 +1,2 @@
+export * from './core.js';
+export { follow } from '../call/redirects.js';

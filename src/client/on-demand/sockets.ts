@@ -1,0 +1,2 @@
+export * from './core.js';
+export { connect } from '../socket/connection.js';

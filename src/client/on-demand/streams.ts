@@ -1,0 +1,2 @@
+export * from './core.js';
+export { openAnswerStream } from '../stream/answer-stream.js';
