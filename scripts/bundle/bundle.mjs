@@ -40,6 +40,7 @@ const ON_DEMAND = {
   'client/on-demand/curves.js': ['keyKind other than RSA: checks of keys', false],
   'protocol/outer-headers.js': ['sealed header fields other than the usual: which are not allowed', false],
   'crypto/web-verifier.js': ['identityKeys: signatures', false],
+  'client/on-demand/engines.js': ['engines other than WebCrypto, hybrid keys: which engine it is', false],
   'client/on-demand/native.js': ['Node, no browser: hashes and AES without a thread', false],
   'client/on-demand/node-like.js': ['a module like node:crypto as the engine (React Native)', false],
   'client/on-demand/hybrid.js': ['keyKind MLKEM768-X25519, by the WebCrypto of the page', false],

@@ -11,6 +11,7 @@ import * as core from './core.js';
 import * as debug from './debug/recorder.js';
 import * as events from './events/source.js';
 import * as fields from './fields/fields.js';
+import * as engines from './handshake/other-engines.js';
 import * as messages from './messages.js';
 import type { E2eClientOptions } from './options.js';
 import type { Loaders } from './parts.js';
@@ -29,6 +30,7 @@ const PARTS: Loaders = {
   curves: async () => curves,
   debug: async () => debug,
   device: async () => device,
+  engines: async () => engines,
   events: async () => events,
   fields: async () => fields,
   hybrid: async () => hybrid,

@@ -9,6 +9,7 @@ export type PartName =
   | 'curves'
   | 'debug'
   | 'device'
+  | 'engines'
   | 'events'
   | 'fields'
   | 'forge'

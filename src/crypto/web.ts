@@ -44,7 +44,7 @@ class WebContentKey extends Opaque<CryptoKey> implements ContentKey {
   readonly enc = 'A256GCM';
 }
 
-type LoadSignatures = () => Promise<{ readonly verifySignature: typeof verifySignature }>;
+export type LoadSignatures = () => Promise<{ readonly verifySignature: typeof verifySignature }>;
 
 /**
  * WebCrypto: browsers, workers, Deno, Bun, Node. Private and content keys cannot be read out, by script neither.

@@ -7,6 +7,7 @@ export const LOADERS: Loaders = {
   curves: () => import('./curves.js'),
   debug: () => import('./debug.js'),
   device: () => import('./device.js'),
+  engines: () => import('./engines.js'),
   events: () => import('./events.js'),
   fields: () => import('./fields.js'),
   forge: () => import('./forge.js'),

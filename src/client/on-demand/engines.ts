@@ -1,0 +1,2 @@
+export * from './core.js';
+export { loadOtherEngine } from '../handshake/other-engines.js';
