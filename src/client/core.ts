@@ -1,6 +1,6 @@
 // What every call needs: the channel, and the code that turns a request into a message and a message into a response.
 // Loaded with the first call.
-import { exchange, isRepeatable, type ClientParts } from './call/exchange.js';
+import { exchange, type ClientParts } from './call/exchange.js';
 import type { RequestDraft } from './call/draft.js';
 import { present } from './call/present.js';
 import { letGo, readRequest } from './call/request.js';
@@ -34,7 +34,7 @@ export class Core implements ClientParts {
         return present(response, { url: request.url.href, redirected: redirects > 0, type: type ?? response.type });
       }
       const { follow } = await need<typeof RedirectsPart>('redirects');
-      request = follow(request, response.status, location, redirects, isRepeatable);
+      request = follow(request, response.status, location, redirects);
     }
   }
 

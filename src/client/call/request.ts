@@ -93,6 +93,11 @@ function isFormType(mediaType: string | null | undefined): boolean {
   return essence(mediaType ?? '') === FORM_MEDIA_TYPE;
 }
 
+/** Whether its body, if there is one, can be read again from the start. */
+export function isRepeatable({ body }: OutgoingRequest): boolean {
+  return !body || !('read' in body) || body.isRepeatable;
+}
+
 /** Cancels the rest of its body, because the call has failed. */
 export function letGo({ body }: OutgoingRequest): void {
   if (body && 'read' in body) body.read().cancel();

@@ -2,12 +2,16 @@
 import { fieldPlaintext, parseFieldHeader, renderFieldHeader } from '../../protocol/field.js';
 import { IV_BYTES, joinJwe, MAX_HEADER_BYTES } from '../../protocol/jwe.js';
 import { fromUtf8, parseJson, utf8 } from '../../protocol/json.js';
-import { isJson } from '../../protocol/media-type.js';
+import { FIELDS_HEADER, isJson } from '../../protocol/media-type.js';
 import { FIELD_INFO, REQUEST_FIELDS_INFO, RESPONSE_FIELDS_INFO } from '../../protocol/schedule.js';
+import type { CallResult, SentRequest } from '../call/answer.js';
+import { readBytes } from '../call/bytes.js';
+import { tooLarge, toResult, unopened } from '../call/opened.js';
 import type { Channel, OpenedAnswer } from '../channel/channel.js';
 import { decodeJwe } from '../channel/encoding.js';
 import type { StreamKey } from '../channel/stream-key.js';
 import { failure } from '../errors.js';
+import type { Settings } from '../options.js';
 import { findPlaces, replacePlaces, type Place } from './json-places.js';
 import { isMissing, matches, parsePattern, type Pattern } from './patterns.js';
 
@@ -79,6 +83,22 @@ async function sealField({ engine, key }: StreamKey, path: string, json: string)
 export interface OpenedFields {
   readonly opened: OpenedAnswer;
   readonly body: Uint8Array<ArrayBuffer>;
+}
+
+/** A plain body with a ticket that authenticates its status and its sealed fields, as its caller gets it. */
+export async function readFields(
+  wire: Response,
+  { request, claim: { channel, seq }, ticket: own }: SentRequest,
+  { maxResponseSize, sealedResponseHeaders }: Settings,
+): Promise<CallResult> {
+  const body = await readBytes(wire, maxResponseSize);
+  if (!body) return tooLarge(maxResponseSize);
+  const ticket = wire.headers.get(FIELDS_HEADER)!;
+  const mediaType = wire.headers.get('content-type') ?? '';
+  const wanted = { ticket: own!, answerFields: request.e2e.answerFields ?? [] };
+  const found = await openFields(channel, seq, wanted, { ticket, status: wire.status, mediaType, body });
+  if (!found) return unopened(request);
+  return toResult(wire, found.opened, found.body, found.body.length, sealedResponseHeaders);
 }
 
 /**

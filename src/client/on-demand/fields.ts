@@ -1,2 +1,2 @@
 export * from './core.js';
-export { findFields, openFields } from '../fields/fields.js';
+export { findFields, readFields } from '../fields/fields.js';

@@ -1,2 +1,2 @@
 export * from './core.js';
-export { openAnswerStream } from '../stream/answer-stream.js';
+export { readStream } from '../stream/answer-stream.js';
