@@ -2,7 +2,7 @@ import type { ProblemName } from '../../protocol/problem-name.js';
 import type { Claim } from '../channel/channel.js';
 import type { E2eClientError } from '../errors.js';
 import type { CookieFacts } from './cookies.js';
-import type { OutgoingRequest } from './request.js';
+import type { OutgoingRequest } from './outgoing.js';
 
 /** A request that was sent, as far as its response depends on it. */
 export interface SentRequest {

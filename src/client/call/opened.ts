@@ -7,7 +7,7 @@ import type { CallResult } from './answer.js';
 import { namesOutside } from './inside.js';
 import { REDIRECTS } from './plain.js';
 import { nameFailure, responseOf, type Readable } from './readable.js';
-import type { OutgoingRequest } from './request.js';
+import type { OutgoingRequest } from './outgoing.js';
 
 const FIRST_REFUSAL = 400;
 /**

@@ -1,5 +1,6 @@
 import { E2eClientError } from '../errors.js';
-import { isRepeatable, type OutgoingRequest } from './request.js';
+import type { OutgoingRequest } from './outgoing.js';
+import { isRepeatable } from './request.js';
 
 /** How many redirects are followed, as by `fetch`. */
 const MAX_REDIRECTS = 20;

@@ -2,7 +2,7 @@ import type { CookieFacts, CookieJar } from './cookies.js';
 import { need } from '../errors.js';
 import type { Settings } from '../options.js';
 import { leavesCookiesToUs } from '../runtime.js';
-import type { WireRequest } from './seal.js';
+import type { WireRequest } from './outgoing.js';
 import type * as CookiesPart from './cookies.js';
 
 /** Sends sealed content, with the session's cookie. The only place that calls `fetch`. */

@@ -1,2 +1,2 @@
 export * from './core.js';
-export { findFields, readFields } from '../fields/fields.js';
+export { readFields, sealFields } from '../fields/fields.js';
