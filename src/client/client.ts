@@ -3,7 +3,7 @@ import { draftRequest, type E2eRequestInit } from './call/draft.js';
 import type { Core } from './core.js';
 import { need } from './errors.js';
 import { resolveOptions, type E2eClientOptions } from './options.js';
-import { provide, type Loaders } from './parts.js';
+import { provide, type FirstPart, type Loaders } from './parts.js';
 import { checkRuntime } from './runtime.js';
 import type { E2eWebSocketConstructor } from './socket/own-socket.js';
 import { webSocketOf } from './socket/web-socket.js';
@@ -76,7 +76,7 @@ export interface E2eClient {
 }
 
 /** Creates a client whose parts come from `parts`. Each entry has a `createE2eClient` that calls it. */
-export function makeClient(options: E2eClientOptions, parts: Loaders): E2eClient {
+export function makeClient(options: E2eClientOptions, parts: Pick<Loaders, FirstPart>): E2eClient {
   provide(parts);
   const settings = resolveOptions(options);
   let core: Promise<Core> | undefined;

@@ -28,15 +28,18 @@ export type PartName =
   | 'streams'
   | 'uploads';
 
+/** The parts that are used before the core is there. */
+export type FirstPart = 'core' | 'events' | 'messages' | 'sockets';
+
 export type Loaders = Readonly<Record<PartName, () => Promise<unknown>>>;
 
-let loaders: Loaders | undefined;
+let loaders: Partial<Loaders> = {};
 
-export function provide(given: Loaders): void {
-  loaders = given;
+export function provide(given: Partial<Loaders>): void {
+  loaders = { ...loaders, ...given };
 }
 
 /** A part. Rejects if it cannot be loaded. */
 export async function load<Module>(name: PartName): Promise<Module> {
-  return (await loaders![name]()) as Module;
+  return (await loaders[name]!()) as Module;
 }

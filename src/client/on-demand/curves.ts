@@ -1,2 +1,2 @@
-export * from './core.js';
+export * from './base.js';
 export { channelKeyFlaw } from '../../protocol/curve-keys.js';

@@ -1,2 +1,2 @@
-export * from './core.js';
+export * from './base.js';
 export { ForgeEngine } from '../../crypto/forge.js';

@@ -1,2 +1,2 @@
-export * from './core.js';
+export * from './base.js';
 export { PinnedIdentity, signerOf } from '../trust/identity.js';
