@@ -24,34 +24,35 @@ const SETTINGS = {
 
 /** Every dynamic import of the client: which page loads it, and whether one that changes no option ever does. */
 const ON_DEMAND = {
-  'client/core.js': ['the first call of any page: engine, handshake, channel, sealing and opening', true],
+  'client/on-demand/core.js': ['the first call of any page: engine, handshake, channel, sealing and opening', true],
   'client/messages.js': ['an error: its sentence', false],
-  'client/call/redirects.js': ['a sealed redirect', false],
-  'client/trust/identity.js': ['identityKeys, or a server that has one: the pins', false],
-  'client/trust/device.js': ['deviceKey', false],
+  'client/on-demand/redirects.js': ['a sealed redirect', false],
+  'client/on-demand/identity.js': ['identityKeys, or a server that has one: the pins', false],
+  'client/on-demand/device.js': ['deviceKey', false],
   'client/call/cookies.js': ['platforms without cookies, no browser', false],
-  'client/stream/answer-stream.js': ['answers in frames', false],
-  'client/events/source.js': ['eventSource', false],
-  'client/socket/connection.js': ['webSocket', false],
-  'client/debug/recorder.js': ['debug', false],
-  'client/fields/fields.js': ['the option fields of a call: single encrypted fields', false],
-  'client/upload/uploads.js': ['bodies in frames: over 64 KiB, files, forms, streams', false],
-  'protocol/padding.js': ['padding', false],
-  'protocol/curve-keys.js': ['keyKind other than RSA: checks of keys', false],
+  'client/on-demand/streams.js': ['answers in frames', false],
+  'client/on-demand/events.js': ['eventSource', false],
+  'client/on-demand/sockets.js': ['webSocket', false],
+  'client/on-demand/debug.js': ['debug', false],
+  'client/on-demand/fields.js': ['the option fields of a call: single encrypted fields', false],
+  'client/on-demand/uploads.js': ['bodies in frames: over 64 KiB, files, forms, streams', false],
+  'client/on-demand/padding.js': ['padding', false],
+  'client/on-demand/curves.js': ['keyKind other than RSA: checks of keys', false],
   'protocol/outer-headers.js': ['sealed header fields other than the usual: which are not allowed', false],
-  'crypto/web-signer.js': ['identityKeys: signatures', false],
-  'crypto/native.js': ['Node, no browser: hashes and AES without a thread', false],
-  'crypto/node-like.js': ['a module like node:crypto as the engine (React Native)', false],
-  'crypto/hybrid.js': ['keyKind MLKEM768-X25519, by the WebCrypto of the page', false],
-  'crypto/noble-ml-kem.js': [
+  'crypto/web-verifier.js': ['identityKeys: signatures', false],
+  'client/on-demand/engines.js': ['engines other than WebCrypto, hybrid keys: which engine it is', false],
+  'client/on-demand/native.js': ['Node, no browser: hashes and AES without a thread', false],
+  'client/on-demand/node-like.js': ['a module like node:crypto as the engine (React Native)', false],
+  'client/on-demand/hybrid.js': ['keyKind MLKEM768-X25519, by the WebCrypto of the page', false],
+  'client/on-demand/ml-kem.js': [
     'the same, where WebCrypto has no ML-KEM-768: with what it takes of @noble/post-quantum',
     false,
   ],
-  'crypto/noble.js': [
+  'client/on-demand/noble.js': [
     'no WebCrypto (plain HTTP, React Native), keyKind other than RSA: what makes an engine of @noble',
     false,
   ],
-  'crypto/forge.js': ['no WebCrypto (plain HTTP): what makes an engine of node-forge', false],
+  'client/on-demand/forge.js': ['no WebCrypto (plain HTTP): what makes an engine of node-forge', false],
 };
 
 /**

@@ -375,7 +375,7 @@ export const defences = [
     'if (!isProblem) return { response: wire };',
   ]),
   row('the client uses the sealed status', ROWS, 'express.*other headers', [
-    'src/client/call/response.ts',
+    'src/client/call/opened.ts',
     'const { status } = opened.header;',
     'const { status } = wire;',
   ]),

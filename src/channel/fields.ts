@@ -1,9 +1,15 @@
 import type { NodeEngine } from '../crypto/node.js';
 import type { Bytes, ContentKey } from '../protocol/crypto.js';
-import { fieldPlaintext, parseFieldHeader, renderFieldHeader } from '../protocol/field.js';
+import {
+  FIELD_INFO,
+  fieldPlaintext,
+  parseFieldHeader,
+  renderFieldHeader,
+  REQUEST_FIELDS_INFO,
+  RESPONSE_FIELDS_INFO,
+} from '../protocol/field.js';
 import { IV_BYTES, MAX_HEADER_BYTES, splitJwe } from '../protocol/jwe.js';
 import { fromUtf8, parseJson, utf8 } from '../protocol/json.js';
-import { FIELD_INFO, REQUEST_FIELDS_INFO, RESPONSE_FIELDS_INFO } from '../protocol/schedule.js';
 import { ascii } from './ascii.js';
 
 /** Opens the fields of one request, and seals those of its response (PROTOCOL §10). */

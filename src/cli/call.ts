@@ -1,4 +1,4 @@
-import { createE2eClient, type HandshakeResult } from '../client/client.js';
+import { createE2eClient, type HandshakeResult } from '../client/lazy.js';
 import { E2eClientError } from '../client/errors.js';
 import type { E2eRequestInit } from '../client/call/draft.js';
 import type { CookieFile } from './cookie-file.js';

@@ -2,7 +2,7 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { Readable } from 'node:stream';
-import { createE2eClient } from '../client/client.js';
+import { createE2eClient } from '../client/lazy.js';
 import { E2eClientError } from '../client/errors.js';
 import type { WebSocketClass } from '../client/options.js';
 import type { E2eWebSocket } from '../client/socket/own-socket.js';

@@ -3,11 +3,13 @@ import { draftRequest, type E2eRequestInit } from './call/draft.js';
 import type { Core } from './core.js';
 import { need } from './errors.js';
 import { resolveOptions, type E2eClientOptions } from './options.js';
+import { provide, type FirstPart, type Loaders } from './parts.js';
 import { checkRuntime } from './runtime.js';
 import type { E2eWebSocketConstructor } from './socket/own-socket.js';
 import { webSocketOf } from './socket/web-socket.js';
 import { openEventSource } from './events/event-source.js';
 import type { E2eEventSource, E2eEventSourceInit } from './events/own-source.js';
+import type * as CorePart from './core.js';
 
 /** Facts about a channel. */
 export interface HandshakeResult {
@@ -73,22 +75,15 @@ export interface E2eClient {
   readonly close: () => void;
 }
 
-/**
- * Creates a client for one server. It opens its channel with the first call.
- *
- * @example
- * const client = createE2eClient({ baseUrl: 'https://api.example.com', keyKind: 'X25519' });
- * const response = await client.fetch('notes');
- *
- * @throws E2eClientError `invalid-option`.
- */
-export function createE2eClient(options: E2eClientOptions = {}): E2eClient {
+/** Creates a client whose parts come from `parts`. Each entry has a `createE2eClient` that calls it. */
+export function makeClient(options: E2eClientOptions, parts: Pick<Loaders, FirstPart>): E2eClient {
+  provide(parts);
   const settings = resolveOptions(options);
   let core: Promise<Core> | undefined;
   // Everything that uses it waits for the same promise, and so runs in the order of the calls.
   const load = (): Promise<Core> => {
     if (core) return core;
-    core = need('core', () => import('./core.js')).then(({ Core }) => new Core(settings));
+    core = need<typeof CorePart>('core').then(({ Core }) => new Core(settings));
     // A file that could not be loaded may be available next time.
     core.catch(() => (core = undefined));
     return core;

@@ -1,6 +1,6 @@
 // What every call needs: the channel, and the code that turns a request into a message and a message into a response.
 // Loaded with the first call.
-import { exchange, isRepeatable, type ClientParts } from './call/exchange.js';
+import { exchange, type ClientParts } from './call/exchange.js';
 import type { RequestDraft } from './call/draft.js';
 import { present } from './call/present.js';
 import { letGo, readRequest } from './call/request.js';
@@ -9,6 +9,7 @@ import type { ChannelTerms } from './channel/channel.js';
 import { ClientChannels } from './channel/channels.js';
 import { need } from './errors.js';
 import type { Settings } from './options.js';
+import type * as RedirectsPart from './call/redirects.js';
 
 export class Core implements ClientParts {
   readonly wire: Wire;
@@ -32,8 +33,8 @@ export class Core implements ClientParts {
         request.url.hash = '';
         return present(response, { url: request.url.href, redirected: redirects > 0, type: type ?? response.type });
       }
-      const { follow } = await need('redirects', () => import('./call/redirects.js'));
-      request = follow(request, response.status, location, redirects, isRepeatable);
+      const { follow } = await need<typeof RedirectsPart>('redirects');
+      request = follow(request, response.status, location, redirects);
     }
   }
 

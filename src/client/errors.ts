@@ -1,6 +1,7 @@
 import type { ProblemName } from '../protocol/problem-name.js';
 import type { MESSAGES } from './messages.js';
 import { load, type PartName } from './parts.js';
+import type * as MessagesPart from './messages.js';
 
 /**
  * What went wrong in the client:
@@ -90,7 +91,7 @@ export async function failure<Reason extends keyof typeof MESSAGES>(
   reason: Reason,
   ...facts: Facts<Reason> extends [infer Given] ? [Given & AnswerFacts] : []
 ): Promise<E2eClientError> {
-  const message = await load('messages', () => import('./messages.js')).then(
+  const message = await load<typeof MessagesPart>('messages').then(
     ({ MESSAGES }) => (MESSAGES[reason] as (...given: unknown[]) => string)(...facts),
     () => `${code}: ${reason}`,
   );
@@ -102,9 +103,9 @@ export async function failure<Reason extends keyof typeof MESSAGES>(
  *
  * @throws E2eClientError `runtime-unsupported` if it cannot be loaded.
  */
-export async function need<Module>(name: PartName, importIt: () => Promise<Module>): Promise<Module> {
+export async function need<Module>(name: PartName): Promise<Module> {
   try {
-    return await load(name, importIt);
+    return await load<Module>(name);
   } catch (cause) {
     const message =
       `A file of the client could not be loaded (${name}). Is it still on the server? ` +

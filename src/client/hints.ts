@@ -5,8 +5,8 @@ import type { CookieFacts } from './call/cookies.js';
 export interface PlainAnswer {
   readonly problem?: string | undefined;
   readonly status: number;
-  /** The origin that a redirect leads to, or empty if the platform does not say. */
-  readonly redirect?: string;
+  /** As it arrived. */
+  readonly wire: Pick<Response, 'type' | 'status' | 'headers'>;
 }
 
 export interface PlainRequest {
@@ -20,14 +20,12 @@ export interface Resending {
   readonly isRepeatable: boolean;
 }
 
-export interface SealedRefusal extends PlainAnswer, Resending {
-  readonly method: string;
-  readonly path: string;
-}
-
 export interface LostSession extends Resending {
   readonly cookies: CookieFacts;
+  readonly credentials?: RequestCredentials | undefined;
 }
+
+const REDIRECTS = [301, 302, 303, 307, 308];
 
 export const KEY_REJECTED = ". Is keyKind one of the server's keyKinds, and does the server require a deviceKey?";
 
@@ -55,6 +53,17 @@ export const GENERATED =
 const TOO_LARGE_ON_THE_WAY =
   'a proxy limits the size of bodies. A sealed body is more than a third longer than its plaintext. Raise that limit (nginx: client_max_body_size).';
 
+/** The origin that a plain redirect leads to, or empty if the platform does not say; `undefined` if it is none. */
+export function whereTo({ type, status, headers }: PlainAnswer['wire'], from: string): string | undefined {
+  if (type === 'opaqueredirect') return '';
+  if (!REDIRECTS.includes(status)) return undefined;
+  try {
+    return new URL(headers.get('location') ?? '', from).origin;
+  } catch {
+    return '';
+  }
+}
+
 /** For a redirect in the clear. Something on the way sent it: the redirects of sealed routes are sealed. */
 export function redirectHint(redirect: string, from: string): string {
   const { protocol, host } = new URL(from);
@@ -66,8 +75,9 @@ export function redirectHint(redirect: string, from: string): string {
 }
 
 export function plainHint(facts: PlainRequest & PlainAnswer & Resending): string {
-  const { problem, status, redirect, url, isCopy, isRepeatable } = facts;
+  const { problem, status, wire, url, isCopy, isRepeatable } = facts;
   if (!problem) {
+    const redirect = whereTo(wire, url);
     if (redirect !== undefined) return `This is not the server's response: ${redirectHint(redirect, url)}`;
     if (status === 413) return `This is not the server's response: ${TOO_LARGE_ON_THE_WAY}`;
     return 'Anyone on the way may have sent it, so it was discarded. Is the route sealed? If it responds in the clear, pass e2e: { response: false }.';
@@ -121,8 +131,9 @@ export function refusalHint(problem: string | undefined, isCopy: boolean, otherw
 }
 
 /** Why the server does not find the session, most likely cause first. */
-export function cookieHint(url: string, { keeper, isOmitted, refused, sent }: CookieFacts): string {
+export function cookieHint(url: string, { sharesCookies, jar }: CookieFacts, isOmitted: boolean): string {
   const { hostname, protocol } = new URL(url);
+  const sent = jar?.names(new URL(url)) ?? [];
   if (sent.length > 0) {
     return (
       `The client sent the cookie ${sent.map((name) => `"${name}"`).join(', ')}. Is the session's cookie among them, and do all ` +
@@ -131,15 +142,15 @@ export function cookieHint(url: string, { keeper, isOmitted, refused, sent }: Co
   }
   const lost = 'The session cookie ("e2e.sid" if the module creates the session) was not sent';
   if (isOmitted) return `${lost}: credentials is 'omit'. Use 'include', or 'same-origin' on the server's own origin.`;
-  if (refused !== undefined) {
-    return `The cookie "${refused}" was not sent: its Domain is not ${hostname}. Correct the Domain or baseUrl.`;
+  if (jar?.refused !== undefined) {
+    return `The cookie "${jar.refused}" was not sent: its Domain is not ${hostname}. Correct the Domain or baseUrl.`;
   }
-  if (keeper === 'platform' && !('document' in globalThis) && !('WorkerGlobalScope' in globalThis)) {
+  if (sharesCookies && !('document' in globalThis) && !('WorkerGlobalScope' in globalThis)) {
     return `${lost}. With cookies: false, the server needs session: 'channel', or your own code has to keep the cookies.`;
   }
   const causes = [
     protocol === 'http:' && 'it is Secure, and this is plain HTTP',
-    keeper === 'platform' &&
+    sharesCookies &&
       'the browser blocks third-party cookies (serve page and API under one site, or set SameSite=None; Secure)',
     'its Domain or Path excludes this URL or the handshake',
     'the server runs as several processes that each keep sessions in memory',

@@ -11,10 +11,10 @@ import {
   refusedAnswer,
   statusHint,
   unsealable,
+  whereTo,
   type PlainAnswer,
   type PlainRequest,
   type Resending,
-  type SealedRefusal,
   type LostSession,
 } from './hints.js';
 
@@ -41,15 +41,19 @@ export const MESSAGES = {
   json: ({ method, url }: { method: string; url: string }) => `${method} ${url} did not return a JSON object.`,
 
   // handshake-failed
-  refused: ({ method, url, problem, status, redirect }: PlainRequest & PlainAnswer) =>
-    `${method} ${url} failed with ${problem ?? `status ${status}`}` +
-    (problem
-      ? problem === 'key-rejected'
-        ? KEY_REJECTED
-        : problem === 'busy'
-          ? `. ${BUSY}`
-          : '.'
-      : `: ${redirect === undefined ? statusHint(status) : redirectHint(redirect, url)}`),
+  refused: ({ method, url, problem, status, wire }: PlainRequest & PlainAnswer) => {
+    const redirect = whereTo(wire, url);
+    return (
+      `${method} ${url} failed with ${problem ?? `status ${status}`}` +
+      (problem
+        ? problem === 'key-rejected'
+          ? KEY_REJECTED
+          : problem === 'busy'
+            ? `. ${BUSY}`
+            : '.'
+        : `: ${redirect === undefined ? statusHint(status) : redirectHint(redirect, url)}`)
+    );
+  },
 
   // engine-unsupported
   kinds: ({ engine, keyKind }: { engine: { name: string; kinds: readonly string[] }; keyKind: string }) =>
@@ -119,8 +123,8 @@ export const MESSAGES = {
     'A message of the socket was changed on the way, or could not be read or sent. The messages received before are genuine.',
 
   // refused
-  sealedRefusal: ({ method, path, problem, status, isCopy, isRepeatable }: SealedRefusal) =>
-    `The server rejected ${method} ${path}: ${problem ?? status}. ${refusalHint(problem, isCopy, notResent(isRepeatable))}`,
+  sealedRefusal: ({ method, url, problem, status, isCopy, isRepeatable }: PlainRequest & PlainAnswer & Resending) =>
+    `The server rejected ${method} ${new URL(url).pathname}: ${problem ?? status}. ${refusalHint(problem, isCopy, notResent(isRepeatable))}`,
 
   // no-event-stream
   noEvents: ({ method, url, status, type }: PlainRequest & { status: number; type: string }) =>
@@ -138,9 +142,9 @@ export const MESSAGES = {
     const { method, url, problem, status } = facts;
     return `${method} ${new URL(url).pathname} got a response in the clear: ${problem ?? `status ${status}`}. ${plainHint(facts)}`;
   },
-  lostSession: ({ method, url, isCopy, isRepeatable, cookies }: PlainRequest & LostSession) =>
+  lostSession: ({ method, url, isCopy, isRepeatable, cookies, credentials }: PlainRequest & LostSession) =>
     `${method} ${new URL(url).pathname}: the server does not find the channel that it has just created` +
-    `${isCopy ? ', twice in a row' : ''}. ${cookieHint(url, cookies)}${isCopy ? '' : ` ${notResent(isRepeatable)}`}`,
+    `${isCopy ? ', twice in a row' : ''}. ${cookieHint(url, cookies, credentials === 'omit')}${isCopy ? '' : ` ${notResent(isRepeatable)}`}`,
 
   socketRefused: ({ path, problem, code }: { path: string; problem?: string | undefined; code: number | undefined }) =>
     `The socket at ${path} was not opened: ${problem ?? (code === undefined ? 'nothing answered' : `closed with ${code}`)}. ` +
@@ -154,8 +158,8 @@ export const MESSAGES = {
     `An event is longer than maxResponseSize, ${limit} characters, so the event source ended. Raise that option, or send shorter events.`,
   longMessage: ({ limit }: { limit: number }) =>
     `A message of the socket is longer than maxResponseSize, ${limit} bytes, so the socket was cut off. Raise that option, or send shorter messages.`,
-  unopened: ({ method, path }: { method: string; path: string }) =>
-    `The response to ${method} ${path} does not open, or belongs to another request. Does a cache (a service worker, a ` +
+  unopened: ({ method, url }: PlainRequest) =>
+    `The response to ${method} ${new URL(url).pathname} does not open, or belongs to another request. Does a cache (a service worker, a ` +
     'CDN) store responses although they say no-store? A sealed query is not in the URL, so all searches look the same to ' +
     'such a cache. Or does something on the way change bodies?',
 

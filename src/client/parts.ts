@@ -1,6 +1,7 @@
 /**
- * The parts of the client that not every page needs at once, each in a separate file for bundlers. Pages load them on
- * demand. The entry for everything else provides them from the start, since module service workers forbid import().
+ * The parts of the client that not every page needs at once, each in a separate file for bundlers. The entry says how it
+ * gets them: pages load them on demand (`on-demand/loaders.ts`), everything else has them from the start (`index.ts`),
+ * since module service workers forbid import().
  */
 export type PartName =
   | 'cookies'
@@ -8,6 +9,7 @@ export type PartName =
   | 'curves'
   | 'debug'
   | 'device'
+  | 'engines'
   | 'events'
   | 'fields'
   | 'forge'
@@ -26,17 +28,18 @@ export type PartName =
   | 'streams'
   | 'uploads';
 
-const provided = new Map<string, unknown>();
+/** The parts that are used before the core is there. */
+export type FirstPart = 'core' | 'events' | 'messages' | 'sockets';
 
-/** Makes the client use these modules instead of loading them. */
-export function provide(
-  parts: Readonly<Record<Exclude<PartName, 'forge' | 'ml-kem' | 'native' | 'node-like' | 'noble'>, unknown>>,
-): void {
-  for (const [name, module] of Object.entries(parts)) provided.set(name, module);
+export type Loaders = Readonly<Record<PartName, () => Promise<unknown>>>;
+
+let loaders: Partial<Loaders> = {};
+
+export function provide(given: Partial<Loaders>): void {
+  loaders = { ...loaders, ...given };
 }
 
-/** A part. It is loaded if it was not provided. */
-export function load<Module>(name: PartName, importIt: () => Promise<Module>): Promise<Module> {
-  const module = provided.get(name) as Module | undefined;
-  return module ? Promise.resolve(module) : importIt();
+/** A part. Rejects if it cannot be loaded. */
+export async function load<Module>(name: PartName): Promise<Module> {
+  return (await loaders[name]!()) as Module;
 }

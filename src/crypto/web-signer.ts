@@ -1,11 +1,7 @@
 import type { Bytes } from '../protocol/crypto.js';
 import { UnsupportedByEngine } from '../protocol/crypto.js';
 import { publicMembers, type SigningJwk } from '../protocol/jwk.js';
-
-const SIGNATURE_BYTES = 64;
-
-const ECDSA = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
-const ED25519 = { name: 'Ed25519' };
+import { ECDSA, ED25519 } from './web-verifier.js';
 
 /** Signs with a WebCrypto key pair that can be kept in IndexedDB: P-256, or Ed25519 if the runtime has it. */
 export class WebSigner {
@@ -35,23 +31,5 @@ export class WebSigner {
     const algorithm = this.publicKey.kty === 'EC' ? ECDSA : ED25519;
     const signature = await globalThis.crypto.subtle.sign(algorithm, this.#privateKey, data as Uint8Array<ArrayBuffer>);
     return new Uint8Array(signature);
-  }
-}
-
-/** Ed25519, or ES256 as r ‖ s. Rejects with a `NotSupportedError` if the runtime does not have the algorithm. */
-export async function verifySignature(
-  subtle: SubtleCrypto,
-  jwk: SigningJwk,
-  data: Bytes,
-  signature: Bytes,
-): Promise<boolean> {
-  if (signature.length !== SIGNATURE_BYTES) return false;
-  const algorithm = jwk.kty === 'EC' ? ECDSA : ED25519;
-  try {
-    const key = await subtle.importKey('jwk', { ...jwk }, algorithm, true, ['verify']);
-    return await subtle.verify(algorithm, key, signature as Uint8Array<ArrayBuffer>, data as Uint8Array<ArrayBuffer>);
-  } catch (error) {
-    if ((error as { name?: unknown }).name === 'NotSupportedError') throw error;
-    return false;
   }
 }

@@ -23,7 +23,7 @@ import {
 import { isZero } from './bytes.js';
 import { classic, classicKind } from './classic.js';
 import { Opaque } from './opaque.js';
-import type { verifySignature } from './web-signer.js';
+import type { verifySignature } from './web-verifier.js';
 
 const CONTENT_KEY_BYTES = 32;
 
@@ -44,7 +44,7 @@ class WebContentKey extends Opaque<CryptoKey> implements ContentKey {
   readonly enc = 'A256GCM';
 }
 
-type LoadSignatures = () => Promise<{ readonly verifySignature: typeof verifySignature }>;
+export type LoadSignatures = () => Promise<{ readonly verifySignature: typeof verifySignature }>;
 
 /**
  * WebCrypto: browsers, workers, Deno, Bun, Node. Private and content keys cannot be read out, by script neither.
@@ -63,8 +63,8 @@ export class WebEngine implements CryptoEngine {
   readonly encodeBase64url = encodeBase64url;
   readonly decodeBase64url = decodeBase64url;
 
-  /** @param loadSignatures imports `web-signer.js`, which only pinned identity keys need. */
-  constructor(loadSignatures: LoadSignatures = () => import('./web-signer.js')) {
+  /** @param loadSignatures imports `web-verifier.js`, which only pinned identity keys need. */
+  constructor(loadSignatures: LoadSignatures = () => import('./web-verifier.js')) {
     this.#loadSignatures = loadSignatures;
   }
 

@@ -2,7 +2,7 @@ import { Inject, type OnApplicationShutdown } from '@nestjs/common';
 import { HttpService } from '@nestjs/axios';
 import axios, { type AxiosInstance } from 'axios';
 import { sealAxios } from '../axios/seal-axios.js';
-import { createE2eClient, type E2eClient } from '../client/client.js';
+import { createE2eClient, type E2eClient } from '../client/lazy.js';
 import type { E2eHttpOptions } from './e2e-http.options.js';
 
 const OWN_FETCH = 'Pass a fetch that does it in the option "fetch".';

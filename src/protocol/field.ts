@@ -3,6 +3,11 @@ import { ENC } from './message.js';
 
 /** Single fields of a plain JSON body (PROTOCOL §10). */
 export const FIELD_TYP = 'e2e-field+jwe';
+/** The `info` of HKDF, as for a channel's keys (schedule.ts). */
+export const REQUEST_FIELDS_INFO = utf8('e2e/1 request fields');
+export const RESPONSE_FIELDS_INFO = utf8('e2e/1 response fields');
+/** The `info` for the key of a request's or a response's fields; the salt is the SHA-256 of the request's ticket. */
+export const FIELD_INFO = utf8('e2e/1 field');
 /** The plaintext of a field is padded to a multiple of this many bytes. */
 const FIELD_STEP = 32;
 

@@ -31,14 +31,9 @@ export const REQUEST_KEY_INFO = utf8('e2e/1 request');
 export const RESPONSE_KEY_INFO = utf8('e2e/1 response');
 export const REQUEST_FRAMES_INFO = utf8('e2e/1 request frames');
 export const RESPONSE_FRAMES_INFO = utf8('e2e/1 response frames');
-/** The same for single fields (PROTOCOL §10). */
-export const REQUEST_FIELDS_INFO = utf8('e2e/1 request fields');
-export const RESPONSE_FIELDS_INFO = utf8('e2e/1 response fields');
 export const AGAIN_KEY_INFO = utf8('e2e/1 again');
 /** The `info` for one stream's key (PROTOCOL §6); the salt is the SHA-256 of its head. */
 export const FRAMES_INFO = utf8('e2e/1 frames');
-/** The `info` for the key of a request's or a response's fields; the salt is the SHA-256 of the request's ticket. */
-export const FIELD_INFO = utf8('e2e/1 field');
 
 /** `ss`, which `secret` carries, and `cs`, the client's half of an RSA channel's secret, are each this long. */
 export const SECRET_BYTES = 32;

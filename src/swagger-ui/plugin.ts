@@ -1,4 +1,4 @@
-import { createE2eClient, type E2eClient } from '../client/client.js';
+import { createE2eClient, type E2eClient } from '../client/lazy.js';
 import type { E2eClientOptions } from '../client/options.js';
 import { fieldsOf, SEALING_EXTENSION, type DocumentSealing, type OperationSealing } from './extension.js';
 import { showInside } from './inside.js';

@@ -1,4 +1,4 @@
-import { createE2eClient } from '../client/client.js';
+import { createE2eClient } from '../client/lazy.js';
 import type { E2eClientOptions } from '../client/options.js';
 import { findHandshake } from './handshake-path.js';
 import type { Line } from './probe.js';

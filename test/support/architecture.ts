@@ -72,7 +72,7 @@ const CONFINED: readonly { readonly use: RegExp; readonly to: readonly string[] 
   { use: /^node-forge$/, to: ['crypto/forge.ts', 'crypto/node-forge.d.ts'] },
   { use: /^@noble\//, to: ['crypto/noble.ts', 'crypto/noble-ml-kem.ts'] },
   { use: /^node:worker_threads$/, to: ['channel/encapsulator.ts'] },
-  { use: /^subtle$/, to: ['crypto/web.ts', 'crypto/web-ml-kem.ts', 'crypto/web-signer.ts'] },
+  { use: /^subtle$/, to: ['crypto/web.ts', 'crypto/web-ml-kem.ts', 'crypto/web-signer.ts', 'crypto/web-verifier.ts'] },
   { use: /^fetch$/, to: ['client/', 'testing/', 'axios/', 'cli/', 'swagger-ui/'] },
   {
     use: /^(HttpStatus|HttpException|IncomingMessage|ServerResponse|statusCode)$/,

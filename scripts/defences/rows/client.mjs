@@ -48,12 +48,12 @@ export const client = [
   ]),
   row("a success before the request's end is an error (one message)", UPLOADS, 'all is well: 200', [
     'src/client/call/response.ts',
-    "  if (early && status < FIRST_REFUSAL) return { sealed: true, error: await failure('stream-broken', 'early') };\n",
+    '  if (early) return early;\n',
     '',
   ]),
   row("a success before the request's end is an error (frames)", UPLOADS, 'redirects, or streams', [
-    'src/client/call/response.ts',
-    '  if (early && status < FIRST_REFUSAL) {\n',
+    'src/client/stream/answer-stream.ts',
+    '  if (early) {\n',
     '  if (false) {\n',
   ]),
   row('an event source stops on 204 and on other media types', EVENTS, 'express.*stops on 204', [

@@ -126,7 +126,7 @@ export const revised = [
     '',
   ]),
   row('header fields sealed in a response are removed outside', HEADERS, 'express.*sets them outside', [
-    'src/client/call/response.ts',
+    'src/client/call/opened.ts',
     '...BODY_DESCRIPTIONS, ...inside]',
     '...BODY_DESCRIPTIONS]',
   ]),

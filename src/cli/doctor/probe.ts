@@ -1,4 +1,4 @@
-import { createE2eClient } from '../../client/client.js';
+import { createE2eClient } from '../../client/lazy.js';
 import { E2eClientError } from '../../client/errors.js';
 import type { WebSocketClass } from '../../client/options.js';
 import type { KeyKind } from '../../protocol/keys.js';

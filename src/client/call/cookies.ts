@@ -11,13 +11,12 @@ interface Cookie {
   readonly expires: number;
 }
 
-/** Who keeps the session's cookie, and the last cookie that was rejected. */
+/** Who keeps the session's cookie. */
 export interface CookieFacts {
-  readonly keeper: 'platform' | 'client' | 'nobody';
-  readonly isOmitted: boolean;
-  readonly refused: string | undefined;
-  /** The names of the cookies that the client sent. */
-  readonly sent: readonly string[];
+  /** Whether the platform does, for all its tabs and workers together. */
+  readonly sharesCookies: boolean;
+  /** The cookies that the client keeps otherwise. */
+  readonly jar: CookieJar | undefined;
 }
 
 export class CookieJar {
@@ -36,6 +35,12 @@ export class CookieJar {
       if (cookie.expires > Date.now()) this.#cookies.set(key, cookie);
       else this.#cookies.delete(key);
     }
+  }
+
+  /** Adds them to the headers of a request to `url`. */
+  addTo(headers: Headers, url: URL): void {
+    const cookies = [headers.get('cookie'), this.header(url)].filter(Boolean).join('; ');
+    if (cookies) headers.set('cookie', cookies);
   }
 
   /** The `Cookie` header of a request to `url`, longest path first (RFC 6265 §5.4), or an empty string. */

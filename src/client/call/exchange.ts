@@ -3,10 +3,12 @@ import { need } from '../errors.js';
 import type { ClientChannels } from '../channel/channels.js';
 import type { Settings } from '../options.js';
 import type { CallResult } from './answer.js';
-import type { OutgoingRequest } from './request.js';
+import type { OutgoingRequest } from './outgoing.js';
+import { isRepeatable } from './request.js';
 import { readAnswer } from './response.js';
 import { sealRequest } from './seal.js';
 import type { Wire } from './wire.js';
+import type * as DebugPart from '../debug/recorder.js';
 
 const RESENDABLE_METHODS = ['GET', 'PUT', 'DELETE', 'OPTIONS'];
 
@@ -22,7 +24,7 @@ export async function exchange(
   request: OutgoingRequest,
   { settings, wire, channels }: ClientParts,
 ): Promise<CallResult> {
-  const debug = settings.debug && (await need('debug', () => import('../debug/recorder.js')));
+  const debug = settings.debug && (await need<typeof DebugPart>('debug'));
   if (debug) debug.checkDebug(settings);
   const mayRepeat = isResendable(request, settings) && isRepeatable(request);
   return onOpenChannel<CallResult>(
@@ -38,13 +40,8 @@ export async function exchange(
         const recorder = debug && (await debug.CallRecorder.begin(request, sealed));
         const received = await wire.send(sealed);
         const copy = recorder && received.clone();
-        const answer = await readAnswer(received, channel, seq, request, settings, {
-          isCopy: first !== undefined,
-          isChannelProven: channel.isProven,
-          cookies: wire.cookieFacts(sealed),
-          isRepeatable: isRepeatable(request),
-          ticket: sealed.ticket,
-        });
+        const sent = { request, claim, isCopy: first !== undefined, ticket: sealed.ticket, cookies: wire };
+        const answer = await readAnswer(received, sent, settings);
         if (copy) void recorder.end(copy, answer);
         sealed.upload?.stop();
         return answer;
@@ -52,11 +49,6 @@ export async function exchange(
       mayRepeat: () => mayRepeat,
     },
   );
-}
-
-/** Whether its body, if there is one, can be read again from the start. */
-export function isRepeatable({ body }: OutgoingRequest): boolean {
-  return !body || !('read' in body) || body.isRepeatable;
 }
 
 /** Whether it may be sent again on a new channel: the option of the call, of the client, or the protocol's rule. */

@@ -1,5 +1,6 @@
 import { DEFAULT_REQUEST_HEADERS, DEFAULT_RESPONSE_HEADERS, LOCATION } from '../../protocol/sealed-headers.js';
 import { need } from '../errors.js';
+import type * as NamesPart from '../../protocol/outer-headers.js';
 
 const USUAL: readonly string[] = [LOCATION, ...DEFAULT_REQUEST_HEADERS, ...DEFAULT_RESPONSE_HEADERS];
 
@@ -7,6 +8,6 @@ const USUAL: readonly string[] = [LOCATION, ...DEFAULT_REQUEST_HEADERS, ...DEFAU
 export async function namesOutside(names: readonly string[]): Promise<readonly string[]> {
   const unusual = names.filter((name) => !USUAL.includes(name));
   if (unusual.length === 0) return unusual;
-  const { mayTravelInside } = await need('names', () => import('../../protocol/outer-headers.js'));
+  const { mayTravelInside } = await need<typeof NamesPart>('names');
   return unusual.filter((name) => !mayTravelInside(name));
 }

@@ -1,3 +1,5 @@
+import { isBodiless } from '../../protocol/message.js';
+
 /** A body as a web stream, and its error if it failed. */
 export interface Readable {
   readonly stream: ReadableStream<Uint8Array<ArrayBuffer>>;
@@ -45,9 +47,12 @@ export function hasStreams(): boolean {
   return typeof (globalThis as { ReadableStream?: unknown }).ReadableStream === 'function';
 }
 
-/** A response with these bytes as its body, or with none. */
-export function responseOf(bytes: Uint8Array<ArrayBuffer> | null, init: ResponseInit): Response {
-  const response = new Response(bytes, init);
+/** A response with this body, if one of its status has a body. */
+export function responseOf(
+  body: Uint8Array<ArrayBuffer> | ReadableStream,
+  init: ResponseInit & { status: number },
+): Response {
+  const response = new Response(isBodiless(init.status) ? null : body, init);
   return 'body' in Response.prototype ? response : readAsUtf8(response);
 }
 

@@ -1,5 +1,6 @@
 import { E2eClientError } from '../errors.js';
-import type { OutgoingRequest } from './request.js';
+import type { OutgoingRequest } from './outgoing.js';
+import { isRepeatable } from './request.js';
 
 /** How many redirects are followed, as by `fetch`. */
 const MAX_REDIRECTS = 20;
@@ -7,16 +8,9 @@ const MAX_REDIRECTS = 20;
 /**
  * The request that follows a sealed redirect, after that many redirects, within the same origin.
  *
- * @param isRepeatable whether a request's body can be read again.
  * @throws E2eClientError `redirect-refused`.
  */
-export function follow(
-  from: OutgoingRequest,
-  status: number,
-  location: string,
-  before: number,
-  isRepeatable: (request: OutgoingRequest) => boolean,
-): OutgoingRequest {
+export function follow(from: OutgoingRequest, status: number, location: string, before: number): OutgoingRequest {
   if (from.redirect === 'error') throw refused('the call refuses redirects');
   const next = readLocation(location, from.url);
   if (next?.origin !== from.url.origin) throw refused('it leads to another origin');

@@ -3,27 +3,9 @@ import { essence, isMediaType, OCTETS_MEDIA_TYPE } from '../../protocol/media-ty
 import { failure, need, type E2eClientError } from '../errors.js';
 import type { Settings } from '../options.js';
 import type { StreamedBody } from '../upload/body.js';
-import type { BodySource } from '../upload/source.js';
-import type { E2eProgress, RequestDraft } from './draft.js';
-
-/** A request as the caller passed it, read once. Each copy that is sent is sealed from this. */
-export interface OutgoingRequest {
-  readonly url: URL;
-  readonly method: string;
-  readonly headers: Headers;
-  /** `undefined` if it is empty, which is the same as no body in HTTP. */
-  readonly body: Uint8Array<ArrayBuffer> | BodySource | undefined;
-  readonly mediaType: string | undefined;
-  readonly sealed: boolean;
-  readonly plainAnswer: boolean;
-  /** The call's own options. */
-  readonly e2e: RequestDraft['e2e'];
-  readonly onProgress: ((progress: E2eProgress) => void) | undefined;
-  readonly redirect: RequestRedirect;
-  readonly signal: AbortSignal | undefined;
-  /** The rest of `init`, for `fetch`. */
-  readonly init: RequestInit;
-}
+import type { RequestDraft } from './draft.js';
+import type { OutgoingRequest } from './outgoing.js';
+import type * as UploadsPart from '../upload/uploads.js';
 
 const FORM_MEDIA_TYPE = 'multipart/form-data';
 const BOUNDARY = /;\s*boundary=/i;
@@ -79,7 +61,7 @@ async function readRequestBody(
 ): Promise<OutgoingRequest['body']> {
   const stream = isGiven && sealed ? (request.body as ReadableStream<Uint8Array> | null | undefined) : undefined;
   if (streamed || stream) {
-    const { readAhead, sourceOf } = await need('uploads', () => import('../upload/uploads.js'));
+    const { readAhead, sourceOf } = await need<typeof UploadsPart>('uploads');
     return streamed ? sourceOf(streamed) : readAhead(stream!);
   }
   if (body == null && !isGiven) return undefined;
@@ -90,6 +72,11 @@ async function readRequestBody(
 
 function isFormType(mediaType: string | null | undefined): boolean {
   return essence(mediaType ?? '') === FORM_MEDIA_TYPE;
+}
+
+/** Whether its body, if there is one, can be read again from the start. */
+export function isRepeatable({ body }: OutgoingRequest): boolean {
+  return !body || !('read' in body) || body.isRepeatable;
 }
 
 /** Cancels the rest of its body, because the call has failed. */

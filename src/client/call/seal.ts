@@ -6,27 +6,18 @@ import {
   MAX_REQUEST_HEADER_BYTES,
   MESSAGE_MEDIA_TYPE,
   REQUEST_HEADER,
-  STREAM_MEDIA_TYPE,
 } from '../../protocol/media-type.js';
 import { META_BYTES, renderMeta, type HeaderField, type Meta } from '../../protocol/meta.js';
 import type { Claim, MessageBinding } from '../channel/channel.js';
 import { failure, need, type E2eClientError } from '../errors.js';
 import type { Settings } from '../options.js';
 import type { BodySource } from '../upload/source.js';
-import type { Upload } from '../upload/upload.js';
 import { MAX_MESSAGE_BODY } from './draft.js';
 import { namesOutside } from './inside.js';
-import type { OutgoingRequest } from './request.js';
-
-/** The form of the request on the wire: one message, in the body or a header (PROTOCOL §4), or frames (§6). */
-export interface WireRequest {
-  readonly url: URL;
-  readonly init: RequestInit & { headers: Headers };
-  /** Sends the body if it travels in frames. */
-  readonly upload?: Upload;
-  /** For a request in fields: its message. */
-  readonly ticket?: string;
-}
+import type { OutgoingRequest, PreparedRequest, WireRequest } from './outgoing.js';
+import type * as FieldsPart from '../fields/fields.js';
+import type * as PaddingPart from '../../protocol/padding.js';
+import type * as UploadsPart from '../upload/uploads.js';
 
 /**
  * @param first for a resent request: the channel and number of its first copy.
@@ -58,7 +49,7 @@ export async function sealRequest(
     idem: headers.get('idempotency-key') ?? undefined,
     again: first && (await first.channel.proveAgain(first.seq, claim)),
   };
-  const { pad, padJson } = padding ? await need('padding', () => import('../../protocol/padding.js')) : UNPADDED;
+  const { pad, padJson } = padding ? await need<typeof PaddingPart>('padding') : UNPADDED;
   const json = renderMeta(meta, 'client');
   if (json === undefined) throw await tooLong();
   const metaBytes = padJson(utf8(json), json !== '');
@@ -68,26 +59,12 @@ export async function sealRequest(
   headers.delete(FIELDS_HEADER);
   const init = { ...request.init, method, headers, body: bytes ?? null, signal: signal ?? null };
   const progress = (loaded: number, total: number | undefined) => onProgress?.({ direction: 'upload', loaded, total });
-  if (source) {
-    const { Upload } = await need('uploads', () => import('../upload/uploads.js'));
-    const stream = await channel.sealHead(seq, { ...binding, cty: mediaType!, length: source.length }, metaBytes);
-    throwIfAborted(signal);
-    if (!stream) throw await tooLong();
-    headers.set('content-type', STREAM_MEDIA_TYPE);
-    return { url, init, upload: new Upload(stream, source, settings, init, progress) };
-  }
+  const prepared: PreparedRequest = { request, claim, url, init, binding, meta: metaBytes, progress };
+  if (source) return (await need<typeof UploadsPart>('uploads')).sealUpload(prepared, source, settings);
+  if (e2e.fields) return (await need<typeof FieldsPart>('fields')).sealFields(prepared, bytes, e2e.fields);
   const body = sealed ? bytes : undefined;
-  const fields =
-    e2e.fields &&
-    (await need('fields', () => import('../fields/fields.js')).then(({ findFields }) =>
-      findFields(bytes, mediaType, e2e.fields!),
-    ));
-  const message = await channel.seal(
-    seq,
-    { ...binding, cty: body && mediaType, fields: fields?.count },
-    metaBytes,
-    body ? pad(body, mediaType) : NO_BYTES,
-  );
+  const plaintext = body ? pad(body, mediaType) : NO_BYTES;
+  const message = await channel.seal(seq, { ...binding, cty: body && mediaType }, metaBytes, plaintext);
   throwIfAborted(signal);
   if (message !== undefined && body) {
     progress(body.length, body.length);
@@ -95,10 +72,6 @@ export async function sealRequest(
     return { url, init: { ...init, body: message } };
   }
   if (message === undefined || message.length > MAX_REQUEST_HEADER_BYTES) throw await tooLong();
-  if (fields) {
-    headers.set(FIELDS_HEADER, message);
-    return { url, init: { ...init, body: (await fields.seal(channel, message)) ?? init.body }, ticket: message };
-  }
   headers.set(REQUEST_HEADER, message);
   if (!bytes) headers.delete('content-type');
   return { url, init };
@@ -117,7 +90,7 @@ async function shapeBody(
   if (!isSource && (!sealed || body.length <= MAX_MESSAGE_BODY || (padding && isJson(mediaType)))) {
     return { bytes: body };
   }
-  const { bytesSource, readWhole } = await need('uploads', () => import('../upload/uploads.js'));
+  const { bytesSource, readWhole } = await need<typeof UploadsPart>('uploads');
   if (!isSource) return { source: bytesSource(body) };
   return body.length !== undefined && body.length <= MAX_MESSAGE_BODY
     ? { bytes: await readWhole(body) }

@@ -2,13 +2,14 @@ import type { CookieFacts, CookieJar } from './cookies.js';
 import { need } from '../errors.js';
 import type { Settings } from '../options.js';
 import { leavesCookiesToUs } from '../runtime.js';
-import type { WireRequest } from './seal.js';
+import type { WireRequest } from './outgoing.js';
+import type * as CookiesPart from './cookies.js';
 
 /** Sends sealed content, with the session's cookie. The only place that calls `fetch`. */
-export class Wire {
+export class Wire implements CookieFacts {
   readonly #settings: Settings;
   #sharesCookies: boolean | undefined;
-  #jar: CookieJar | undefined;
+  jar: CookieJar | undefined;
 
   constructor(settings: Settings) {
     this.#settings = settings;
@@ -23,8 +24,7 @@ export class Wire {
     const fetch = this.#settings.fetch ?? globalThis.fetch;
     const { credentials, ...rest } = init;
     const jar = credentials === 'omit' ? undefined : await this.cookies();
-    const cookies = [init.headers.get('cookie'), jar?.header(url)].filter(Boolean).join('; ');
-    if (jar && cookies) init.headers.set('cookie', cookies);
+    jar?.addTo(init.headers, url);
     // A sealed response is never a redirect on the wire; a redirect that a browser follows would send the message to
     // another URL. Platforms without cookies may reject the options for credentials and caches. React Native has no
     // HTTP cache, and adds a parameter to the query if `cache` is set.
@@ -40,27 +40,16 @@ export class Wire {
 
   /** The cookies, if this client keeps them. */
   async cookies(): Promise<CookieJar | undefined> {
-    return this.sharesCookies ? undefined : (this.#jar ??= await makeJar());
-  }
-
-  /** Possible reasons why the session's cookie is not sent. */
-  cookieFacts({ url, init: { credentials } }: WireRequest): CookieFacts {
-    const keeper = credentials === 'omit' ? 'nobody' : this.sharesCookies ? 'platform' : 'client';
-    return {
-      keeper,
-      isOmitted: credentials === 'omit',
-      refused: this.#jar?.refused,
-      sent: this.#jar?.names(url) ?? [],
-    };
+    return this.sharesCookies ? undefined : (this.jar ??= await makeJar());
   }
 
   forget(): void {
-    this.#jar = undefined;
+    this.jar = undefined;
   }
 }
 
 /** Imported only where it is used: no browser needs it. */
 async function makeJar(): Promise<CookieJar> {
-  const { CookieJar } = await need('cookies', () => import('./cookies.js'));
+  const { CookieJar } = await need<typeof CookiesPart>('cookies');
   return new CookieJar();
 }

@@ -1,6 +1,5 @@
 import type { Awaitable, Bytes, ContentKey, CryptoEngine, PrivateKey, PublicKey } from '../../protocol/crypto.js';
 import { utf8 } from '../../protocol/json.js';
-import { IV_BYTES, MAX_HEADER_BYTES } from '../../protocol/jwe.js';
 import type { KeyKind } from '../../protocol/jwk.js';
 import {
   ENC,
@@ -25,7 +24,7 @@ import {
   joinSecrets,
   SECRET_BYTES,
 } from '../../protocol/schedule.js';
-import { decodeJwe } from './encoding.js';
+import { decodeJwe, sealJwe } from './encoding.js';
 import type { SealedHead, StreamKey } from './stream-key.js';
 import { hasRightBody, join, splitMeta } from './plaintext.js';
 
@@ -220,7 +219,6 @@ export class Channel {
     meta: Bytes,
     body: Bytes,
   ): Promise<string | undefined> {
-    const engine = this.#engine;
     const { ek, request } = this.#keys;
     const { kid } = this.terms;
     const header = {
@@ -236,13 +234,7 @@ export class Channel {
       ek: this.isKept ? undefined : ek,
       dev: this.#dev,
     } satisfies { [Name in keyof RequestHeader]: RequestHeader[Name] | undefined };
-    const json = utf8(JSON.stringify(header));
-    if (json.length > MAX_HEADER_BYTES) return undefined;
-    const protectedHeader = engine.encodeBase64url(json);
-    const iv = engine.randomBytes(IV_BYTES);
-    const { ciphertext, tag } = await engine.seal(request, iv, utf8(protectedHeader), join(meta, body));
-    const encoded = [iv, ciphertext, tag].map((part) => engine.encodeBase64url(part));
-    return `${protectedHeader}..${encoded.join('.')}`;
+    return sealJwe({ engine: this.#engine, key: request }, JSON.stringify(header), join(meta, body));
   }
 
   /** A key for one message's frames or fields (PROTOCOL §6, §10). */

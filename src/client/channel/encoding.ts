@@ -2,6 +2,7 @@ import type { Bytes, CryptoEngine } from '../../protocol/crypto.js';
 import { fromUtf8, utf8 } from '../../protocol/json.js';
 import { IV_BYTES, MAX_HEADER_BYTES, TAG_BYTES } from '../../protocol/jwe.js';
 import { thumbprintInput, type PublicJwk, type SigningJwk } from '../../protocol/jwk.js';
+import type { StreamKey } from './stream-key.js';
 
 /** A compact JWE with its parts decoded; nothing of it is checked yet. */
 export interface DecodedJwe {
@@ -26,6 +27,24 @@ export function decodeJwe(engine: CryptoEngine, text: string): DecodedJwe | unde
     return undefined;
   }
   return { header, aad: utf8(encoded), encryptedKey, iv, ciphertext, tag };
+}
+
+/**
+ * A compact JWE with `dir`, or `undefined` if its header is too long.
+ *
+ * @param header the protected header's JSON.
+ */
+export async function sealJwe(
+  { engine, key }: StreamKey,
+  header: string,
+  plaintext: Bytes,
+): Promise<string | undefined> {
+  const json = utf8(header);
+  if (json.length > MAX_HEADER_BYTES) return undefined;
+  const encoded = engine.encodeBase64url(json);
+  const iv = engine.randomBytes(IV_BYTES);
+  const { ciphertext, tag } = await engine.seal(key, iv, utf8(encoded), plaintext);
+  return [encoded, '', ...[iv, ciphertext, tag].map((part) => engine.encodeBase64url(part))].join('.');
 }
 
 /** Base64url of UTF-8 → string, or `undefined` if it is invalid. */

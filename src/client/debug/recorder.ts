@@ -1,8 +1,7 @@
 // Keeps the last calls for developers (option `debug`). Loaded only with it.
 import { isJson } from '../../protocol/media-type.js';
 import type { CallResult } from '../call/answer.js';
-import type { OutgoingRequest } from '../call/request.js';
-import type { WireRequest } from '../call/seal.js';
+import type { OutgoingRequest, WireRequest } from '../call/outgoing.js';
 import { E2eClientError } from '../errors.js';
 import type { Settings } from '../options.js';
 import { keepCall, noteChange, type DebugCall, type DebugMessage } from './calls.js';

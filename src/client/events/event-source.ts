@@ -2,6 +2,7 @@ import { need } from '../errors.js';
 import type { Settings } from '../options.js';
 import type { EventSourceControls } from './controls.js';
 import type { E2eEventSource, E2eEventSourceInit, OwnEventSource } from './own-source.js';
+import type * as EventsPart from './source.js';
 
 /**
  * Opens an event source. It is small, because every page loads it. The code that connects is loaded with the first
@@ -54,7 +55,7 @@ export function openEventSource(
 
   if (signal?.aborted) close();
   signal?.addEventListener('abort', close, { signal: closing.signal });
-  const started = need('events', () => import('./source.js')).then(({ start }) =>
+  const started = need<typeof EventsPart>('events').then(({ start }) =>
     start(source, { init, url: target, fetch, closing }, settings),
   );
   started.catch((error: unknown) => {

@@ -1,21 +1,52 @@
 // Single fields of a plain body (PROTOCOL §10). Loaded with the first call that has some.
-import { fieldPlaintext, parseFieldHeader, renderFieldHeader } from '../../protocol/field.js';
-import { IV_BYTES, joinJwe, MAX_HEADER_BYTES } from '../../protocol/jwe.js';
+import {
+  FIELD_INFO,
+  fieldPlaintext,
+  parseFieldHeader,
+  renderFieldHeader,
+  REQUEST_FIELDS_INFO,
+  RESPONSE_FIELDS_INFO,
+} from '../../protocol/field.js';
 import { fromUtf8, parseJson, utf8 } from '../../protocol/json.js';
-import { isJson } from '../../protocol/media-type.js';
-import { FIELD_INFO, REQUEST_FIELDS_INFO, RESPONSE_FIELDS_INFO } from '../../protocol/schedule.js';
+import { FIELDS_HEADER, isJson, MAX_REQUEST_HEADER_BYTES } from '../../protocol/media-type.js';
+import { throwIfAborted } from '../abort.js';
+import type { CallResult, SentRequest } from '../call/answer.js';
+import { readBytes } from '../call/bytes.js';
+import { tooLarge, toResult, unopened } from '../call/opened.js';
+import type { PreparedRequest, WireRequest } from '../call/outgoing.js';
 import type { Channel, OpenedAnswer } from '../channel/channel.js';
-import { decodeJwe } from '../channel/encoding.js';
+import { decodeJwe, sealJwe } from '../channel/encoding.js';
 import type { StreamKey } from '../channel/stream-key.js';
 import { failure } from '../errors.js';
+import type { Settings } from '../options.js';
 import { findPlaces, replacePlaces, type Place } from './json-places.js';
 import { isMissing, matches, parsePattern, type Pattern } from './patterns.js';
+
+/**
+ * The request with its body in plain and single fields of it sealed. Its message is their ticket.
+ *
+ * @throws E2eClientError `request-unsupported` if a value is missing, the body is not JSON, or the ticket does not fit.
+ */
+export async function sealFields(
+  { request, claim: { channel, seq }, url, init, binding, meta }: PreparedRequest,
+  body: Uint8Array | undefined,
+  wanted: readonly string[],
+): Promise<WireRequest> {
+  const fields = await findFields(body, request.mediaType, wanted);
+  const ticket = await channel.seal(seq, { ...binding, fields: fields.count }, meta, new Uint8Array(0));
+  throwIfAborted(request.signal);
+  if (ticket === undefined || ticket.length > MAX_REQUEST_HEADER_BYTES) {
+    throw await failure('request-unsupported', 'long');
+  }
+  init.headers.set(FIELDS_HEADER, ticket);
+  return { url, init: { ...init, body: (await fields.seal(channel, ticket)) ?? init.body ?? null }, ticket };
+}
 
 /**
  * A body whose fields were found, but are not sealed yet: the ticket, from which their key is derived, has their
  * number.
  */
-export interface FoundFields {
+interface FoundFields {
   readonly count: number;
   /** The body with its fields sealed. */
   readonly seal: (channel: Channel, ticket: string) => Promise<string | undefined>;
@@ -26,7 +57,7 @@ export interface FoundFields {
  *
  * @throws E2eClientError `request-unsupported` if a value is missing, or the body is not JSON.
  */
-export async function findFields(
+async function findFields(
   body: Uint8Array | undefined,
   mediaType: string | undefined,
   wanted: readonly string[],
@@ -60,25 +91,32 @@ export async function findFields(
   };
 }
 
-async function sealField({ engine, key }: StreamKey, path: string, json: string): Promise<string> {
-  const bytes = utf8(renderFieldHeader(path));
-  if (bytes.length > MAX_HEADER_BYTES) throw await failure('request-unsupported', 'long');
-  const header = engine.encodeBase64url(bytes);
-  const iv = engine.randomBytes(IV_BYTES);
-  const { ciphertext, tag } = await engine.seal(key, iv, utf8(header), fieldPlaintext(json));
-  return joinJwe({
-    protected: header,
-    encryptedKey: '',
-    iv: engine.encodeBase64url(iv),
-    ciphertext: engine.encodeBase64url(ciphertext),
-    tag: engine.encodeBase64url(tag),
-  });
+async function sealField(key: StreamKey, path: string, json: string): Promise<string> {
+  const field = await sealJwe(key, renderFieldHeader(path), fieldPlaintext(json));
+  if (field === undefined) throw await failure('request-unsupported', 'long');
+  return field;
 }
 
 /** A response in fields: the content of its ticket, and the body with its fields opened. */
 export interface OpenedFields {
   readonly opened: OpenedAnswer;
   readonly body: Uint8Array<ArrayBuffer>;
+}
+
+/** A plain body with a ticket that authenticates its status and its sealed fields, as its caller gets it. */
+export async function readFields(
+  wire: Response,
+  { request, claim: { channel, seq }, ticket: own }: SentRequest,
+  { maxResponseSize, sealedResponseHeaders }: Settings,
+): Promise<CallResult> {
+  const body = await readBytes(wire, maxResponseSize);
+  if (!body) return tooLarge(maxResponseSize);
+  const ticket = wire.headers.get(FIELDS_HEADER)!;
+  const mediaType = wire.headers.get('content-type') ?? '';
+  const wanted = { ticket: own!, answerFields: request.e2e.answerFields ?? [] };
+  const found = await openFields(channel, seq, wanted, { ticket, status: wire.status, mediaType, body });
+  if (!found) return unopened(request);
+  return toResult(wire, found.opened, found.body, found.body.length, sealedResponseHeaders);
 }
 
 /**

@@ -1,15 +1,14 @@
+import type * as SignaturesPart from '../../crypto/web-verifier.js';
 import { WebEngine } from '../../crypto/web.js';
-import type { NodeCrypto } from '../../crypto/native.js';
-import type { NodeLikeCrypto } from '../../crypto/node-like.js';
 import type { CryptoEngine } from '../../protocol/crypto.js';
 import { HYBRID, type KeyKind } from '../../protocol/jwk.js';
-import { failure, need } from '../errors.js';
+import { need } from '../errors.js';
 import type { Settings } from '../options.js';
+import type * as EnginesPart from './other-engines.js';
 
 /**
- * The engine that the options name and that supports this kind of key. The JavaScript engines and the code of the
- * hybrid kind are imported only here, so that bundlers put them into separate chunks, which only pages that use them
- * load.
+ * The engine that the options name and that supports this kind of key. A browser has it at once: WebCrypto, for the kinds
+ * that it knows. Everything else is loaded.
  *
  * @throws E2eClientError `engine-unsupported`.
  */
@@ -17,61 +16,17 @@ export async function loadEngine(
   { engine: wanted }: Pick<Settings, 'engine'>,
   keyKind: KeyKind,
 ): Promise<CryptoEngine> {
-  const engine = await (typeof wanted === 'string' ? loadByName(wanted, keyKind) : loadGiven(wanted));
-  if (!engine.kinds.includes(keyKind)) {
-    throw await failure('engine-unsupported', 'kinds', { engine, keyKind });
-  }
-  return engine;
-}
-
-/** An engine, or a module to make one of. */
-async function loadGiven(given: CryptoEngine | NodeLikeCrypto): Promise<CryptoEngine> {
-  if (!('createCipheriv' in given)) return given;
-  const { NodeLikeEngine } = await need('node-like', () => import('../../crypto/node-like.js'));
-  return new NodeLikeEngine(given);
-}
-
-async function loadByName(name: 'auto' | 'web' | 'forge' | 'noble', keyKind: KeyKind): Promise<CryptoEngine> {
-  if ((name === 'auto' || name === 'web') && WebEngine.isAvailable()) {
-    const engine = keyKind === HYBRID ? await loadHybrid() : new WebEngine(loadSignatures);
-    const crypto = name === 'auto' && nodeCrypto();
-    if (!crypto) return engine;
-    const { withNative } = await need('native', () => import('../../crypto/native.js'));
-    return withNative(engine, crypto);
-  }
-  if (name === 'web') throw await failure('engine-unsupported', 'noWebCrypto');
-  if (!hasRandom()) throw await failure('runtime-unsupported', 'noRandom');
-  if (name === 'noble' || (name === 'auto' && keyKind !== 'RSA')) {
-    const { NobleEngine } = await need('noble', () => import('../../crypto/noble.js'));
-    return new NobleEngine();
-  }
-  const { ForgeEngine } = await need('forge', () => import('../../crypto/forge.js'));
-  return new ForgeEngine();
+  const isWeb = wanted === 'web' || (wanted === 'auto' && !mayBeNode());
+  if (isWeb && keyKind !== HYBRID && WebEngine.isAvailable()) return new WebEngine(loadSignatures);
+  const { loadOtherEngine } = await need<typeof EnginesPart>('engines');
+  return loadOtherEngine(wanted, keyKind, loadSignatures);
 }
 
 function loadSignatures() {
-  return need('signatures', () => import('../../crypto/web-signer.js'));
+  return need<typeof SignaturesPart>('signatures');
 }
 
-async function loadHybrid(): Promise<WebEngine> {
-  const { HybridEngine } = await need('hybrid', () => import('../../crypto/hybrid.js'));
-  return new HybridEngine(() => need('ml-kem', () => import('../../crypto/noble-ml-kem.js')), loadSignatures);
-}
-
-/** Whether keys can be made. No other source of random numbers is ever used. */
-function hasRandom(): boolean {
-  const { crypto } = globalThis as { crypto?: Partial<Crypto> };
-  return typeof crypto?.getRandomValues === 'function';
-}
-
-interface Runtime {
-  readonly navigator?: { readonly userAgent?: string };
-  readonly process?: { getBuiltinModule?: (name: string) => unknown };
-}
-
-/** `undefined` if this is not Node. Other runtimes have the function too, but not every module. */
-function nodeCrypto(): NodeCrypto | undefined {
-  const { navigator, process } = globalThis as Runtime;
-  const isNode = (navigator?.userAgent ?? 'Node.js').startsWith('Node.js');
-  return isNode ? (process?.getBuiltinModule?.('node:crypto') as NodeCrypto | undefined) : undefined;
+/** Whether it has modules of its own, as Node, Deno and Bun have. */
+function mayBeNode(): boolean {
+  return !!(globalThis as { process?: { getBuiltinModule?: unknown } }).process?.getBuiltinModule;
 }

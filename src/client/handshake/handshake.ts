@@ -16,6 +16,8 @@ import type { Device } from '../trust/device.js';
 import { decodeJwe, thumbprint } from '../channel/encoding.js';
 import { failure, need, type E2eClientError } from '../errors.js';
 import type { PinnedIdentity } from '../trust/identity.js';
+import type * as CurvesPart from '../../protocol/curve-keys.js';
+import type * as IdentityPart from '../trust/identity.js';
 
 const SESSION_BYTES = 16;
 const THUMBPRINT_BYTES = 32;
@@ -93,12 +95,12 @@ type KeyCheck = typeof rsaKeyFlaw;
 /** The checks for curves are loaded while the key pair is generated and sent, because RSA is the default. */
 async function loadKeyCheck(kind: KeyKind): Promise<KeyCheck> {
   if (kind === 'RSA') return rsaKeyFlaw;
-  return (await need('curves', () => import('../../protocol/curve-keys.js'))).channelKeyFlaw;
+  return (await need<typeof CurvesPart>('curves')).channelKeyFlaw;
 }
 
 /** The identity key that signed the proof, whether or not the caller pins one (PROTOCOL §2). */
 async function readSigner(engine: CryptoEngine, proof: unknown): Promise<string> {
-  const { signerOf } = await need('identity', () => import('../trust/identity.js'));
+  const { signerOf } = await need<typeof IdentityPart>('identity');
   return signerOf(engine, proof);
 }
 

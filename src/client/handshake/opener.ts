@@ -10,6 +10,8 @@ import type { PinnedIdentity } from '../trust/identity.js';
 import type { Settings } from '../options.js';
 import type { Wire } from '../call/wire.js';
 import { ask, type PlainRequest } from './ask.js';
+import type * as DevicePart from '../trust/device.js';
+import type * as IdentityPart from '../trust/identity.js';
 
 /** RFC 7517 §8.5.2: the media types of a list of identity keys. */
 const JWK_SET_MEDIA_TYPE = 'application/jwk-set+json';
@@ -96,7 +98,7 @@ export class Opener {
   async #loadIdentity(): Promise<PinnedIdentity | undefined> {
     const { identityKeys } = this.#settings;
     if (!identityKeys) return undefined;
-    const { PinnedIdentity } = await need('identity', () => import('../trust/identity.js'));
+    const { PinnedIdentity } = await need<typeof IdentityPart>('identity');
     return (this.#identity ??= new PinnedIdentity(identityKeys, () =>
       this.#ask('identity', { method: 'GET', signal: this.#signal }, 200, JWK_SET_MEDIA_TYPE),
     ));
@@ -105,7 +107,7 @@ export class Opener {
   async #loadDevice(): Promise<Device | undefined> {
     const { deviceKey, at } = this.#settings;
     if (!deviceKey) return undefined;
-    const { Device } = await need('device', () => import('../trust/device.js'));
+    const { Device } = await need<typeof DevicePart>('device');
     return (this.#device ??= await Device.load(deviceKey, at('handshake')));
   }
 }

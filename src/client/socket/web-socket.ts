@@ -1,6 +1,7 @@
 import type { ClientParts } from '../call/exchange.js';
 import { need } from '../errors.js';
 import type { E2eWebSocket, E2eWebSocketConstructor, OwnSocket } from './own-socket.js';
+import type * as SocketsPart from './connection.js';
 
 /**
  * Opens a client's sockets: a function that is also a constructor, for libraries that take a `WebSocket` class. It is
@@ -25,7 +26,7 @@ export function webSocketOf(base: URL, load: () => Promise<ClientParts>): E2eWeb
         socket.readyState = 2;
       },
     }) as unknown as OwnSocket;
-    need('sockets', () => import('./connection.js')).then(
+    need<typeof SocketsPart>('sockets').then(
       ({ connect }) => connect(socket, target, protocols, load),
       (error: unknown) => {
         socket.readyState = 3;

@@ -4,7 +4,11 @@ import { MAX_HEAD_BYTES, StreamError } from '../../protocol/frames.js';
 import type { Channel, OpenedAnswer } from '../channel/channel.js';
 import { FrameOpener } from '../channel/frames.js';
 import { E2eClientError } from '../errors.js';
-import { readPieces, type Pieces } from '../call/bytes.js';
+import type { CallResult, SentRequest } from '../call/answer.js';
+import { collect, readPieces, type Pieces } from '../call/bytes.js';
+import { tooEarly, tooLarge, toResult, unopened } from '../call/opened.js';
+import { hasStreams, toReadable } from '../call/readable.js';
+import type { Settings } from '../options.js';
 
 const LINE_FEED = 0x0a;
 
@@ -15,6 +19,29 @@ export interface AnswerStream {
   readonly body: AsyncGenerator<Uint8Array<ArrayBuffer>, void, undefined>;
   /** Cancels the rest, and its connection. */
   readonly cancel: () => void;
+}
+
+/** The response as its caller gets it: returned with its head, and read as its caller reads it. */
+export async function readStream(
+  wire: Response,
+  { request, claim: { channel, seq } }: SentRequest,
+  { maxResponseSize, sealedResponseHeaders }: Settings,
+): Promise<CallResult> {
+  const stream = await openAnswerStream(wire, channel, seq, request.signal, (loaded, total) =>
+    request.onProgress?.({ direction: 'download', loaded, total }),
+  );
+  if (!stream) return unopened(request);
+  const { header } = stream.opened;
+  const early = await tooEarly(header);
+  if (early) {
+    stream.cancel();
+    return early;
+  }
+  const body = hasStreams()
+    ? toReadable(async () => (await stream.body.next()).value ?? undefined, stream.cancel)
+    : await collect(stream.body, maxResponseSize);
+  if (!body) return tooLarge(maxResponseSize);
+  return toResult(wire, stream.opened, body, header.length, sealedResponseHeaders);
 }
 
 /**

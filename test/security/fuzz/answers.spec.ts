@@ -4,6 +4,8 @@ import { shakeHands as answerHandshake, type HandshakeResponse } from '../../../
 import { IdentityKeys } from '../../../src/channel/identity.js';
 import { E2eClientError, createE2eClient } from '../../../src/client/index.js';
 import { shakeHands } from '../../../src/client/handshake/handshake.js';
+import { LOADERS } from '../../../src/client/on-demand/loaders.js';
+import { provide } from '../../../src/client/parts.js';
 import { PinnedIdentity } from '../../../src/client/trust/identity.js';
 import { nodeEngine } from '../../../src/crypto/node.js';
 import { parseJsonObject } from '../../../src/protocol/json.js';
@@ -15,6 +17,8 @@ import { anyText, compactChange, edited, jsonChange, type Change } from './suppo
 
 const RESPONSE = ['alg', 'enc', 'typ', 'kid', 'seq', 'iat', 'status', 'cty', 'meta', 'frames', 'length', 'early'];
 const ANSWER = ['publicKey', 'kid', 'secret', 'issuedAt', 'expiresAt', 'session', 'device', 'proof'] as const;
+
+provide(LOADERS);
 
 /** The value, or `undefined` where the client refused it with an error of its own; any other error fails the test. */
 async function unlessRefused<T>(call: Promise<T>, ...codes: string[]): Promise<T | undefined> {

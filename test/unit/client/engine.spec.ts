@@ -1,5 +1,7 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { loadEngine } from '../../../src/client/handshake/engine.js';
+import { LOADERS } from '../../../src/client/on-demand/loaders.js';
+import { provide } from '../../../src/client/parts.js';
 import { HYBRID, type KeyKind } from '../../../src/protocol/jwk.js';
 
 const BYTES = new Uint8Array(32);
@@ -20,6 +22,8 @@ afterEach(() => {
   Reflect.deleteProperty(globalThis, 'navigator');
   if (navigator) Object.defineProperty(globalThis, 'navigator', navigator);
 });
+
+provide(LOADERS);
 
 describe('the engine "auto"', () => {
   it.each(['RSA', 'X25519', HYBRID] as const)('takes node:crypto in Node, for a key of kind %s', async (keyKind) => {

@@ -7,6 +7,8 @@ import type { Channel } from '../../../../src/client/channel/channel.js';
 import { E2eClientError } from '../../../../src/client/errors.js';
 import { FrameSealer } from '../../../../src/client/channel/frames.js';
 import { shakeHands } from '../../../../src/client/handshake/handshake.js';
+import { LOADERS } from '../../../../src/client/on-demand/loaders.js';
+import { provide } from '../../../../src/client/parts.js';
 import { toReadable } from '../../../../src/client/call/readable.js';
 import { openAnswerStream } from '../../../../src/client/stream/answer-stream.js';
 import { collectHead } from '../../../../src/nest/request/body-collector.js';
@@ -23,6 +25,8 @@ const SESSION = 'the session';
 const ROUTE = { method: 'POST', target: '/files' };
 const NO_BYTES = new Uint8Array(0);
 const UNBOUNDED = { maxStreamSize: Infinity, idleTimeout: 100_000, deadline: Date.now() + 100_000_000 };
+
+provide(LOADERS);
 
 /** The parts of a stream on the wire, and the key of its frames. */
 export interface Stream {

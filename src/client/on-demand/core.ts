@@ -1,0 +1,2 @@
+export * from './base.js';
+export { LOADERS } from './loaders.js';

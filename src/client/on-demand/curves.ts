@@ -1,0 +1,2 @@
+export * from './base.js';
+export { channelKeyFlaw } from '../../protocol/curve-keys.js';

@@ -1,0 +1,2 @@
+export * from './base.js';
+export { CallRecorder, checkDebug } from '../debug/recorder.js';

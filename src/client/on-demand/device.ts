@@ -1,0 +1,2 @@
+export * from './base.js';
+export { Device } from '../trust/device.js';

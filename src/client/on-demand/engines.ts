@@ -1,0 +1,2 @@
+export * from './base.js';
+export { loadOtherEngine } from '../handshake/other-engines.js';

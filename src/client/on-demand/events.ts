@@ -1,0 +1,2 @@
+export * from './base.js';
+export { start } from '../events/source.js';

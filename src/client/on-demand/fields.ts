@@ -1,0 +1,2 @@
+export * from './base.js';
+export { readFields, sealFields } from '../fields/fields.js';

@@ -1,0 +1,2 @@
+export * from './base.js';
+export { ForgeEngine } from '../../crypto/forge.js';

@@ -1,0 +1,2 @@
+export * from './base.js';
+export { HybridEngine } from '../../crypto/hybrid.js';

@@ -1,0 +1,2 @@
+export * from './base.js';
+export { PinnedIdentity, signerOf } from '../trust/identity.js';

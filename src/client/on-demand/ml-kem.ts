@@ -1,0 +1,2 @@
+export * from './base.js';
+export { nobleMlKem } from '../../crypto/noble-ml-kem.js';

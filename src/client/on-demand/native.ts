@@ -1,0 +1,2 @@
+export * from './base.js';
+export { withNative } from '../../crypto/native.js';

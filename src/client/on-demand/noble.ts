@@ -1,0 +1,2 @@
+export * from './base.js';
+export { NobleEngine } from '../../crypto/noble.js';

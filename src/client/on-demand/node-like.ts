@@ -1,0 +1,2 @@
+export * from './base.js';
+export { NodeLikeEngine } from '../../crypto/node-like.js';

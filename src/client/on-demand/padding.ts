@@ -1,0 +1,2 @@
+export * from './base.js';
+export { pad, padJson } from '../../protocol/padding.js';

@@ -1,0 +1,2 @@
+export * from './base.js';
+export { follow } from '../call/redirects.js';

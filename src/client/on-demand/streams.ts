@@ -1,0 +1,2 @@
+export * from './base.js';
+export { readStream } from '../stream/answer-stream.js';
