@@ -19,7 +19,7 @@ const handshakeOf = ({ jwk }) =>
   rawRequest({ target: '/e2e/handshake', headers: JSON_BODY, body: JSON.stringify({ publicKey: jwk }) });
 
 /** The client sends a longer body in frames. */
-const MESSAGE_BYTES = Number(process.env.MB ?? 65_536);
+const MESSAGE_BYTES = 65_536;
 
 /** By the kind of channel. */
 const visitors = {};
