@@ -2,9 +2,13 @@ import { connect } from 'node:net';
 
 const HEAD_END = Buffer.from('\r\n\r\n');
 
-/** A request as it stands on the wire, whole. */
+/**
+ * A request as it stands on the wire, whole.
+ *
+ * @param {{ method?: string; target: string; headers?: Record<string, string | undefined>; body?: string | Buffer }} request
+ */
 export function rawRequest({ method = 'POST', target, headers = {}, body = '' }) {
-  const bytes = Buffer.from(body);
+  const bytes = typeof body === 'string' ? Buffer.from(body) : body;
   const lines = [`${method} ${target} HTTP/1.1`, 'Host: 127.0.0.1', `Content-Length: ${bytes.length}`];
   for (const [name, value] of Object.entries(headers)) if (value) lines.push(`${name}: ${value}`);
   return Buffer.concat([Buffer.from(`${lines.join('\r\n')}\r\n\r\n`), bytes]);

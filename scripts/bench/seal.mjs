@@ -121,14 +121,18 @@ export function open(channel, alg, body) {
   if (headLength !== -1) return openFrames(channel, body.subarray(0, headLength), body.subarray(headLength + 1));
   const message = body.toString('latin1');
   if (alg !== 'dir') return openPlainWay(channel.privateKey, message);
+  return openKept(channel, message);
+}
+
+/** Once the server has stored the keys, later messages need no half of them. */
+function openKept(channel, message) {
   const plaintext = openWith(channel.response, message);
-  // The server has stored the keys, so later messages need no half of them.
   if (JSON.parse(unb64u(message.split('.')[0]).toString()).kept) channel.ek = undefined;
   return plaintext;
 }
 
 function openFrames(channel, head, frames) {
-  openWith(channel.response, head.toString('latin1'));
+  openKept(channel, head.toString('latin1'));
   const key = framesKey(channel.responseFrames, head);
   const pieces = [];
   let kind = 0;
