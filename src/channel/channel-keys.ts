@@ -59,7 +59,7 @@ export function deriveKey(engine: NodeEngine, state: ChannelState, secret: Bytes
 }
 
 /** What the key pairs of an ECDH or hybrid channel agree on. */
-export function agreedSecret(engine: NodeEngine, { clientKey, privateKey }: ChannelState): Bytes | undefined {
+function agreedSecret(engine: NodeEngine, { clientKey, privateKey }: ChannelState): Bytes | undefined {
   return engine.agree(privateKey, engine.importPublicKey(clientKey));
 }
 

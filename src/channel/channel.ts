@@ -8,7 +8,7 @@ import { AGAIN_KEY_INFO, REQUEST_FRAMES_INFO, RESPONSE_FRAMES_INFO, SECRET_BYTES
 import { isAgainTag } from './again.js';
 import { ascii } from './ascii.js';
 import { transcriptHash, type ChannelState } from './channel-state.js';
-import { agreedSecret, decryptSecret, deriveKey, findKeys, type ChannelKeys } from './channel-keys.js';
+import { decryptSecret, deriveKey, findKeys, type ChannelKeys } from './channel-keys.js';
 import { provesDevice } from './device.js';
 import { FieldCipher } from './fields.js';
 import { FrameOpener, FrameSealer, streamKey } from './frames.js';
@@ -74,6 +74,11 @@ export class Channel {
     return this.#answers >= this.#maxAnswers;
   }
 
+  /** Whether the two key pairs agree on a secret (RFC 7748 §6.1). Of an RSA channel the client chooses it, later. */
+  get agrees(): boolean {
+    return this.kind === 'RSA' || this.#agreedKeys() !== undefined;
+  }
+
   /** Whether the session that made it is bound to a device key. */
   get isBound(): boolean {
     return this.#state.device !== undefined;
@@ -102,8 +107,8 @@ export class Channel {
   againKey(): Bytes | undefined {
     const { ss } = this.#state;
     if (this.kind === 'RSA') return ss && this.#engine.hkdf(ss, transcriptHash(this.#state), AGAIN_KEY_INFO);
-    const secret = agreedSecret(this.#engine, this.#state);
-    return secret && deriveKey(this.#engine, this.#state, secret, AGAIN_KEY_INFO);
+    const keys = this.#agreedKeys();
+    return keys && this.#derive(keys, AGAIN_KEY_INFO);
   }
 
   /** The state. Only the vault that wraps it may use it. */
@@ -164,10 +169,7 @@ export class Channel {
       hasNewSecret: false,
       seal: (answer) => joinJwe(this.#seal(header, answer, this.#ownContentKey())),
       sealParts: (answer) => this.#seal(header, answer, this.#ownContentKey()),
-      sealHead: refuseFrames,
-      openFrames: refuseFrames,
-      acceptSocket: refuseFrames,
-      fields: refuseFrames,
+      ...NO_FRAMES,
     };
   }
 
@@ -176,9 +178,9 @@ export class Channel {
   }
 
   #acceptDeviceProof(dev: string | undefined): boolean {
-    const { device } = this.#state;
-    if (!device || !provesDevice(this.#engine, device, transcriptHash(this.#state), dev)) return false;
-    this.#state = { ...this.#state, isDeviceProven: true };
+    const state = this.#state;
+    if (!state.device || !provesDevice(this.#engine, state.device, transcriptHash(state), dev)) return false;
+    this.#state = { ...state, isDeviceProven: true };
     return true;
   }
 
@@ -187,6 +189,11 @@ export class Channel {
     const known = this.#keys;
     if (known && (known.ek === ek || (ek === undefined && this.#areStored(known)))) return known;
     return findKeys(this.#engine, this.#state, ek);
+  }
+
+  /** The keys of an ECDH or hybrid channel, derived once: agreeing on a secret is most of what a handshake takes. */
+  #agreedKeys(): ChannelKeys | undefined {
+    return (this.#keys ??= findKeys(this.#engine, this.#state, undefined));
   }
 
   /** Whether the channel's record has the `cs` of these keys. */
@@ -247,6 +254,7 @@ export class Channel {
   }
 }
 
-function refuseFrames(): never {
+const refuse = (): never => {
   throw new TypeError('frames and fields are sent under "dir" only');
-}
+};
+const NO_FRAMES = { sealHead: refuse, openFrames: refuse, acceptSocket: refuse, fields: refuse };

@@ -54,9 +54,6 @@ export function shakeHands(
   const kind = keyKind(clientKey);
   // The ML-KEM half of a hybrid key is no longer needed: what it encapsulates is `ss`.
   const channelKey = clientKey.kty === 'AKP' ? splitHybridKey(clientKey).x25519 : clientKey;
-  if (kind !== 'RSA' && !engine.agree(keyPair.privateKey, engine.importPublicKey(channelKey))) {
-    throw new E2eProblem('key-rejected', { detail: 'the shared secret would be all zeros' });
-  }
   const ss = kind === 'RSA' ? engine.randomBytes(SECRET_BYTES) : encapsulation?.secret;
   const secret =
     kind === 'RSA'
@@ -73,21 +70,23 @@ export function shakeHands(
     identity: identity.signer?.kid,
   };
   const th = engine.sha256(transcriptInput(transcript));
+  const channel = new Channel(engine, {
+    kid,
+    kind,
+    issuedAt,
+    expiresAt,
+    clientKey: channelKey,
+    th: engine.encodeBase64url(th),
+    ss,
+    privateKey: keyPair.privateKey,
+    cs: undefined,
+    device: terms.device,
+    isDeviceProven: undefined,
+  });
+  if (!channel.agrees) throw new E2eProblem('key-rejected', { detail: 'the shared secret would be all zeros' });
   const proof = identity.prove(th);
   return {
-    channel: new Channel(engine, {
-      kid,
-      kind,
-      issuedAt,
-      expiresAt,
-      clientKey: channelKey,
-      th: engine.encodeBase64url(th),
-      ss,
-      privateKey: keyPair.privateKey,
-      cs: undefined,
-      device: terms.device,
-      isDeviceProven: undefined,
-    }),
+    channel,
     answer: {
       publicKey: keyPair.publicKey,
       kid,

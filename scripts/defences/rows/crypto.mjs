@@ -53,10 +53,15 @@ export const crypto = [
     'this.#stopped || this.#waiters.length >= MAX_WAITING',
     'this.#stopped',
   ]),
+  row('a handshake refuses a shared secret of zeros', 'test/unit/channel/agreement.spec.ts', 'all zeros', [
+    'src/channel/handshake.ts',
+    'if (!channel.agrees) throw',
+    'if (false) throw',
+  ]),
   row('a record does not store the ML-KEM key', 'test/security/attack/at-rest.spec.ts', 'X25519 half', [
     'src/channel/handshake.ts',
-    '      clientKey: channelKey,',
-    '      clientKey,',
+    'clientKey: channelKey,',
+    'clientKey,',
   ]),
   row('a key carries no private member', KEYS, '', [
     'src/protocol/jwk.ts',
