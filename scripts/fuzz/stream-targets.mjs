@@ -24,6 +24,10 @@ import { parsePublicKey } from '../../dist/esm/protocol/keys.js';
 import { parseRequestMeta, parseResponseMeta, renderMeta } from '../../dist/esm/protocol/meta.js';
 import { isSocketEndCode, SocketReader } from '../../dist/esm/protocol/socket.js';
 import { makeChannels, SESSION } from '../support/loopback.mjs';
+import { LOADERS } from '../../dist/esm/client/on-demand/loaders.js';
+import { provide } from '../../dist/esm/client/parts.js';
+
+provide(LOADERS);
 
 const { more: MORE, last: LAST } = FRAME_KIND;
 const bytesOf = (text) => Buffer.from(text, 'latin1');

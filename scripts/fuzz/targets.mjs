@@ -21,6 +21,10 @@ import { parseRequestHeader, parseResponseHeader } from '../../dist/esm/protocol
 import { E2eProblem } from '../../dist/esm/protocol/problem.js';
 import { ANSWER, loopback, SESSION } from '../support/loopback.mjs';
 import { STREAM_TARGETS } from './stream-targets.mjs';
+import { LOADERS } from '../../dist/esm/client/on-demand/loaders.js';
+import { provide } from '../../dist/esm/client/parts.js';
+
+provide(LOADERS);
 
 const encode = (bytes) => nodeEngine.encodeBase64url(bytes);
 

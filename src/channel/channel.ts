@@ -74,8 +74,8 @@ export class Channel {
     return this.#answers >= this.#maxAnswers;
   }
 
-  /** Whether the two key pairs agree on a secret (RFC 7748 §6.1). Of an RSA channel the client chooses it, later. */
-  get agrees(): boolean {
+  /** Whether the key pairs have a secret that is not all zeros (RFC 7748 §6.1). On RSA channels the client chooses it later. */
+  get hasSharedSecret(): boolean {
     return this.kind === 'RSA' || this.#agreedKeys() !== undefined;
   }
 
@@ -127,7 +127,7 @@ export class Channel {
     if (!plaintext) return undefined;
     const isDeviceProof = this.isBound && !this.#state.isDeviceProven;
     if (isDeviceProof && !this.#acceptDeviceProof(header.dev)) return undefined;
-    // Remembered only now: as long as nothing opened under the keys, they may be an attacker's guess (PROTOCOL §3).
+    // On RSA channels only now: until a message opens under them, `cs` may be an attacker's guess (PROTOCOL §3).
     this.#keys = keys;
     const parts = splitMeta(plaintext, header.meta);
     if (!parts) return undefined;

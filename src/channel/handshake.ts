@@ -83,7 +83,8 @@ export function shakeHands(
     device: terms.device,
     isDeviceProven: undefined,
   });
-  if (!channel.agrees) throw new E2eProblem('key-rejected', { detail: 'the shared secret would be all zeros' });
+  if (!channel.hasSharedSecret)
+    throw new E2eProblem('key-rejected', { detail: 'the shared secret would be all zeros' });
   const proof = identity.prove(th);
   return {
     channel,

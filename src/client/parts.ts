@@ -35,11 +35,14 @@ export type Loaders = Readonly<Record<PartName, () => Promise<unknown>>>;
 
 let loaders: Partial<Loaders> = {};
 
+/** Adds loaders. All clients of this copy of the module share them; a later loader of a part replaces an earlier one. */
 export function provide(given: Partial<Loaders>): void {
   loaders = { ...loaders, ...given };
 }
 
 /** A part. Rejects if it cannot be loaded. */
 export async function load<Module>(name: PartName): Promise<Module> {
-  return (await loaders[name]!()) as Module;
+  const loader = loaders[name];
+  if (!loader) throw new Error(`no entry of the client has provided "${name}"`);
+  return (await loader()) as Module;
 }

@@ -1,4 +1,4 @@
-import { decodeBase64url, encodeBase64url } from '../protocol/base64url.js';
+import { base64urlByteLength, decodeBase64url, encodeBase64url } from '../protocol/base64url.js';
 import type { Bytes, CryptoEngine, KeyPair, PrivateKey, PublicKey } from '../protocol/crypto.js';
 import { joinHybridKey, splitHybridKey } from '../protocol/hybrid-key.js';
 import {
@@ -61,6 +61,8 @@ type Der = ArrayBuffer | Bytes;
 
 interface Secret {
   readonly key: NodeKey;
+  /** Of an RSA key, in bytes. */
+  readonly modulusLength?: number | undefined;
   /** Of a hybrid key. */
   readonly decapsulator?: Decapsulator;
 }
@@ -122,7 +124,7 @@ export class NodeLikeEngine implements CryptoEngine {
   async generateKeyPair(kind: KeyKind, modulusLength = 2048): Promise<KeyPair> {
     if (kind !== HYBRID) {
       const { publicKey, key } = await this.#makePair(kind, modulusLength);
-      return { publicKey, privateKey: new ModulePrivateKey(kind, { key }) };
+      return { publicKey, privateKey: new ModulePrivateKey(kind, { key, modulusLength: modulusLengthOf(publicKey) }) };
     }
     const { publicKey: x25519, key } = await this.#makePair('X25519', modulusLength);
     const { encapsulationKey, decapsulator } = nobleMlKem.generateKeyPair(this.randomBytes(SEED_BYTES));
@@ -142,7 +144,10 @@ export class NodeLikeEngine implements CryptoEngine {
   }
 
   importPrivateKey(jwk: PrivateJwk): PrivateKey {
-    if (jwk.kty !== 'AKP') return new ModulePrivateKey(keyKind(jwk), { key: this.#readPrivate(jwk) });
+    if (jwk.kty !== 'AKP') {
+      const modulusLength = modulusLengthOf(jwk);
+      return new ModulePrivateKey(keyKind(jwk), { key: this.#readPrivate(jwk), modulusLength });
+    }
     const bytes = decodeBase64url(jwk.priv ?? '') ?? new Uint8Array(0);
     const decapsulator = nobleMlKem.importDecapsulationKey(bytes.subarray(0, DECAPSULATION_KEY_BYTES));
     const d = encodeBase64url(bytes.subarray(DECAPSULATION_KEY_BYTES));
@@ -154,10 +159,11 @@ export class NodeLikeEngine implements CryptoEngine {
   }
 
   rsaDecrypt(key: PrivateKey, ciphertext: Bytes): Bytes | undefined {
-    const options = this.#oaep(ModulePrivateKey.reveal(key).key);
+    const { key: own, modulusLength } = ModulePrivateKey.reveal(key);
     if (key.kind !== 'RSA') throw new TypeError('an RSA key decrypts');
+    if (ciphertext.length !== modulusLength) return undefined;
     try {
-      return copy(this.#crypto.privateDecrypt(options, ciphertext));
+      return copy(this.#crypto.privateDecrypt(this.#oaep(own), ciphertext));
     } catch {
       return undefined;
     }
@@ -220,6 +226,10 @@ export class NodeLikeEngine implements CryptoEngine {
   #oaep(key: NodeKey): never {
     return { key, padding: this.#crypto.constants.RSA_PKCS1_OAEP_PADDING, oaepHash: 'sha256' } as never;
   }
+}
+
+function modulusLengthOf(jwk: PublicJwk | PrivateJwk): number | undefined {
+  return jwk.kty === 'RSA' ? base64urlByteLength(jwk.n) : undefined;
 }
 
 /** A separate Uint8Array and not a Buffer, whose slice() would not copy. */

@@ -167,7 +167,9 @@ export class NodeEngine implements CryptoEngine {
   }
 
   rsaDecrypt(key: PrivateKey, ciphertext: Bytes): Bytes | undefined {
-    const options = oaep(NodePrivateKey.reveal(key));
+    const own = NodePrivateKey.reveal(key);
+    const options = oaep(own);
+    if (ciphertext.length * 8 !== own.asymmetricKeyDetails?.modulusLength) return undefined;
     try {
       return privateDecrypt(options, ciphertext);
     } catch {

@@ -121,6 +121,8 @@ export class WebEngine implements CryptoEngine {
   async rsaDecrypt(key: PrivateKey, ciphertext: Bytes): Promise<Bytes | undefined> {
     const privateKey = WebPrivateKey.reveal(key);
     if (key.kind !== 'RSA') throw new TypeError('an RSA key decrypts');
+    const { modulusLength } = privateKey.algorithm as RsaHashedKeyAlgorithm;
+    if (ciphertext.length * 8 !== modulusLength) return undefined;
     return subtle()
       .decrypt(RSA, privateKey, own(ciphertext))
       .then(

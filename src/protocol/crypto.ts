@@ -74,6 +74,10 @@ export interface CryptoEngine {
 
   /** RSA-OAEP with SHA-256 and MGF1 with SHA-256, empty label (RFC 7518 §4.3). */
   rsaEncrypt(key: PublicKey, plaintext: Bytes): Awaitable<Bytes>;
+  /**
+   * `undefined` if it does not open, and if it is not as long as the modulus (RFC 8017 §7.1.2, step 1): OpenSSL also takes one
+   * without its first byte, if that was zero.
+   */
   rsaDecrypt(key: PrivateKey, ciphertext: Bytes): Awaitable<Bytes | undefined>;
   /**
    * ECDH (P-256: the x coordinate; X25519: RFC 7748 §6.1), 32 bytes; X25519: `undefined` for an all-zero secret. With a

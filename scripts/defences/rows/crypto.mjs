@@ -53,9 +53,14 @@ export const crypto = [
     'this.#stopped || this.#waiters.length >= MAX_WAITING',
     'this.#stopped',
   ]),
+  row('an RSA ciphertext is as long as the modulus', ENGINES, 'without its first byte', [
+    'src/crypto/node.ts',
+    'if (ciphertext.length * 8 !== own.asymmetricKeyDetails?.modulusLength) return undefined;',
+    '',
+  ]),
   row('a handshake refuses a shared secret of zeros', 'test/unit/channel/agreement.spec.ts', 'all zeros', [
     'src/channel/handshake.ts',
-    'if (!channel.agrees) throw',
+    'if (!channel.hasSharedSecret) throw',
     'if (false) throw',
   ]),
   row('a record does not store the ML-KEM key', 'test/security/attack/at-rest.spec.ts', 'X25519 half', [

@@ -43,7 +43,8 @@ export class BoundedMap<T> {
     const entry = used ?? this.#fresh.get(key);
     if (!entry) return undefined;
     this.#remove(key);
-    if (entry.expiresAt <= now) return undefined;
+    // Not `<=`: a time that is no number has passed.
+    if (!(entry.expiresAt > now)) return undefined;
     entry.usedAt = now;
     this.#used.set(key, entry);
     return entry.value;

@@ -1,6 +1,6 @@
-/** A wrapped record, after the epoch of its session that it is valid in. No epoch has a dot. */
+/** The stored form of a wrapped record: the session's epoch in which it is valid, a dot, the record. No epoch has a dot. */
 export function joinEpoch(epoch: string, wrapped: string): string {
-  // V8 keeps the parts of a template beside its result. This is one string.
+  // A template literal keeps its parts in memory beside the result. `join` makes one flat string.
   return [epoch, wrapped].join('.');
 }
 

@@ -8,6 +8,10 @@ import { letTimePass, until } from '../../support/clock.js';
 import { json, problem, sealSecret, thumbprint } from './support/counterpart.js';
 import { errorOf, useCounterpart } from './support/harness.js';
 import { loadEngine } from '../../../src/client/handshake/engine.js';
+import { LOADERS } from '../../../src/client/on-demand/loaders.js';
+import { provide } from '../../../src/client/parts.js';
+
+provide(LOADERS);
 
 const setup = useCounterpart();
 const likeNode: NodeLikeCrypto = nodeCrypto;

@@ -13,6 +13,7 @@ import {
   type PublicJwk,
 } from '../../../src/protocol/keys.js';
 import { splitHybridKey } from '../../../src/protocol/hybrid-key.js';
+import { NodeEngine } from '../../../src/crypto/node.js';
 import { engines, has, hex } from './engines.js';
 
 const named = engines.map((engine) => [engine.name, engine] as const);
@@ -177,6 +178,17 @@ describe.each(named)('the %s engine', (_, engine) => {
       ];
       for (const ciphertext of wrong) expect(await engine.rsaDecrypt(privateKey, ciphertext)).toBeUndefined();
       expect(await engine.rsaDecrypt(privateKey, wrapped)).toHaveLength(32);
+    });
+
+    it('answers nothing to an RSA ciphertext without its first byte, even if that was zero', async () => {
+      const { publicKey, privateKey } = await keyPair(engine, 'RSA');
+      const node = new NodeEngine();
+      const wrapping = node.importPublicKey(publicKey);
+      let wrapped: Uint8Array;
+      do wrapped = node.rsaEncrypt(wrapping, new Uint8Array(32));
+      while (wrapped[0] !== 0);
+      expect(await engine.rsaDecrypt(privateKey, Uint8Array.from(wrapped))).toHaveLength(32);
+      expect(await engine.rsaDecrypt(privateKey, Uint8Array.from(wrapped.subarray(1)))).toBeUndefined();
     });
   }
 
