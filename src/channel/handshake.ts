@@ -83,8 +83,9 @@ export function shakeHands(
     device: terms.device,
     isDeviceProven: undefined,
   });
-  if (!channel.hasSharedSecret)
+  if (!channel.hasSharedSecret) {
     throw new E2eProblem('key-rejected', { detail: 'the shared secret would be all zeros' });
+  }
   const proof = identity.prove(th);
   return {
     channel,

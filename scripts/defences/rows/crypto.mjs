@@ -60,8 +60,8 @@ export const crypto = [
   ]),
   row('a handshake refuses a shared secret of zeros', 'test/unit/channel/agreement.spec.ts', 'all zeros', [
     'src/channel/handshake.ts',
-    'if (!channel.hasSharedSecret) throw',
-    'if (false) throw',
+    'if (!channel.hasSharedSecret) {',
+    'if (false) {',
   ]),
   row('a record does not store the ML-KEM key', 'test/security/attack/at-rest.spec.ts', 'X25519 half', [
     'src/channel/handshake.ts',
