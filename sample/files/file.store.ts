@@ -21,9 +21,13 @@ export interface FileInfo {
   readonly sha256: string;
 }
 
-interface FileRecord extends FileInfo {
-  readonly owner: string;
+/** The content of a file that is on disk, and not yet anybody's. */
+export interface Received extends FileInfo {
   readonly type: string;
+}
+
+interface FileRecord extends Received {
+  readonly owner: string;
   readonly createdAt: string;
 }
 
@@ -32,6 +36,15 @@ interface FileRecord extends FileInfo {
 export class FileStore implements OnApplicationShutdown {
   /** @throws what the source throws; nothing of the file is kept then. */
   async add(owner: string, name: string, type: string, source: Readable): Promise<FileInfo> {
+    return this.keep(owner, await this.receive(name, type, source));
+  }
+
+  /**
+   * Writes the content alone, for a request that may still fail: `keep` or `remove` has to follow.
+   *
+   * @throws what the source throws; nothing of the file is left then.
+   */
+  async receive(name: string, type: string, source: Readable): Promise<Received> {
     await mkdir(filesFolder.path, { recursive: true, mode: 0o700 });
     const id = randomUUID();
     const hash = createHash('sha256');
@@ -50,10 +63,14 @@ export class FileStore implements OnApplicationShutdown {
       await rm(pathOf(id), { force: true });
       throw error;
     }
-    const info = { id, name, size, sha256: hash.digest('hex') };
-    await this.write({ ...info, type, owner, createdAt: new Date().toISOString() });
+    return { id, name, size, sha256: hash.digest('hex'), type };
+  }
+
+  async keep(owner: string, received: Received): Promise<FileInfo> {
+    const record = { ...received, owner, createdAt: new Date().toISOString() };
+    await this.write(record);
     await this.removeOldest();
-    return info;
+    return infoOf(record);
   }
 
   /** The oldest first. */

@@ -3,7 +3,7 @@ import { FileInterceptor } from '@nestjs/platform-express';
 import type { Request } from 'express';
 import { Encrypted } from 'nestjs-e2e-encryption';
 import { ownerOf } from '../session.js';
-import { FileStore, MAX_UPLOAD_BYTES, type FileInfo } from './file.store.js';
+import { FileStore, MAX_UPLOAD_BYTES, type FileInfo, type Received } from './file.store.js';
 
 /** Uploads on Express: forms are read by multer. */
 @Controller('files')
@@ -16,10 +16,10 @@ export class MulterUploadController {
   @UseInterceptors(FileInterceptor('file'))
   async create(
     @Req() req: Request,
-    @UploadedFile() file?: { readonly info: FileInfo },
+    @UploadedFile() file?: { readonly received: Received },
     @Query('name') name?: unknown,
   ): Promise<FileInfo> {
-    if (file) return file.info;
+    if (file) return this.files.keep(ownerOf(req), file.received);
     if (req.is('multipart')) throw new BadRequestException('The form has no file "file"');
     const type = req.get('content-type') ?? 'application/octet-stream';
     return this.files.add(ownerOf(req), typeof name === 'string' ? name : 'file', type, req);
