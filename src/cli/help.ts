@@ -110,7 +110,7 @@ Examples
   npx nestjs-e2e-encryption doctor https://example.com/api
   npx nestjs-e2e-encryption doctor :3000 --stream /events --socket /live --json
 
-Exit codes: 0 where nothing is wrong, 2 where something is, 1 where the command line was not understood.
+Exit codes: 0 without warnings and failures, 2 with one, 1 if the command line is wrong.
 `;
 
 const INSPECT = `nestjs-e2e-encryption inspect [MESSAGE|@FILE|-] [--json]

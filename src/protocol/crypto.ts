@@ -91,7 +91,7 @@ export interface CryptoEngine {
    */
   decapsulate?(privateKey: PrivateKey, ciphertext: Bytes): Awaitable<Bytes | undefined>;
 
-  /** An AES-256-GCM key from 32 bytes. */
+  /** An AES-256-GCM key from 32 bytes. It may keep these very bytes, so they must not be changed afterwards. */
   importContentKey(bytes: Bytes): Awaitable<ContentKey>;
   /** AES-256-GCM with a 12-byte IV and a 16-byte tag (RFC 7518 §5.3). */
   seal(key: ContentKey, iv: Bytes, aad: Bytes, plaintext: Bytes): Awaitable<Sealed>;

@@ -25,7 +25,7 @@ export class StreamError extends Error {
   override readonly name = 'StreamError';
 
   constructor(readonly code: 'stream-broken' | 'stream-failed') {
-    super(code === 'stream-failed' ? 'The sender of the stream gave up.' : 'The stream did not end as it must.');
+    super(code === 'stream-failed' ? 'The sender of the stream gave up.' : 'The stream did not end correctly.');
   }
 }
 

@@ -8,14 +8,14 @@ export { PROBLEM_TYPE_PREFIX, problemName, type ProblemName } from './problem-na
  * In the clear up to and including the check of a message's binding; sealed from then on.
  */
 export const PROBLEMS = {
-  'handshake-required': { status: 428, title: 'No such channel here: shake hands again.' },
-  'message-required': { status: 415, title: 'This route takes sealed requests only: call it through the client.' },
+  'handshake-required': { status: 428, title: 'The channel is unknown here. Make a new handshake.' },
+  'message-required': { status: 415, title: 'This route accepts only sealed requests. Call it with the client.' },
   'message-rejected': { status: 400, title: 'The message was rejected.' },
   'message-stale': { status: 400, title: 'The message is too old, or from the future.' },
   'message-replayed': { status: 409, title: 'The message was seen before.' },
   'key-rejected': { status: 422, title: 'The key was rejected.' },
   'too-large': { status: 413, title: 'Too large.' },
-  'stream-broken': { status: 400, title: 'The body did not end as it must.' },
+  'stream-broken': { status: 400, title: 'The body did not end correctly.' },
   busy: { status: 503, title: 'Busy: try again later.' },
 } as const satisfies Record<ProblemName, { status: number; title: string }>;
 
@@ -34,7 +34,6 @@ export type RefusalStep =
   | 'cookie'
   | 'channel'
   | 'decryption'
-  | 'device'
   | 'binding'
   | 'headers'
   | 'field'

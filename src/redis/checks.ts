@@ -1,4 +1,5 @@
-import { commandOf, within, type IoRedisClient, type NodeRedisClient } from './client.js';
+import { within } from '../channel/expiry.js';
+import { commandOf, type IoRedisClient, type NodeRedisClient } from './client.js';
 
 /** Settings under which Redis has every write that it acknowledged on disk. */
 const DURABLE: Readonly<Record<string, string>> = {

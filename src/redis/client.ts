@@ -22,12 +22,3 @@ export async function commandOf(client: NodeRedisClient | IoRedisClient, command
   // With RESP3, CONFIG GET returns a map.
   return Object.entries(Object(value) as Record<string, string>)[0] ?? [];
 }
-
-/** Rejects if the response does not arrive in time. */
-export function within<T>(milliseconds: number, promise: Promise<T>): Promise<T> {
-  let timer: ReturnType<typeof setTimeout>;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error('no response in time')), milliseconds);
-  });
-  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
-}

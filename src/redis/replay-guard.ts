@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
+import { within } from '../channel/expiry.js';
 import { WINDOW_SIZE, type ClaimResult, type ReplayGuard } from '../channel/replay.js';
 import type { KeyManagement } from '../protocol/message.js';
 import { E2eProblem } from '../protocol/problem.js';
 import { checkDurability, checkEpoch } from './checks.js';
-import { within, type IoRedisClient, type NodeRedisClient } from './client.js';
+import type { IoRedisClient, NodeRedisClient } from './client.js';
 
 export interface RedisReplayGuardOptions {
   /** Prefix of each key. Default `e2e:window:`. */

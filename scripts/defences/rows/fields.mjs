@@ -85,7 +85,7 @@ export const fields = [
   ]),
   row('no field is sent to a request without a channel', FIELDS, 'express.*in place of a field', [
     EXCHANGE,
-    'if (!fields) throw new InternalServerErrorException(this.#withheld(raw, path));',
+    'if (!fields) throw new InternalServerErrorException(this.#withheld(route, path));',
     'if (!fields) return String(member);',
   ]),
   row("a serializer's excluded fields stay hidden", FIELDS, 'express.*in place of a field', [

@@ -9,6 +9,16 @@ const STORE = 'test/integration/e2e/store.spec.ts';
 const AT_REST = 'test/security/attack/at-rest.spec.ts';
 
 export const state = [
+  row('what came while the process was busy is in time', 'test/unit/channel/expiry.spec.ts', 'in time', [
+    'src/channel/expiry.ts',
+    '(this.#turn = setImmediate(expire))',
+    'expire()',
+  ]),
+  row('texts of the log do not fill the memory', 'test/unit/nest/rate-limited-logger.spec.ts', 'a hundred texts', [
+    'src/nest/request/rate-limited-logger.ts',
+    ' || this.#saidAt.size >= MAX_TEXTS',
+    '',
+  ]),
   row('replay windows of an earlier Redis epoch are not trusted', OLDER, 'older snapshot', [
     'src/redis/replay-guard.ts',
     "if redis.call('GETRANGE', KEYS[1], ${WINDOWS_BYTES}, -1) ~= epoch then\n  return -1\nend\n",
@@ -30,9 +40,9 @@ export const state = [
     '',
   ]),
   row('an unresponsive Redis gives `busy`', GUARD, 'does not answer', [
-    'src/redis/client.ts',
-    'return Promise.race([promise, late])',
-    'return Promise.race([promise, new Promise<never>(() => void late.catch(() => undefined))])',
+    'src/channel/expiry.ts',
+    "() => reject(new Error('no response in time'))",
+    '() => undefined',
   ]),
   row('the settings of a durable Redis are checked', OLDER, 'settings are checked', [
     'src/redis/checks.ts',
@@ -76,8 +86,8 @@ export const state = [
   ]),
   row('an unresponsive store gives `busy`', STORE, '', [
     'src/channel/store/records.ts',
-    'const timer = setTimeout(fail, timeout);',
-    'const timer = setTimeout(() => undefined, timeout);',
+    'new Expiry(timeout, fail)',
+    'new Expiry(timeout, () => undefined)',
   ]),
   row('channels with unproven device keys are evicted first', AT_REST, 'nothing was opened', [
     'src/channel/store/channel-list.ts',

@@ -1,5 +1,6 @@
 import type { Awaitable } from '../../protocol/crypto.js';
 import { E2eProblem } from '../../protocol/problem.js';
+import { Expiry } from '../expiry.js';
 import { BoundedMap } from './bounded-map.js';
 
 /**
@@ -119,17 +120,17 @@ export function askStore<T>(
 ): Promise<T | undefined> {
   return new Promise((resolve, reject) => {
     const answer = (value: T | undefined): void => {
-      clearTimeout(timer);
+      expiry.cancel();
       resolve(value);
     };
     const fail = (error?: unknown): void => {
       // Some express-session stores report ENOENT for a missing session.
       if ((error as { code?: unknown } | undefined)?.code === 'ENOENT') return answer(undefined);
       if ((error as { name?: unknown } | undefined)?.name === 'SyntaxError') return answer(unreadable);
-      clearTimeout(timer);
+      expiry.cancel();
       reject(new E2eProblem('busy'));
     };
-    const timer = setTimeout(fail, timeout);
+    const expiry = new Expiry(timeout, fail);
     try {
       const returned = question((error, value) => (error ? fail(error) : answer(value)));
       if (returned instanceof Promise) returned.catch(fail);

@@ -9,7 +9,7 @@ import type * as CookiesPart from './cookies.js';
 export class Wire implements CookieFacts {
   readonly #settings: Settings;
   #sharesCookies: boolean | undefined;
-  jar: CookieJar | undefined;
+  #jar: CookieJar | undefined;
 
   constructor(settings: Settings) {
     this.#settings = settings;
@@ -18,6 +18,10 @@ export class Wire implements CookieFacts {
   /** Whether the platform keeps the cookies, for all its tabs and workers together. */
   get sharesCookies(): boolean {
     return (this.#sharesCookies ??= !(this.#settings.cookies && leavesCookiesToUs(this.#settings.base)));
+  }
+
+  get jar(): CookieJar | undefined {
+    return this.#jar;
   }
 
   async send({ url, init, upload }: WireRequest): Promise<Response> {
@@ -40,11 +44,11 @@ export class Wire implements CookieFacts {
 
   /** The cookies, if this client keeps them. */
   async cookies(): Promise<CookieJar | undefined> {
-    return this.sharesCookies ? undefined : (this.jar ??= await makeJar());
+    return this.sharesCookies ? undefined : (this.#jar ??= await makeJar());
   }
 
   forget(): void {
-    this.jar = undefined;
+    this.#jar = undefined;
   }
 }
 

@@ -75,7 +75,7 @@ export class FieldExchange {
     const declared = route ? this.routes.of(route).response : [];
     let sealed = 0;
     const result = sealFields(value, declared, (path, member) => {
-      if (!fields) throw new InternalServerErrorException(this.#withheld(raw, path));
+      if (!fields) throw new InternalServerErrorException(this.#withheld(route, path));
       sealed++;
       // Values that JSON leaves out are sealed as `null`.
       const json = JSON.stringify(member) as string | undefined;
@@ -134,7 +134,7 @@ export class FieldExchange {
       for (const { container, name, path } of found) {
         const given = container[name];
         if (typeof given !== 'string' || given.split('.', 6).length !== 5) {
-          this.#log.say('warn', `The field ${path} of a request was plain, and the request was rejected.`);
+          this.#log.say('warn', `The field "${name}" of a request was plain, and the request was rejected.`);
           throw new E2eProblem('message-required', { step: 'field' });
         }
         const field = cipher.open(path, given);
@@ -145,11 +145,13 @@ export class FieldExchange {
     }
   }
 
-  #withheld({ method, url }: IncomingMessage, path: string): string {
-    const at = `${method} ${url?.split('?', 1)[0]}`;
+  /** The log names what the application declares, and nothing of the request. */
+  #withheld(route: MatchedRoute | undefined, path: string): string {
+    const by = route ? `${route.owner.name}.${route.name}()` : 'a filter';
+    const name = path.slice(path.lastIndexOf('/') + 1);
     this.#log.say(
       'error',
-      `The response to ${at} was replaced by an error: its field ${path} has @EncryptedField(), and the request came without ` +
+      `The response of ${by} was replaced by an error: its field "${name}" has @EncryptedField(), and the request came without ` +
         'a channel to seal it to. Call the route with client.fetch() and the option e2e.fields.',
     );
     return 'This response has an encrypted field, and the request came without a channel to seal it to.';

@@ -3,6 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { nowInSeconds } from '../../channel/clock.js';
 import type { E2eEvents, SocketEndCause } from '../../channel/events.js';
+import { within } from '../../channel/expiry.js';
 import type { AcceptedSocket, OpenedMessage } from '../../channel/message.js';
 import { MAX_HEAD_BYTES } from '../../protocol/frames.js';
 import { utf8 } from '../../protocol/json.js';
@@ -143,17 +144,11 @@ export class SocketAdmission {
   }
 
   async #readSession(request: IncomingMessage, read: SocketAdmission['readSession']): Promise<void> {
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(new E2eProblem('busy')), this.keys.options.storeTimeout).unref();
-    });
     try {
-      await Promise.race([read?.(request), late]);
+      await within(this.keys.options.storeTimeout, Promise.resolve(read?.(request)));
     } catch {
       // The session's store, or the application's middleware, failed: the socket is rejected.
       throw new E2eProblem('busy');
-    } finally {
-      clearTimeout(timer);
     }
     this.keys.watch(request);
   }

@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { nowInSeconds } from '../../channel/clock.js';
 import type { E2eEvents } from '../../channel/events.js';
+import { within } from '../../channel/expiry.js';
 import type { KeyPoolState } from '../../channel/key-pool.js';
 import { SessionStoreRecords, type SessionStore } from '../../channel/store/records.js';
 import { KEY_KINDS } from '../../protocol/keys.js';
@@ -68,14 +69,11 @@ export class E2eHealth {
   async #checkWindows(): Promise<HealthReport['windows']> {
     const { replayGuard } = this.#options;
     if (!replayGuard) return 'memory';
-    const late = new Promise<never>((_, reject) => {
-      setTimeout(() => reject(new Error('late')), this.keys.options.storeTimeout).unref();
-    });
     const asked = (async () => {
       await replayGuard.open(RECORD, nowInSeconds() + RECORD_SECONDS);
       await replayGuard.close(RECORD);
     })();
-    return succeeds(Promise.race([asked, late]));
+    return succeeds(within(this.keys.options.storeTimeout, asked));
   }
 }
 

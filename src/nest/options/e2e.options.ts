@@ -106,7 +106,7 @@ export interface E2eOptions {
   identityKey?: IdentityKeyInput | readonly IdentityKeyInput[];
   /**
    * With `required`, the server accepts only handshakes with a device key, so a copied session cookie opens no channel.
-   * Needs Express. Default `off`.
+   * Default `off`.
    */
   deviceBinding?: 'off' | 'required';
   /** Limits for RSA key generation. */

@@ -1,17 +1,18 @@
 import type { ServerResponse } from 'node:http';
+import { Expiry } from '../../channel/expiry.js';
 
 /**
  * How long a sealed request or a handshake may wait before it is opened: the application's session middleware hangs if
  * its store does, before any other code of ours runs.
  */
 export class Deadline {
-  readonly #timer: NodeJS.Timeout;
+  readonly #expiry: Expiry;
   #isHeld = false;
 
   constructor(milliseconds: number, expire: () => void) {
-    this.#timer = setTimeout(() => {
+    this.#expiry = new Expiry(milliseconds, () => {
       if (!this.#isHeld) expire();
-    }, milliseconds);
+    });
   }
 
   /** Stops the clock. */
@@ -22,12 +23,12 @@ export class Deadline {
   /** Restarts it from zero. */
   resume(): void {
     this.#isHeld = false;
-    this.#timer.refresh();
+    this.#expiry.restart();
   }
 
   /** Stops it permanently. */
   end(): void {
-    clearTimeout(this.#timer);
+    this.#expiry.cancel();
   }
 }
 
@@ -37,11 +38,11 @@ export class Deadline {
  */
 export function endWithin(milliseconds: number, response: ServerResponse): void {
   if (response.writableEnded) return;
-  const timer = setTimeout(() => {
+  const expiry = new Expiry(milliseconds, () => {
     // It has ended, but may still be in transit over a slow connection.
     if (!response.writableEnded) abort(response);
-  }, milliseconds);
-  response.on('close', () => clearTimeout(timer));
+  });
+  response.on('close', () => expiry.cancel());
 }
 
 /**

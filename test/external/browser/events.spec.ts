@@ -8,7 +8,8 @@ import { useChromium } from './support/chromium.js';
 import { Devtools } from './support/devtools.js';
 import { eventually } from './support/eventually.js';
 
-const COUNT = 80;
+/** So many, 50 ms apart, are not over before the server is killed. */
+const COUNT = 400;
 
 /** What a page has seen of its event source. */
 interface Seen {

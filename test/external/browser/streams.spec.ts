@@ -112,7 +112,7 @@ describe.each<[keyof typeof SIZES, string[]]>([
   });
 
   it('from a tab that is closed in the middle is not complete for the server', async () => {
-    const page = await openPage(new Content(64, canary));
+    const page = await openPage(new Content(512, canary));
     const { begun, whole } = count;
     void send(page).catch(() => undefined);
     while (count.begun === begun) await new Promise((resolve) => setTimeout(resolve, 5));

@@ -1,8 +1,8 @@
 /** The sample as people run it: a process of its own. `E2E_TARGET=http://host:port` names one that runs already instead. */
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
+import { freePort } from '../../support/free-port.js';
 
 export const target = process.env.E2E_TARGET;
 
@@ -18,15 +18,6 @@ export interface Sample {
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));
 const entry = fileURLToPath(new URL('../../../dist/sample/main.js', import.meta.url));
-
-const freePort = (): Promise<number> =>
-  new Promise((resolve, reject) => {
-    const probe = createServer().on('error', reject);
-    probe.listen(0, () => {
-      const { port } = probe.address() as AddressInfo;
-      probe.close(() => resolve(port));
-    });
-  });
 
 /** Starts the sample with these environment variables alone and waits until it has printed its URL. */
 export async function startSample(env: Record<string, string> = {}, wanted?: number): Promise<Sample> {

@@ -7,9 +7,14 @@ const bed = testbed();
 const now = (): number => Math.floor(Date.now() / 1000);
 const sleep = (ms: number): Promise<void> => new Promise((done) => setTimeout(done, ms));
 
-/** The start of a second, so that a boundary of whole seconds can be tested to the second. */
-async function secondStarts(): Promise<void> {
-  while (Date.now() % 1000 > 250) await sleep(1010 - (Date.now() % 1000));
+/** What `act` gives where it began and ended in one second, so that a boundary of whole seconds is tested to the second. */
+async function withinOneSecond<T>(act: () => Promise<T>): Promise<T> {
+  for (;;) {
+    if (Date.now() % 1000 > 250) await sleep(1010 - (Date.now() % 1000));
+    const second = now();
+    const result = await act();
+    if (now() === second) return result;
+  }
 }
 
 describe.each(KINDS)('the window of a channel of kind %s', (kind) => {
@@ -114,22 +119,20 @@ describe.each(KINDS)('iat on a channel of kind %s', (kind) => {
     ['1970', 'epoch', false],
     ['far ahead', 4e9, false],
   ])('%s', async (_, age, good) => {
-    await secondStarts();
-    const iat = age === 'epoch' ? 1 : now() + Number(age);
     const before = await titles(channel);
-    const message = channel.message('POST', '/notes', json({ title: `iat ${age}`, body: '' }), { iat });
-    const sealed = channel.open(await channel.post(message), message);
-    if (good) expectStatus(sealed, 201);
-    else {
-      expectSealedProblem(sealed, 'message-stale');
-      expect(await titles(channel)).toEqual(before);
-      expectSealedProblem(channel.open(await channel.post(message), message), 'message-stale');
-    }
+    const answers = await withinOneSecond(async () => {
+      const iat = age === 'epoch' ? 1 : now() + Number(age);
+      const message = channel.message('POST', '/notes', json({ title: `iat ${age}`, body: '' }), { iat });
+      const sent = async () => channel.open(await channel.post(message), message);
+      return good ? [await sent()] : [await sent(), await sent()];
+    });
+    if (good) return expectStatus(answers[0]!, 201);
+    for (const answer of answers) expectSealedProblem(answer, 'message-stale');
+    expect(await titles(channel)).toEqual(before);
   });
 
   it('is judged when the head of the request arrived, not when its body had', async () => {
-    await secondStarts();
-    const message = channel.message('POST', '/echo', json(1), { iat: now() - 300 });
-    expectStatus(channel.open(await channel.post(message, { bodyAfter: 2500 }), message), 201);
+    const message = channel.message('POST', '/echo', json(1), { iat: now() - 297 });
+    expectStatus(channel.open(await channel.post(message, { bodyAfter: 5000 }), message), 201);
   });
 });

@@ -3,7 +3,8 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { codeBlocks, type CodeBlock } from '../../support/markdown.js';
-import { environment, freePort, listens, makeFolder, pack, ROOT } from './application.js';
+import { environment, listens, makeFolder, pack, ROOT } from './application.js';
+import { freePort } from '../../support/free-port.js';
 
 const PAGE = readFileSync(join(ROOT, 'docs/getting-started.md'), 'utf8');
 const PORT_OF_THE_PAGE = '3000';

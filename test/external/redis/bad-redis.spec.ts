@@ -5,9 +5,9 @@ import { E2eClientError, type E2eClient } from '../../../src/client/index.js';
 import { Cluster } from './support/cluster.js';
 import { FLAWLESS, load, report, verdict } from './support/load.js';
 
-const STORE_TIMEOUT = 1_000;
-/** By then every request has its answer, whatever Redis does. */
-const BOUND = STORE_TIMEOUT + 1_500;
+const STORE_TIMEOUT = 2_000;
+/** By then every request has its answer, whatever Redis does: a claim, and the session's save. The rest is the machine's. */
+const BOUND = 2 * STORE_TIMEOUT + 4_000;
 const CLIENTS = 6;
 
 interface Outcome {
@@ -73,7 +73,7 @@ describe('three servers whose Redis has a bad day', () => {
   /** Nobody restarts anything: all clients get through, by themselves. */
   const expectHealed = async (title: string, clients: readonly E2eClient[]): Promise<number> => {
     const mark = cluster.mark();
-    const tally = await load({ clients, calls: 300, patience: 8_000 });
+    const tally = await load({ clients, calls: 300, patience: 30_000 });
     report(`after it ${title}`, tally, cluster.passedSince(mark));
     expect(verdict(cluster, tally, mark)).toEqual(FLAWLESS);
     expect(tally.uncertain).toBe(0);
@@ -131,7 +131,7 @@ describe('three servers whose Redis has a bad day', () => {
   it('are slow while it is slow, and refuse nothing as long as it answers in time', async () => {
     const clients = await fresh();
     const mark = cluster.mark();
-    cluster.link.slow(STORE_TIMEOUT / 2);
+    cluster.link.slow(STORE_TIMEOUT / 4);
     const tally = await load({ clients, calls: 60 });
     report('while it is slow', tally, cluster.passedSince(mark));
     expect(verdict(cluster, tally, mark)).toEqual(FLAWLESS);

@@ -4,7 +4,8 @@ import { fileURLToPath } from 'node:url';
 import { createE2eClient, type E2eClient } from '../../../src/client/index.js';
 import { startSample, type Sample } from '../conformance/server.js';
 import { Balancer } from './support/balancer.js';
-import { freePort, startRedis, type RedisServer } from './support/redis.js';
+import { freePort } from '../../support/free-port.js';
+import { startRedis, type RedisServer } from './support/redis.js';
 
 const entry = fileURLToPath(new URL('../../../dist/sample/main.js', import.meta.url));
 const JSON_TYPE = { 'content-type': 'application/json' };
@@ -80,6 +81,7 @@ describe('the sample with REDIS_URL, two of it as the README says', () => {
   it('refuses requests while Redis is away, says so now and then in its log, and serves them when it is back', async () => {
     const client = newClient();
     expect(await write(client, 'before')).toBe(201);
+    const killed = performance.now();
     await redis.kill();
     for (let times = 0; times < 6; times++) {
       await expect(write(client, 'meanwhile')).rejects.toMatchObject({ status: 503, problem: 'busy' });
@@ -87,12 +89,13 @@ describe('the sample with REDIS_URL, two of it as the README says', () => {
     for (const sample of samples) {
       // A line in five seconds, however many requests came.
       const lines = sample.output().match(/^Redis: .*trying again$/gm) ?? [];
-      expect([1, 2]).toContain(lines.length);
+      expect(lines.length).toBeGreaterThan(0);
+      expect(lines.length).toBeLessThanOrEqual(2 + (performance.now() - killed) / 5000);
     }
     await redis.start();
     // Each server finds it again in its own time.
     let inARow = 0;
-    for (const end = Date.now() + 15_000; inARow < 4 && Date.now() < end;) {
+    for (const end = Date.now() + 120_000; inARow < 4 && Date.now() < end;) {
       inARow = await titles(client).then(
         () => inARow + 1,
         () => 0,
@@ -105,7 +108,7 @@ describe('the sample with REDIS_URL, two of it as the README says', () => {
   it('does not start without the secrets that servers share, and says how to make them', async () => {
     const { PATH = '' } = process.env;
     const env = { PATH, PORT: '0', REDIS_URL: redis.url, E2E_SECRET: 'x'.repeat(32) };
-    const { status, stderr } = spawnSync(process.execPath, [entry], { env, encoding: 'utf8', timeout: 20_000 });
+    const { status, stderr } = spawnSync(process.execPath, [entry], { env, encoding: 'utf8', timeout: 300_000 });
     expect(status).toBe(1);
     expect(stderr).toMatch(/give E2E_SECRET and SESSION_SECRET too.*randomBytes/);
   });

@@ -123,7 +123,7 @@ describe.each(['express', 'fastify'] as const)('three servers that share session
     // A server that ends in peace answers what it has begun. What the balancer sends at that very moment over a
     // connection that it kept, may meet its end: that is a 502 of its own, and nothing was carried out.
     expect(Object.keys(tally.errors).filter((error) => error !== '502')).toEqual([]);
-    expect(tally.uncertain).toBeLessThan(10);
+    expect(tally.uncertain).toBeLessThan(20);
     expect(cluster.servers.filter(({ output }) => output.includes('was killed'))).toEqual([]);
     expect(handshakes(mark.passed)).toBe(0);
   });

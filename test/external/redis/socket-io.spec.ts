@@ -14,7 +14,7 @@ describe('sealed sockets of socket.io at two servers, with the Redis adapter', (
   const open: IoClient[] = [];
   beforeAll(async () => {
     const sessions = ['of the module', 'of the application'] as const;
-    cluster = await Cluster.start({ sessions, sockets: 'socket.io', streamCheckInterval: 1000, storeTimeout: 1000 });
+    cluster = await Cluster.start({ sessions, sockets: 'socket.io', streamCheckInterval: 1000 });
     taps = await Promise.all(cluster.servers.map(({ setup }) => Tap.before(setup.port)));
   });
   afterAll(async () => {

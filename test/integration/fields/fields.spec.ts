@@ -1,6 +1,7 @@
 import { beforeEach, expect, it } from '@jest/globals';
 import { onEachPlatform, useApp } from '../e2e/support/apps.js';
 import { errorOf } from '../e2e/support/raw.js';
+import { letTimePass } from '../../support/clock.js';
 import { CARD, got, IBAN, inFields, payment, shop } from './support/shop.js';
 
 onEachPlatform('single fields', (platform) => {
@@ -158,8 +159,27 @@ onEachPlatform('single fields', (platform) => {
   });
 
   it('writes none of the values into the log', () => {
-    expect(app().log.text).toContain('its field /iban has @EncryptedField()');
+    expect(app().log.text).toContain('its field "iban" has @EncryptedField()');
     expect(app().log.text).not.toMatch(/4111111111111111|1234512345|DE0212|Sackville/);
+  });
+
+  it('writes nothing into the log that a client chooses: the log keeps each text, and says it once a minute', async () => {
+    const putBack = letTimePass(120);
+    const { lines } = app().log;
+    const from = lines.length;
+    try {
+      for (const chosen of ['chosen-1', 'chosen-2']) {
+        expect((await fetch(`${app().url}/accounts/of/${chosen}`)).status).toBe(500);
+        const body = { byName: { [chosen]: { number: CARD } } };
+        const refusal = await errorOf(app().client().fetch('pay/wallet', inFields(body, [])));
+        expect(refusal).toMatchObject({ problem: 'message-required' });
+      }
+    } finally {
+      putBack();
+    }
+    const said = lines.slice(from).filter((line) => /was replaced by an error|was plain/.test(line));
+    expect(said.join()).not.toContain('chosen');
+    expect(said).toHaveLength(2);
   });
 
   it('says at the client which value is missing, before anything is sent', async () => {

@@ -9,7 +9,6 @@ import {
   Transport,
   type MicroserviceOptions,
 } from '@nestjs/microservices';
-import { createServer, type AddressInfo } from 'node:net';
 import { lastValueFrom } from 'rxjs';
 import { E2eModule, Encrypted, KeyService, Plain } from '../../../src/index.js';
 import { e2eAgent } from '../../../src/testing/index.js';
@@ -19,6 +18,7 @@ import { until } from '../../support/clock.js';
 import { makeRsaPairs } from '../../support/work.js';
 import { moduleOf } from './support/nest.js';
 import { noting, passed } from './support/passing.js';
+import { freePort } from '../../support/free-port.js';
 
 const events: unknown[] = [];
 
@@ -36,14 +36,6 @@ class SumController {
   list(): object {
     return { sums: [] };
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await new Promise((done) => server.once('listening', done));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((done) => server.close(done));
-  return port;
 }
 
 const tcp = (port: number) => ({ transport: Transport.TCP, options: { host: '127.0.0.1', port } }) as const;

@@ -79,5 +79,5 @@ onEachPlatform('Of every kind of controller', (platform) => {
       }),
       { numRuns: 12 },
     );
-  }, 120_000);
+  });
 });

@@ -159,7 +159,7 @@ onEachPlatform('No way to write a sealed path', (platform) => {
         reached++;
         expect(await ask(sealed!, method, target)).toContain('urn:e2e:problem:message-required');
       }),
-      { numRuns: 400 },
+      { numRuns: 1000 },
     );
     expect(reached).toBeGreaterThan(20);
   });

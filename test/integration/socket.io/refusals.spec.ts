@@ -2,7 +2,7 @@ import { afterEach, beforeAll, beforeEach, expect, it, jest } from '@jest/global
 import { WebSocket } from 'ws';
 import { Encrypted } from '../../../src/index.js';
 import { E2eIoAdapter } from '../../../src/socket.io/index.js';
-import { freePort } from '../../external/redis/support/redis.js';
+import { freePort } from '../../support/free-port.js';
 import { stopTimers, until } from '../../support/clock.js';
 import { onEachPlatform, useApp } from '../e2e/support/apps.js';
 import { SocketPeer } from '../sockets/support/peer.js';

@@ -95,7 +95,7 @@ onEachPlatform('What is left of a request’s body when it is answered', (platfo
     if (!ours.closed) await once(ours, 'close');
     expect(ours.bytesRead / MIB).toBeGreaterThan(15.9);
     // Of 40. What is on its way when it stops reading is read by Node, which takes as long as the machine is busy.
-    expect(ours.bytesRead / MIB).toBeLessThan(20);
+    expect(ours.bytesRead / MIB).toBeLessThan(32);
   });
 
   it.each(CASES)('is waited for 10 s, and the connection closes: %s', async (_, path, isSpoilt, status) => {

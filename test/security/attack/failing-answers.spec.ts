@@ -369,11 +369,12 @@ describe.each(STANDS)('Answers that fail on their way out ($name)', ({ platform,
     await untilQuiet(() => seen().length);
     for (const { abort } of calls) abort();
     await Promise.allSettled(calls.map(({ answer }) => answer));
+    await untilQuiet(() => seen().length);
     const leaks = leaksIn(seen());
     if (leaks.length > 0) putBack();
     expect(leaks).toEqual([]);
     expect(await (await client.fetch('/object')).json()).toEqual({ text: `${CANARY}--1.` });
-  }, 120_000);
+  });
 });
 
 /**

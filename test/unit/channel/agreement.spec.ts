@@ -1,9 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
-import { shakeHands } from '../../../src/channel/handshake.js';
-import { IdentityKeys } from '../../../src/channel/identity.js';
+import { MemoryReplayGuard } from '../../../src/channel/replay.js';
+import { MemoryRecords } from '../../../src/channel/store/records.js';
 import { NodeEngine } from '../../../src/crypto/node.js';
-import { parsePublicKey, type PublicJwk } from '../../../src/protocol/keys.js';
-import { keyPair } from '../../external/conformance/peer.js';
+import { parsePublicKey } from '../../../src/protocol/keys.js';
+import { Channel, Visitor } from '../../external/conformance/channel.js';
+import { HYBRID, keyPair, type HandshakeResponse } from '../../external/conformance/peer.js';
+import { makeChannels, session } from '../../security/attack/support/channels.js';
 
 /** Counts how often two key pairs agree on a secret. */
 class CountingEngine extends NodeEngine {
@@ -15,19 +17,25 @@ class CountingEngine extends NodeEngine {
   }
 }
 
-function handshake(engine: NodeEngine, clientKey: PublicJwk) {
-  const keys = new IdentityKeys(engine, []);
-  const pair = engine.generateKeyPair(clientKey.kty === 'EC' ? 'P-256' : 'X25519');
-  return shakeHands(engine, keys, { clientKey, keyPair: pair, session: 'name', issuedAt: 0, expiresAt: 3600 });
-}
-
 describe('The key pairs of a channel', () => {
-  it.each(['X25519', 'P-256'] as const)('agree once on %s, for all that comes from their secret', async (kind) => {
-    const engine = new CountingEngine();
-    const { channel } = handshake(engine, parsePublicKey((await keyPair(kind)).jwk));
-    expect(channel.againKey()).toHaveLength(32);
-    channel.againKey();
-    expect(engine.agreements).toBe(1);
+  it.each(['X25519', 'P-256', HYBRID] as const)('agree once on %s in each server, for all messages', async (kind) => {
+    const records = new MemoryRecords(10);
+    const replay = new MemoryReplayGuard();
+    const made = new CountingEngine();
+    const other = new CountingEngine();
+    const { channels } = makeChannels({ engine: made, records, replay });
+    const pair = await keyPair(kind);
+    const answer = await channels.handshake(session('a session'), parsePublicKey(pair.jwk));
+    const client = new Channel(new Visitor('http://127.0.0.1'), pair, answer as unknown as HandshakeResponse);
+    const servers = [channels, makeChannels({ engine: other, records, replay }).channels];
+    for (const server of [...servers, ...servers]) {
+      const { jwe } = client.message('POST', '/x', { text: 'text', cty: 'text/plain' });
+      const binding = { place: 'body', method: 'POST', target: '/x', idem: undefined } as const;
+      const { plaintext, channel } = await server.open('a session', jwe, binding);
+      expect(Buffer.from(plaintext).toString()).toBe('text');
+      expect(channel.againKey()).toHaveLength(32);
+    }
+    expect([made.agreements, other.agreements]).toEqual([1, 1]);
   });
 
   // Points of small order (RFC 7748 §6.1), little-endian, as Wycheproof has them.
@@ -36,10 +44,10 @@ describe('The key pairs of a channel', () => {
     ['1', '01' + '00'.repeat(31)],
     ['of order 8', 'e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800'],
     ['p - 1', 'ec' + 'ff'.repeat(30) + '7f'],
-  ])('make no channel where the secret would be all zeros: %s', (_, hex) => {
+  ])('make no channel where the secret would be all zeros: %s', async (_, hex) => {
     const jwk = { kty: 'OKP', crv: 'X25519', x: Buffer.from(hex, 'hex').toString('base64url') };
-    expect(() => handshake(new NodeEngine(), parsePublicKey(jwk))).toThrow(
-      expect.objectContaining({ code: 'key-rejected' }),
-    );
+    await expect(makeChannels().channels.handshake(session('a session'), parsePublicKey(jwk))).rejects.toMatchObject({
+      code: 'key-rejected',
+    });
   });
 });

@@ -145,7 +145,7 @@ describe('an answer in frames that does not end as it must never looks complete'
         expect(['answer-rejected', broken, 'stream-failed']).toContain(error.code);
       }
     }
-  }, 120_000);
+  });
 
   it('cut by the connection', async () => {
     setup.server.interfere = (response, arrival, seal) => {

@@ -1,9 +1,10 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { connect, createServer, type AddressInfo } from 'node:net';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { freePort } from '../../../support/free-port.js';
 
 const DOCS = ['operations', 'sockets'].map((page) =>
   readFileSync(new URL(`../../../../docs/${page}.md`, import.meta.url), 'utf8'),
@@ -62,15 +63,6 @@ export class Nginx {
   async stop(): Promise<void> {
     await this.end();
   }
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as AddressInfo;
-      server.close(() => resolve(port));
-    });
-  });
 }
 
 /** Until something listens there; the test's own limit ends what never does. */

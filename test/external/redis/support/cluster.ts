@@ -6,10 +6,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createE2eClient, type E2eClient, type E2eClientOptions } from '../../../../src/client/index.js';
+import { freePort } from '../../../support/free-port.js';
 import type { ServerSetup } from '../fixture/server.js';
 import { Balancer, type Passed } from './balancer.js';
 import { Link } from './link.js';
-import { freePort, startRedis, type RedisServer } from './redis.js';
+import { startRedis, type RedisServer } from './redis.js';
 
 const here = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
 
@@ -64,7 +65,7 @@ export class AppServer {
     const late = setTimeout(() => {
       this.output += 'It did not end, and was killed.\n';
       child.kill('SIGKILL');
-    }, 5_000);
+    }, 60_000);
     await gone;
     clearTimeout(late);
   }
@@ -89,7 +90,8 @@ export class Cluster {
   ) {}
 
   static async start({
-    storeTimeout = 2000,
+    // Far more than a busy machine needs: what tests that, gives its own.
+    storeTimeout = 10_000,
     windows = 'in Redis',
     durable = false,
     streamCheckInterval,

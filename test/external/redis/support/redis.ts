@@ -1,9 +1,9 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { freePort } from '../../../support/free-port.js';
 
 /** A real redis-server of its own, with nothing in it at first. */
 export class RedisServer {
@@ -83,13 +83,4 @@ export async function startRedis(port?: number, more?: Record<string, string>): 
   const server = new RedisServer(port ?? (await freePort()), more);
   await server.start();
   return server;
-}
-
-export function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as AddressInfo;
-      server.close(() => resolve(port));
-    });
-  });
 }

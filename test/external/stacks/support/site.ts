@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
-import { environment, freePort, listens } from '../../package/application.js';
+import { environment, listens } from '../../package/application.js';
+import { freePort } from '../../../support/free-port.js';
 
 /** A framework's production server, as a child process. */
 export interface Site {

@@ -153,6 +153,10 @@ export class AccountController {
   one(): object {
     return new Account();
   }
+  @Get('of/:owner')
+  of(): object {
+    return new Account();
+  }
   @Get('list')
   list(): object {
     return { count: 2, items: [new Account(), new Account()] };

@@ -6,7 +6,7 @@ import { KeyPool } from '../../../../src/channel/key-pool.js';
 import { MemoryRecords, type Records } from '../../../../src/channel/store/records.js';
 import { MemoryReplayGuard, type ReplayGuard } from '../../../../src/channel/replay.js';
 import { Vault } from '../../../../src/channel/store/vault.js';
-import { nodeEngine } from '../../../../src/crypto/node.js';
+import { nodeEngine, type NodeEngine } from '../../../../src/crypto/node.js';
 import { KEY_KINDS } from '../../../../src/protocol/keys.js';
 
 export interface ChannelsSetup {
@@ -15,6 +15,7 @@ export interface ChannelsSetup {
   readonly secrets?: readonly [string, ...string[]];
   readonly allowPlainJwe?: boolean;
   readonly replay?: ReplayGuard;
+  readonly engine?: NodeEngine;
 }
 
 /** A server's channels with all that is real about them, but no HTTP: also what an impostor between the ends runs. */
@@ -23,35 +24,22 @@ export function makeChannels({
   secrets = ['s'.repeat(32)],
   allowPlainJwe = false,
   replay = new MemoryReplayGuard(),
+  engine = nodeEngine,
 }: ChannelsSetup = {}): {
   readonly channels: Channels;
   readonly store: ChannelStore;
 } {
-  const store = new ChannelStore(
-    nodeEngine,
-    records ?? new MemoryRecords(1000),
-    new Vault(nodeEngine, secrets),
-    replay,
-    {
-      channelsPerSession: 32,
-      cached: 1000,
-      requiresDevice: false,
-      againSeconds: 630,
-      onUnreadable: () => undefined,
-      onEnded: () => undefined,
-    },
-  );
-  const pool = new KeyPool(nodeEngine, 2048, { size: 1 });
+  const store = new ChannelStore(engine, records ?? new MemoryRecords(1000), new Vault(engine, secrets), replay, {
+    channelsPerSession: 32,
+    cached: 1000,
+    requiresDevice: false,
+    againSeconds: 630,
+    onUnreadable: () => undefined,
+    onEnded: () => undefined,
+  });
+  const pool = new KeyPool(engine, 2048, { size: 1 });
   const options = { keyKinds: KEY_KINDS, channelTtl: 3600, allowPlainJwe, maxUploadTime: 3600, maxBodySize: 1 << 20 };
-  const channels = new Channels(
-    nodeEngine,
-    store,
-    pool,
-    new Encapsulator(),
-    new IdentityKeys(nodeEngine, []),
-    replay,
-    options,
-  );
+  const channels = new Channels(engine, store, pool, new Encapsulator(), new IdentityKeys(engine, []), replay, options);
   return { channels, store };
 }
 
