@@ -10,6 +10,14 @@ const LOCK_WAIT = 10_000;
 /** How often a call tries again if a new channel ended before it could be used. */
 const MAX_TRIES = 3;
 
+/** A channel that is being opened, or was. */
+interface Opening {
+  readonly channel: Promise<Channel>;
+  readonly controller: AbortController;
+  /** Callers that have not left. */
+  waiting: number;
+}
+
 /** The client's one channel: opened on first use, shared by all calls, replaced before it ends. */
 export class ClientChannels {
   readonly #settings: Settings;
@@ -17,11 +25,11 @@ export class ClientChannels {
   /** The server's keys that were seen: none may come twice. */
   readonly #seen = new Set<string>();
   readonly #opener: Opener;
-  #current: Promise<Channel> | undefined;
+  #current: Opening | undefined;
   /** What `#current` resolved to last. */
   #latest: Channel | undefined;
-  /** Created with the first handshake, because workerd allows none before there is a request. */
-  #closing: AbortController | undefined;
+  /** Of the handshakes under way. */
+  readonly #controllers = new Set<AbortController>();
 
   constructor(settings: Settings, wire: Wire) {
     this.#settings = settings;
@@ -31,15 +39,16 @@ export class ClientChannels {
 
   /**
    * An open channel, and a sequence number for the caller. If the caller is aborted, the handshake continues for the
-   * others.
+   * others; without others, it is aborted too, so that the next call does not wait for it.
    *
    * @param isExplicit whether the caller asked for a handshake, and so accepts any session that it leads to.
    */
   async claim(signal: AbortSignal | undefined, isExplicit = false): Promise<Claim> {
     for (let tries = 0; tries < MAX_TRIES; tries++) {
       throwIfAborted(signal);
-      const current = (this.#current ??= this.#open(isExplicit));
-      const channel = await unlessAborted(current, signal);
+      const opening = (this.#current ??= this.#open(isExplicit));
+      opening.waiting++;
+      const channel = await unlessAborted(opening.channel, signal, () => this.#leave(opening));
       const seq = channel.claim();
       if (seq !== undefined) return { channel, seq };
       this.drop(channel);
@@ -58,20 +67,29 @@ export class ClientChannels {
   }
 
   close(): void {
-    if (this.#closing) abort(this.#closing, new E2eClientError('closed', 'The client was closed.'));
-    this.#closing = undefined;
+    const closed = new E2eClientError('closed', 'The client was closed.');
+    for (const controller of this.#controllers) abort(controller, closed);
     this.#current = this.#latest = undefined;
     this.#seen.clear();
   }
 
-  #open(isExplicit: boolean): Promise<Channel> {
-    const opening = this.#shakeHands((this.#closing ??= new AbortController()).signal, isExplicit);
-    const isCurrent = () => this.#current === opening;
-    opening.then(
-      (channel) => isCurrent() && (this.#latest = channel),
-      () => isCurrent() && (this.#current = undefined),
-    );
+  #open(isExplicit: boolean): Opening {
+    const controller = new AbortController();
+    const channel = this.#shakeHands(controller.signal, isExplicit);
+    const opening = { channel, controller, waiting: 0 };
+    this.#controllers.add(controller);
+    const settle = (opened?: Channel) => {
+      this.#controllers.delete(controller);
+      if (this.#current === opening) [this.#current, this.#latest] = [opened && opening, opened];
+    };
+    channel.then(settle, () => settle());
     return opening;
+  }
+
+  #leave(opening: Opening): void {
+    if (--opening.waiting > 0) return;
+    if (this.#current === opening) this.#current = undefined;
+    opening.controller.abort();
   }
 
   async #shakeHands(signal: AbortSignal, isExplicit: boolean): Promise<Channel> {
@@ -101,11 +119,15 @@ async function oneAtATime<T>(name: string, run: () => Promise<T>): Promise<T> {
   return running ?? start();
 }
 
-function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+/** @param onLeft called if the signal aborts before the promise is settled. */
+function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined, onLeft: () => void): Promise<T> {
   if (!signal) return promise;
   return new Promise((resolve, reject) => {
-    const leave = () => reject(reasonOf(signal));
+    const leave = () => {
+      reject(reasonOf(signal));
+      onLeft();
+    };
     signal.addEventListener('abort', leave, { once: true });
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', leave));
+    promise.finally(() => signal.removeEventListener('abort', leave)).then(resolve, reject);
   });
 }

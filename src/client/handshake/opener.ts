@@ -22,8 +22,6 @@ export class Opener {
   readonly #wire: Wire;
   /** The server's keys that were seen: none may come twice. */
   readonly #seen: Set<string>;
-  /** Of the latest handshake; aborted when the client is closed. */
-  #signal: AbortSignal | null = null;
   readonly #engines = new Map<KeyKind, Promise<CryptoEngine>>();
   #identity: PinnedIdentity | undefined;
   #device: Device | undefined;
@@ -41,7 +39,6 @@ export class Opener {
    * @param isExplicit whether the caller asked for a handshake (PROTOCOL §2, `session-changed`).
    */
   async open(signal: AbortSignal, isExplicit: boolean): Promise<Channel> {
-    this.#signal = signal;
     const kinds = [...this.#settings.keyKinds];
     for (let kind = kinds.shift()!; ; kind = kinds.shift()!) {
       try {
@@ -57,7 +54,7 @@ export class Opener {
     const post = (body: string) => this.#ask('handshake', { method: 'POST', body, signal }, 201);
     try {
       const engine = await this.#engineFor(keyKind);
-      const [identity, device] = [await this.#loadIdentity(), await this.#loadDevice()];
+      const [identity, device] = [await this.#loadIdentity(signal), await this.#loadDevice()];
       if (isExplicit) device?.acceptChange();
       await device?.refuseChanged();
       const settings = { keyKind, rsaModulusLength };
@@ -95,13 +92,14 @@ export class Opener {
 
   // Both are imported on demand, so that not every page loads them.
 
-  async #loadIdentity(): Promise<PinnedIdentity | undefined> {
+  async #loadIdentity(signal: AbortSignal): Promise<Pick<PinnedIdentity, 'verify'> | undefined> {
     const { identityKeys } = this.#settings;
     if (!identityKeys) return undefined;
     const { PinnedIdentity } = await need<typeof IdentityPart>('identity');
-    return (this.#identity ??= new PinnedIdentity(identityKeys, () =>
-      this.#ask('identity', { method: 'GET', signal: this.#signal }, 200, JWK_SET_MEDIA_TYPE),
+    const identity = (this.#identity ??= new PinnedIdentity(identityKeys, (listing) =>
+      this.#ask('identity', { method: 'GET', signal: listing ?? null }, 200, JWK_SET_MEDIA_TYPE),
     ));
+    return { verify: (engine, th, proof) => identity.verify(engine, th, proof, signal) };
   }
 
   async #loadDevice(): Promise<Device | undefined> {

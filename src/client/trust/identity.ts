@@ -14,18 +14,22 @@ const THUMBPRINT_BYTES = 32;
  */
 export class PinnedIdentity {
   readonly #pins: readonly (SigningJwk | string)[];
-  readonly #list: () => Promise<JsonObject>;
+  readonly #list: (signal?: AbortSignal) => Promise<JsonObject>;
   /** By thumbprint; `undefined` if the key was not read from the list yet. */
   #keys: Map<string, SigningJwk | undefined> | undefined;
 
   /** @throws E2eClientError `invalid-option` if a pin is neither a public signing key nor a thumbprint. */
-  constructor(pins: readonly (SigningJwk | string)[], list: () => Promise<JsonObject>) {
+  constructor(pins: readonly (SigningJwk | string)[], list: (signal?: AbortSignal) => Promise<JsonObject>) {
     this.#pins = pins.map(readPin);
     this.#list = list;
   }
 
-  /** Verifies the proof over a transcript hash; without pins there is nothing to check. */
-  async verify(engine: CryptoEngine, th: Bytes, proof: unknown): Promise<void> {
+  /**
+   * Verifies the proof over a transcript hash; without pins there is nothing to check.
+   *
+   * @param signal of the handshake, for the request for the list.
+   */
+  async verify(engine: CryptoEngine, th: Bytes, proof: unknown, signal?: AbortSignal): Promise<void> {
     if (this.#pins.length === 0) return;
     if (typeof proof !== 'string') throw rejected('it sent no proof (does it have an identityKey?)');
     const jws = splitJws(proof);
@@ -38,7 +42,7 @@ export class PinnedIdentity {
       throw rejected('its proof is of another handshake');
     }
 
-    const key = await this.#find(engine, kid);
+    const key = await this.#find(engine, kid, signal);
     if (!key) throw rejected('its proof is by a key that is not pinned');
     if (alg !== signatureAlgorithm(key)) throw rejected("its proof's algorithm is not the pinned key's");
     if (!engine.signatures.includes(signatureAlgorithm(key))) {
@@ -52,10 +56,10 @@ export class PinnedIdentity {
     }
   }
 
-  async #find(engine: CryptoEngine, kid: string): Promise<SigningJwk | undefined> {
+  async #find(engine: CryptoEngine, kid: string, signal?: AbortSignal): Promise<SigningJwk | undefined> {
     const keys = (this.#keys ??= await this.#byThumbprint(engine));
     if (!keys.has(kid) || keys.get(kid)) return keys.get(kid);
-    const { keys: listed } = await this.#list();
+    const { keys: listed } = await this.#list(signal);
     for (const value of Array.isArray(listed) ? (listed as unknown[]) : []) {
       const key = readSigningKey(value);
       if (key && (await thumbprint(engine, key)) === kid) keys.set(kid, key);

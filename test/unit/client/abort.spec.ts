@@ -57,6 +57,45 @@ describe('a call that is aborted', () => {
     expect(setup.server.arrivals.map(({ target }) => target)).toEqual(['/y']);
   });
 
+  it('leaves the handshake also to an explicit one that waits for it', async () => {
+    let answer: (() => void) | undefined;
+    const held = new Promise<void>((resolve) => (answer = resolve));
+    const client = setup.client({ fetch: (input, init) => held.then(() => fetch(input, init)) });
+    const controller = new AbortController();
+    const aborted = client.fetch('/x', { signal: controller.signal });
+    const asked = client.handshake();
+    await new Promise((resolve) => setImmediate(resolve));
+    controller.abort();
+    await expect(aborted).rejects.toMatchObject({ name: 'AbortError' });
+    answer!();
+    const { kid } = await asked;
+    await client.fetch('/y');
+    expect([setup.server.arrivals[0]!.header.kid, setup.server.handshakes]).toEqual([kid, 1]);
+  });
+
+  it('as the last that waits for a handshake, ends it too: the next call does not wait for what hangs', async () => {
+    let ended = 0;
+    setup.server.refuse = (response) => {
+      response.on('close', () => ended++);
+      return setup.server.handshakes <= 2;
+    };
+    const client = setup.client();
+    for (const call of [
+      (signal: AbortSignal) => client.handshake({ signal }),
+      (signal: AbortSignal) => client.fetch('/x', { signal }),
+    ]) {
+      const { handshakes } = setup.server;
+      const controllers = [new AbortController(), new AbortController()];
+      const calls = Promise.allSettled(controllers.map(({ signal }) => call(signal)));
+      await until(() => setup.server.handshakes > handshakes);
+      for (const controller of controllers) controller.abort();
+      expect(await calls).toMatchObject(controllers.map(() => ({ reason: { name: 'AbortError' } })));
+      await until(() => ended > handshakes);
+    }
+    expect((await client.fetch('/x')).status).toBe(200);
+    expect(setup.server.handshakes).toBe(3);
+  });
+
   it('while its answer is under way, ends at once', async () => {
     const arrived = signalled();
     setup.server.interfere = (response) => {
