@@ -40,8 +40,7 @@ export class Core implements ClientParts {
 
   /** Makes the handshake that the caller asked for, unless a channel is open. */
   async handshake(signal: AbortSignal | undefined, renew: boolean): Promise<ChannelTerms> {
-    if (renew) this.channels.renew();
-    return (await this.channels.claim(signal, true)).channel.terms;
+    return (await this.channels.claim(signal, true, renew)).channel.terms;
   }
 
   close(): void {

@@ -163,8 +163,8 @@ export const client = [
     'if (!firstChannel) {',
   ]),
   row('a renewal opens a new channel', RESEND, 'explicit handshake', [
-    'src/client/core.ts',
-    'if (renew) this.channels.renew();',
+    'src/client/channel/channels.ts',
+    'if (this.#latest) this.drop(this.#latest);',
     '',
   ]),
   row('the response to a handshake is limited', HANDSHAKE, 'never ends', [

@@ -1,6 +1,6 @@
 import type { Channel, Claim } from './channel.js';
 import { abort, reasonOf, throwIfAborted } from '../abort.js';
-import { E2eClientError, failure } from '../errors.js';
+import { E2eClientError, failure, type E2eClientErrorCode } from '../errors.js';
 import { Opener } from '../handshake/opener.js';
 import type { Settings } from '../options.js';
 import type { Wire } from '../call/wire.js';
@@ -14,6 +14,7 @@ const MAX_TRIES = 3;
 interface Opening {
   readonly channel: Promise<Channel>;
   readonly controller: AbortController;
+  readonly isRenewal: boolean;
   /** Callers that have not left. */
   waiting: number;
 }
@@ -42,16 +43,23 @@ export class ClientChannels {
    * others; without others, it is aborted too, so that the next call does not wait for it.
    *
    * @param isExplicit whether the caller asked for a handshake, and so accepts any session that it leads to.
+   * @param isRenewal whether the caller wants a channel that is opened from now on. All who do so at once share one.
    */
-  async claim(signal: AbortSignal | undefined, isExplicit = false): Promise<Claim> {
+  async claim(signal: AbortSignal | undefined, isExplicit = false, isRenewal = false): Promise<Claim> {
+    if (isRenewal) await this.#dropOlder(signal);
     for (let tries = 0; tries < MAX_TRIES; tries++) {
       throwIfAborted(signal);
-      const opening = (this.#current ??= this.#open(isExplicit));
+      const opening = (this.#current ??= this.#open(isExplicit, isRenewal));
       opening.waiting++;
-      const channel = await unlessAborted(opening.channel, signal, () => this.#leave(opening));
-      const seq = channel.claim();
-      if (seq !== undefined) return { channel, seq };
-      this.drop(channel);
+      const channel = await unlessAborted(opening.channel, signal, () => this.#leave(opening)).catch(
+        (error: unknown) => {
+          // A call began it, which does not accept another session.
+          if (!isExplicit || !hasCode(error, 'session-changed')) throw error;
+        },
+      );
+      const seq = channel?.claim();
+      if (channel && seq !== undefined) return { channel, seq };
+      if (channel) this.drop(channel);
     }
     throw await failure('handshake-rejected', 'ended');
   }
@@ -61,11 +69,6 @@ export class ClientChannels {
     if (this.#latest === channel) this.#current = this.#latest = undefined;
   }
 
-  /** The next claim opens a new channel. All callers share one that is being opened. */
-  renew(): void {
-    if (this.#latest) this.drop(this.#latest);
-  }
-
   close(): void {
     const closed = new E2eClientError('closed', 'The client was closed.');
     for (const controller of this.#controllers) abort(controller, closed);
@@ -73,10 +76,21 @@ export class ClientChannels {
     this.#seen.clear();
   }
 
-  #open(isExplicit: boolean): Opening {
+  /** Waits for a handshake under way, since two at once could create two sessions, and drops the open channel. */
+  async #dropOlder(signal: AbortSignal | undefined): Promise<void> {
+    while (this.#current && !this.#latest && !this.#current.isRenewal) {
+      await unlessAborted(this.#current.channel, signal).catch((error: unknown) => {
+        throwIfAborted(signal);
+        if (hasCode(error, 'closed')) throw error;
+      });
+    }
+    if (this.#latest) this.drop(this.#latest);
+  }
+
+  #open(isExplicit: boolean, isRenewal: boolean): Opening {
     const controller = new AbortController();
     const channel = this.#shakeHands(controller.signal, isExplicit);
-    const opening = { channel, controller, waiting: 0 };
+    const opening = { channel, controller, isRenewal, waiting: 0 };
     this.#controllers.add(controller);
     const settle = (opened?: Channel) => {
       this.#controllers.delete(controller);
@@ -120,14 +134,18 @@ async function oneAtATime<T>(name: string, run: () => Promise<T>): Promise<T> {
 }
 
 /** @param onLeft called if the signal aborts before the promise is settled. */
-function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined, onLeft: () => void): Promise<T> {
+function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined, onLeft?: () => void): Promise<T> {
   if (!signal) return promise;
   return new Promise((resolve, reject) => {
     const leave = () => {
       reject(reasonOf(signal));
-      onLeft();
+      onLeft?.();
     };
     signal.addEventListener('abort', leave, { once: true });
     promise.finally(() => signal.removeEventListener('abort', leave)).then(resolve, reject);
   });
+}
+
+function hasCode(error: unknown, code: E2eClientErrorCode): boolean {
+  return error instanceof E2eClientError && error.code === code;
 }

@@ -148,8 +148,10 @@ describe('a client that is closed', () => {
     const client = setup.client();
     const waiting = errorOf(client.fetch('/x'));
     await until(() => setup.server.handshakes > 0);
+    const renewed = errorOf(client.handshake({ renew: true }));
+    await new Promise((resolve) => setImmediate(resolve));
     client.close();
-    expect((await waiting).code).toBe('closed');
+    expect([(await waiting).code, (await renewed).code]).toEqual(['closed', 'closed']);
     hold = false;
     expect((await client.fetch('/x')).status).toBe(200);
   });

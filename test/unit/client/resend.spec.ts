@@ -1,8 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
-import type { E2eClientOptions } from '../../../src/client/index.js';
+import type { E2eClient, E2eClientOptions } from '../../../src/client/index.js';
 import type { E2eRequestInit } from '../../../src/client/call/draft.js';
-import { letTimePass } from '../../support/clock.js';
-import { problem, sealedProblem, type Interfere } from './support/counterpart.js';
+import type { PublicJwk } from '../../../src/protocol/keys.js';
+import { letTimePass, until } from '../../support/clock.js';
+import { problem, sealedProblem, thumbprint, type Interfere } from './support/counterpart.js';
 import { errorOf, useCounterpart } from './support/harness.js';
 
 const setup = useCounterpart();
@@ -179,6 +180,69 @@ describe('an explicit handshake', () => {
     await client.fetch('/x');
     expect([setup.server.arrivals[0]!.header.kid, setup.server.handshakes]).toEqual([second.kid, 2]);
   });
+
+  it('opens a new one with `renew` also while a call opens one, after it', async () => {
+    const { client, release } = await whileACallOpensOne();
+    const call = client.fetch('/x');
+    await until(() => setup.server.handshakes === 2);
+    const renew = true;
+    const renewals = Promise.all([client.handshake({ renew }), client.handshake({ renew })]);
+    release();
+    expect((await call).status).toBe(200);
+    const [first, second] = await renewals;
+    expect(second).toEqual(first);
+    expect([first.kid, setup.server.handshakes]).toEqual([[...setup.server.channels.keys()].at(-1), 3]);
+    expect(setup.server.arrivals[0]!.header.kid).not.toBe(first.kid);
+  });
+
+  it('with `renew` waits for no handshake that hangs once its signal says so', async () => {
+    const { client, release } = await whileACallOpensOne();
+    const call = client.fetch('/x');
+    await until(() => setup.server.handshakes === 2);
+    const controller = new AbortController();
+    const renewed = client.handshake({ renew: true, signal: controller.signal });
+    await new Promise((resolve) => setImmediate(resolve));
+    controller.abort();
+    await expect(renewed).rejects.toMatchObject({ name: 'AbortError' });
+    release();
+    expect((await call).status).toBe(200);
+  });
+
+  it('accepts a new session also while a call is about to be told of it', async () => {
+    const deviceKey = await crypto.subtle.generateKey({ name: 'ECDSA', namedCurve: 'P-256' }, false, [
+      'sign',
+      'verify',
+    ]);
+    setup.server.device = thumbprint((await crypto.subtle.exportKey('jwk', deviceKey.publicKey)) as PublicJwk);
+    const { client, release } = await whileACallOpensOne({ deviceKey });
+    const call = errorOf(client.fetch('/x'));
+    await until(() => setup.server.handshakes === 2);
+    const accepted = client.handshake();
+    release();
+    expect((await call).code).toBe('session-changed');
+    const { kid } = await accepted;
+    expect((await client.fetch('/x')).status).toBe(200);
+    expect([setup.server.arrivals[0]!.header.kid, setup.server.handshakes]).toEqual([kid, 3]);
+  });
+
+  /** A client whose channel the server has lost, and whose next handshake is answered when it is released. */
+  async function whileACallOpensOne(
+    options: E2eClientOptions = {},
+  ): Promise<{ client: E2eClient; release: () => void }> {
+    let release!: () => void;
+    const released = new Promise<void>((resolve) => (release = resolve));
+    const client = setup.client({
+      ...options,
+      fetch: async (input, init) => {
+        const response = await fetch(input, init);
+        if (setup.server.handshakes === 2) await released;
+        return response;
+      },
+    });
+    await client.handshake();
+    forget();
+    return { client, release };
+  }
 });
 
 describe('a channel that comes to its end', () => {
