@@ -24,7 +24,7 @@ export class Opener {
   readonly #seen: Set<string>;
   readonly #engines = new Map<KeyKind, Promise<CryptoEngine>>();
   #identity: PinnedIdentity | undefined;
-  #device: Device | undefined;
+  #device: Promise<Device> | undefined;
 
   constructor(settings: Settings, wire: Wire, seen: Set<string>) {
     this.#settings = settings;
@@ -106,7 +106,11 @@ export class Opener {
     const { deviceKey, at } = this.#settings;
     if (!deviceKey) return undefined;
     const { Device } = await need<typeof DevicePart>('device');
-    return (this.#device ??= await Device.load(deviceKey, at('handshake')));
+    // The promise: two handshakes could otherwise make two keys.
+    this.#device ??= Device.load(deviceKey, at('handshake'));
+    // A storage that failed may work next time.
+    this.#device.catch(() => (this.#device = undefined));
+    return this.#device;
   }
 }
 

@@ -1,5 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
+import type { DeviceStorage, StoredDevice } from '../../../src/client/index.js';
+import type { PublicJwk } from '../../../src/protocol/keys.js';
 import { until } from '../../support/clock.js';
+import { thumbprint } from './support/counterpart.js';
 import { errorOf, useCounterpart } from './support/harness.js';
 
 const setup = useCounterpart();
@@ -94,6 +97,27 @@ describe('a call that is aborted', () => {
     }
     expect((await client.fetch('/x')).status).toBe(200);
     expect(setup.server.handshakes).toBe(3);
+  });
+
+  it('while the device key is loaded, has it loaded only once: two could be made', async () => {
+    const keys = await crypto.subtle.generateKey({ name: 'ECDSA', namedCurve: 'P-256' }, false, ['sign', 'verify']);
+    setup.server.device = thumbprint((await crypto.subtle.exportKey('jwk', keys.publicKey)) as PublicJwk);
+    const waiting: ((stored: StoredDevice) => void)[] = [];
+    const deviceKey: DeviceStorage = {
+      get: () => new Promise((resolve) => waiting.push(resolve)),
+      set: () => Promise.resolve(),
+    };
+    const client = setup.client({ deviceKey });
+    const controller = new AbortController();
+    const aborted = client.fetch('/x', { signal: controller.signal });
+    await until(() => waiting.length > 0);
+    controller.abort();
+    await expect(aborted).rejects.toMatchObject({ name: 'AbortError' });
+    const next = client.fetch('/x');
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    for (const give of waiting) give({ keys });
+    expect((await next).status).toBe(200);
+    expect(waiting).toHaveLength(1);
   });
 
   it('while its answer is under way, ends at once', async () => {
