@@ -8,8 +8,12 @@ import { EventParser } from './parser.js';
 const EVENT_STREAM = 'text/event-stream';
 /** The wait before a new connection, in milliseconds, unless the stream has a `retry`. It doubles with each failure. */
 const RECONNECTION_TIME = 2000;
-/** The longest wait, except for a longer `retry`. */
+/** The shortest wait after a failure, so that a `retry` of 0 does not make every client knock at a server that is down. */
+const MIN_WAIT = 100;
+/** The longest wait after a failure, except for a longer `retry`. */
 const MAX_WAIT = 60_000;
+/** A timer for longer runs at once. */
+const MAX_TIMER = 2 ** 31 - 1;
 /** The random part of a wait, so that the clients of a restarted server do not all connect at once. */
 const JITTER = 0.25;
 
@@ -53,8 +57,11 @@ export async function connect(controls: EventSourceControls): Promise<void> {
     }
     source.readyState = 0;
     source.dispatchEvent(Object.assign(new Event('error'), { error }));
-    const wait = Math.min(reconnectionTime * 2 ** failures++, Math.max(reconnectionTime, MAX_WAIT));
-    await sleep(wait * (1 + JITTER * Math.random()), closing);
+    const wait =
+      error === undefined
+        ? reconnectionTime
+        : Math.min(Math.max(reconnectionTime, MIN_WAIT) * 2 ** failures++, Math.max(reconnectionTime, MAX_WAIT));
+    await sleep(Math.min(wait * (1 + JITTER * Math.random()), MAX_TIMER), closing);
   }
 }
 
