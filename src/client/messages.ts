@@ -92,6 +92,10 @@ export const MESSAGES = {
     ),
   eventId: () =>
     'An event source reconnects with the id of its last event, which must not travel in the clear. Add "last-event-id" to the option sealHeaders.',
+  oddEventId: () =>
+    unsealable(
+      'the id of the last event has a character other than printable ASCII, which no request can send as last-event-id. Use other ids',
+    ),
   eventBody: () =>
     unsealable(
       'an event source sends its body with every connection, and a stream can be sent only once. Use bytes or a Blob',

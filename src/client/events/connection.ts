@@ -17,6 +17,9 @@ const MAX_TIMER = 2 ** 31 - 1;
 /** The random part of a wait, so that the clients of a restarted server do not all connect at once. */
 const JITTER = 0.25;
 
+/** What a header field inside a message can carry (PROTOCOL §4), except for its length. */
+const FIELD_VALUE = /^[\t -~]*$/;
+
 /** Errors that another connection does not fix. All others may be the network, or a restarting server. */
 const FINAL: ReadonlySet<E2eClientErrorCode> = new Set([
   'invalid-option',
@@ -74,6 +77,8 @@ async function readOnce(
   const { source, init, url, fetch, limit, closing } = controls;
   const headers = new Headers(init.headers);
   if (!headers.has('accept')) headers.set('accept', EVENT_STREAM);
+  // Headers would throw a TypeError, as for a network failure.
+  if (!FIELD_VALUE.test(source.lastEventId)) throw await failure('request-unsupported', 'oddEventId');
   if (source.lastEventId) headers.set('last-event-id', source.lastEventId);
   else headers.delete('last-event-id');
   const response = await fetch(url, { ...init, headers, signal: closing });

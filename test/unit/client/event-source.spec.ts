@@ -50,7 +50,10 @@ describe('the wait of an event source before it connects again', () => {
   });
 
   it('is reset by a connection that opens', async () => {
-    setup.server.reply = () => ({ cty: 'text/event-stream', body: 'retry: 0\ndata: x\n\n' });
+    setup.server.reply = () => ({
+      cty: 'text/event-stream',
+      body: 'retry: 0\ndata: x\n\n',
+    });
     setup.server.interfere = (response) => setup.server.arrivals.length % 3 > 0 && (response.destroy(), true);
     await errorsOf(setup.client().eventSource('/events'), 7);
     expect(waits.slice(0, 6)).toEqual([2000, 4000, 0, 100, 200, 0].map((wait) => wait * 1.125));
@@ -64,5 +67,28 @@ describe('the wait of an event source before it connects again', () => {
     sendOnce(`retry: ${retry}\ndata: x\n\n`);
     await errorsOf(setup.client().eventSource('/events'), 4);
     expect(waits.slice(0, 3)).toEqual([2 ** 31 - 1, 2 ** 31 - 1, 2 ** 31 - 1]);
+  });
+});
+
+describe('an event id that no header field can carry', () => {
+  it.each(['注文-17', 'é', 'a\u0001b', '\u3000'])('ends the event source: %j', async (id) => {
+    sendOnce(`id: ${id}\ndata: x\n\n`);
+    const source = setup.client().eventSource('/events');
+    const [ended, error] = await errorsOf(source, 3);
+    expect(ended).toBeUndefined();
+    expect(error).toMatchObject({
+      name: 'E2eClientError',
+      code: 'request-unsupported',
+    });
+    expect(error!.message).toMatch(/id of the last event/);
+    expect([source.lastEventId, setup.server.arrivals.length]).toEqual([id, 1]);
+  });
+
+  it('is no other: spaces around it are left out, as in any header field', async () => {
+    sendOnce('id: \t a~b \ndata: x\n\n');
+    await errorsOf(setup.client().eventSource('/events'), 2);
+    expect(setup.server.arrivals[1]!.meta).toEqual({
+      headers: { 'last-event-id': 'a~b' },
+    });
   });
 });
