@@ -1,5 +1,6 @@
 // What every call needs: the channel, and the code that turns a request into a message and a message into a response.
 // Loaded with the first call.
+import { discard } from './call/bytes.js';
 import { exchange, type ClientParts } from './call/exchange.js';
 import type { RequestDraft } from './call/draft.js';
 import { present } from './call/present.js';
@@ -33,6 +34,8 @@ export class Core implements ClientParts {
         request.url.hash = '';
         return present(response, { url: request.url.href, redirected: redirects > 0, type: type ?? response.type });
       }
+      // Nobody reads it, and unread it would keep its connection.
+      discard(response);
       const { follow } = await need<typeof RedirectsPart>('redirects');
       request = follow(request, response.status, location, redirects);
     }

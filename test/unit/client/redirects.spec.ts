@@ -1,4 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
+import { FRAME_KIND } from '../../../src/protocol/frames.js';
+import { until } from '../../support/clock.js';
 import { errorOf, useCounterpart } from './support/harness.js';
 
 const setup = useCounterpart();
@@ -84,6 +86,25 @@ describe('a redirect', () => {
     const error = await errorOf(setup.client().fetch('/from', { method: 'POST', body: 'b', redirect: mode }));
     expect(error.code).toBe('redirect-refused');
     expect(setup.server.arrivals).toHaveLength(1);
+  });
+
+  it.each(['/to', 'http://127.0.0.1:1/to'])('leaves no body behind that does not end: to %s', async (location) => {
+    let isClosed = false;
+    setup.server.interfere = (response, { target, sealFrames }, seal) => {
+      if (target !== '/from') return false;
+      const head = seal({ status: 302, location }, { cty: 'text/plain', frames: 'body' });
+      response.writeHead(200, { 'content-type': 'application/vnd.e2e.stream' });
+      response.write(`${head}\n`);
+      response.write(sealFrames(head).seal(FRAME_KIND.more, Buffer.from('Found. ')));
+      response.on('close', () => (isClosed = true));
+      return true;
+    };
+    const outcome = await setup
+      .client()
+      .fetch('/from')
+      .catch((error: unknown) => error);
+    expect(outcome).toMatchObject(location === '/to' ? { redirected: true } : { code: 'redirect-refused' });
+    await until(() => isClosed);
   });
 
   it('is followed twenty times, not more', async () => {
