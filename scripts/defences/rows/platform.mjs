@@ -12,6 +12,7 @@ const OUTLETS = 'test/integration/e2e/fastify-outlets.spec.ts';
 const DEADLINE = 'test/integration/e2e/deadline.spec.ts';
 const EARLY_ANSWERS = 'test/integration/e2e/early-answers.spec.ts';
 const EARLY = 'test/integration/e2e/early-refusals.spec.ts';
+const DOORS = 'test/integration/module/fastify-doors.spec.ts';
 
 export const platform = [
   row(
@@ -25,6 +26,31 @@ export const platform = [
     'test/integration/e2e/login.spec.ts',
     'plain login.*fastify',
     ['src/nest/platform/platform.fastify.ts', 'hooks.watchSession(request);', ''],
+  ),
+  row('on Fastify, no middleware answers a sealed request in the clear', DOORS, 'if it is sealed', [
+    'src/nest/platform/fastify-internals.ts',
+    'hooks.unshift(hook as Hook);',
+    'hooks.push(hook as Hook);',
+  ]),
+  row('on Fastify, no hook of a plugin answers a sealed request in the clear', DOORS, 'if it is sealed', [
+    'src/nest/platform/fastify-internals.ts',
+    'for (const child of children as object[]) addFirstHook(child, hook);',
+    '',
+  ]),
+  row('on Fastify, no middleware answers a plain request under a sealed path', DOORS, 'if it is plain', [
+    'src/nest/platform/fastify-internals.ts',
+    'hooks.unshift(hook as Hook);',
+    'hooks.push(hook as Hook);',
+  ]),
+  row(
+    'an application on a Fastify whose hooks are unknown does not start',
+    'test/unit/nest/fastify-internals.spec.ts',
+    '',
+    [
+      'src/nest/platform/fastify-internals.ts',
+      'if (!Array.isArray(hooks) || !Array.isArray(children)) throw new Error(NO_HOOKS);',
+      'if (!Array.isArray(hooks) || !Array.isArray(children)) return;',
+    ],
   ),
   row(
     "on Fastify, a client cannot choose which cookie is the session's",

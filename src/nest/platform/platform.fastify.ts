@@ -8,7 +8,7 @@ import { linger } from '../request/linger.js';
 import type { DefaultSession } from '../keys/default-session.js';
 import { openedMessageOf, rawRequest, stateOf } from '../request/exchange-state.js';
 import { called, type Callback } from '../keys/session.js';
-import { adoptPlainBody, noteRouterAnswers, optionsOf, sessionStoreOf } from './fastify-internals.js';
+import { addFirstHook, adoptPlainBody, noteRouterAnswers, optionsOf, sessionStoreOf } from './fastify-internals.js';
 import { loadOptional, rejectUnsupported } from './fastify-plugins.js';
 import { hideEndedCookie } from './fastify-session-cookie.js';
 import type { Platform, RequestHooks } from './platform.js';
@@ -108,19 +108,24 @@ export class FastifyPlatform implements Platform {
     });
     // What the application registered exists only now, and a second registration would stop the start.
     await instance.after();
-    // Injected requests never pass the server.
-    instance.addHook('onRequest', (request, reply, done) => {
-      const { raw } = request;
+    // Not every request passes the server that Nest knows: Fastify makes one more for each address of `localhost`, and
+    // injected requests pass none.
+    const turnedAway = new WeakSet<IncomingMessage>();
+    addFirstHook(instance, ({ raw }: FastifyRequest, reply: FastifyReply, done: () => void) => {
       const state = stateOf(raw);
       const { isSealedPath } = state;
       this.tracker.note(raw, reply.raw);
       const isTurnedAway = hooks.hold(raw, reply.raw, raw.url ?? '') || (!isSealedPath && state.settled !== undefined);
-      if (isTurnedAway) {
+      if (isTurnedAway) turnedAway.add(raw);
+      done();
+    });
+    instance.addHook('onRequest', (request, reply, done) => {
+      if (turnedAway.has(request.raw)) {
         // The route is known by now, even if the request never passed the server or Fastify rewrote its URL.
         reply.send('');
         return;
       }
-      state.request = request;
+      stateOf(request.raw).request = request;
       hooks.watch(request);
       done();
     });
