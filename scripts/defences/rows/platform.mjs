@@ -154,6 +154,11 @@ export const platform = [
     'stream.respondWithFile = (...args) => void passIf(false, respondWithFile, args);',
     '',
   ]),
+  row('a plain body beside a message is noticed on HTTP/2', 'test/integration/e2e/http2-bodies.spec.ts', 'is refused', [
+    'src/nest/exchange/incoming.ts',
+    'if (httpVersionMajor >= 2 && stream) return !stream.endAfterHeaders;',
+    'void httpVersionMajor, stream;',
+  ]),
   row('no HTTP/2 stream is pushed', FAILING, 'HTTP/2', [
     'src/nest/request/http2-guard.ts',
     'if (gate.isOpen()) Reflect.apply(pushStream, stream, args);',
