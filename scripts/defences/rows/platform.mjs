@@ -62,6 +62,16 @@ export const platform = [
       'const name = Object.keys(request.cookies!).find((each) => request.cookies![each]?.endsWith(request.session!.encryptedSessionId!));',
     ],
   ),
+  row("on Fastify, of a client's cookies only the session's own is verified", SESSION_COOKIE, 'only the session', [
+    'src/nest/platform/fastify-session-cookie.ts',
+    "if (name !== undefined) return [cookies[name] ?? ''];",
+    '',
+  ]),
+  row('on Fastify, of cookies without a known name few are verified', SESSION_COOKIE, 'a few cookies', [
+    'src/nest/platform/fastify-session-cookie.ts',
+    'signed.slice(0, MAX_TRIED)',
+    'signed',
+  ]),
   row('on Fastify, the cookie of an ended session stays in the browser', SESSION_COOKIE, 'and no other', [
     'src/nest/platform/platform.fastify.ts',
     'hideEndedCookie(request);',

@@ -10,7 +10,7 @@ import { openedMessageOf, rawRequest, stateOf } from '../request/exchange-state.
 import { called, type Callback } from '../keys/session.js';
 import { addFirstHook, adoptPlainBody, noteRouterAnswers, optionsOf, sessionStoreOf } from './fastify-internals.js';
 import { loadOptional, rejectUnsupported } from './fastify-plugins.js';
-import { hideEndedCookie } from './fastify-session-cookie.js';
+import { hideEndedCookie, sessionValues } from './fastify-session-cookie.js';
 import type { Platform, RequestHooks } from './platform.js';
 
 interface ParserOptions {
@@ -194,8 +194,8 @@ export class FastifyPlatform implements Platform {
     if (!instance.parseCookie || !instance.decryptSession || !store) return;
     const found = request as SessionHolder;
     const cookies = instance.parseCookie(request.headers.cookie ?? '');
-    // The name of the application's own cookie is not exposed, and only the session's own value verifies.
-    for (const value of ['', ...Object.values(cookies)]) {
+    // Only the session's own value verifies.
+    for (const value of sessionValues(instance, request, cookies)) {
       const sealed = value.replace(/^s:/, '');
       await called((done) => instance.decryptSession?.(sealed, request, done));
       const { sessionId } = found.session ?? {};
