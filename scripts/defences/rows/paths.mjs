@@ -11,11 +11,13 @@ const GATE = 'src/nest/exchange/path-gate.ts';
 const PATHS = 'src/nest/routes/sealed-paths.ts';
 
 export const paths = [
-  row('a sealed path rejects plain requests', MOUNTED, 'fastify.*where it answers before all', [
-    'src/nest/module/e2e.module.ts',
-    'this.gate.hold(request, response, arrival.target);',
-    '',
-  ]),
+  row(
+    'a sealed path rejects plain requests',
+    MOUNTED,
+    'fastify.*where it answers before all',
+    ['src/nest/module/e2e.module.ts', 'this.gate.hold(request, response, arrival.target);', ''],
+    ['src/nest/platform/platform.fastify.ts', "hooks.hold(raw, reply.raw, raw.url ?? '') || ", ''],
+  ),
   row('a plain request reaches no handler under a sealed path', MOUNTED, 'express.*refuses a POST of JSON', [
     GATE,
     'lingerOnceAnswered(raw, response);\n    turnAway(raw);\n    return true;',

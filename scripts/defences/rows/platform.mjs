@@ -12,6 +12,7 @@ const OUTLETS = 'test/integration/e2e/fastify-outlets.spec.ts';
 const DEADLINE = 'test/integration/e2e/deadline.spec.ts';
 const EARLY_ANSWERS = 'test/integration/e2e/early-answers.spec.ts';
 const EARLY = 'test/integration/e2e/early-refusals.spec.ts';
+const DOORS = 'test/integration/module/fastify-doors.spec.ts';
 
 export const platform = [
   row(
@@ -26,6 +27,31 @@ export const platform = [
     'plain login.*fastify',
     ['src/nest/platform/platform.fastify.ts', 'hooks.watchSession(request);', ''],
   ),
+  row('on Fastify, no middleware answers a sealed request in the clear', DOORS, 'if it is sealed', [
+    'src/nest/platform/fastify-internals.ts',
+    'hooks.unshift(hook as Hook);',
+    'hooks.push(hook as Hook);',
+  ]),
+  row('on Fastify, no hook of a plugin answers a sealed request in the clear', DOORS, 'if it is sealed', [
+    'src/nest/platform/fastify-internals.ts',
+    'for (const child of children as object[]) addFirstHook(child, hook);',
+    '',
+  ]),
+  row('on Fastify, no middleware answers a plain request under a sealed path', DOORS, 'if it is plain', [
+    'src/nest/platform/fastify-internals.ts',
+    'hooks.unshift(hook as Hook);',
+    'hooks.push(hook as Hook);',
+  ]),
+  row(
+    'an application on a Fastify whose hooks are unknown does not start',
+    'test/unit/nest/fastify-internals.spec.ts',
+    '',
+    [
+      'src/nest/platform/fastify-internals.ts',
+      'if (!Array.isArray(hooks) || !Array.isArray(children)) throw new Error(NO_HOOKS);',
+      'if (!Array.isArray(hooks) || !Array.isArray(children)) return;',
+    ],
+  ),
   row(
     "on Fastify, a client cannot choose which cookie is the session's",
     SESSION_COOKIE,
@@ -36,6 +62,16 @@ export const platform = [
       'const name = Object.keys(request.cookies!).find((each) => request.cookies![each]?.endsWith(request.session!.encryptedSessionId!));',
     ],
   ),
+  row("on Fastify, of a client's cookies only the session's own is verified", SESSION_COOKIE, 'only the session', [
+    'src/nest/platform/fastify-session-cookie.ts',
+    "if (name !== undefined) return [cookies[name] ?? ''];",
+    '',
+  ]),
+  row('on Fastify, of cookies without a known name few are verified', SESSION_COOKIE, 'a few cookies', [
+    'src/nest/platform/fastify-session-cookie.ts',
+    'signed.slice(0, MAX_TRIED)',
+    'signed',
+  ]),
   row('on Fastify, the cookie of an ended session stays in the browser', SESSION_COOKIE, 'and no other', [
     'src/nest/platform/platform.fastify.ts',
     'hideEndedCookie(request);',
@@ -127,6 +163,11 @@ export const platform = [
     'src/nest/request/http2-guard.ts',
     'stream.respondWithFile = (...args) => void passIf(false, respondWithFile, args);',
     '',
+  ]),
+  row('a plain body beside a message is noticed on HTTP/2', 'test/integration/e2e/http2-bodies.spec.ts', 'is refused', [
+    'src/nest/exchange/incoming.ts',
+    'if (httpVersionMajor >= 2 && stream) return !stream.endAfterHeaders;',
+    'void httpVersionMajor, stream;',
   ]),
   row('no HTTP/2 stream is pushed', FAILING, 'HTTP/2', [
     'src/nest/request/http2-guard.ts',

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import type { ServerHttp2Stream } from 'node:http2';
 import type { OpenedMessage } from '../../channel/message.js';
 import { essence, STREAM_MEDIA_TYPE } from '../../protocol/media-type.js';
 import { FIELDS_HEADER, MAX_REQUEST_HEADER_BYTES, MESSAGE_MEDIA_TYPE, REQUEST_HEADER } from '../../protocol/message.js';
@@ -61,7 +62,12 @@ export function mayCarry({ meta }: OpenedMessage, { headers }: IncomingMessage, 
   return (meta.headers ?? []).every(([name]) => allowed.includes(name) && headers[name] === undefined);
 }
 
-/** Whether a body is announced. */
-export function hasBody({ headers }: IncomingMessage): boolean {
+/**
+ * Whether a body is announced (PROTOCOL §4). HTTP/2 has no `Transfer-Encoding`, and `Content-Length` is optional: there a
+ * request without a body ends with its headers. What a serverless adapter calls HTTP/2 has no stream.
+ */
+export function hasBody(request: IncomingMessage & { readonly stream?: ServerHttp2Stream }): boolean {
+  const { headers, httpVersionMajor, stream } = request;
+  if (httpVersionMajor >= 2 && stream) return !stream.endAfterHeaders;
   return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
 }

@@ -1,12 +1,16 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
-/** The private parts of a Fastify request that are used. If a later Fastify does not have them, nothing is changed. */
+/**
+ * The private parts of Fastify that are used. If a later Fastify does not have them, nothing is changed, except where
+ * something would then be sent in the clear: there the application does not start.
+ */
 const ROUTE_CONTEXT = 'fastify.context';
 const CONTENT_TYPE = 'fastify.request.contentType';
 const PARSER_OPTIONS = '_parserOptions';
 const REQUEST_CLASS = 'fastify.Request';
 const OPTIONS = 'fastify.options';
 const HOOKS = 'fastify.hooks';
+const CHILDREN = 'fastify.children';
 
 /** Each route's context, but with a body limit of ours. */
 const WITH_LIMIT = new WeakMap<object, object>();
@@ -42,11 +46,33 @@ export function sessionStoreOf(instance: object): unknown {
 
 type Hook = (request: object, reply: undefined, done: () => void) => unknown;
 
+function onRequestHooksOf(instance: object): Hook[] | undefined {
+  const symbol = symbolOf(instance, HOOKS);
+  return symbol && (instance as Record<symbol, { readonly onRequest?: Hook[] } | undefined>)[symbol]?.onRequest;
+}
+
 /** The hook of that name, which some plugin added for what comes to this instance. */
 export function onRequestHook(instance: object, name: string): Hook | undefined {
-  const symbol = symbolOf(instance, HOOKS);
-  const hooks = symbol && (instance as Record<symbol, { readonly onRequest?: readonly Hook[] } | undefined>)[symbol];
-  return hooks?.onRequest?.find((hook) => hook.name === name);
+  return onRequestHooksOf(instance)?.find((hook) => hook.name === name);
+}
+
+const NO_HOOKS =
+  'E2eModule: the hooks of this version of Fastify were not found, so requests would reach middleware unguarded. Use a ' +
+  'version of @nestjs/platform-fastify that this package supports.';
+
+/**
+ * Runs `hook` before all other hooks for `onRequest`, those of middleware and of plugins among them. Fastify itself only
+ * appends. A plugin has copies of the hooks from before its registration.
+ *
+ * @throws Error if this Fastify keeps its hooks elsewhere.
+ */
+export function addFirstHook(instance: object, hook: (...args: never[]) => unknown): void {
+  const hooks = onRequestHooksOf(instance);
+  const symbol = symbolOf(instance, CHILDREN);
+  const children = symbol && (instance as Record<symbol, readonly object[] | undefined>)[symbol];
+  if (!Array.isArray(hooks) || !Array.isArray(children)) throw new Error(NO_HOOKS);
+  hooks.unshift(hook as Hook);
+  for (const child of children as object[]) addFirstHook(child, hook);
 }
 
 /** The options that the instance was made with. */

@@ -8,9 +8,9 @@ import { linger } from '../request/linger.js';
 import type { DefaultSession } from '../keys/default-session.js';
 import { openedMessageOf, rawRequest, stateOf } from '../request/exchange-state.js';
 import { called, type Callback } from '../keys/session.js';
-import { adoptPlainBody, noteRouterAnswers, optionsOf, sessionStoreOf } from './fastify-internals.js';
+import { addFirstHook, adoptPlainBody, noteRouterAnswers, optionsOf, sessionStoreOf } from './fastify-internals.js';
 import { loadOptional, rejectUnsupported } from './fastify-plugins.js';
-import { hideEndedCookie } from './fastify-session-cookie.js';
+import { hideEndedCookie, sessionValues } from './fastify-session-cookie.js';
 import type { Platform, RequestHooks } from './platform.js';
 
 interface ParserOptions {
@@ -108,19 +108,24 @@ export class FastifyPlatform implements Platform {
     });
     // What the application registered exists only now, and a second registration would stop the start.
     await instance.after();
-    // Injected requests never pass the server.
-    instance.addHook('onRequest', (request, reply, done) => {
-      const { raw } = request;
+    // Not every request passes the server that Nest knows: Fastify makes one more for each address of `localhost`, and
+    // injected requests pass none.
+    const turnedAway = new WeakSet<IncomingMessage>();
+    addFirstHook(instance, ({ raw }: FastifyRequest, reply: FastifyReply, done: () => void) => {
       const state = stateOf(raw);
       const { isSealedPath } = state;
       this.tracker.note(raw, reply.raw);
       const isTurnedAway = hooks.hold(raw, reply.raw, raw.url ?? '') || (!isSealedPath && state.settled !== undefined);
-      if (isTurnedAway) {
+      if (isTurnedAway) turnedAway.add(raw);
+      done();
+    });
+    instance.addHook('onRequest', (request, reply, done) => {
+      if (turnedAway.has(request.raw)) {
         // The route is known by now, even if the request never passed the server or Fastify rewrote its URL.
         reply.send('');
         return;
       }
-      state.request = request;
+      stateOf(request.raw).request = request;
       hooks.watch(request);
       done();
     });
@@ -189,8 +194,8 @@ export class FastifyPlatform implements Platform {
     if (!instance.parseCookie || !instance.decryptSession || !store) return;
     const found = request as SessionHolder;
     const cookies = instance.parseCookie(request.headers.cookie ?? '');
-    // The name of the application's own cookie is not exposed, and only the session's own value verifies.
-    for (const value of ['', ...Object.values(cookies)]) {
+    // Only the session's own value verifies.
+    for (const value of sessionValues(instance, request, cookies)) {
       const sealed = value.replace(/^s:/, '');
       await called((done) => instance.decryptSession?.(sealed, request, done));
       const { sessionId } = found.session ?? {};

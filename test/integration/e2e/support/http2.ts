@@ -17,7 +17,8 @@ export const fetchOverHttp2: typeof fetch = async (input, init) => {
       ':method': request.method,
       ':path': pathname + search,
     },
-    { endStream: false },
+    // A body is announced by nothing else.
+    { endStream: body.length === 0 },
   );
   const see = (...given: unknown[]): void => void seenOverHttp2.push(JSON.stringify(given[0]));
   stream.on('response', see).on('trailers', see).on('headers', see).on('push', see);
@@ -25,7 +26,7 @@ export const fetchOverHttp2: typeof fetch = async (input, init) => {
     see(headers);
     pushed.on('data', (chunk: Buffer) => see(chunk.toString('latin1'))).on('error', see);
   });
-  stream.end(body);
+  if (body.length > 0) stream.end(body);
   try {
     return await new Promise<Response>((resolve, reject) => {
       session.on('error', reject);
