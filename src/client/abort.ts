@@ -17,3 +17,25 @@ export function reasonOf(signal: AbortSignal): Error {
 export function throwIfAborted(signal: AbortSignal | null | undefined): void {
   if (signal?.aborted) throw reasonOf(signal);
 }
+
+/**
+ * The promise, or a rejection with the signal's reason.
+ *
+ * @param onLeft called if the signal aborts before the promise is settled.
+ */
+export function unlessAborted<T>(
+  promise: Promise<T>,
+  signal: AbortSignal | undefined,
+  onLeft?: () => void,
+): Promise<T> {
+  if (!signal) return promise;
+  return new Promise((resolve, reject) => {
+    const leave = () => {
+      reject(reasonOf(signal));
+      onLeft?.();
+    };
+    if (signal.aborted) leave();
+    else signal.addEventListener('abort', leave, { once: true });
+    promise.finally(() => signal.removeEventListener('abort', leave)).then(resolve, reject);
+  });
+}

@@ -1,3 +1,6 @@
+import { throwIfAborted, unlessAborted } from '../abort.js';
+import { failure, type E2eClientError } from '../errors.js';
+
 /** Reads bodies of any form: a web stream, a Node stream (node-fetch), another iterable, or none (React Native). */
 interface OtherBody<Piece> extends AsyncIterable<Piece> {
   destroy?: () => void;
@@ -88,6 +91,39 @@ export async function collect(
     pieces.push(piece);
   }
   return join(pieces, length);
+}
+
+/**
+ * The start of a body that the caller gave: its pieces up to so many bytes, and the rest if there is more.
+ *
+ * @throws E2eClientError `body-failed`; the signal's reason. Then its source is cancelled.
+ */
+export async function readStart(
+  body: ReadableStream<unknown>,
+  limit: number,
+  signal: AbortSignal | undefined,
+): Promise<{ start: Uint8Array<ArrayBuffer>[]; rest?: Pieces<unknown> }> {
+  const rest = piecesOf(body);
+  const start: Uint8Array<ArrayBuffer>[] = [];
+  try {
+    for (let length = 0; length <= limit;) {
+      const { done, value } = await unlessAborted(rest.pieces.next(), signal, rest.cancel);
+      if (done) return { start };
+      if (!(value instanceof Uint8Array)) throw new TypeError('The stream of a Request must give Uint8Array.');
+      start.push(value as Uint8Array<ArrayBuffer>);
+      length += value.length;
+    }
+  } catch (cause) {
+    rest.cancel();
+    throwIfAborted(signal);
+    throw await bodyFailed(cause);
+  }
+  return { start, rest };
+}
+
+/** The caller's error if a body cannot be read. Its cause is the source's error. */
+export async function bodyFailed(cause: unknown): Promise<E2eClientError> {
+  return Object.assign(await failure('body-failed', 'source'), { cause });
 }
 
 /** Cancels an unread body. */

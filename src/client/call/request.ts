@@ -3,6 +3,7 @@ import { essence, isMediaType, OCTETS_MEDIA_TYPE } from '../../protocol/media-ty
 import { failure, need, type E2eClientError } from '../errors.js';
 import type { Settings } from '../options.js';
 import type { StreamedBody } from '../upload/body.js';
+import { join, readStart } from './bytes.js';
 import type { RequestDraft } from './draft.js';
 import type { OutgoingRequest } from './outgoing.js';
 import type * as UploadsPart from '../upload/uploads.js';
@@ -25,7 +26,8 @@ export async function readRequest(
   if (method === 'HEAD') throw await unsupported('head');
 
   const isGiven = given !== undefined && init.body == null;
-  const body = await readRequestBody(request, init.body, streamed, isGiven, sealed);
+  const aborted = (signal === undefined ? given?.signal : signal) ?? undefined;
+  const body = await readRequestBody(request, init.body, streamed, isGiven, sealed, aborted);
   const headers = new Headers(request.headers);
   const ownType = body && 'read' in body ? body.mediaType : undefined;
   const mediaType = headers.get('content-type') ?? ownType ?? (sealed ? OCTETS_MEDIA_TYPE : undefined);
@@ -46,8 +48,8 @@ export async function readRequest(
     e2e,
     onProgress: e2e.onProgress,
     redirect: request.redirect,
-    signal: (signal === undefined ? given?.signal : signal) ?? undefined,
-    init: { ...init, credentials: credentials ?? settings.credentials },
+    signal: aborted,
+    init: { ...membersOf(given, init, request), ...init, credentials: credentials ?? settings.credentials },
   };
 }
 
@@ -58,16 +60,44 @@ async function readRequestBody(
   streamed: StreamedBody | undefined,
   isGiven: boolean,
   sealed: boolean,
+  signal: AbortSignal | undefined,
 ): Promise<OutgoingRequest['body']> {
-  const stream = isGiven && sealed ? (request.body as ReadableStream<Uint8Array> | null | undefined) : undefined;
-  if (streamed || stream) {
-    const { readAhead, sourceOf } = await need<typeof UploadsPart>('uploads');
-    return streamed ? sourceOf(streamed) : readAhead(stream!);
-  }
+  if (streamed) return (await need<typeof UploadsPart>('uploads')).sourceOf(streamed);
   if (body == null && !isGiven) return undefined;
-  // React Native's Request gives bytes of a text by way of a Blob, or not at all.
-  const bytes = typeof body === 'string' ? utf8(body) : new Uint8Array(await request.arrayBuffer());
+  // Firefox and React Native do not have it.
+  const own = request.body as ReadableStream<Uint8Array> | null | undefined;
+  if (own && isGiven && sealed) return (await need<typeof UploadsPart>('uploads')).readAhead(own, signal);
+  const bytes = await readShort(request, body, own, signal);
   return bytes.length > 0 ? bytes : undefined;
+}
+
+/** A body that is not sent piece by piece. */
+async function readShort(
+  request: Request,
+  body: RequestInit['body'],
+  own: ReadableStream<Uint8Array> | null | undefined,
+  signal: AbortSignal | undefined,
+): Promise<Uint8Array<ArrayBuffer>> {
+  // React Native's Request gives bytes of a text by way of a Blob, or not at all.
+  if (typeof body === 'string') return utf8(body);
+  return own ? join((await readStart(own, Infinity, signal)).start) : new Uint8Array(await request.arrayBuffer());
+}
+
+/**
+ * What else `fetch` takes from a Request. Like `fetch`, the copy has no referrer if there is an `init`. Defaults are left
+ * out, since not every platform takes every member, and so is `integrity`, which is of the plain body.
+ */
+function membersOf(given: Request | undefined, init: RequestInit, copy: Request): RequestInit {
+  if (!given) return {};
+  const { keepalive, mode, referrer, referrerPolicy } = (
+    Object.keys(init).length > 0 ? copy : given
+  ) as Partial<Request>;
+  return {
+    ...(keepalive && { keepalive }),
+    ...(mode === 'same-origin' && { mode }),
+    ...(referrer !== undefined && referrer !== 'about:client' && { referrer }),
+    ...(referrerPolicy && { referrerPolicy }),
+  };
 }
 
 function isFormType(mediaType: string | null | undefined): boolean {

@@ -38,6 +38,8 @@ export async function sealRequest(
   const { bytes, source } = await shapeBody(request, settings);
   const url = new URL(request.url);
   const headers = new Headers(request.headers);
+  // Of the plain body, if a caller set it: `fetch` would send it, or wait for so many bytes.
+  headers.delete('content-length');
   const meta = moveInside(url, headers, sealQuery, sealHeaders);
   url.hash = '';
   // An empty query: not every platform sends its question mark, but the target is compared byte for byte.

@@ -1,5 +1,5 @@
 import type { Channel, Claim } from './channel.js';
-import { abort, reasonOf, throwIfAborted } from '../abort.js';
+import { abort, throwIfAborted, unlessAborted } from '../abort.js';
 import { E2eClientError, failure, type E2eClientErrorCode } from '../errors.js';
 import { Opener } from '../handshake/opener.js';
 import type { Settings } from '../options.js';
@@ -131,19 +131,6 @@ async function oneAtATime<T>(name: string, run: () => Promise<T>): Promise<T> {
     // Either `run` failed, which is handled below, or the lock was not available, which is not required.
   }
   return running ?? start();
-}
-
-/** @param onLeft called if the signal aborts before the promise is settled. */
-function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined, onLeft?: () => void): Promise<T> {
-  if (!signal) return promise;
-  return new Promise((resolve, reject) => {
-    const leave = () => {
-      reject(reasonOf(signal));
-      onLeft?.();
-    };
-    signal.addEventListener('abort', leave, { once: true });
-    promise.finally(() => signal.removeEventListener('abort', leave)).then(resolve, reject);
-  });
 }
 
 function hasCode(error: unknown, code: E2eClientErrorCode): boolean {

@@ -1,7 +1,7 @@
 import { utf8 } from '../../protocol/json.js';
-import { join, piecesOf, type Pieces } from '../call/bytes.js';
+import { bodyFailed, join, piecesOf, readStart, type Pieces } from '../call/bytes.js';
 import { formSource } from './multipart.js';
-import { blobSource, bodyFailed, type BodySource } from './source.js';
+import { blobSource, type BodySource } from './source.js';
 
 /** What `fetch` reads piece by piece. */
 export type StreamedBody = FormData | Blob | ReadableStream<unknown> | AsyncIterable<unknown>;
@@ -18,17 +18,17 @@ export function sourceOf(body: StreamedBody): BodySource {
   return streamSource({ pieces: toBytes(pieces), cancel });
 }
 
-/** The body of a Request. The platform does not say what it was made of, and most are short. */
-export async function readAhead(body: ReadableStream<Uint8Array>): Promise<BodySource | Uint8Array<ArrayBuffer>> {
-  const { pieces, cancel } = piecesOf(body);
-  const first: Uint8Array[] = [];
-  let length = 0;
-  for (let next = await pieces.next(); !next.done; next = await pieces.next()) {
-    first.push(next.value);
-    length += next.value.length;
-    if (length > READ_AHEAD_BYTES) return streamSource({ pieces: inTurn(first, pieces), cancel });
-  }
-  return join(first, length);
+/**
+ * The body of a Request. The platform does not say what it was made of, and most are short.
+ *
+ * @throws E2eClientError `body-failed`; the signal's reason.
+ */
+export async function readAhead(
+  body: ReadableStream<Uint8Array>,
+  signal: AbortSignal | undefined,
+): Promise<BodySource | Uint8Array<ArrayBuffer>> {
+  const { start, rest } = await readStart(body, READ_AHEAD_BYTES, signal);
+  return rest ? streamSource({ pieces: inTurn(start, toBytes(rest.pieces)), cancel: rest.cancel }) : join(start);
 }
 
 /** @throws E2eClientError `body-failed`. */

@@ -1,5 +1,4 @@
 import type { Pieces } from '../call/bytes.js';
-import { failure, type E2eClientError } from '../errors.js';
 
 /** A body that is read as it is sent, piece by piece. */
 export interface BodySource {
@@ -38,9 +37,4 @@ export function generate(make: () => AsyncIterable<Uint8Array> | Iterable<Uint8A
     yield* make();
   }
   return { pieces: pieces(), cancel: () => undefined };
-}
-
-/** The caller's error if a body cannot be read. Its cause is the source's error. */
-export async function bodyFailed(cause: unknown): Promise<E2eClientError> {
-  return Object.assign(await failure('body-failed', 'source'), { cause });
 }

@@ -1,7 +1,7 @@
 import { reasonOf, throwIfAborted } from '../abort.js';
 import { FRAME_KIND, framesLength } from '../../protocol/frames.js';
 import { utf8 } from '../../protocol/json.js';
-import { discard, join, type Pieces } from '../call/bytes.js';
+import { bodyFailed, discard, join, type Pieces } from '../call/bytes.js';
 import { FrameSealer } from '../channel/frames.js';
 import type { SealedHead } from '../channel/stream-key.js';
 import { failure, type E2eClientError } from '../errors.js';
@@ -9,7 +9,7 @@ import type { Settings } from '../options.js';
 import { leavesCookiesToUs } from '../runtime.js';
 import { sealFrames } from './frames.js';
 import { createPrivateFile, type PrivateFile } from './private-files.js';
-import { bodyFailed, type BodySource } from './source.js';
+import type { BodySource } from './source.js';
 
 type Bytes = Uint8Array<ArrayBuffer>;
 

@@ -166,6 +166,15 @@ const CALLS: Record<string, Make> = {
   keepalive: () => ['/echo', { method: 'POST', body: 'x', keepalive: true }],
   'keepalive with a long body': () => ['/echo', { method: 'POST', body: new Uint8Array(63_000), keepalive: true }],
   window: () => ['/echo', { window: null }],
+  'a length of its own': () => ['/echo', { method: 'POST', body: '12345', headers: { 'content-length': '5' } }],
+  'a length of its own, of a long body': () => [
+    '/echo',
+    { method: 'POST', body: LONG, headers: { 'content-length': `${LONG.length}` } },
+  ],
+  'a length of its own, of a stream': () => [
+    '/echo',
+    init({ method: 'POST', body: stream(LONG), duplex: 'half', headers: { 'content-length': `${LONG.length}` } }),
+  ],
   'a fragment': () => ['/echo#part'],
   'a path that is not ASCII': () => ['/echo?'],
   'a URL with a name and a password': (base) => [

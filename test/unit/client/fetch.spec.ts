@@ -400,6 +400,27 @@ describe('a client in the place of fetch', () => {
     }
   });
 
+  it('takes from a Request what it takes from init, and leaves out what is the default', async () => {
+    const inits: (RequestInit | undefined)[] = [];
+    const client = setup.client({ fetch: (input, init) => (inits.push(init), fetch(input, init)) });
+    await client.handshake();
+    const members = {
+      keepalive: true,
+      mode: 'same-origin',
+      referrer: `${setup.server.url}/from`,
+      referrerPolicy: 'no-referrer',
+    } as const;
+    inits.length = 0;
+    await client.fetch(new Request(`${setup.server.url}/x`, members));
+    await client.fetch(new Request(`${setup.server.url}/x`, members), { referrerPolicy: 'origin' });
+    await client.fetch(new Request(`${setup.server.url}/x`, { integrity: 'sha256-AAAA' }));
+    expect(inits[0]).toMatchObject(members);
+    expect(inits[1]).toMatchObject({ keepalive: true, mode: 'same-origin', referrerPolicy: 'origin' });
+    // As fetch: an init resets it.
+    expect(inits[1]).not.toHaveProperty('referrer');
+    for (const name of [...Object.keys(members), 'integrity']) expect(inits[2]).not.toHaveProperty(name);
+  });
+
   it('sends by whatever has been put in the place of fetch since', async () => {
     const { fetch } = globalThis;
     const client = setup.client();

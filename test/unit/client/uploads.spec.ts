@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
-import { createE2eClient, type E2eClientOptions } from '../../../src/client/index.js';
+import { createE2eClient, type E2eClientOptions, type E2eRequestInit } from '../../../src/client/index.js';
 import { until } from '../../support/clock.js';
 import type { Arrival, Interfere } from './support/counterpart.js';
 import { problem } from './support/counterpart.js';
@@ -372,6 +372,54 @@ describe('an aborted body', () => {
       expect((await errorOf(setup.client().fetch('/x', post(body)))).code).toBe('handshake-failed');
       await until(isLetGo);
     }
+  });
+
+  // Before anything is sealed: of a Request it is read ahead, and a body that is not sealed is read whole.
+  it.each<[string, E2eRequestInit['e2e'], isRequest: boolean]>([
+    ['a Request', {}, true],
+    ['a Request that is not sealed', { request: false }, true],
+    ['a stream that is not sealed', { request: false }, false],
+    ['a stream with fields', { fields: [] }, false],
+  ])('ends at once while it is read first, and its source is let go: %s', async (_, e2e, isRequest) => {
+    const client = setup.client();
+    await client.handshake();
+    for (const when of ['before', 'later']) {
+      const controller = new AbortController();
+      if (when === 'before') controller.abort(reason);
+      let isLetGo = false;
+      let pulled: () => void = () => undefined;
+      const reading = new Promise<void>((resolve) => (pulled = resolve));
+      const body = new ReadableStream(
+        { pull: () => (pulled(), new Promise(() => undefined)), cancel: () => void (isLetGo = true) },
+        { highWaterMark: 0 },
+      );
+      const init = { ...post(body, { signal: controller.signal }), duplex: 'half' };
+      const call = isRequest
+        ? client.fetch(new Request(new URL('/x', setup.server.url), init), { e2e })
+        : client.fetch('/x', { ...init, e2e });
+      if (when === 'later') void reading.then(() => controller.abort(reason));
+      await expect(call).rejects.toBe(reason);
+      await until(() => isLetGo);
+    }
+    expect(setup.server.arrivals).toHaveLength(0);
+  });
+
+  it.each<[string, unknown, string]>([
+    ['an error', undefined, 'the source broke'],
+    ['a piece that is no Uint8Array', 'text', 'The stream of a Request must give Uint8Array.'],
+  ])('is body-failed where a Request’s source gives %s', async (_, piece, message) => {
+    for (const e2e of [{}, { request: false }]) {
+      const body = new ReadableStream({
+        pull(controller) {
+          if (piece === undefined) throw new Error(message);
+          controller.enqueue(piece);
+        },
+      });
+      const request = new Request(new URL('/x', setup.server.url), { ...post(body), duplex: 'half' } as RequestInit);
+      const error = await errorOf(setup.client().fetch(request, { e2e }));
+      expect(error).toMatchObject({ code: 'body-failed', cause: { message } });
+    }
+    expect(setup.server.arrivals).toHaveLength(0);
   });
 });
 
