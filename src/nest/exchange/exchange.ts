@@ -250,7 +250,7 @@ export class Exchange {
     // From here on every response is sealed, including refusals of the next step.
     state.seal = this.#sealer.for(message, state);
     this.#capture(raw, rawResponse(response)).take(state.seal);
-    await admit(at);
+    await admit(at, state.wholeAt);
     state.message = message;
     this.keys.watchLogin(request);
     return message;

@@ -49,6 +49,8 @@ export interface ExchangeState {
   deadline?: Deadline;
   /** Its body, if it is one of ours and was read, or the fact that it was too long. */
   body?: Buffer | E2eProblem;
+  /** When that was read, in seconds since 1970; of a body in frames, its head. */
+  wholeAt?: number;
   /** Whether it is under a sealed path, where only sealed requests are accepted. */
   isSealedPath?: boolean;
   /** Whether its message is opened before the application's own parsers, which then read the plain body by themselves. */
