@@ -212,7 +212,7 @@ export class Exchange {
     if (!this.decoding) return;
     await putPlainRequest(request, response, found, message, this.decoding, () => {
       const refuse = (problem: E2eProblem): unknown => this.refuse(request, response, problem);
-      state.framed = openRequestBody(request, response, message, this.keys.options, this.keys.streams, refuse);
+      state.framed = openRequestBody(request, response, message, this.keys, refuse);
       this.#limitBody(request, response, state, route);
     });
   }
