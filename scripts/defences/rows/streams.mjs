@@ -71,6 +71,11 @@ export const streams = [
     "if (mayGoOn === false || (mayGoOn === undefined && stream.isDoubtful)) this.#fail(stream, 'session');",
     '',
   ]),
+  row('a stream whose request logged in ends when its new session is revoked', ENDS, 'express.*own request logged in', [
+    'src/nest/keys/running-streams.ts',
+    'stateOf(rawRequest(request)).carried ?? begunIn',
+    'begunIn',
+  ]),
   row('a response in frames ends with its session', ENDS, 'express.*another one soon', [
     'src/nest/exchange/answer-supervision.ts',
     'fail: () => stream.fail() });',

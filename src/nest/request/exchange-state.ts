@@ -26,6 +26,12 @@ export interface MatchedRoute {
   readonly sealing: { readonly request: boolean; readonly response: boolean };
 }
 
+/** A session that a channel is valid in, and its epoch while the channel is. Neither exists without cookies. */
+export interface ChannelHome {
+  readonly session: string | undefined;
+  readonly epoch: string | undefined;
+}
+
 /** The state of a request in fields (PROTOCOL §10). */
 export interface OpenedFields {
   readonly cipher: FieldCipher;
@@ -71,6 +77,8 @@ export interface ExchangeState {
   capture?: ResponseCapture;
   /** Whether its session is being replaced, so that the replacement inside does not do it a second time. */
   isCarrying?: boolean;
+  /** The session that its channel was carried over to, and the epoch there. */
+  carried?: ChannelHome;
   /** Seals its response, once its message opened: from then on nothing is sent in the clear. */
   seal?: Transform;
   /** For a request in fields that reached its route. */
