@@ -157,6 +157,11 @@ export const defences = [
     'if (!found) {',
   ]),
   row('a message is fresh', ROWS, 'express.*301 s', ['src/channel/channels.ts', 'age > maxAge || ', '']),
+  row('a message is complete within 300 s of its arrival', ROWS, 'express.*its body 301 s', [
+    'src/channel/channels.ts',
+    ' || wholeAt - arrivedAt > MAX_TRANSIT_SECONDS',
+    '',
+  ]),
   row('a message is not too far in the future', FIELD, 'timestamp', [
     'src/channel/channels.ts',
     ' || -age > MAX_AHEAD_SECONDS',

@@ -1,7 +1,13 @@
 import type { NodeEngine } from '../crypto/node.js';
 import type { Awaitable } from '../protocol/crypto.js';
 import { keyKind, serverKeyKind, type KeyKind, type PublicJwk } from '../protocol/keys.js';
-import { MAX_AGE_SECONDS, MAX_AHEAD_SECONDS, type Again, type RequestHeader } from '../protocol/message.js';
+import {
+  MAX_AGE_SECONDS,
+  MAX_AHEAD_SECONDS,
+  MAX_TRANSIT_SECONDS,
+  type Again,
+  type RequestHeader,
+} from '../protocol/message.js';
 import { E2eProblem } from '../protocol/problem.js';
 import { againInput } from '../protocol/schedule.js';
 import type { Channel } from './channel.js';
@@ -141,14 +147,21 @@ export class Channels {
    *
    * @param session as for `open`.
    * @param arrivedAt when the request's head arrived, in seconds since 1970 by this server's own clock.
+   * @param wholeAt when the message was whole, by the same clock.
    * @throws E2eProblem `message-stale`, `message-replayed`, `handshake-required` for a lost window, or `busy`.
    */
-  async admit(session: string | undefined, { header, channel }: OpenedMessage, arrivedAt: number): Promise<void> {
+  async admit(
+    session: string | undefined,
+    { header, channel }: OpenedMessage,
+    arrivedAt: number,
+    wholeAt = arrivedAt,
+  ): Promise<void> {
     const age = this.clock.at(arrivedAt) - header.iat;
     if (-age > MAX_AHEAD_SECONDS) this.clock.noteAhead(-age);
     // A proxy that buffers requests passes the first byte of an upload on only after the last.
     const maxAge = header.frames === 'body' ? Math.max(MAX_AGE_SECONDS, this.options.maxUploadTime) : MAX_AGE_SECONDS;
-    if (age > maxAge || -age > MAX_AHEAD_SECONDS) throw new E2eProblem('message-stale', { step: 'time' });
+    const isLate = age > maxAge || wholeAt - arrivedAt > MAX_TRANSIT_SECONDS;
+    if (isLate || -age > MAX_AHEAD_SECONDS) throw new E2eProblem('message-stale', { step: 'time' });
     // The channel's own string: the windows keep it, and the one in the header is a copy.
     const claiming = this.replay.claim(channel.kid, header.alg, header.seq);
     switch (typeof claiming === 'string' ? claiming : await claiming) {

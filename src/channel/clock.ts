@@ -44,6 +44,11 @@ export class Clock {
     return seconds + Math.round(this.#offset / 1000);
   }
 
+  /** Milliseconds until this second of the shared clock; negative if it has passed. */
+  until(seconds: number): number {
+    return seconds * 1000 - (Date.now() + this.#offset);
+  }
+
   /** Reports a rejected message whose time is ahead of the clock. */
   noteAhead(seconds: number): void {
     this.options.onAhead?.(seconds);

@@ -29,6 +29,8 @@ const MAX_FIELDS = 65_536;
 /** How old, and how far ahead, `iat` may be, in seconds, both inclusive (PROTOCOL §5). */
 export const MAX_AGE_SECONDS = 300;
 export const MAX_AHEAD_SECONDS = 30;
+/** Within how many seconds after the head of its request a message must be whole (PROTOCOL §5). */
+export const MAX_TRANSIT_SECONDS = 300;
 
 /** What follows a message (PROTOCOL §6, §7): the body in frames, or a socket. */
 export type Frames = 'body' | 'socket';

@@ -12,7 +12,11 @@ const OUTLETS = 'test/integration/e2e/fastify-outlets.spec.ts';
 const DEADLINE = 'test/integration/e2e/deadline.spec.ts';
 const EARLY_ANSWERS = 'test/integration/e2e/early-answers.spec.ts';
 const EARLY = 'test/integration/e2e/early-refusals.spec.ts';
+<<<<<<< HEAD
 const DOORS = 'test/integration/module/fastify-doors.spec.ts';
+=======
+const SLOW = 'test/integration/e2e/slow-bodies.spec.ts';
+>>>>>>> wip/times
 
 export const platform = [
   row(
@@ -158,6 +162,16 @@ export const platform = [
     'src/nest/request/body-collector.ts',
     'if (length + available > limit) {',
     'if (length + available > 2 ** 40) {',
+  ]),
+  row('a body that does not arrive is rejected after 300 s', SLOW, 'never comes \\(fastify.*a message', [
+    'src/nest/request/body-collector.ts',
+    'late && setTimeout(() => settle(() => resolve(late())), TIME_LIMIT_MS).unref()',
+    'undefined',
+  ]),
+  row('a head of frames that does not arrive is rejected after 300 s', SLOW, 'never comes \\(fastify.*the head', [
+    'src/nest/request/body-collector.ts',
+    'setTimeout(() => settle(() => resolve(undefined)), TIME_LIMIT_MS).unref()',
+    'undefined',
   ]),
   row('no raw HTTP/2 head or file is sent', FAILING, 'HTTP/2', [
     'src/nest/request/http2-guard.ts',

@@ -10,6 +10,7 @@ const READ_ON = 'test/integration/streams/read-on.spec.ts';
 const AROUND = 'test/integration/streams/around.spec.ts';
 const LIMITS = 'test/integration/streams/upload-limits.spec.ts';
 const ENDS = 'test/integration/streams/ends.spec.ts';
+const TIME = 'test/integration/streams/upload-time.spec.ts';
 const REFUSALS = 'test/integration/streams/upload-refusals.spec.ts';
 const COLLECTED = 'test/integration/streams/collected.spec.ts';
 const DIFFERENCES = 'test/integration/parity/request-differences.spec.ts';
@@ -69,6 +70,11 @@ export const streams = [
     'src/nest/keys/running-streams.ts',
     "if (mayGoOn === false || (mayGoOn === undefined && stream.isDoubtful)) this.#fail(stream, 'session');",
     '',
+  ]),
+  row('a stream whose request logged in ends when its new session is revoked', ENDS, 'express.*own request logged in', [
+    'src/nest/keys/running-streams.ts',
+    'stateOf(rawRequest(request)).carried ?? begunIn',
+    'begunIn',
   ]),
   row('a response in frames ends with its session', ENDS, 'express.*another one soon', [
     'src/nest/exchange/answer-supervision.ts',
@@ -159,6 +165,11 @@ export const streams = [
     'src/nest/keys/running-streams.ts',
     "streams.filter((each) => this.#running.has(each)).forEach((each) => this.#fail(each, 'closing'))",
     'undefined',
+  ]),
+  row('an upload ends by the clock that the servers share', TIME, 'express.*-1000 seconds', [
+    'src/channel/clock.ts',
+    'seconds * 1000 - (Date.now() + this.#offset)',
+    'seconds * 1000 - Date.now()',
   ]),
   row("an upload is limited by its route's limit", LIMITS, 'express.*less: 1000', [
     'src/nest/exchange/exchange.ts',

@@ -1,5 +1,5 @@
 import type { NodeEngine } from '../../crypto/node.js';
-import { MAX_AGE_SECONDS, MAX_AHEAD_SECONDS } from '../../protocol/message.js';
+import { MAX_AGE_SECONDS, MAX_AHEAD_SECONDS, MAX_TRANSIT_SECONDS } from '../../protocol/message.js';
 import { isAgainTag } from '../again.js';
 import type { Channel } from '../channel.js';
 import { joinEpoch, splitEpoch } from './epoch.js';
@@ -14,7 +14,7 @@ export type FirstChannel = Pick<Channel, 'provesAgain'>;
  * frames, which a proxy may buffer, can take as long as an upload.
  */
 export function againSeconds(maxUploadTime: number): number {
-  return MAX_AHEAD_SECONDS + Math.max(MAX_AGE_SECONDS + 300, maxUploadTime);
+  return MAX_AHEAD_SECONDS + Math.max(MAX_AGE_SECONDS + MAX_TRANSIT_SECONDS, maxUploadTime);
 }
 
 /** Only `a_req` of each channel, which outlives the channel. It cannot open anything. */

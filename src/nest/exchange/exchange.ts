@@ -212,7 +212,7 @@ export class Exchange {
     if (!this.decoding) return;
     await putPlainRequest(request, response, found, message, this.decoding, () => {
       const refuse = (problem: E2eProblem): unknown => this.refuse(request, response, problem);
-      state.framed = openRequestBody(request, response, message, this.keys.options, this.keys.streams, refuse);
+      state.framed = openRequestBody(request, response, message, this.keys, refuse);
       this.#limitBody(request, response, state, route);
     });
   }
@@ -250,7 +250,7 @@ export class Exchange {
     // From here on every response is sealed, including refusals of the next step.
     state.seal = this.#sealer.for(message, state);
     this.#capture(raw, rawResponse(response)).take(state.seal);
-    await admit(at);
+    await admit(at, state.wholeAt);
     state.message = message;
     this.keys.watchLogin(request);
     return message;

@@ -14,9 +14,10 @@ export interface MessageOpening {
    * Steps 5 and 6.
    *
    * @param at when it arrived, in seconds since 1970.
+   * @param wholeAt when it was whole, if that was later.
    * @throws E2eProblem
    */
-  readonly admit: (at: number) => Promise<void>;
+  readonly admit: (at: number, wholeAt?: number) => Promise<void>;
 }
 
 /**
@@ -46,8 +47,8 @@ export async function openMessage(
   if (!mayCarry(message, raw, keys.options.sealedHeaders.request)) {
     throw new E2eProblem('message-rejected', { step: 'headers' });
   }
-  const admit = async (at: number): Promise<void> => {
-    await channels.admit(session.ref?.id, message, at);
+  const admit = async (at: number, wholeAt = at): Promise<void> => {
+    await channels.admit(session.ref?.id, message, at, wholeAt);
     const { channel, header, plaintext } = message;
     const ms = performance.now() - from;
     events.emit({ type: 'opened', kind: channel.kind, alg: header.alg, bytes: plaintext.length, ms });

@@ -3,18 +3,12 @@ import { essence, JSON_MEDIA_TYPE } from '../../protocol/media-type.js';
 import type { E2eProblem } from '../../protocol/problem.js';
 import { rawRequest, rawResponse, type ExchangeState } from '../request/exchange-state.js';
 import { openFramedBody, type FramedBody } from '../request/framed-body.js';
-import type { RunningStreams } from '../keys/running-streams.js';
+import type { KeyService } from '../keys/key.service.js';
 import { lingerOnceAnswered } from '../request/linger.js';
 import type { PlainAnswer, Sealed } from '../request/response-capture.js';
 
 /** How long a body that broke waits for the application's response. */
 const UNANSWERED_MS = 5000;
-
-interface UploadOptions {
-  readonly maxStreamSize: number;
-  readonly maxUploadTime: number;
-  readonly streamIdleTimeout: number;
-}
 
 /**
  * Makes a request a stream of the plaintext of its frames.
@@ -25,13 +19,12 @@ export function openRequestBody(
   request: object,
   response: object,
   message: OpenedMessage,
-  { maxStreamSize, maxUploadTime, streamIdleTimeout }: UploadOptions,
-  streams: RunningStreams,
+  keys: KeyService,
   refuse: (problem: E2eProblem) => unknown,
 ): FramedBody {
   const [raw, node] = [rawRequest(request), rawResponse(response)];
-  const deadline = (message.header.iat + maxUploadTime) * 1000;
-  const limits = { maxStreamSize, idleTimeout: streamIdleTimeout, deadline };
+  const { maxStreamSize, streamIdleTimeout } = keys.options;
+  const limits = { maxStreamSize, idleTimeout: streamIdleTimeout, timeLeft: keys.uploadTimeLeft(message) };
   lingerOnceAnswered(raw, node, () => framed.isGivenUp);
   const frames = message.openFrames();
   const mustBeUtf8 = essence(message.header.cty ?? '') === JSON_MEDIA_TYPE;
@@ -42,7 +35,7 @@ export function openRequestBody(
     // A reader that only waits for the end, and ignores errors, would never respond.
     setTimeout(() => node.end(), UNANSWERED_MS).unref();
   });
-  const noteOver = streams.add('request', { request, channel: message.channel, fail: framed.fail });
+  const noteOver = keys.streams.add('request', { request, channel: message.channel, fail: framed.fail });
   void framed.over.then(() => noteOver(framed.hasEnded, frames.progress));
   return framed;
 }

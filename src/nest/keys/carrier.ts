@@ -84,7 +84,7 @@ export class Carrier {
     let isHanded: boolean;
     try {
       await makeNew();
-      isHanded = await this.#hand(store, before, this.parts.sessionOf(request), old, channel);
+      isHanded = await this.#hand(request, store, before, old, channel);
     } catch (error) {
       // If the old session still exists, so does its channel.
       await store.adopt(ref, old, channel).catch(() => undefined);
@@ -95,12 +95,13 @@ export class Carrier {
 
   /** Whether the channel continues. */
   async #hand(
+    request: object,
     store: ChannelStore,
     before: HttpSession,
-    after: HttpSession | undefined,
     old: SessionRecord,
     channel: Channel,
   ): Promise<boolean> {
+    const after = this.parts.sessionOf(request);
     if (!after?.ref) return false;
     const { device } = old;
     if (after.ref.id === before.ref?.id) {
@@ -115,6 +116,7 @@ export class Carrier {
     const record = await store.begin(after.ref, { name: old.session, ...(device && { device }) });
     await store.adopt(after.ref, record, channel);
     await after.persist(this.parts.storeTimeout);
+    stateOf(rawRequest(request)).carried = { session: after.ref.id, epoch: record.epoch };
     return true;
   }
 }

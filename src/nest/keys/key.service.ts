@@ -188,6 +188,11 @@ export class KeyService implements BeforeApplicationShutdown, OnApplicationShutd
     return session && this.channelsOf(session).precheck(session.ref?.id, protectedHeader);
   }
 
+  /** @internal How many milliseconds an upload may still take (PROTOCOL §5, step 5). */
+  uploadTimeLeft({ header }: OpenedMessage): number {
+    return this.#keys.timeUntil(header.iat + this.options.maxUploadTime);
+  }
+
   /** @internal The tag in the URL for a sealed query. It is the same on every server, and reveals nothing in logs. */
   queryTag(query: string): string {
     return this.#keys.queryTag(query);

@@ -5,7 +5,7 @@ import { nowInSeconds } from '../../channel/clock.js';
 import type { ChannelStore } from '../../channel/store/channel-store.js';
 import type { Ended } from '../../channel/store/options.js';
 import { E2E_EVENTS, E2E_SETTINGS, type ShownOptions } from '../options/e2e.options.js';
-import { rawRequest, stateOf } from '../request/exchange-state.js';
+import { rawRequest, stateOf, type ChannelHome } from '../request/exchange-state.js';
 import { RateLimitedLogger } from '../request/rate-limited-logger.js';
 import { ChannelRegistry } from './channel-registry.js';
 import type { HttpSession } from './session.js';
@@ -26,9 +26,8 @@ export interface RunningStream {
 }
 
 interface Running extends RunningStream {
-  /** The session on which the message was opened, and its epoch at that time. Neither exists without cookies. */
-  readonly session: string | undefined;
-  readonly epoch: string | undefined;
+  /** Where its channel was valid when it began. */
+  readonly begunIn: ChannelHome;
   /** Whether its store did not respond the last time. */
   isDoubtful: boolean;
 }
@@ -73,8 +72,7 @@ export class RunningStreams {
     const session = this.sessions.find(stream.request);
     const running: Running = {
       ...stream,
-      session: session?.ref?.id,
-      epoch: session && this.#storeOf(session).epochOf(stream.channel),
+      begunIn: { session: session?.ref?.id, epoch: session && this.#storeOf(session).epochOf(stream.channel) },
       isDoubtful: false,
     };
     this.#running.add(running);
@@ -95,7 +93,7 @@ export class RunningStreams {
   /** Channels were ended in this process. */
   #endWith(ended: Ended): void {
     for (const stream of this.#running) {
-      const isIts = 'kid' in ended ? stream.channel.kid === ended.kid : stream.session === ended.session;
+      const isIts = 'kid' in ended ? stream.channel.kid === ended.kid : homeOf(stream).session === ended.session;
       // The request that replaces its own session is not affected.
       if (isIts && !stateOf(rawRequest(stream.request)).isCarrying) this.#fail(stream, 'session');
     }
@@ -150,15 +148,22 @@ export class RunningStreams {
     stream.isDoubtful = mayGoOn === undefined;
   }
 
-  async #mayGoOn({ request, channel, session: openedOn, epoch }: Running): Promise<boolean> {
+  async #mayGoOn(stream: Running): Promise<boolean> {
+    const { request, channel } = stream;
     const session = this.sessions.find(request);
     if (!session) return false;
     const store = this.#storeOf(session);
     const id = session.ref?.id;
     if (id === undefined) return (await store.find(undefined, channel.kid, nowInSeconds())) !== undefined;
     if (!(await session.exists(this.settings.storeTimeout))) return false;
-    // The request has replaced its own session.
-    if (id !== openedOn) return true;
+    const { session: home, epoch } = homeOf(stream);
+    // The request has replaced its own session, without its channel.
+    if (id !== home) return true;
     return epoch !== undefined && store.isInEpoch(id, epoch, channel);
   }
+}
+
+/** Where its channel is valid now: its own request may have carried it over to another session (login). */
+function homeOf({ request, begunIn }: Running): ChannelHome {
+  return stateOf(rawRequest(request)).carried ?? begunIn;
 }

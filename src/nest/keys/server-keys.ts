@@ -102,6 +102,11 @@ export class ServerKeys {
     return this.#vault.name(`query ${query}`);
   }
 
+  /** Milliseconds until this second of the clock for channels. */
+  timeUntil(seconds: number): number {
+    return this.#clock.until(seconds);
+  }
+
   /** @param onEnded called for channels that ended in this process. */
   channelsIn(records: Records, onEnded: (ended: Ended) => void): StoreChannels {
     const { settings } = this;

@@ -1,23 +1,37 @@
 import { BadRequestException } from '@nestjs/common';
 import type { IncomingMessage } from 'node:http';
 import { MAX_HEAD_BYTES } from '../../protocol/frames.js';
+import { MAX_TRANSIT_SECONDS } from '../../protocol/message.js';
 import { E2eProblem, tooLarge } from '../../protocol/problem.js';
 import { E2eException } from './e2e.exception.js';
 
 const EMPTY = Buffer.alloc(0);
 
+/** How long a message or a handshake may be read. */
+const TIME_LIMIT_MS = MAX_TRANSIT_SECONDS * 1000;
+
 /** Checks the part of a body that has arrived. If it returns a promise, that decides whether the rest is read. */
 export type Peek = (soFar: Buffer) => Promise<E2eProblem | undefined> | undefined;
+
+export interface CollectOptions {
+  /** Called while bytes are missing, until it returns a promise. Nothing is read before that settles. */
+  readonly peek?: Peek | undefined;
+  /** Gives the problem of a body that is not whole in time. Without it, the body may take any time. */
+  readonly late?: () => E2eProblem;
+}
 
 /**
  * Collects a body and leaves the request open: `end` is not emitted, so that the request can be read again after
  * `request.unshift(plaintext)`. A stream ends only when more is requested than is there, so exactly the buffered bytes
  * are read each time.
  *
- * @param peek called while bytes are missing, until it returns a promise. Nothing is read before that settles.
  * @returns the body, or the problem that it was refused with.
  */
-export function collectBody(request: IncomingMessage, limit: number, peek?: Peek): Promise<Buffer | E2eProblem> {
+export function collectBody(
+  request: IncomingMessage,
+  limit: number,
+  { peek, late }: CollectOptions = {},
+): Promise<Buffer | E2eProblem> {
   if (hasEnded(request)) return Promise.resolve(EMPTY);
   return new Promise((resolve, reject) => {
     // Most bodies arrive as one chunk, which is used as it is. More chunks are collected in one growing buffer, because
@@ -29,6 +43,7 @@ export function collectBody(request: IncomingMessage, limit: number, peek?: Peek
     const announced = Number(request.headers['content-length']);
 
     const settle = (outcome: () => void): void => {
+      clearTimeout(timer);
       request.off('readable', onReadable).off('error', onError).off('close', onError);
       outcome();
     };
@@ -75,6 +90,7 @@ export function collectBody(request: IncomingMessage, limit: number, peek?: Peek
             : new BadRequestException('The request ended before its body did.'),
         ),
       );
+    const timer = late && setTimeout(() => settle(() => resolve(late())), TIME_LIMIT_MS).unref();
     request.on('readable', onReadable).on('error', onError).on('close', onError);
   });
 }
@@ -82,12 +98,13 @@ export function collectBody(request: IncomingMessage, limit: number, peek?: Peek
 /**
  * Reads the head of a body in frames, up to the line feed after it (PROTOCOL §6), and leaves the rest in the request.
  *
- * @returns the head, or `undefined` if there is none within its limit.
+ * @returns the head, or `undefined` if there is none within its limits of length and time.
  */
 export function collectHead(request: IncomingMessage): Promise<Buffer | undefined> {
   return new Promise((resolve, reject) => {
     let head = EMPTY;
     const settle = (outcome: () => void): void => {
+      clearTimeout(timer);
       request.off('readable', onReadable).off('error', onError).off('close', onError);
       outcome();
     };
@@ -105,6 +122,7 @@ export function collectHead(request: IncomingMessage): Promise<Buffer | undefine
       }
     };
     const onError = (): void => settle(() => reject(new BadRequestException('The request ended before its body did.')));
+    const timer = setTimeout(() => settle(() => resolve(undefined)), TIME_LIMIT_MS).unref();
     request.on('readable', onReadable).on('error', onError).on('close', onError);
     if (hasEnded(request)) onReadable();
   });

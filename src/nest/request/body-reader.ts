@@ -1,8 +1,9 @@
 import { Logger } from '@nestjs/common';
 import type { IncomingMessage } from 'node:http';
+import { nowInSeconds } from '../../channel/clock.js';
 import { MAX_HEADER_BYTES, MAX_HEADER_CHARACTERS } from '../../protocol/jwe.js';
 import { essence, STREAM_MEDIA_TYPE } from '../../protocol/media-type.js';
-import { MESSAGE_MEDIA_TYPE } from '../../protocol/message.js';
+import { MAX_TRANSIT_SECONDS, MESSAGE_MEDIA_TYPE } from '../../protocol/message.js';
 import { META_BYTES } from '../../protocol/meta.js';
 import { E2eProblem, tooLarge } from '../../protocol/problem.js';
 import { HANDSHAKE_MEDIA_TYPE } from './request-tracker.js';
@@ -46,7 +47,8 @@ export class BodyReader {
 
   /**
    * Reads the body if it is one of ours and was not read yet. A body over its limit is noted as such; bytes are
-   * counted, not taken from Content-Length. Rejects if the connection ends before the body does.
+   * counted, not taken from Content-Length. So is a body that takes too long. Rejects if the connection ends before the
+   * body does.
    *
    * @param request the platform's request, whose session is known.
    * @returns a promise only if the body is one of ours.
@@ -55,16 +57,20 @@ export class BodyReader {
     const raw = rawRequest(request);
     const type = essence(raw.headers['content-type'] ?? '');
     const limit = this.#limits.get(type);
-    const { deadline, body } = stateOf(raw);
-    if (body || (limit === undefined && type !== STREAM_MEDIA_TYPE)) {
+    const state = stateOf(raw);
+    const { deadline } = state;
+    if (state.body || (limit === undefined && type !== STREAM_MEDIA_TYPE)) {
       deadline?.resume();
       return undefined;
     }
-    // How long a body takes depends on the client's connection.
+    // How long a body takes depends on the client's connection: its own limit is longer.
     deadline?.hold();
     const precheck = (protectedHeader: string) => this.precheck(request, protectedHeader);
     const reading = limit === undefined ? this.#readHead(raw) : this.#readMessage(raw, type, limit, precheck);
-    return deadline ? reading.then(() => deadline.resume()) : reading;
+    return reading.then(() => {
+      state.wholeAt = nowInSeconds();
+      deadline?.resume();
+    });
   }
 
   async #readMessage(
@@ -80,7 +86,8 @@ export class BodyReader {
     }
     const isTooLong = Number(request.headers['content-length'] ?? 0) > limit;
     const peek = type === MESSAGE_MEDIA_TYPE ? peekAtHeader(precheck) : undefined;
-    state.body = isTooLong ? tooLarge(limit) : await collectBody(request, limit, peek);
+    const late = (): E2eProblem => tooLate(type);
+    state.body = isTooLong ? tooLarge(limit) : await collectBody(request, limit, { peek, late });
     if (state.body instanceof E2eProblem) linger(request);
   }
 
@@ -113,6 +120,13 @@ export function readBodyOf(request: IncomingMessage): Buffer | undefined {
   const { body } = stateOf(request);
   if (body instanceof E2eProblem) throw body;
   return body;
+}
+
+/** The refusal of an incomplete body. Nothing else would limit it: on Fastify and HTTP/2, Node has no `requestTimeout`. */
+function tooLate(type: string): E2eProblem {
+  return type === HANDSHAKE_MEDIA_TYPE
+    ? new E2eProblem('key-rejected', { detail: `a handshake takes at most ${MAX_TRANSIT_SECONDS} seconds` })
+    : new E2eProblem('message-rejected', { step: 'time' });
 }
 
 /** Passes on the protected header, the first part of a message, once it is complete or too long. */

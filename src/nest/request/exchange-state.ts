@@ -26,6 +26,12 @@ export interface MatchedRoute {
   readonly sealing: { readonly request: boolean; readonly response: boolean };
 }
 
+/** A session that a channel is valid in, and its epoch while the channel is. Neither exists without cookies. */
+export interface ChannelHome {
+  readonly session: string | undefined;
+  readonly epoch: string | undefined;
+}
+
 /** The state of a request in fields (PROTOCOL §10). */
 export interface OpenedFields {
   readonly cipher: FieldCipher;
@@ -49,6 +55,8 @@ export interface ExchangeState {
   deadline?: Deadline;
   /** Its body, if it is one of ours and was read, or the fact that it was too long. */
   body?: Buffer | E2eProblem;
+  /** When that was read, in seconds since 1970; of a body in frames, its head. */
+  wholeAt?: number;
   /** Whether it is under a sealed path, where only sealed requests are accepted. */
   isSealedPath?: boolean;
   /** Whether its message is opened before the application's own parsers, which then read the plain body by themselves. */
@@ -69,6 +77,8 @@ export interface ExchangeState {
   capture?: ResponseCapture;
   /** Whether its session is being replaced, so that the replacement inside does not do it a second time. */
   isCarrying?: boolean;
+  /** The session that its channel was carried over to, and the epoch there. */
+  carried?: ChannelHome;
   /** Seals its response, once its message opened: from then on nothing is sent in the clear. */
   seal?: Transform;
   /** For a request in fields that reached its route. */

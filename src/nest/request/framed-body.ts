@@ -11,8 +11,8 @@ export interface StreamLimits {
   readonly maxStreamSize: number;
   /** Milliseconds without data although somebody reads. */
   readonly idleTimeout: number;
-  /** When the last frame must have come, in milliseconds since 1970. */
-  readonly deadline: number;
+  /** Milliseconds within which the last frame must come. */
+  readonly timeLeft: number;
 }
 
 /** A request's body that comes in frames, as the rest of the exchange sees it. */
@@ -63,7 +63,7 @@ export function openFramedBody(
 
   const broken = (): void => fail(new E2eProblem('stream-broken'));
   const idle = setTimeout(() => (isAwaited(request) ? broken() : idle.refresh()), limits.idleTimeout);
-  const late = setTimeout(broken, Math.max(0, limits.deadline - Date.now()));
+  const late = setTimeout(broken, Math.max(0, limits.timeLeft));
   let tellOver: () => void = () => undefined;
   const over = new Promise<void>((resolve) => (tellOver = resolve));
   const close = (): void => {

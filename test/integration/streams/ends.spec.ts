@@ -1,11 +1,11 @@
-import { expect, it } from '@jest/globals';
+import { afterEach, expect, it, jest } from '@jest/globals';
 import { Controller, Get, Post, Req, Res } from '@nestjs/common';
 import { MemoryStore } from 'express-session';
 import { request as httpRequest, type IncomingMessage, type ServerResponse } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Encrypted, KeyService, MemoryReplayGuard, type E2eOptions } from '../../../src/index.js';
 import { json, type Channel } from '../../external/conformance/channel.js';
-import { letTimePass } from '../../support/clock.js';
+import { letTimePass, until } from '../../support/clock.js';
 import { onEachPlatform, TestApp, type PlatformName } from '../e2e/support/apps.js';
 import { COOKIE_SECRET, SECRET, SessionController } from '../e2e/support/sessions.js';
 import { AnswerReader, inShort } from './support/answer.js';
@@ -19,6 +19,14 @@ interface Reply extends ServerResponse {
 }
 /** Those that are open, to be written to by the test. */
 const open: ServerResponse[] = [];
+interface WithSession {
+  readonly session: object;
+  readonly sessionStore: object;
+}
+/** The last request that logged in although a stream of it had begun: too late for its client to get the cookie. */
+let loggedIn: WithSession | undefined;
+/** The last request that came with a session. */
+let seen: WithSession | undefined;
 function begin(reply: Reply): void {
   reply.hijack?.();
   const response = reply.raw ?? reply;
@@ -39,6 +47,23 @@ class StreamController {
   async login(@Req() request: object, @Res() reply: Reply): Promise<void> {
     await this.keys.carryOver(request);
     begin(reply);
+  }
+  @Get('seen')
+  see(@Req() request: WithSession): object {
+    seen = request;
+    return {};
+  }
+  @Post('login-late')
+  async loginLate(@Req() request: WithSession, @Res() reply: Reply): Promise<void> {
+    begin(reply);
+    await this.keys.carryOver(request);
+    loggedIn = request;
+  }
+  @Post('login-upload')
+  async loginUpload(@Req() request: IncomingMessage & WithSession & { raw?: IncomingMessage }): Promise<object> {
+    await this.keys.carryOver(request);
+    loggedIn = request;
+    return this.upload(request);
   }
   @Post('upload')
   async upload(@Req() request: IncomingMessage & { raw?: IncomingMessage }): Promise<object> {
@@ -82,9 +107,12 @@ async function pairOf(platform: PlatformName, more: E2eOptions = {}): Promise<[T
 const at = (app: TestApp, { jar }: Channel['visitor']) => Object.assign(app.visitor(), { jar: jar.clone() });
 
 /** An upload whose first frame was read, and which goes on. */
-async function uploading(channel: Channel): Promise<{ status: Promise<number>; stop: () => void }> {
-  const { message, head, frames } = upload(channel, '/streams/upload', 'application/x-upload', ['first', 'second']);
-  const out = httpRequest(channel.visitor.base + '/streams/upload', {
+async function uploading(
+  channel: Channel,
+  path = '/streams/upload',
+): Promise<{ status: Promise<number>; stop: () => void }> {
+  const { message, head, frames } = upload(channel, path, 'application/x-upload', ['first', 'second']);
+  const out = httpRequest(channel.visitor.base + path, {
     method: 'POST',
     agent: false,
     headers: { 'Content-Type': 'application/vnd.e2e.stream', Cookie: String(channel.visitor.jar) },
@@ -107,6 +135,14 @@ async function uploading(channel: Channel): Promise<{ status: Promise<number>; s
   await sleep(50);
   return { status, stop: () => void out.destroy() };
 }
+
+/** From here on, streams end only by what this process is told. */
+function stopChecks(): void {
+  const doNotFake = ['Date', 'hrtime', 'nextTick', 'performance', 'queueMicrotask'] as const;
+  const timers = ['setImmediate', 'clearImmediate', 'setTimeout', 'clearTimeout'] as const;
+  jest.useFakeTimers({ doNotFake: [...doNotFake, ...timers] });
+}
+afterEach(() => void jest.useRealTimers());
 
 onEachPlatform('A running stream ends', (platform) => {
   const ACTIONS = ['destroy', 'revoke', 'login', 'regenerate'];
@@ -134,6 +170,39 @@ onEachPlatform('A running stream ends', (platform) => {
       }
     } finally {
       await Promise.all([here.close(), there.close()]);
+    }
+  });
+
+  it.each([
+    ['at once, by this server', 0],
+    ['soon, by another one', 1],
+  ])('whose own request logged in, when its new session is revoked: %s', async (_, by) => {
+    if (by === 0) stopChecks();
+    const servers = await pairOf(platform);
+    const [here, server] = [servers[0], servers[by]!];
+    /** As another request of the new session does it. */
+    const revoke = async (): Promise<void> => {
+      await until(() => loggedIn !== undefined);
+      await (await server.visitor().handshake('X25519')).request('GET', '/streams/seen');
+      const { sessionStore } = seen!;
+      await server.get(KeyService).revoke({ headers: {}, session: loggedIn!.session, sessionStore });
+      loggedIn = undefined;
+    };
+    try {
+      const answer = await AnswerReader.ask(await here.visitor().handshake('X25519'), 'POST', '/streams/login-late');
+      expect(inShort([await answer.next()])).toEqual(['0 first']);
+      await until(() => loggedIn !== undefined);
+      await sleep(3 * INTERVAL);
+      open.at(-1)!.write('still');
+      expect(inShort([await answer.next()])).toEqual(['0 still']);
+      await revoke();
+      expect(inShort(await answer.rest())).toEqual(['2', 'end']);
+
+      const { status } = await uploading(await here.visitor().handshake('X25519'), '/streams/login-upload');
+      await revoke();
+      expect(await status).toBe(400);
+    } finally {
+      await Promise.all(servers.map((each) => each.close()));
     }
   });
 

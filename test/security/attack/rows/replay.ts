@@ -1,10 +1,10 @@
 import { expect } from '@jest/globals';
 import { WINDOW_SIZE } from '../../../../src/channel/replay.js';
-import { MAX_AGE_SECONDS } from '../../../../src/protocol/message.js';
+import { MAX_AGE_SECONDS, MAX_TRANSIT_SECONDS } from '../../../../src/protocol/message.js';
 import { json, Visitor } from '../../../external/conformance/channel.js';
 import { gate } from '../support/bank.js';
 import { letTimePass } from '../../../support/clock.js';
-import { heldHandshake } from '../support/held.js';
+import { heldHandshake, heldRequest } from '../support/held.js';
 import { messageOf, post, refusalOf } from '../support/harness.js';
 import type { PassingResponse, Passing } from '../support/proxy.js';
 import type { Row } from './row.js';
@@ -106,6 +106,25 @@ export const replayRows: readonly Row[] = [
         expect(await refusalOf(call)).toMatchObject({ problem: 'message-stale', status: 400 });
         expect(harness.ran).toEqual([]);
         expect(harness.proxy.seen.filter(({ request }) => request.target === '/bank/transfer')).toHaveLength(1);
+      } finally {
+        back();
+      }
+    },
+  },
+  {
+    attack: `passes on the head of a request at once, and its body ${MAX_TRANSIT_SECONDS + 1} s later`,
+    outcome: '`message-stale`, sealed; the handler never runs',
+    run: async (harness) => {
+      let back = (): void => undefined;
+      harness.on('/bank/transfer', async (request) => {
+        const finish = await heldRequest(harness, request);
+        back = letTimePass(MAX_TRANSIT_SECONDS + 1);
+        return finish();
+      });
+      try {
+        const call = harness.client().fetch('/bank/transfer', post({ amount: 1 }));
+        expect(await refusalOf(call)).toMatchObject({ problem: 'message-stale', status: 400 });
+        expect(harness.ran).toEqual([]);
       } finally {
         back();
       }

@@ -24,7 +24,7 @@ import { makeChannels, session } from './channels.js';
 const SESSION = 'the session';
 const ROUTE = { method: 'POST', target: '/files' };
 const NO_BYTES = new Uint8Array(0);
-const UNBOUNDED = { maxStreamSize: Infinity, idleTimeout: 100_000, deadline: Date.now() + 100_000_000 };
+const UNBOUNDED = { maxStreamSize: Infinity, idleTimeout: 100_000, timeLeft: 100_000_000 };
 
 provide(LOADERS);
 
