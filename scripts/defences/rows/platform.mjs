@@ -12,11 +12,8 @@ const OUTLETS = 'test/integration/e2e/fastify-outlets.spec.ts';
 const DEADLINE = 'test/integration/e2e/deadline.spec.ts';
 const EARLY_ANSWERS = 'test/integration/e2e/early-answers.spec.ts';
 const EARLY = 'test/integration/e2e/early-refusals.spec.ts';
-<<<<<<< HEAD
 const DOORS = 'test/integration/module/fastify-doors.spec.ts';
-=======
 const SLOW = 'test/integration/e2e/slow-bodies.spec.ts';
->>>>>>> wip/times
 
 export const platform = [
   row(
