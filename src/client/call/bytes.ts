@@ -109,9 +109,10 @@ export async function readStart(
     for (let length = 0; length <= limit;) {
       const { done, value } = await unlessAborted(rest.pieces.next(), signal, rest.cancel);
       if (done) return { start };
-      if (!(value instanceof Uint8Array)) throw new TypeError('The stream of a Request must give Uint8Array.');
-      start.push(value as Uint8Array<ArrayBuffer>);
-      length += value.length;
+      // Not `instanceof`: in a realm of its own (jsdom, an iframe), the platform's pieces are of another realm.
+      if (!ArrayBuffer.isView(value)) throw new TypeError('The stream of a Request must give Uint8Array.');
+      start.push(new Uint8Array(value.buffer as ArrayBuffer, value.byteOffset, value.byteLength));
+      length += value.byteLength;
     }
   } catch (cause) {
     rest.cancel();

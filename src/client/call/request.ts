@@ -2,6 +2,7 @@ import { utf8 } from '../../protocol/json.js';
 import { essence, isMediaType, OCTETS_MEDIA_TYPE } from '../../protocol/media-type.js';
 import { failure, need, type E2eClientError } from '../errors.js';
 import type { Settings } from '../options.js';
+import { isA } from '../runtime.js';
 import type { StreamedBody } from '../upload/body.js';
 import { join, readStart } from './bytes.js';
 import type { RequestDraft } from './draft.js';
@@ -32,9 +33,13 @@ export async function readRequest(
   const ownType = body && 'read' in body ? body.mediaType : undefined;
   const mediaType = headers.get('content-type') ?? ownType ?? (sealed ? OCTETS_MEDIA_TYPE : undefined);
   if (body && sealed && !isMediaType(mediaType!)) {
+    letGo({ body });
     throw await failure('request-unsupported', 'mediaType', { mediaType: mediaType! });
   }
-  if (body && isFormType(mediaType) && !BOUNDARY.test(mediaType!)) throw await unsupported('boundary');
+  if (body && isFormType(mediaType) && !BOUNDARY.test(mediaType!)) {
+    letGo({ body });
+    throw await unsupported('boundary');
+  }
   const credentials = init.credentials ?? (given?.credentials === 'same-origin' ? undefined : given?.credentials);
   return {
     url,
@@ -49,7 +54,7 @@ export async function readRequest(
     onProgress: e2e.onProgress,
     redirect: request.redirect,
     signal: aborted,
-    init: { ...membersOf(given, init, request), ...init, credentials: credentials ?? settings.credentials },
+    init: { ...init, ...membersOf(given, init, request), credentials: credentials ?? settings.credentials },
   };
 }
 
@@ -65,7 +70,7 @@ async function readRequestBody(
   if (streamed) return (await need<typeof UploadsPart>('uploads')).sourceOf(streamed);
   if (body == null && !isGiven) return undefined;
   // Firefox and React Native do not have it.
-  const own = request.body as ReadableStream<Uint8Array> | null | undefined;
+  const own = isGiven || isStream(body) ? (request.body as ReadableStream<Uint8Array> | null | undefined) : undefined;
   if (own && isGiven && sealed) return (await need<typeof UploadsPart>('uploads')).readAhead(own, signal);
   const bytes = await readShort(request, body, own, signal);
   return bytes.length > 0 ? bytes : undefined;
@@ -81,6 +86,10 @@ async function readShort(
   // React Native's Request gives bytes of a text by way of a Blob, or not at all.
   if (typeof body === 'string') return utf8(body);
   return own ? join((await readStart(own, Infinity, signal)).start) : new Uint8Array(await request.arrayBuffer());
+}
+
+function isStream(body: RequestInit['body']): boolean {
+  return isA('ReadableStream', body) || (typeof body === 'object' && body !== null && Symbol.asyncIterator in body);
 }
 
 /**
@@ -110,7 +119,7 @@ export function isRepeatable({ body }: OutgoingRequest): boolean {
 }
 
 /** Cancels the rest of its body, because the call has failed. */
-export function letGo({ body }: OutgoingRequest): void {
+export function letGo({ body }: Pick<OutgoingRequest, 'body'>): void {
   if (body && 'read' in body) body.read().cancel();
 }
 

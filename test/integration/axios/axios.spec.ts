@@ -90,6 +90,14 @@ onEachPlatform('axios', (platform) => {
     expect(app().tap.text).not.toContain(CANARY);
   });
 
+  it('drops a length of the plain body, with a body in the clear too', async () => {
+    const data = JSON.stringify({ title: 'Hello' });
+    const headers = { 'content-type': 'application/json', 'content-length': data.length };
+    expect((await http.post('/notes', data, { headers })).data).toMatchObject({ body: { title: 'Hello' } });
+    const half = { headers, fetchOptions: { e2e: { request: false } } };
+    expect((await http.post('/notes/half', data, half)).data).toEqual({ title: 'Hello' });
+  });
+
   it('takes baseURL and params, and seals the query', async () => {
     const { data } = await http.get<{ query: object }>('notes', { params: { search: CANARY, list: [1, 2] } });
     expect(data.query).toMatchObject({ search: CANARY });

@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { runInNewContext } from 'node:vm';
 import type { E2eClient } from '../../../src/client/index.js';
 import { errorOf, useCounterpart } from './support/harness.js';
 
@@ -67,6 +68,19 @@ describe('what is sealed', () => {
     await setup.client().fetch(new Request(`${setup.server.url}/x`), { method: 'delete', headers: { 'x-own': '2' } });
     expect(last().header.method).toBe('DELETE');
     expect(last().headers['x-own']).toBe('2');
+  });
+
+  it('takes a Request whose pieces are of another realm', async () => {
+    const piece: unknown = runInNewContext('new Uint8Array([97])');
+    const body = new ReadableStream({
+      start(controller) {
+        controller.enqueue(piece);
+        controller.close();
+      },
+    });
+    const init = { method: 'POST', body, duplex: 'half' } as RequestInit;
+    await setup.client().fetch(new Request(`${setup.server.url}/x`, init));
+    expect(last().plaintext).toBe('a');
   });
 
   it('seals an Idempotency-Key', async () => {
@@ -412,7 +426,10 @@ describe('a client in the place of fetch', () => {
     } as const;
     inits.length = 0;
     await client.fetch(new Request(`${setup.server.url}/x`, members));
-    await client.fetch(new Request(`${setup.server.url}/x`, members), { referrerPolicy: 'origin' });
+    await client.fetch(new Request(`${setup.server.url}/x`, members), {
+      referrerPolicy: 'origin',
+      keepalive: undefined as never,
+    });
     await client.fetch(new Request(`${setup.server.url}/x`, { integrity: 'sha256-AAAA' }));
     expect(inits[0]).toMatchObject(members);
     expect(inits[1]).toMatchObject({ keepalive: true, mode: 'same-origin', referrerPolicy: 'origin' });

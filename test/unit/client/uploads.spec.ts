@@ -404,6 +404,16 @@ describe('an aborted body', () => {
     expect(setup.server.arrivals).toHaveLength(0);
   });
 
+  it('lets its source go where its media type is refused', async () => {
+    for (const type of ['no type', 'multipart/form-data']) {
+      for (const { body, isLetGo } of sources()) {
+        const error = await errorOf(setup.client().fetch('/x', post(body, { headers: { 'content-type': type } })));
+        expect(error.code).toBe('request-unsupported');
+        await until(isLetGo);
+      }
+    }
+  });
+
   it.each<[string, unknown, string]>([
     ['an error', undefined, 'the source broke'],
     ['a piece that is no Uint8Array', 'text', 'The stream of a Request must give Uint8Array.'],
