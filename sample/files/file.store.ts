@@ -68,7 +68,12 @@ export class FileStore implements OnApplicationShutdown {
 
   async keep(owner: string, received: Received): Promise<FileInfo> {
     const record = { ...received, owner, createdAt: new Date().toISOString() };
-    await this.write(record);
+    try {
+      await this.write(record);
+    } catch (error) {
+      await this.remove(record.id);
+      throw error;
+    }
     await this.removeOldest();
     return infoOf(record);
   }

@@ -158,9 +158,7 @@ export class Channels {
   ): Promise<void> {
     const age = this.clock.at(arrivedAt) - header.iat;
     if (-age > MAX_AHEAD_SECONDS) this.clock.noteAhead(-age);
-    // A proxy that buffers requests passes the first byte of an upload on only after the last.
-    const maxAge = header.frames === 'body' ? Math.max(MAX_AGE_SECONDS, this.options.maxUploadTime) : MAX_AGE_SECONDS;
-    const isLate = age > maxAge || wholeAt - arrivedAt > MAX_TRANSIT_SECONDS;
+    const isLate = this.#isLate(header, age, wholeAt - arrivedAt);
     if (isLate || -age > MAX_AHEAD_SECONDS) throw new E2eProblem('message-stale', { step: 'time' });
     // The channel's own string: the windows keep it, and the one in the header is a copy.
     const claiming = this.replay.claim(channel.kid, header.alg, header.seq);
@@ -175,6 +173,14 @@ export class Channels {
       case 'lost':
         throw new E2eProblem('handshake-required', { step: 'window' });
     }
+  }
+
+  /** @param transit how long the message took to arrive. */
+  #isLate({ frames }: RequestHeader, age: number, transit: number): boolean {
+    if (transit > MAX_TRANSIT_SECONDS) return true;
+    // A proxy that buffers requests passes the head of an upload on only when all of it has come.
+    if (frames === 'body') return age + transit > Math.max(MAX_AGE_SECONDS, this.options.maxUploadTime);
+    return age > MAX_AGE_SECONDS;
   }
 
   /**

@@ -25,7 +25,7 @@ export interface LostSession extends Resending {
   readonly credentials?: RequestCredentials | undefined;
 }
 
-/** The core has them too. Messages are a file that shares nothing with it: else a page would load one file more. */
+/** Repeated from the core on purpose: an import would make one more file, which every page loads. */
 const REDIRECTS = [301, 302, 303, 307, 308];
 
 export const KEY_REJECTED = ". Is keyKind one of the server's keyKinds, and does the server require a deviceKey?";

@@ -166,6 +166,12 @@ export const streams = [
     "streams.filter((each) => this.#running.has(each)).forEach((each) => this.#fail(each, 'closing'))",
     'undefined',
   ]),
+  row(
+    'the head of an upload is fresh when it is complete',
+    'test/integration/e2e/slow-bodies.spec.ts',
+    'time for uploads',
+    ['src/channel/channels.ts', 'return age + transit >', 'return age >'],
+  ),
   row('an upload ends by the clock that the servers share', TIME, 'express.*-1000 seconds', [
     'src/channel/clock.ts',
     'seconds * 1000 - (Date.now() + this.#offset)',

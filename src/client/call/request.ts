@@ -1,10 +1,11 @@
 import { utf8 } from '../../protocol/json.js';
 import { essence, isMediaType, OCTETS_MEDIA_TYPE } from '../../protocol/media-type.js';
+import { throwIfAborted, unlessAborted } from '../abort.js';
 import { failure, need, type E2eClientError } from '../errors.js';
 import type { Settings } from '../options.js';
 import { isA } from '../runtime.js';
 import type { StreamedBody } from '../upload/body.js';
-import { join, readStart } from './bytes.js';
+import { bodyFailed, join, readStart } from './bytes.js';
 import type { RequestDraft } from './draft.js';
 import type { OutgoingRequest } from './outgoing.js';
 import type * as UploadsPart from '../upload/uploads.js';
@@ -27,8 +28,8 @@ export async function readRequest(
   if (method === 'HEAD') throw await unsupported('head');
 
   const isGiven = given !== undefined && init.body == null;
-  const aborted = (signal === undefined ? given?.signal : signal) ?? undefined;
-  const body = await readRequestBody(request, init.body, streamed, isGiven, sealed, aborted);
+  const callSignal = (signal === undefined ? given?.signal : signal) ?? undefined;
+  const body = await readRequestBody(request, init.body, streamed, isGiven, sealed, callSignal);
   const headers = new Headers(request.headers);
   const ownType = body && 'read' in body ? body.mediaType : undefined;
   const mediaType = headers.get('content-type') ?? ownType ?? (sealed ? OCTETS_MEDIA_TYPE : undefined);
@@ -53,7 +54,7 @@ export async function readRequest(
     e2e,
     onProgress: e2e.onProgress,
     redirect: request.redirect,
-    signal: aborted,
+    signal: callSignal,
     init: { ...init, ...membersOf(given, init, request), credentials: credentials ?? settings.credentials },
   };
 }
@@ -85,7 +86,13 @@ async function readShort(
 ): Promise<Uint8Array<ArrayBuffer>> {
   // React Native's Request gives bytes of a text by way of a Blob, or not at all.
   if (typeof body === 'string') return utf8(body);
-  return own ? join((await readStart(own, Infinity, signal)).start) : new Uint8Array(await request.arrayBuffer());
+  if (own) return join((await readStart(own, Infinity, signal)).start);
+  try {
+    return new Uint8Array(await unlessAborted(request.arrayBuffer(), signal));
+  } catch (cause) {
+    throwIfAborted(signal);
+    throw await bodyFailed(cause);
+  }
 }
 
 function isStream(body: RequestInit['body']): boolean {

@@ -15,7 +15,7 @@ interface Opening {
   readonly channel: Promise<Channel>;
   readonly controller: AbortController;
   readonly isRenewal: boolean;
-  /** Callers that have not left. */
+  /** Callers that have joined, less those that have left before it was open. Above 0 it is not aborted. */
   waiting: number;
 }
 
@@ -50,13 +50,7 @@ export class ClientChannels {
     for (let tries = 0; tries < MAX_TRIES; tries++) {
       throwIfAborted(signal);
       const opening = (this.#current ??= this.#open(isExplicit, isRenewal));
-      opening.waiting++;
-      const channel = await unlessAborted(opening.channel, signal, () => this.#leave(opening)).catch(
-        (error: unknown) => {
-          // A call began it, which does not accept another session.
-          if (!isExplicit || !hasCode(error, 'session-changed')) throw error;
-        },
-      );
+      const channel = await this.#wait(opening, signal, isExplicit);
       const seq = channel?.claim();
       if (channel && seq !== undefined) return { channel, seq };
       if (channel) this.drop(channel);
@@ -106,17 +100,24 @@ export class ClientChannels {
     opening.controller.abort();
   }
 
-  async #shakeHands(signal: AbortSignal, isExplicit: boolean): Promise<Channel> {
-    const make = () => this.#opener.open(signal, isExplicit);
+  /** @returns `undefined` if the caller, unlike the call that began the handshake, accepts the new session that it led to. */
+  #wait(opening: Opening, signal: AbortSignal | undefined, isExplicit: boolean): Promise<Channel | undefined> {
+    opening.waiting++;
+    return unlessAborted(opening.channel, signal, () => this.#leave(opening)).catch((error: unknown) => {
+      if (!isExplicit || !hasCode(error, 'session-changed')) throw error;
+      return undefined;
+    });
+  }
+
+  /** Ends with its signal, whatever it waits for: a lock, a storage, a `fetch` that ignores signals. */
+  #shakeHands(signal: AbortSignal, isExplicit: boolean): Promise<Channel> {
+    const make = async () => {
+      throwIfAborted(signal);
+      return unlessAborted(this.#opener.open(signal, isExplicit), signal);
+    };
     // A handshake may create the session. If ten tabs do so at the same time, nine lose theirs.
     const making = this.#wire.sharesCookies ? oneAtATime(`e2e ${this.#settings.at('handshake')}`, make) : make();
-    const channel = await making.catch((error: unknown) => {
-      // Where signals have no reason, an aborted `fetch` does not say why.
-      throwIfAborted(signal);
-      throw error;
-    });
-    throwIfAborted(signal);
-    return channel;
+    return unlessAborted(making, signal);
   }
 }
 

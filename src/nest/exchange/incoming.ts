@@ -64,10 +64,11 @@ export function mayCarry({ meta }: OpenedMessage, { headers }: IncomingMessage, 
 
 /**
  * Whether a body is announced (PROTOCOL §4). HTTP/2 has no `Transfer-Encoding`, and `Content-Length` is optional: there a
- * request without a body ends with its headers. What a serverless adapter calls HTTP/2 has no stream.
+ * request without a body ends with its headers, or says that its length is 0, to which Node holds it. What a serverless
+ * adapter calls HTTP/2 has no stream.
  */
 export function hasBody(request: IncomingMessage & { readonly stream?: ServerHttp2Stream }): boolean {
   const { headers, httpVersionMajor, stream } = request;
-  if (httpVersionMajor >= 2 && stream) return !stream.endAfterHeaders;
+  if (httpVersionMajor >= 2 && stream) return !stream.endAfterHeaders && Number(headers['content-length']) !== 0;
   return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
 }

@@ -47,7 +47,7 @@ export async function openMessage(
   if (!mayCarry(message, raw, keys.options.sealedHeaders.request)) {
     throw new E2eProblem('message-rejected', { step: 'headers' });
   }
-  const admit = async (at: number, wholeAt = at): Promise<void> => {
+  const admit = async (at: number, wholeAt?: number): Promise<void> => {
     await channels.admit(session.ref?.id, message, at, wholeAt);
     const { channel, header, plaintext } = message;
     const ms = performance.now() - from;

@@ -113,12 +113,14 @@ export class FastifyPlatform implements Platform {
     const turnedAway = new WeakSet<IncomingMessage>();
     addFirstHook(instance, ({ raw }: FastifyRequest, reply: FastifyReply, done: () => void) => {
       const state = stateOf(raw);
-      const { isSealedPath } = state;
+      // Read before `note`, which holds a request that did not pass Nest's server: its route is already chosen.
+      const wasHeld = state.isSealedPath;
       this.tracker.note(raw, reply.raw);
-      const isTurnedAway = hooks.hold(raw, reply.raw, raw.url ?? '') || (!isSealedPath && state.settled !== undefined);
-      if (isTurnedAway) turnedAway.add(raw);
+      const isHeldHere = hooks.hold(raw, reply.raw, raw.url ?? '') || (!wasHeld && state.settled !== undefined);
+      if (isHeldHere) turnedAway.add(raw);
       done();
     });
+    // Answered only here, when CORS and other hooks of the application have run.
     instance.addHook('onRequest', (request, reply, done) => {
       if (turnedAway.has(request.raw)) {
         // The route is known by now, even if the request never passed the server or Fastify rewrote its URL.

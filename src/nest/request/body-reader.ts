@@ -46,9 +46,9 @@ export class BodyReader {
   }
 
   /**
-   * Reads the body if it is one of ours and was not read yet. A body over its limit is noted as such; bytes are
-   * counted, not taken from Content-Length. So is a body that takes too long. Rejects if the connection ends before the
-   * body does.
+   * Reads the body if it is one of ours and was not read yet. Of a body that is too long, or takes too long, the
+   * problem is noted and the rest discarded; bytes are counted, not taken from Content-Length. Rejects if the connection
+   * ends before the body does.
    *
    * @param request the platform's request, whose session is known.
    * @returns a promise only if the body is one of ours.

@@ -15,7 +15,7 @@ export class Deadline {
     });
   }
 
-  /** Stops the clock. */
+  /** Until `resume`, its end has no effect. */
   hold(): void {
     this.#isHeld = true;
   }

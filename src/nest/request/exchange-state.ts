@@ -53,7 +53,7 @@ export interface ExchangeState {
   request?: object;
   /** Until its message is opened. */
   deadline?: Deadline;
-  /** Its body, if it is one of ours and was read, or the fact that it was too long. */
+  /** Its body, if it is one of ours and was read, or why it was refused: too long, or too late. */
   body?: Buffer | E2eProblem;
   /** When that was read, in seconds since 1970; of a body in frames, its head. */
   wholeAt?: number;

@@ -84,6 +84,10 @@ describe.each(['express', 'fastify'])('the sample’s files, events and answers 
       const after = upload(channel, '/files', type, whole);
       const trailing = Buffer.concat([after.head, ...after.frames, frame(randomBytes(32), 9, KIND.last, '')]);
       expect((await sendUpload(channel, after, { body: trailing })).status).toBe(400);
+      // The file's part is whole, and what follows it breaks a moment later.
+      const late = upload(channel, '/files', type, [...whole, 'x'], { end: KIND.failed });
+      const before = late.head.length + Buffer.concat(late.frames.slice(0, -1)).length;
+      expect((await sendUpload(channel, late, { before, bodyAfter: 300 })).status).toBe(400);
       expect(await count()).toBe(0);
       expect((await sendUpload(channel, upload(channel, '/files', type, whole))).status).toBe(201);
       expect(await count()).toBe(1);

@@ -10,6 +10,8 @@ export interface Outgoing {
   chunked?: boolean;
   /** Milliseconds between the head and the body. */
   bodyAfter?: number;
+  /** Sends so many bytes of the body before that time, and the rest after it. */
+  before?: number;
 }
 
 export interface Reply {
@@ -25,7 +27,7 @@ const agent = new Agent({ keepAlive: false, maxSockets: Infinity });
 
 /** Sends one request, gives the whole answer; an answer that comes before the body has gone counts as one. */
 export function send(base: string, outgoing: Outgoing): Promise<Reply> {
-  const { method = 'GET', target, headers = {}, body, chunked = false, bodyAfter = 0 } = outgoing;
+  const { method = 'GET', target, headers = {}, body, chunked = false, bodyAfter = 0, before = 0 } = outgoing;
   const { hostname, port } = new URL(base);
   const bytes = body === undefined ? undefined : Buffer.from(body as Uint8Array);
   const length = bytes && !chunked ? { 'Content-Length': bytes.length } : {};
@@ -64,7 +66,8 @@ export function send(base: string, outgoing: Outgoing): Promise<Reply> {
     if (!bytes) out.end();
     else if (bodyAfter) {
       out.flushHeaders();
-      setTimeout(() => out.end(bytes), bodyAfter);
+      if (before > 0) out.write(bytes.subarray(0, before));
+      setTimeout(() => out.end(bytes.subarray(before)), bodyAfter);
     } else out.end(bytes);
   });
 }

@@ -55,6 +55,13 @@ describe('A body beside a message in the header, over HTTP/2, which announces no
     expect([response.status, await response.json()]).toEqual([201, { text: '' }]);
   });
 
+  it('is not there, if its length is announced as 0: some proxies send an empty frame', async () => {
+    const response = await clientWith(Buffer.alloc(0), { 'content-length': '0' }).fetch('/notes/raw', {
+      method: 'POST',
+    });
+    expect([response.status, await response.json()]).toEqual([201, { text: '' }]);
+  });
+
   it('is what the handler gets where bodies go plain', async () => {
     const json = { 'content-type': 'application/json' };
     const client = clientWith(Buffer.from(JSON.stringify({ note: CANARY })), json);

@@ -15,6 +15,8 @@ import { expectPlainProblem } from './support/raw.js';
 import { SessionController } from './support/sessions.js';
 
 const LIMIT_SECONDS = 300;
+/** The default of maxUploadTime. */
+const UPLOAD_SECONDS = 3600;
 /** How long the rest of a refused body is read (PROTOCOL §6). */
 const LINGER_MS = 10_000;
 const NOTES = '/session/notes';
@@ -31,8 +33,8 @@ function message(channel: Channel): Slow {
   const open = (reply: Reply) => channel.open(reply, sealed);
   return { target: NOTES, type: 'application/jose', body: Buffer.from(sealed.jwe), open };
 }
-function framed(channel: Channel): Slow {
-  const sent = upload(channel, NOTES, 'application/json', ['{"note":"slow"}']);
+function framed(channel: Channel, members: Record<string, unknown> = {}): Slow {
+  const sent = upload(channel, NOTES, 'application/json', ['{"note":"slow"}'], { members });
   const open = (reply: Reply) => channel.open(reply, sent.message);
   const body = Buffer.concat([sent.head, ...sent.frames]);
   return { target: NOTES, type: 'application/vnd.e2e.stream', body, open };
@@ -85,11 +87,20 @@ onEachPlatform('A body that comes long after its head', (platform) => {
 
   it.each([
     ['a message', message],
-    ['the head of a body in frames', framed],
+    ['the head of a body in frames', (channel: Channel) => framed(channel)],
   ])('is accepted within 300 s, and stale after that: %s', async (_, slow) => {
     const [inTime, notes] = await sendWithin(LIMIT_SECONDS, slow);
     expect([inTime.status, notes]).toEqual([201, '["slow"]']);
     const [late, none] = await sendWithin(LIMIT_SECONDS + 1, slow);
+    expect(JSON.parse(late.text)).toMatchObject({ type: 'urn:e2e:problem:message-stale', status: 400 });
+    expect(none).toBe('[]');
+  });
+
+  it('is accepted until the time for uploads is over, if its head was long on its way too', async () => {
+    const sent = (channel: Channel) => framed(channel, { iat: Math.floor(now() / 1000) - UPLOAD_SECONDS + 200 });
+    const [inTime] = await sendWithin(190, sent);
+    expect(inTime.status).toBe(201);
+    const [late, none] = await sendWithin(230, sent);
     expect(JSON.parse(late.text)).toMatchObject({ type: 'urn:e2e:problem:message-stale', status: 400 });
     expect(none).toBe('[]');
   });

@@ -8,6 +8,7 @@ export const fetchOverHttp2: typeof fetch = async (input, init) => {
   const request = new Request(input, init);
   const { origin, pathname, search } = new URL(request.url);
   const body = Buffer.from(await request.arrayBuffer());
+  const hasData = body.length > 0 || request.headers.has('content-length');
   const session = connect(origin, { rejectUnauthorized: false });
   const cookie = new Headers(init?.headers).get('cookie'); // which a Request does not keep
   const stream = session.request(
@@ -17,8 +18,8 @@ export const fetchOverHttp2: typeof fetch = async (input, init) => {
       ':method': request.method,
       ':path': pathname + search,
     },
-    // A body is announced by nothing else.
-    { endStream: body.length === 0 },
+    // A body is announced by nothing else. That there is none can also be announced by its length.
+    { endStream: !hasData },
   );
   const see = (...given: unknown[]): void => void seenOverHttp2.push(JSON.stringify(given[0]));
   stream.on('response', see).on('trailers', see).on('headers', see).on('push', see);
@@ -26,7 +27,7 @@ export const fetchOverHttp2: typeof fetch = async (input, init) => {
     see(headers);
     pushed.on('data', (chunk: Buffer) => see(chunk.toString('latin1'))).on('error', see);
   });
-  if (body.length > 0) stream.end(body);
+  if (hasData) stream.end(body);
   try {
     return await new Promise<Response>((resolve, reject) => {
       session.on('error', reject);

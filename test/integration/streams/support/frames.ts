@@ -1,6 +1,6 @@
 import { createCipheriv, createHash, hkdfSync } from 'node:crypto';
 import type { Channel, Message, Sealed } from '../../../external/conformance/channel.js';
-import { send } from '../../../external/conformance/wire.js';
+import { send, type Outgoing } from '../../../external/conformance/wire.js';
 
 /** PROTOCOL §6, from its text alone. */
 export const KIND = { more: 0, last: 1, failed: 2 } as const;
@@ -36,11 +36,13 @@ export function upload(
   return { message, head: Buffer.from(`${message.jwe}\n`), frames };
 }
 
+type SendOptions = Pick<Outgoing, 'chunked' | 'bodyAfter' | 'before'> & { body?: Buffer };
+
 /** Sends it whole, or these bytes in its place, and opens the answer. */
 export async function sendUpload(
   channel: Channel,
   { message, head, frames }: Upload,
-  { body = Buffer.concat([head, ...frames]), chunked = true }: { body?: Buffer; chunked?: boolean } = {},
+  { body = Buffer.concat([head, ...frames]), chunked = true, ...slowly }: SendOptions = {},
 ): Promise<Sealed> {
   const reply = await send(channel.visitor.base, {
     method: 'POST',
@@ -48,6 +50,7 @@ export async function sendUpload(
     headers: { 'Content-Type': 'application/vnd.e2e.stream', Cookie: String(channel.visitor.jar) },
     body,
     chunked,
+    ...slowly,
   });
   return channel.open(reply, message);
 }
