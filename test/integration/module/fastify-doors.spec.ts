@@ -1,13 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
-import {
-  Controller,
-  Get,
-  Module,
-  type MiddlewareConsumer,
-  type NestApplicationOptions,
-  type NestModule,
-} from '@nestjs/common';
-import { NestFactory } from '@nestjs/core';
+import { Controller, Get, Module, type MiddlewareConsumer, type NestModule } from '@nestjs/common';
+import type { ExpressAdapter } from '@nestjs/platform-express';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import dns from 'node:dns';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
@@ -15,8 +8,8 @@ import type { AddressInfo } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { E2eModule, Encrypted } from '../../../src/index.js';
 import { Visitor } from '../../external/conformance/channel.js';
-import { Log } from '../e2e/support/log.js';
 import { CANARY, expectPlainProblem } from '../e2e/support/raw.js';
+import { createNest } from './support/nest.js';
 
 // Fastify listens to each address of `localhost` with a server of its own, and Nest knows only the first one.
 
@@ -84,9 +77,8 @@ describe.each(DOORS)('A request that comes to Fastify by %s', (door) => {
       if (stops(request.raw, 'onRequest')) reply.send(CANARY);
       else done();
     });
-    // eslint-disable-next-line @typescript-eslint/no-unsafe-class-instance-assignment -- Nest types its options as a class, and takes literals
-    const options: NestApplicationOptions = { logger: new Log(), abortOnError: false, forceCloseConnections: true };
-    app = await NestFactory.create<NestFastifyApplication>(AppModule, adapter, options);
+    const { nest } = await createNest({ module: AppModule }, adapter as unknown as ExpressAdapter);
+    app = nest as NestFastifyApplication;
     app.enableCors({ origin: ORIGIN });
     const instance = app.getHttpAdapter().getInstance();
     void instance.register((plugin, _, done) => {

@@ -136,7 +136,7 @@ async function uploading(
   return { status, stop: () => void out.destroy() };
 }
 
-/** From here on, streams end only by what this process is told. */
+/** Stops the regular checks of the store. Then only events in this process end a stream. */
 function stopChecks(): void {
   const doNotFake = ['Date', 'hrtime', 'nextTick', 'performance', 'queueMicrotask'] as const;
   const timers = ['setImmediate', 'clearImmediate', 'setTimeout', 'clearTimeout'] as const;
