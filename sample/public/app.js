@@ -110,7 +110,7 @@ function call(kind, fetch, tap, { method, target, seen, init }, read, show = add
       const { answer, value } = await (response.ok ? read : readJson)(response);
       card.answer = answer;
       exchanges = await tap.takeExchanges();
-      if (kind === 'sealed') showOpened(exchanges.at(-1));
+      if (kind === 'sealed') showOpened(exchanges.findLast(({ isHandshake, response }) => response && !isHandshake));
       const how = kind === 'sealed' ? 'sealed both ways' : 'in the clear';
       say(`${method} ${target.split('?')[0]}: ${response.status}, ${how}.`);
       if (!response.ok) throw new Refusal(response.status, value);

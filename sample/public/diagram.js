@@ -15,8 +15,13 @@ let isFresh = false;
 function later(change, pace = PACE) {
   waiting++;
   queue = queue.then(async () => {
-    change();
     waiting--;
+    try {
+      change();
+    } catch (error) {
+      // The steps after it are still shown.
+      reportError(error);
+    }
     // Whoever clicks fast gets a faster show, not a late one.
     if (!still.matches) await wait(waiting > 8 ? 0 : pace);
   });

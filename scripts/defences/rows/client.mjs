@@ -1,6 +1,7 @@
 // The client: what it keeps, what it takes for an answer, and when it sends again.
 import { row } from '../row.mjs';
 
+const ABORT = 'test/unit/client/abort.spec.ts';
 const STREAMS = 'test/unit/client/answer-streams.spec.ts';
 const ANSWERS = 'test/unit/client/answers.spec.ts';
 const RESEND = 'test/unit/client/resend.spec.ts';
@@ -161,6 +162,11 @@ export const client = [
     'src/client/channel/attempts.ts',
     'if (firstChannel.isExpired) {',
     'if (!firstChannel) {',
+  ]),
+  row('nothing is sent once a call was aborted or the client closed', ABORT, 'made only then', [
+    'src/client/call/wire.ts',
+    'throwIfAborted(own.signal);',
+    '',
   ]),
   row('a renewal opens a new channel', RESEND, 'explicit handshake', [
     'src/client/channel/channels.ts',

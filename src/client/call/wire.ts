@@ -1,3 +1,4 @@
+import { throwIfAborted } from '../abort.js';
 import type { CookieFacts, CookieJar } from './cookies.js';
 import { need } from '../errors.js';
 import type { Settings } from '../options.js';
@@ -35,9 +36,12 @@ export class Wire implements CookieFacts {
     const browser: RequestInit = this.sharesCookies ? { credentials } : {};
     if (this.sharesCookies && 'cache' in Request.prototype) browser.cache = 'no-store';
     const own: RequestInit = { ...rest, ...browser, redirect: 'manual', [this.#settings.mark]: true };
-    const response = await (upload
-      ? upload.send((body, more) => fetch(url.href, { ...own, body, ...more }))
-      : fetch(url.href, own));
+    const post = (more?: RequestInit): Promise<Response> => {
+      // A `fetch` of the application's may not heed the signal.
+      throwIfAborted(own.signal);
+      return fetch(url.href, { ...own, ...more });
+    };
+    const response = await (upload ? upload.send((body, more) => post({ body, ...more })) : post());
     jar?.store(url, response.headers);
     return response;
   }

@@ -231,6 +231,30 @@ describe('the page', () => {
     expect([await tab.problems(), tab.complaints]).toEqual([[], []]);
   });
 
+  it('shows its calls also after a handshake that was given up while its keys were made', async () => {
+    const tab = await SamplePage.open(await chromium.profile(), sample().base);
+    const making = await tab.page.evaluateHandle(() => {
+      const making: { count: number; finish?: () => void } = { count: 0 };
+      const generateKey = crypto.subtle.generateKey.bind(crypto.subtle) as (...args: unknown[]) => Promise<unknown>;
+      const made = new Promise<void>((resolve) => (making.finish = resolve));
+      crypto.subtle.generateKey = (async (algorithm: { name: string }, ...args: unknown[]) => {
+        const keys = await generateKey(algorithm, ...args);
+        making.count++;
+        if (algorithm.name === 'RSA-OAEP') await made;
+        return keys;
+      }) as never;
+      return making;
+    });
+    await tab.get('engine').selectOption('web');
+    await eventually(async () => expect(await making.evaluate(({ count }) => count)).toBeGreaterThan(0));
+    await tab.get('kind').selectOption('P-256');
+    await eventually(async () => expect((await tab.card('POST /e2e/handshake')).seen).toContain('"kind": "P-256"'));
+    await making.evaluate(({ finish }) => finish!());
+    await tab.write('after the old keys', 'P-256');
+    expect((await tab.card('POST /notes')).wire).not.toContain('/e2e/handshake');
+    expect([await tab.problems(), tab.complaints]).toEqual([[], []]);
+  });
+
   it('is a new client on the same session after a reload', async () => {
     const context = await chromium.profile();
     const tab = await SamplePage.open(context, sample().base);

@@ -1,4 +1,4 @@
-import { describe, expect, it } from '@jest/globals';
+import { describe, expect, it, jest } from '@jest/globals';
 import type { DeviceStorage, StoredDevice } from '../../../src/client/index.js';
 import type { PublicJwk } from '../../../src/protocol/keys.js';
 import { until } from '../../support/clock.js';
@@ -187,6 +187,29 @@ describe('a client that is closed', () => {
     client.close();
     expect((await waiting).code).toBe('closed');
     expect(setup.server.arrivals).toHaveLength(0);
+  });
+
+  it('sends no handshake whose keys are made only then, not even by a fetch that does not heed a signal', async () => {
+    const made = signalled();
+    const generateKey = crypto.subtle.generateKey.bind(crypto.subtle) as (...args: unknown[]) => Promise<CryptoKeyPair>;
+    const making = jest.spyOn(crypto.subtle, 'generateKey');
+    making.mockImplementationOnce((async (...args: unknown[]) => {
+      const keys = await generateKey(...args);
+      await made.promise;
+      return keys;
+    }) as never);
+    try {
+      const client = setup.client({ engine: 'web', fetch: (input, init) => fetch(input, { ...init, signal: null }) });
+      const waiting = errorOf(client.fetch('/x'));
+      await until(() => making.mock.calls.length > 0);
+      client.close();
+      expect((await waiting).code).toBe('closed');
+      made.resolve();
+      await client.fetch('/x');
+      expect(setup.server.handshakes).toBe(1);
+    } finally {
+      making.mockRestore();
+    }
   });
 
   it('has forgotten its channel and its cookies', async () => {
