@@ -43,7 +43,7 @@ export class Core implements ClientParts {
 
   /** Makes the handshake that the caller asked for, unless a channel is open. */
   async handshake(signal: AbortSignal | undefined, renew: boolean): Promise<ChannelTerms> {
-    return (await this.channels.claim(signal, true, renew)).channel.terms;
+    return (await this.channels.claim(signal, { isExplicit: true, isRenewal: renew })).channel.terms;
   }
 
   close(): void {

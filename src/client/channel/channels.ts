@@ -10,6 +10,14 @@ const LOCK_WAIT = 10_000;
 /** How often a call tries again if a new channel ended before it could be used. */
 const MAX_TRIES = 3;
 
+/** What a caller wants of the channel that it waits for. */
+interface Wish {
+  /** The caller asked for a handshake, and so accepts any session that it leads to. */
+  readonly isExplicit?: boolean;
+  /** The caller wants a channel that is opened from now on. All who do so at once share one. */
+  readonly isRenewal?: boolean;
+}
+
 /** A channel that is being opened, or was. */
 interface Opening {
   readonly channel: Promise<Channel>;
@@ -41,11 +49,8 @@ export class ClientChannels {
   /**
    * An open channel, and a sequence number for the caller. If the caller is aborted, the handshake continues for the
    * others; without others, it is aborted too, so that the next call does not wait for it.
-   *
-   * @param isExplicit whether the caller asked for a handshake, and so accepts any session that it leads to.
-   * @param isRenewal whether the caller wants a channel that is opened from now on. All who do so at once share one.
    */
-  async claim(signal: AbortSignal | undefined, isExplicit = false, isRenewal = false): Promise<Claim> {
+  async claim(signal: AbortSignal | undefined, { isExplicit = false, isRenewal = false }: Wish = {}): Promise<Claim> {
     if (isRenewal) await this.#dropOlder(signal);
     for (let tries = 0; tries < MAX_TRIES; tries++) {
       throwIfAborted(signal);

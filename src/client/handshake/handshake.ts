@@ -15,7 +15,6 @@ import { Channel } from '../channel/channel.js';
 import type { Device } from '../trust/device.js';
 import { decodeJwe, thumbprint } from '../channel/encoding.js';
 import { failure, need, type E2eClientError } from '../errors.js';
-import type { PinnedIdentity } from '../trust/identity.js';
 import type * as CurvesPart from '../../protocol/curve-keys.js';
 import type * as IdentityPart from '../trust/identity.js';
 
@@ -27,6 +26,9 @@ export interface HandshakeSettings {
   /** The modulus length of the client's RSA key. */
   readonly rsaModulusLength: number;
 }
+
+/** Verifies the server's proof over a transcript hash, for the pins of the options. */
+export type VerifyProof = (engine: CryptoEngine, th: Bytes, proof: unknown) => Promise<void>;
 
 /** Posts the handshake's request and returns the response's JSON, checked for duplicate member names. */
 export type PostHandshake = (body: string) => Promise<JsonObject>;
@@ -40,7 +42,7 @@ export type PostHandshake = (body: string) => Promise<JsonObject>;
 export async function shakeHands(
   engine: CryptoEngine,
   { keyKind: kind, rsaModulusLength }: HandshakeSettings,
-  identity: Pick<PinnedIdentity, 'verify'> | undefined,
+  verify: VerifyProof | undefined,
   seen: Set<string>,
   device: Device | undefined,
   post: PostHandshake,
@@ -74,7 +76,7 @@ export async function shakeHands(
   const th = await engine.sha256(
     transcriptInput({ jkt, kid, secret, issuedAt, expiresAt, session, device: bound, identity: signer }),
   );
-  await identity?.verify(engine, th, answer.proof);
+  await verify?.(engine, th, answer.proof);
   if (answer.proof !== undefined && signer === '') throw await rejected('proof');
   const ss = secret === undefined ? undefined : await openSecret(engine, privateKey, secret);
   if (secret !== undefined && !ss) throw await rejected('unreadable');

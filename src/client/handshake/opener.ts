@@ -5,7 +5,7 @@ import type { Channel } from '../channel/channel.js';
 import type { Device } from '../trust/device.js';
 import { loadEngine } from './engine.js';
 import { E2eClientError, failure, need } from '../errors.js';
-import { shakeHands } from './handshake.js';
+import { shakeHands, type VerifyProof } from './handshake.js';
 import type { PinnedIdentity } from '../trust/identity.js';
 import type { Settings } from '../options.js';
 import type { Wire } from '../call/wire.js';
@@ -54,11 +54,11 @@ export class Opener {
     const post = (body: string) => this.#ask('handshake', { method: 'POST', body, signal }, 201);
     try {
       const engine = await this.#engineFor(keyKind);
-      const [identity, device] = [await this.#loadIdentity(signal), await this.#loadDevice()];
+      const [verify, device] = [await this.#loadVerifier(signal), await this.#loadDevice()];
       if (isExplicit) device?.acceptChange();
       await device?.refuseChanged();
       const settings = { keyKind, rsaModulusLength };
-      return await shakeHands(engine, settings, identity, this.#seen, device, post, isExplicit);
+      return await shakeHands(engine, settings, verify, this.#seen, device, post, isExplicit);
     } catch (error) {
       if (!(error instanceof UnsupportedByEngine)) throw error;
       throw await failure('engine-unsupported', 'unsupported', { reason: error.message });
@@ -92,14 +92,14 @@ export class Opener {
 
   // Both are imported on demand, so that not every page loads them.
 
-  async #loadIdentity(signal: AbortSignal): Promise<Pick<PinnedIdentity, 'verify'> | undefined> {
+  async #loadVerifier(signal: AbortSignal): Promise<VerifyProof | undefined> {
     const { identityKeys } = this.#settings;
     if (!identityKeys) return undefined;
     const { PinnedIdentity } = await need<typeof IdentityPart>('identity');
     const identity = (this.#identity ??= new PinnedIdentity(identityKeys, (listing) =>
-      this.#ask('identity', { method: 'GET', signal: listing ?? null }, 200, JWK_SET_MEDIA_TYPE),
+      this.#ask('identity', { method: 'GET', signal: listing }, 200, JWK_SET_MEDIA_TYPE),
     ));
-    return { verify: (engine, th, proof) => identity.verify(engine, th, proof, signal) };
+    return (engine, th, proof) => identity.verify(engine, th, proof, signal);
   }
 
   async #loadDevice(): Promise<Device | undefined> {

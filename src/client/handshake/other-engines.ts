@@ -1,6 +1,5 @@
 import type * as ForgePart from '../../crypto/forge.js';
 import type * as HybridPart from '../../crypto/hybrid.js';
-import type { NodeCrypto } from '../../crypto/native.js';
 import type * as NativePart from '../../crypto/native.js';
 import type * as NobleMlKemPart from '../../crypto/noble-ml-kem.js';
 import type * as NoblePart from '../../crypto/noble.js';
@@ -76,8 +75,8 @@ interface Runtime {
 }
 
 /** `undefined` if this is not Node. Other runtimes have the function too, but not every module. */
-function nodeCrypto(): NodeCrypto | undefined {
+function nodeCrypto(): NativePart.NodeCrypto | undefined {
   const { navigator, process } = globalThis as Runtime;
   const isNode = (navigator?.userAgent ?? 'Node.js').startsWith('Node.js');
-  return isNode ? (process?.getBuiltinModule?.('node:crypto') as NodeCrypto | undefined) : undefined;
+  return isNode ? (process?.getBuiltinModule?.('node:crypto') as NativePart.NodeCrypto | undefined) : undefined;
 }

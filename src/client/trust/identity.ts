@@ -14,12 +14,12 @@ const THUMBPRINT_BYTES = 32;
  */
 export class PinnedIdentity {
   readonly #pins: readonly (SigningJwk | string)[];
-  readonly #list: (signal?: AbortSignal) => Promise<JsonObject>;
+  readonly #list: (signal: AbortSignal) => Promise<JsonObject>;
   /** By thumbprint; `undefined` if the key was not read from the list yet. */
   #keys: Map<string, SigningJwk | undefined> | undefined;
 
   /** @throws E2eClientError `invalid-option` if a pin is neither a public signing key nor a thumbprint. */
-  constructor(pins: readonly (SigningJwk | string)[], list: (signal?: AbortSignal) => Promise<JsonObject>) {
+  constructor(pins: readonly (SigningJwk | string)[], list: (signal: AbortSignal) => Promise<JsonObject>) {
     this.#pins = pins.map(readPin);
     this.#list = list;
   }
@@ -29,7 +29,7 @@ export class PinnedIdentity {
    *
    * @param signal of the handshake, for the request for the list.
    */
-  async verify(engine: CryptoEngine, th: Bytes, proof: unknown, signal?: AbortSignal): Promise<void> {
+  async verify(engine: CryptoEngine, th: Bytes, proof: unknown, signal: AbortSignal): Promise<void> {
     if (this.#pins.length === 0) return;
     if (typeof proof !== 'string') throw rejected('it sent no proof (does it have an identityKey?)');
     const jws = splitJws(proof);
@@ -56,7 +56,7 @@ export class PinnedIdentity {
     }
   }
 
-  async #find(engine: CryptoEngine, kid: string, signal?: AbortSignal): Promise<SigningJwk | undefined> {
+  async #find(engine: CryptoEngine, kid: string, signal: AbortSignal): Promise<SigningJwk | undefined> {
     const keys = (this.#keys ??= await this.#byThumbprint(engine));
     if (!keys.has(kid) || keys.get(kid)) return keys.get(kid);
     const { keys: listed } = await this.#list(signal);

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { shakeHands as answerHandshake, type HandshakeResponse } from '../../../src/channel/handshake.js';
 import { IdentityKeys } from '../../../src/channel/identity.js';
 import { E2eClientError, createE2eClient } from '../../../src/client/index.js';
-import { shakeHands } from '../../../src/client/handshake/handshake.js';
+import { shakeHands, type VerifyProof } from '../../../src/client/handshake/handshake.js';
 import { LOADERS } from '../../../src/client/on-demand/loaders.js';
 import { provide } from '../../../src/client/parts.js';
 import { PinnedIdentity } from '../../../src/client/trust/identity.js';
@@ -139,6 +139,7 @@ describe.each<[KeyKind, number]>([
 
   it('is accepted by a client with a pin only with every member as the server made it', async () => {
     const pinned = new PinnedIdentity([identity.jwk], () => Promise.reject(new Error('no list is asked for')));
+    const verify: VerifyProof = (engine, th, proof) => pinned.verify(engine, th, proof, new AbortController().signal);
     await fc.assert(
       fc.asyncProperty(fc.oneof(jsonChange(ANSWER), edited, secretChange, proofChange), async (change) => {
         let isSame = false;
@@ -146,7 +147,7 @@ describe.each<[KeyKind, number]>([
           shakeHands(
             engine,
             { keyKind, rsaModulusLength: 2048 },
-            pinned,
+            verify,
             new Set(),
             undefined,
             (body) => {

@@ -89,7 +89,7 @@ describe.each(ALGORITHMS)("a server's proof by %s", (alg) => {
 
   async function verifies(pinned: PinnedIdentity, proof: unknown, th = TH): Promise<boolean> {
     try {
-      await pinned.verify(engine, th, proof);
+      await pinned.verify(engine, th, proof, new AbortController().signal);
       return true;
     } catch (error) {
       if (!(error instanceof E2eClientError) || error.code !== 'identity-rejected') throw error;
