@@ -94,8 +94,7 @@ export class RunningStreams {
   #endWith(ended: Ended): void {
     for (const stream of this.#running) {
       const isIts = 'kid' in ended ? stream.channel.kid === ended.kid : homeOf(stream).session === ended.session;
-      // The request that replaces its own session is not affected.
-      if (isIts && !stateOf(rawRequest(stream.request)).isCarrying) this.#fail(stream, 'session');
+      if (isIts && !isMoving(stream)) this.#fail(stream, 'session');
     }
   }
 
@@ -143,14 +142,16 @@ export class RunningStreams {
 
   /** A store that does not respond is asked once more. */
   async #checkOne(stream: Running): Promise<void> {
-    const mayGoOn = await this.#mayGoOn(stream).catch(() => undefined);
+    const session = this.sessions.find(stream.request);
+    const mayGoOn = await this.#mayGoOn(stream, session).catch(() => undefined);
+    // The store may have answered for the session before: the next check asks for the one that replaces it.
+    if (isMoving(stream) || this.sessions.find(stream.request)?.ref?.id !== session?.ref?.id) return;
     if (mayGoOn === false || (mayGoOn === undefined && stream.isDoubtful)) this.#fail(stream, 'session');
     stream.isDoubtful = mayGoOn === undefined;
   }
 
-  async #mayGoOn(stream: Running): Promise<boolean> {
-    const { request, channel } = stream;
-    const session = this.sessions.find(request);
+  async #mayGoOn(stream: Running, session: HttpSession | undefined): Promise<boolean> {
+    const { channel } = stream;
     if (!session) return false;
     const store = this.#storeOf(session);
     const id = session.ref?.id;
@@ -161,6 +162,11 @@ export class RunningStreams {
     if (id !== home) return true;
     return epoch !== undefined && store.isInEpoch(id, epoch, channel);
   }
+}
+
+/** Whether its own request is replacing the session, which does not affect it. */
+function isMoving({ request }: Running): boolean {
+  return stateOf(rawRequest(request)).isCarrying === true;
 }
 
 /** Where its channel is valid now: its own request may have carried it over to another session (login). */

@@ -98,8 +98,12 @@ const serve = (platform: PlatformName, e2e: E2eOptions): Promise<TestApp> =>
   });
 
 /** Two servers that share their sessions, as processes behind a balancer do. */
-async function pairOf(platform: PlatformName, more: E2eOptions = {}): Promise<[TestApp, TestApp]> {
-  const [store, replayGuard] = [new MemoryStore(), new MemoryReplayGuard()];
+async function pairOf(
+  platform: PlatformName,
+  more: E2eOptions = {},
+  store = new MemoryStore(),
+): Promise<[TestApp, TestApp]> {
+  const replayGuard = new MemoryReplayGuard();
   const start = (each: MemoryStore): Promise<TestApp> =>
     serve(platform, { session: { store: each, secret: COOKIE_SECRET }, secret: SECRET, replayGuard, ...more });
   return [await start(store), await start(viewOf(store))];
@@ -201,6 +205,25 @@ onEachPlatform('A running stream ends', (platform) => {
       const { status } = await uploading(await here.visitor().handshake('X25519'), '/streams/login-upload');
       await revoke();
       expect(await status).toBe(400);
+    } finally {
+      await Promise.all(servers.map((each) => each.close()));
+    }
+  });
+
+  it('though not while its own request logs in, however long the store takes', async () => {
+    const store = new MemoryStore();
+    const get = store.get.bind(store);
+    store.get = (id, done) => void setTimeout(() => get(id, done), 3 * INTERVAL);
+    const servers = await pairOf(platform, {}, store);
+    try {
+      const channel = await servers[0].visitor().handshake('X25519');
+      loggedIn = undefined;
+      const answer = await AnswerReader.ask(channel, 'POST', '/streams/login-late');
+      expect(inShort([await answer.next()])).toEqual(['0 first']);
+      await until(() => loggedIn !== undefined);
+      await sleep(9 * INTERVAL);
+      open.at(-1)!.write('still');
+      expect(inShort([await answer.next()])).toEqual(['0 still']);
     } finally {
       await Promise.all(servers.map((each) => each.close()));
     }
