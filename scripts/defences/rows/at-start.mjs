@@ -22,6 +22,11 @@ export const atStart = [
     "if ('secret' in session && session.secret === undefined) refuse(",
     'if (session === undefined) refuse(',
   ]),
+  row('a missing variable turns no protection off in production', OPTIONS, 'stops the start in production', [
+    'src/nest/options/option-check.ts',
+    'if (lost === undefined) return;',
+    'return;',
+  ]),
   row('plain messages require a session', OPTIONS, 'do not go together', [
     'src/nest/options/option-check.ts',
     "if (allowPlainJwe && session === 'channel') throw",

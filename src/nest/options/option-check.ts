@@ -25,6 +25,9 @@ const HINTS: Readonly<Record<string, string>> = {
     "Remove it: messages are always opened before the application's guards run. Otherwise the guards' exceptions would leave in the clear.",
 };
 
+/** Options whose absence is a weaker protection, and stops nothing else. */
+const PROTECTIONS = ['identityKey', 'deviceBinding', 'encryptByDefault', 'sealedPaths'] as const;
+
 /** The other members of `forRootAsync({ … })`. */
 const ASYNC_NAMES = ['imports', 'inject', 'provideInjectionTokensFrom', 'useFactory', 'useClass', 'useExisting'];
 
@@ -56,6 +59,7 @@ export function checkAsync(given: object): void {
 export function checkOptions(given: unknown): E2eOptions {
   const options = asOptions(given);
   checkMembers(options, RULES);
+  refuseLostProtection(options);
   const { session, keyPool = {}, sealedHeaders = {}, channelStore, allowPlainJwe } = options;
   checkMembers(keyPool, KEY_POOL_RULES, 'keyPool.');
   checkMembers(sealedHeaders, SEALED_HEADERS_RULES, 'sealedHeaders.');
@@ -99,6 +103,18 @@ export function checkValues(
     const value = member(options, name);
     if (value !== undefined && !rule.holds(value)) refuse(prefix + name, rule, value, owner);
   }
+}
+
+/** In production, an environment variable that is missing must not turn a protection off. */
+function refuseLostProtection(options: E2eOptions): void {
+  if (process.env.NODE_ENV !== 'production') return;
+  const lost = PROTECTIONS.find((name) => name in options && options[name] === undefined);
+  if (lost === undefined) return;
+  throw wrong(
+    lost,
+    'set or left out if NODE_ENV is "production"; received undefined',
+    'Is an environment variable missing?',
+  );
 }
 
 /** Rejects unknown names: a misspelled option would silently not be set. */

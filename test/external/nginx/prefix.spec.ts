@@ -22,7 +22,7 @@ class UserController {
 const IDS = ['ada', 'ada@example.com', 'a/b', 'a b', 'a:b', 'a+b', 'a&b', 'a?b', 'a#b', 'café', '50%', "it's", '日本'];
 
 describe.each([
-  ['/', '', 'server {\n  location / {\n    proxy_pass http://127.0.0.1:3000;\n    proxy_set_header Host $host;\n  }'],
+  ['/', '', 'server {\n  location / {\n    proxy_pass http://127.0.0.1:3000;\n    proxy_set_header Host $host;\n'],
   ['/api/', '/api', 'location /api/ {'],
 ])('nginx as the documentation has it, at %s', (_, publicPath, part) => {
   const app = useApp('express', { controllers: [UserController], e2e: { publicPath: publicPath || undefined } });

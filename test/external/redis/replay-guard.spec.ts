@@ -1,6 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { RedisStore } from 'connect-redis';
+import type { SessionData } from 'express-session';
 import fc from 'fast-check';
 import { Cluster, Redis } from 'ioredis';
+import { readFileSync } from 'node:fs';
 import { createClient, createCluster } from 'redis';
 import { MemoryReplayGuard, type ReplayGuard } from '../../../src/channel/replay.js';
 import { redisReplayGuard } from '../../../src/redis/index.js';
@@ -125,6 +128,34 @@ describe('The window in Redis', () => {
     await expect((async () => guard.claim(kid, 'dir', 1))()).rejects.toMatchObject({ code: 'busy' });
     client.disconnect();
   });
+});
+
+it('The window and connect-redis need no more than the ACL that the documentation shows', async () => {
+  const [shown] = /ACL SETUSER app .*/.exec(readFileSync('docs/operations.md', 'utf8'))!;
+  const [command = '', ...args] = shown.replace('PASSWORD', 'pass').split(' ');
+  await ioRedis.call(command, ...args);
+  const limited = createClient({ url: server.url, username: 'app', password: 'pass' });
+  await limited.connect();
+  try {
+    const guard = redisReplayGuard(limited);
+    expect(await guard.check!()).toEqual([]);
+    expect(Math.abs((await guard.time!()) - Date.now())).toBeLessThan(60_000);
+    const kid = await opened(guard);
+    for (const seq of [1, 2, 2000]) expect(await guard.claim(kid, 'dir', seq)).toBe('new');
+    expect(await guard.claim(kid, 'dir', 2000)).toBe('replayed');
+    await guard.close(kid);
+    expect(await guard.claim(kid, 'dir', 3)).toBe('lost');
+
+    const store = new RedisStore({ client: limited });
+    const value = { cookie: { originalMaxAge: 60_000 } } as unknown as SessionData;
+    await store.set('id', value);
+    await store.touch('id', value);
+    expect(await store.get('id')).toMatchObject({ cookie: {} });
+    await store.destroy('id');
+    await expect(limited.get('another')).rejects.toThrow('NOPERM');
+  } finally {
+    limited.destroy();
+  }
 });
 
 describe('The window in a Redis Cluster', () => {

@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import type { E2eClient } from '../../../src/client/index.js';
 import { deliver } from './support/balancer.js';
 import { Cluster } from './support/cluster.js';
@@ -93,6 +95,24 @@ describe.each(['express', 'fastify'] as const)('three servers that share session
     // Another tab's channel ended with the old session; it opens one on the new session by itself.
     expect(await (await other.fetch('/me')).json()).toEqual({ user: 'user 19' });
     expect(handshakes(from)).toBe(1);
+  });
+
+  it('end all channels, but no session, by the command that the documentation shows', async () => {
+    const browser = profile();
+    const [here, there] = [browser.tab(), browser.tab()];
+    expect((await post(here, '/login', { user: 'ada' })).status).toBe(201);
+    const channels = [await here.handshake(), await there.handshake()];
+    const message = await browser.capture(() => post(here, '/writes', { id: 'held until all ended' }));
+    const [command] = /redis-cli --scan .*/.exec(readFileSync('docs/operations.md', 'utf8'))!;
+    const bound = command.replaceAll('redis-cli', `redis-cli -p ${cluster.redis.port}`);
+    execFileSync('sh', ['-ec', bound]);
+    for (const port of ports()) expect(await deliverTo(port, message)).toBe('428 application/jose');
+    expect(cluster.journal).not.toContain('held until all ended');
+    for (const [index, tab] of [here, there].entries()) {
+      expect(await (await tab.fetch('/me')).json()).toEqual({ user: 'ada' });
+      const { kid, session } = await tab.handshake();
+      expect([kid === channels[index]!.kid, session]).toEqual([false, channels[index]!.session]);
+    }
   });
 
   it('go on with every channel after all of them were restarted', async () => {

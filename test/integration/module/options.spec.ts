@@ -1,4 +1,4 @@
-import { describe, expect, it } from '@jest/globals';
+import { afterEach, describe, expect, it } from '@jest/globals';
 import { Controller, Get } from '@nestjs/common';
 import { generateKeyPairSync } from 'node:crypto';
 import session from 'express-session';
@@ -229,4 +229,31 @@ describe('undefined counts as absent', () => {
     await agent.close();
     await nest.close();
   });
+});
+
+describe('An option that protects, and is undefined', () => {
+  const { NODE_ENV } = process.env;
+  afterEach(() => {
+    process.env.NODE_ENV = NODE_ENV;
+  });
+
+  it.each(['identityKey', 'deviceBinding', 'encryptByDefault', 'sealedPaths'])(
+    'stops the start in production: %s',
+    async (name) => {
+      for (const way of Object.values(KEY_MANAGEMENT)) {
+        process.env.NODE_ENV = 'production';
+        expect((await startError(() => way({ [name]: undefined }))).message).toBe(
+          `E2eModule: the option "${name}" must be set or left out if NODE_ENV is "production"; received undefined. ` +
+            'Is an environment variable missing?',
+        );
+        for (const [environment, options] of [
+          ['production', {}],
+          ['development', { [name]: undefined }],
+        ] as const) {
+          process.env.NODE_ENV = environment;
+          await (await createNest(moduleOf({ imports: [way(options)] }))).nest.close();
+        }
+      }
+    },
+  );
 });

@@ -59,7 +59,7 @@ async function isUnderstood(line: string): Promise<boolean> {
   if (program === 'npx' && args[0] === 'expo') return args[1] === 'install';
   if (program === 'node') return args.every((arg) => !arg.startsWith('node_modules/') || existsSync(join(ROOT, arg)));
   // Programs of others', and a shell's own words.
-  return ['', 'curl', 'export', 'redis-server', 'jest'].includes(program);
+  return ['', 'curl', 'export', 'redis-server', 'redis-cli', 'jest'].includes(program);
 }
 
 function isNpm([command = '', name = '', ...rest]: string[]): boolean {
