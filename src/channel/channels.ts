@@ -134,6 +134,11 @@ export class Channels {
     return { channel, ...opened };
   }
 
+  /** The epoch of its session in which a channel was last found valid; `undefined` if this process did not find it. */
+  epochOf(channel: Channel): string | undefined {
+    return this.store.epochOf(channel);
+  }
+
   /** For an incomplete message: the error that `open` would throw, as far as the protected header shows it. */
   async precheck(session: string | undefined, protectedHeader: string): Promise<E2eProblem | undefined> {
     const header = this.#reader.readHeader(protectedHeader);

@@ -9,7 +9,7 @@ import { E2eProblem } from '../protocol/problem.js';
 import { SOCKET_SUBPROTOCOL } from '../protocol/socket.js';
 import { sealedSocketClass, type BeforeEnd, type SealedSocketClass, type LibrarySocketClass } from './sealed-socket.js';
 import type { LinkLimits } from './socket-link.js';
-import type { WaitingSockets } from './waiting-sockets.js';
+import type { ReceivedMessage, WaitingSockets } from './waiting-sockets.js';
 
 /** Gives a request its session, in place of the application's own middleware. */
 export type ReadSession = (request: IncomingMessage) => Promise<void>;
@@ -90,13 +90,11 @@ export class SealedServer {
       if (!opened || isGone(raw)) return;
       const protocol = await this.#select(request, opened);
       if (isGone(raw)) return;
-      const rest = leave();
-      const socket = this.#accept(raw, opened, protocol);
+      const socket = this.#accept(raw, opened, protocol, leave());
       callback(socket, request);
       // The library engine.io listens a moment later.
       await Promise.resolve();
-      for (const { data, isBinary } of rest) raw.emit('message', data, isBinary);
-      raw.resume();
+      this.#Socket.begin(socket);
     } catch (error) {
       leave();
       if (error instanceof SocketRefusal) refuse(raw, connection, error);
@@ -120,13 +118,13 @@ export class SealedServer {
     return sockets.open(request, first.data.toString('latin1'), readSession);
   }
 
-  #accept(raw: WebSocket, opened: OpenedSocket, selected: string): WebSocket {
+  #accept(raw: WebSocket, opened: OpenedSocket, selected: string, early: readonly ReceivedMessage[]): WebSocket {
     const protocol = selected === '' ? undefined : selected;
     const accepted = opened.accept(protocol);
     raw.send(accepted.head, { compress: false });
     const { clients } = this.#server;
     const { limits, beforeEnd = endAtOnce } = this.parts;
-    const socket = new this.#Socket(accepted, { raw, opened, protocol, limits, beforeEnd });
+    const socket = new this.#Socket(accepted, { raw, opened, protocol, limits, beforeEnd, early });
     clients?.add(socket);
     // Before the library checks whether its last socket has closed.
     raw.prependListener('close', () => clients?.delete(socket));

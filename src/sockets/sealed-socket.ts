@@ -6,6 +6,7 @@ import type { OpenedSocket } from '../nest/exchange/socket-admission.js';
 import type { Bytes } from '../protocol/crypto.js';
 import { SOCKET_KIND } from '../protocol/socket.js';
 import { SocketLink, type LinkLimits } from './socket-link.js';
+import type { ReceivedMessage } from './waiting-sockets.js';
 
 /** The library's own class, from the server's copy of the library. */
 export type LibrarySocketClass = typeof WebSocket;
@@ -23,12 +24,18 @@ interface SealedSocketParts {
   readonly protocol: string | undefined;
   readonly limits: LinkLimits;
   readonly beforeEnd: BeforeEnd;
+  /** What arrived after the head. */
+  readonly early: readonly ReceivedMessage[];
 }
 
 /** Called when a socket ends early, so that its library can send something first; then it calls `end`. */
 export type BeforeEnd = (socket: WebSocket, cause: EndCause, end: () => void) => void;
 
-export type SealedSocketClass = new (accepted: AcceptedSocket, parts: SealedSocketParts) => WebSocket;
+export interface SealedSocketClass {
+  new (accepted: AcceptedSocket, parts: SealedSocketParts): WebSocket;
+  /** Delivers messages from now on, unless the application has paused the socket. */
+  begin(socket: WebSocket): void;
+}
 
 /** The used part of the library's class: everything else is replaced. Without an address it connects to nothing. */
 type LibrarySocket = new (
@@ -53,10 +60,21 @@ export function sealedSocketClass(library: LibrarySocketClass, options: object):
     readonly #selected: string;
     /** The fragments of a message that the application sends in parts. */
     #parts: Buffer[] = [];
+    /** What has not been delivered yet: the application has to listen first. Until then the connection is paused. */
+    #early: ReceivedMessage[];
+    #hasBegun = false;
+    /** Whether the application wants it to be. */
+    #isPaused = false;
 
-    constructor(accepted: AcceptedSocket, { raw, opened, protocol, limits, beforeEnd }: SealedSocketParts) {
+    static begin(socket: SealedSocket): void {
+      socket.#hasBegun = true;
+      if (!socket.#isPaused) socket.resume();
+    }
+
+    constructor(accepted: AcceptedSocket, { raw, opened, protocol, limits, beforeEnd, early }: SealedSocketParts) {
       super(null, undefined, options);
       this.#raw = raw;
+      this.#early = [...early];
       this.#selected = protocol ?? '';
       this.#link = new SocketLink(raw, accepted, limits, {
         onMessage: (data, isBinary) => this.emit('message', this.#shown(data, isBinary), isBinary),
@@ -68,7 +86,11 @@ export function sealedSocketClass(library: LibrarySocketClass, options: object):
           this.emit('close', code, Buffer.from(reason));
         },
       });
-      raw.on('ping', () => this.emit('ping', NO_BYTES)).on('pong', () => this.emit('pong', NO_BYTES));
+      raw.on('pong', () => this.emit('pong', NO_BYTES));
+      raw.on('ping', () => {
+        this.#link.checkBuffered();
+        this.emit('ping', NO_BYTES);
+      });
       const noteOver = opened.supervise(this, accepted, (cause) => {
         beforeEnd(this as unknown as WebSocket, cause, () => this.#link.supersede(cause));
       });
@@ -87,15 +109,20 @@ export function sealedSocketClass(library: LibrarySocketClass, options: object):
     }
 
     get isPaused(): boolean {
-      return this.#raw.isPaused;
+      return this.#isPaused;
     }
 
     pause(): void {
+      this.#isPaused = true;
       this.#raw.pause();
     }
 
     resume(): void {
-      this.#raw.resume();
+      this.#isPaused = false;
+      if (!this.#hasBegun) return;
+      for (const { data, isBinary } of this.#early.splice(0)) this.#raw.emit('message', data, isBinary);
+      // A listener may have paused it.
+      if (!this.isPaused) this.#raw.resume();
     }
 
     send(data: unknown, options?: SendOptions | Done, done?: Done): void {

@@ -100,6 +100,11 @@ export class SocketLink {
       return;
     }
     this.#raw.send(sealer.seal(kind, plaintext), { binary: true, compress: false }, done);
+    this.checkBuffered();
+  }
+
+  /** Also for pongs, which the library sends by itself. */
+  checkBuffered(): void {
     if (this.#raw.bufferedAmount > this.#limits.maxBuffered) {
       this.#fail(
         new Error(`The client reads too slowly: more than ${this.#limits.maxBuffered} bytes wait for it.`),

@@ -3,7 +3,7 @@ import type { WebSocket } from 'ws';
 import { MAX_HEAD_BYTES } from '../protocol/frames.js';
 import { SOCKET_PATIENCE_MS } from '../protocol/socket.js';
 
-interface ReceivedMessage {
+export interface ReceivedMessage {
   readonly data: Buffer;
   readonly isBinary: boolean;
 }

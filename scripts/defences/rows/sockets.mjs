@@ -74,6 +74,11 @@ export const sockets = [
     'this.#raw.bufferedAmount > this.#limits.maxBuffered',
     'this.#raw.bufferedAmount > Infinity',
   ]),
+  row('a client that only pings and does not read is disconnected', ENDS, 'express.*only pongs', [
+    'src/sockets/sealed-socket.ts',
+    'this.#link.checkBuffered();',
+    '',
+  ]),
   row("a socket's pings carry no data", GATEWAYS, 'express.*writes past the frames', [
     'src/sockets/sealed-socket.ts',
     'this.#raw.ping(NO_BYTES,',

@@ -72,9 +72,9 @@ export const streams = [
     '',
   ]),
   row('a stream whose request logged in ends when its new session is revoked', ENDS, 'express.*own request logged in', [
-    'src/nest/keys/running-streams.ts',
-    'stateOf(rawRequest(request)).carried ?? begunIn',
-    'begunIn',
+    'src/nest/keys/carrier.ts',
+    'stateOf(rawRequest(request)).home = { session: after.ref.id, epoch: record.epoch };',
+    '',
   ]),
   row('a response in frames ends with its session', ENDS, 'express.*another one soon', [
     'src/nest/exchange/answer-supervision.ts',

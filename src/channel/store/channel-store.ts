@@ -54,23 +54,24 @@ export class ChannelStore {
     this.#again = new AgainRecords(engine, records, vault, options.againSeconds);
   }
 
-  /** The channel, if it belongs to this session and has not ended. At once, if its records are in memory. */
+  /** The channel, if it belongs to this session and has not ended: one round trip, or at once from memory. */
   find(session: string | undefined, kid: string, now: number): Awaitable<Channel | undefined> {
     if (!KID.test(kid)) return undefined;
     const known = this.#held.get(kid);
     const sessionName = known?.session === session ? known?.sessionName : session && this.#sessions.nameOf(session);
-    // Both in one round trip.
     const one = this.records.get(channelName(kid));
     const other = sessionName === undefined ? undefined : this.records.get(sessionName);
     const judge = (stored: string | undefined, storedSession: string | undefined): Channel | undefined =>
-      stored === undefined ? undefined : this.#valid({ kid, session, sessionName, stored, storedSession }, known, now);
+      stored === undefined ? undefined : this.#valid({ kid, session, sessionName, stored, storedSession }, now);
     const isHere = typeof one !== 'object' && typeof other !== 'object';
     return isHere ? judge(one, other) : Promise.all([one, other]).then((both) => judge(...both));
   }
 
   /** A record that cannot be read counts as absent. */
-  #valid(found: Found, known: Held | undefined, now: number): Channel | undefined {
-    const { session, stored, storedSession } = found;
+  #valid(found: Found, now: number): Channel | undefined {
+    const { kid, session, stored, storedSession } = found;
+    // As it is now: with an object of its own for each request that waited for the store, only the last could be stored.
+    const known = this.#held.peek(kid);
     const isKnown = known?.stored === stored && known.storedSession === storedSession && known.session === session;
     const held = isKnown ? known : this.#unwrap(found, known);
     if (!held || held.channel.expiresAt <= now) return undefined;
@@ -90,7 +91,6 @@ export class ChannelStore {
     return epoch === undefined ? undefined : this.#again.find(session, epoch, kid);
   }
 
-  /** The session's record. */
   session(id: string): Promise<SessionRecord | undefined> {
     return this.#sessions.read(id);
   }

@@ -31,7 +31,7 @@ export function sealFields(value: unknown, declared: readonly FieldClass[], seal
       isEncrypted(types, name) && isInJson(container[name]) ? hideField(container[name]) : container[name],
     );
     const made: unknown = (toJSON as (key: string) => unknown).call(hiding, '');
-    return made === hiding ? sealMembers(hiding as object, types, seal, path) : sealFields(made, declared, seal, path);
+    return sealFields(withoutToJson(made), declared, seal, path);
   }
   return sealMembers(container, types, seal, path);
 }
@@ -80,6 +80,15 @@ function copyOf<Members extends object>(object: Members): Members {
 /** Defined without calling setters of its class, and even if the original is frozen. */
 function setOwn(object: object, name: PropertyKey, value: unknown): void {
   Object.defineProperty(object, name, { value, enumerable: true, writable: true, configurable: true });
+}
+
+/** JSON calls `toJSON` once, and not that of its result. With its class, which says what is encrypted. */
+function withoutToJson(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || Array.isArray(value) || hiddenField(value)) return value;
+  if (typeof (value as { toJSON?: unknown }).toJSON !== 'function') return value;
+  const copy = copyOf(value);
+  setOwn(copy, 'toJSON', undefined);
+  return copy;
 }
 
 /** Whether JSON has a member of this value: not of `undefined`, and not of a function, unless it hides a field. */

@@ -4,7 +4,7 @@ import type { E2eEvents } from '../../channel/events.js';
 import type { OpenedMessage } from '../../channel/message.js';
 import { E2eProblem } from '../../protocol/problem.js';
 import type { KeyService } from '../keys/key.service.js';
-import { rawRequest } from '../request/exchange-state.js';
+import { rawRequest, stateOf } from '../request/exchange-state.js';
 import { mayCarry } from './incoming.js';
 
 /** An opened message, and the function that admits it: from here on every response to it is sealed. */
@@ -44,6 +44,8 @@ export async function openMessage(
     target: keys.options.publicPath + target,
     idem: typeof idem === 'string' ? idem : undefined,
   });
+  // Noted now: before a stream begins, its channel may be evicted, or its own request may replace the session.
+  stateOf(raw).home = { session: session.ref?.id, epoch: channels.epochOf(message.channel) };
   if (!mayCarry(message, raw, keys.options.sealedHeaders.request)) {
     throw new E2eProblem('message-rejected', { step: 'headers' });
   }

@@ -116,7 +116,7 @@ export class Carrier {
     const record = await store.begin(after.ref, { name: old.session, ...(device && { device }) });
     await store.adopt(after.ref, record, channel);
     await after.persist(this.parts.storeTimeout);
-    stateOf(rawRequest(request)).carried = { session: after.ref.id, epoch: record.epoch };
+    stateOf(rawRequest(request)).home = { session: after.ref.id, epoch: record.epoch };
     return true;
   }
 }

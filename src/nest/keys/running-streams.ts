@@ -26,8 +26,6 @@ export interface RunningStream {
 }
 
 interface Running extends RunningStream {
-  /** Where its channel was valid when it began. */
-  readonly begunIn: ChannelHome;
   /** Whether its store did not respond the last time. */
   isDoubtful: boolean;
 }
@@ -69,12 +67,7 @@ export class RunningStreams {
   /** @returns a function to call when the stream has ended, with its outcome. */
   add(direction: StreamDirection, stream: RunningStream): (hasEnded: boolean, progress: Progress) => void {
     const from = performance.now();
-    const session = this.sessions.find(stream.request);
-    const running: Running = {
-      ...stream,
-      begunIn: { session: session?.ref?.id, epoch: session && this.#storeOf(session).epochOf(stream.channel) },
-      isDoubtful: false,
-    };
+    const running: Running = { ...stream, isDoubtful: false };
     this.#running.add(running);
     this.#timer ??= setInterval(() => void this.#check(), this.settings.streamCheckInterval).unref();
     if (this.#deadline !== undefined) this.#failBy(this.#deadline, [running]);
@@ -93,7 +86,7 @@ export class RunningStreams {
   /** Channels were ended in this process. */
   #endWith(ended: Ended): void {
     for (const stream of this.#running) {
-      const isIts = 'kid' in ended ? stream.channel.kid === ended.kid : homeOf(stream).session === ended.session;
+      const isIts = 'kid' in ended ? stream.channel.kid === ended.kid : homeOf(stream)?.session === ended.session;
       if (isIts && !isMoving(stream)) this.#fail(stream, 'session');
     }
   }
@@ -157,10 +150,10 @@ export class RunningStreams {
     const id = session.ref?.id;
     if (id === undefined) return (await store.find(undefined, channel.kid, nowInSeconds())) !== undefined;
     if (!(await session.exists(this.settings.storeTimeout))) return false;
-    const { session: home, epoch } = homeOf(stream);
+    const home = homeOf(stream);
     // The request has replaced its own session, without its channel.
-    if (id !== home) return true;
-    return epoch !== undefined && store.isInEpoch(id, epoch, channel);
+    if (home && id !== home.session) return true;
+    return home?.epoch !== undefined && store.isInEpoch(id, home.epoch, channel);
   }
 }
 
@@ -169,7 +162,6 @@ function isMoving({ request }: Running): boolean {
   return stateOf(rawRequest(request)).isCarrying === true;
 }
 
-/** Where its channel is valid now: its own request may have carried it over to another session (login). */
-function homeOf({ request, begunIn }: Running): ChannelHome {
-  return stateOf(rawRequest(request)).carried ?? begunIn;
+function homeOf({ request }: Running): ChannelHome | undefined {
+  return stateOf(rawRequest(request)).home;
 }

@@ -77,8 +77,8 @@ export interface ExchangeState {
   capture?: ResponseCapture;
   /** Whether its session is being replaced, so that the replacement inside does not do it a second time. */
   isCarrying?: boolean;
-  /** The session that its channel was carried over to, and the epoch there. */
-  carried?: ChannelHome;
+  /** Where its channel is valid: where its message was opened, or where this request has carried it over to (login). */
+  home?: ChannelHome;
   /** Seals its response, once its message opened: from then on nothing is sent in the clear. */
   seal?: Transform;
   /** For a request in fields that reached its route. */

@@ -197,4 +197,21 @@ onEachPlatform('A sealed socket', (platform) => {
     expect(seen).toContain('closed 1006 ');
     peer.raw.terminate();
   });
+
+  it('is cut off also where only pongs wait for its client', async () => {
+    await until(() => clients().length === 0);
+    const peer = await open();
+    seen.length = 0;
+    const [client] = clients();
+    peer.raw.pause();
+    const payload = Buffer.alloc(125);
+    for (let sent = 0; client!.readyState === client!.OPEN && sent < 1_000_000; sent++) {
+      peer.raw.ping(payload);
+      if (sent % 100 === 0) await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect(client!.readyState).not.toBe(client!.OPEN);
+    await until(() => seen.includes('disconnected'));
+    expect(seen).toContain('closed 1006 ');
+    peer.raw.terminate();
+  });
 });
