@@ -60,8 +60,9 @@ export function sealedSocketClass(library: LibrarySocketClass, options: object):
     readonly #selected: string;
     /** The fragments of a message that the application sends in parts. */
     #parts: Buffer[] = [];
-    /** What has not been delivered yet: the application has to listen first. Until then the connection is paused. */
-    #early: ReceivedMessage[];
+    /** What arrives before the application listens. The library delivers what it has read, also when it is paused. */
+    readonly #early: ReceivedMessage[];
+    #isHeld = true;
     #hasBegun = false;
     /** Whether the application wants it to be. */
     #isPaused = false;
@@ -85,6 +86,10 @@ export function sealedSocketClass(library: LibrarySocketClass, options: object):
           noteOver(this.#link.hasEnded, this.#link.cause);
           this.emit('close', code, Buffer.from(reason));
         },
+      });
+      raw.on('message', (data: Buffer, isBinary: boolean) => {
+        if (this.#isHeld) this.#early.push({ data, isBinary });
+        else this.#link.receive(data, isBinary);
       });
       raw.on('pong', () => this.emit('pong', NO_BYTES));
       raw.on('ping', () => {
@@ -120,9 +125,17 @@ export function sealedSocketClass(library: LibrarySocketClass, options: object):
     resume(): void {
       this.#isPaused = false;
       if (!this.#hasBegun) return;
-      for (const { data, isBinary } of this.#early.splice(0)) this.#raw.emit('message', data, isBinary);
-      // A listener may have paused it.
-      if (!this.isPaused) this.#raw.resume();
+      // A listener may pause it again.
+      while (!this.isPaused) {
+        const next = this.#early.shift();
+        if (next) {
+          this.#link.receive(next.data, next.isBinary);
+        } else {
+          this.#isHeld = false;
+          this.#raw.resume();
+          return;
+        }
+      }
     }
 
     send(data: unknown, options?: SendOptions | Done, done?: Done): void {

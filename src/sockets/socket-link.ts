@@ -51,7 +51,6 @@ export class SocketLink {
     this.#limits = limits;
     this.#events = events;
     this.#state = raw.OPEN;
-    raw.on('message', (data: Buffer, isBinary: boolean) => this.receive(data, isBinary));
     // Before the library's own listener, which notifies the server that its last socket has closed.
     raw.prependListener('close', () => this.#close());
   }

@@ -62,16 +62,17 @@ export class ChannelStore {
     const one = this.records.get(channelName(kid));
     const other = sessionName === undefined ? undefined : this.records.get(sessionName);
     const judge = (stored: string | undefined, storedSession: string | undefined): Channel | undefined =>
-      stored === undefined ? undefined : this.#valid({ kid, session, sessionName, stored, storedSession }, now);
+      stored === undefined ? undefined : this.#valid({ kid, session, sessionName, stored, storedSession }, known, now);
     const isHere = typeof one !== 'object' && typeof other !== 'object';
     return isHere ? judge(one, other) : Promise.all([one, other]).then((both) => judge(...both));
   }
 
   /** A record that cannot be read counts as absent. */
-  #valid(found: Found, now: number): Channel | undefined {
+  #valid(found: Found, before: Held | undefined, now: number): Channel | undefined {
     const { kid, session, stored, storedSession } = found;
-    // As it is now: with an object of its own for each request that waited for the store, only the last could be stored.
-    const known = this.#held.peek(kid);
+    // Requests that waited for the store together share one object, or only the state of the last could be stored.
+    const latest = this.#held.peek(kid);
+    const known = latest?.stored === stored ? latest : before;
     const isKnown = known?.stored === stored && known.storedSession === storedSession && known.session === session;
     const held = isKnown ? known : this.#unwrap(found, known);
     if (!held || held.channel.expiresAt <= now) return undefined;
@@ -154,7 +155,6 @@ export class ChannelStore {
     return (await this.#sessions.read(session))?.epoch === epoch;
   }
 
-  /** Ends one channel. */
   async end(channel: Channel): Promise<void> {
     await this.#remove([channel]);
     this.options.onEnded(channel);

@@ -86,9 +86,14 @@ export class RunningStreams {
   /** Channels were ended in this process. */
   #endWith(ended: Ended): void {
     for (const stream of this.#running) {
-      const isIts = 'kid' in ended ? stream.channel.kid === ended.kid : homeOf(stream)?.session === ended.session;
+      const isIts = 'kid' in ended ? stream.channel.kid === ended.kid : this.#isOf(stream, ended.session);
       if (isIts && !isMoving(stream)) this.#fail(stream, 'session');
     }
+  }
+
+  /** Also of the session that its own request has put in its place, without its channel. */
+  #isOf(stream: Running, session: string): boolean {
+    return homeOf(stream)?.session === session || this.sessions.find(stream.request)?.ref?.id === session;
   }
 
   /** The application closes: streams get this long to finish. Resolves when they have ended, or after that time. */

@@ -5,6 +5,7 @@ import { Encrypted } from '../../../src/index.js';
 import { E2eWsAdapter } from '../../../src/ws/index.js';
 import { until } from '../../support/clock.js';
 import { onEachPlatform, useApp } from '../e2e/support/apps.js';
+import { SocketPeer } from './support/peer.js';
 
 const heard: string[] = [];
 let served: WebSocket | undefined;
@@ -62,5 +63,20 @@ onEachPlatform('A socket that its gateway pauses when it connects', (platform) =
     await until(() => heard.includes('last'));
     expect(heard).toEqual(['paused: true', 'paused: false', 'early', 'later', 'last']);
     socket.close();
+  });
+
+  it('loses nothing that comes right after its head, and keeps the order', async () => {
+    heard.length = 0;
+    served = undefined;
+    const peer = SocketPeer.begin(await app().visitor().handshake('X25519'), { burst: Buffer.from('early') });
+    await until(() => served !== undefined);
+    peer.send('later');
+    peer.send('last');
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(heard).toEqual(['paused: true']);
+    listen(served!);
+    await until(() => heard.includes('last') || peer.closed !== undefined);
+    expect(heard).toEqual(['paused: true', 'early', 'paused: true', 'later', 'last']);
+    peer.raw.terminate();
   });
 });

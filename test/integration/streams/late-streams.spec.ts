@@ -2,7 +2,7 @@ import { expect, it } from '@jest/globals';
 import { Controller, Get, Post, Req, Res } from '@nestjs/common';
 import type { ServerResponse } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Encrypted } from '../../../src/index.js';
+import { Encrypted, KeyService } from '../../../src/index.js';
 import { json } from '../../external/conformance/channel.js';
 import { until } from '../../support/clock.js';
 import { onEachPlatform, useApp } from '../e2e/support/apps.js';
@@ -21,6 +21,8 @@ interface WithSession {
 
 const open: ServerResponse[] = [];
 let goOn: (() => void) | undefined;
+/** The last request that replaced its session. */
+let replaced: WithSession | undefined;
 
 function begin(reply: Reply): void {
   reply.hijack?.();
@@ -53,6 +55,7 @@ class LateController {
     await called((done) => request.session.regenerate(done));
     request.session.cart = 2;
     await called((done) => request.session.save(done));
+    replaced = request;
     begin(reply);
   }
 }
@@ -81,6 +84,15 @@ onEachPlatform('A response in frames that begins late goes on', (platform) => {
     }
     goOn!();
     await goesOn(asked);
+  });
+
+  it('until the session is revoked that its own request has put in its place', async () => {
+    const channel = await app().visitor().handshake('X25519');
+    await channel.request('POST', '/late/cart', json({}));
+    const answer = await AnswerReader.ask(channel, 'POST', '/late/regenerate', json({}));
+    expect(inShort([await answer.next()])).toEqual(['0 first']);
+    await app().get(KeyService).revoke(replaced!);
+    expect(inShort(await answer.rest())).toEqual(['2', 'end']);
   });
 
   it('although its own request has replaced the session, without its channel', async () => {
