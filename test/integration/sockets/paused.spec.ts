@@ -76,7 +76,8 @@ onEachPlatform('A socket that its gateway pauses when it connects', (platform) =
     expect(heard).toEqual(['paused: true']);
     listen(served!);
     await until(() => heard.includes('last') || peer.closed !== undefined);
-    expect(heard).toEqual(['paused: true', 'early', 'paused: true', 'later', 'last']);
+    // It came with the head in one packet, or in one of its own, which waits in the kernel.
+    expect(heard.filter((line) => !line.startsWith('paused'))).toEqual(['early', 'later', 'last']);
     peer.raw.terminate();
   });
 });
