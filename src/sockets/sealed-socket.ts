@@ -64,12 +64,13 @@ export function sealedSocketClass(library: LibrarySocketClass, options: object):
     readonly #early: ReceivedMessage[];
     #isHeld = true;
     #hasBegun = false;
+    #isDelivering = false;
     /** Whether the application wants it to be. */
     #isPaused = false;
 
     static begin(socket: SealedSocket): void {
       socket.#hasBegun = true;
-      if (!socket.#isPaused) socket.resume();
+      socket.#deliver();
     }
 
     constructor(accepted: AcceptedSocket, { raw, opened, protocol, limits, beforeEnd, early }: SealedSocketParts) {
@@ -90,6 +91,10 @@ export function sealedSocketClass(library: LibrarySocketClass, options: object):
       raw.on('message', (data: Buffer, isBinary: boolean) => {
         if (this.#isHeld) this.#early.push({ data, isBinary });
         else this.#link.receive(data, isBinary);
+      });
+      // Before the link's listener: the library, too, delivers what it has read before its close.
+      raw.prependListener('close', () => {
+        while (this.#early.length > 0) this.#receiveEarly();
       });
       raw.on('pong', () => this.emit('pong', NO_BYTES));
       raw.on('ping', () => {
@@ -124,18 +129,30 @@ export function sealedSocketClass(library: LibrarySocketClass, options: object):
 
     resume(): void {
       this.#isPaused = false;
-      if (!this.#hasBegun) return;
-      // A listener may pause it again.
-      while (!this.isPaused) {
-        const next = this.#early.shift();
-        if (next) {
-          this.#link.receive(next.data, next.isBinary);
-        } else {
-          this.#isHeld = false;
-          this.#raw.resume();
-          return;
-        }
+      if (!this.#isHeld) this.#raw.resume();
+      // Later, as the library does.
+      else if (this.#hasBegun) process.nextTick(() => this.#deliver());
+    }
+
+    #deliver(): void {
+      if (this.#isDelivering || !this.#isHeld) return;
+      this.#isDelivering = true;
+      try {
+        // A listener may pause it again.
+        while (!this.#isPaused && this.#early.length > 0) this.#receiveEarly();
+      } finally {
+        this.#isDelivering = false;
+        // A listener threw.
+        if (!this.#isPaused && this.#early.length > 0) process.nextTick(() => this.#deliver());
       }
+      if (this.#isPaused) return;
+      this.#isHeld = false;
+      this.#raw.resume();
+    }
+
+    #receiveEarly(): void {
+      const { data, isBinary } = this.#early.shift()!;
+      this.#link.receive(data, isBinary);
     }
 
     send(data: unknown, options?: SendOptions | Done, done?: Done): void {

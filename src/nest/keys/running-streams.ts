@@ -28,6 +28,8 @@ export interface RunningStream {
 interface Running extends RunningStream {
   /** Whether its store did not respond the last time. */
   isDoubtful: boolean;
+  /** The session that its own request has put in place of its home, and the epoch there, once it has a record. */
+  moved?: ChannelHome;
 }
 
 type Progress = Omit<StreamFacts, 'ms'>;
@@ -93,7 +95,16 @@ export class RunningStreams {
 
   /** Also of the session that its own request has put in its place, without its channel. */
   #isOf(stream: Running, session: string): boolean {
-    return homeOf(stream)?.session === session || this.sessions.find(stream.request)?.ref?.id === session;
+    return homeOf(stream)?.session === session || this.#sessionOf(stream)?.ref?.id === session;
+  }
+
+  /** `undefined` also if it cannot be read: its stream then ends. */
+  #sessionOf({ request }: Running): HttpSession | undefined {
+    try {
+      return this.sessions.find(request);
+    } catch {
+      return undefined;
+    }
   }
 
   /** The application closes: streams get this long to finish. Resolves when they have ended, or after that time. */
@@ -140,10 +151,10 @@ export class RunningStreams {
 
   /** A store that does not respond is asked once more. */
   async #checkOne(stream: Running): Promise<void> {
-    const session = this.sessions.find(stream.request);
+    const session = this.#sessionOf(stream);
     const mayGoOn = await this.#mayGoOn(stream, session).catch(() => undefined);
     // The store may have answered for the session before: the next check asks for the one that replaces it.
-    if (isMoving(stream) || this.sessions.find(stream.request)?.ref?.id !== session?.ref?.id) return;
+    if (isMoving(stream) || this.#sessionOf(stream)?.ref?.id !== session?.ref?.id) return;
     if (mayGoOn === false || (mayGoOn === undefined && stream.isDoubtful)) this.#fail(stream, 'session');
     stream.isDoubtful = mayGoOn === undefined;
   }
@@ -157,7 +168,12 @@ export class RunningStreams {
     if (!(await session.exists(this.settings.storeTimeout))) return false;
     const home = homeOf(stream);
     // The request has replaced its own session, without its channel.
-    if (home && id !== home.session) return true;
+    if (home && id !== home.session) {
+      const { moved } = stream;
+      const epoch = (await store.session(id))?.epoch;
+      stream.moved = { session: id, epoch };
+      return moved?.session !== id || moved.epoch === undefined || moved.epoch === epoch;
+    }
     return home?.epoch !== undefined && store.isInEpoch(id, home.epoch, channel);
   }
 }

@@ -1,11 +1,13 @@
 import { expect, it } from '@jest/globals';
 import { Controller, Get, Post, Req, Res } from '@nestjs/common';
+import { MemoryStore } from 'express-session';
 import type { ServerResponse } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Encrypted, KeyService } from '../../../src/index.js';
+import { Encrypted, KeyService, MemoryReplayGuard } from '../../../src/index.js';
 import { json } from '../../external/conformance/channel.js';
 import { until } from '../../support/clock.js';
-import { onEachPlatform, useApp } from '../e2e/support/apps.js';
+import { onEachPlatform, TestApp, useApp } from '../e2e/support/apps.js';
+import { COOKIE_SECRET, SECRET } from '../e2e/support/sessions.js';
 import { AnswerReader, inShort } from './support/answer.js';
 
 const INTERVAL = 40;
@@ -17,12 +19,15 @@ interface Reply extends ServerResponse {
 type Done = (error?: unknown) => void;
 interface WithSession {
   readonly session: { cart?: number; regenerate(done: Done): unknown; save(done: Done): unknown };
+  readonly sessionStore: object;
 }
 
 const open: ServerResponse[] = [];
 let goOn: (() => void) | undefined;
 /** The last request that replaced its session. */
 let replaced: WithSession | undefined;
+/** The last request that did nothing. */
+let seen: WithSession | undefined;
 
 function begin(reply: Reply): void {
   reply.hijack?.();
@@ -41,6 +46,19 @@ class LateController {
   async late(@Res() reply: Reply): Promise<void> {
     await new Promise<void>((resolve) => (goOn = resolve));
     begin(reply);
+  }
+
+  @Get('seen')
+  see(@Req() request: WithSession): object {
+    seen = request;
+    return {};
+  }
+
+  /** As after passport's login of a user whose id is a BigInt: no store can save it, and nobody can read it. */
+  @Post('odd')
+  odd(@Req() { session }: { session: object }, @Res() reply: Reply): void {
+    begin(reply);
+    Object.assign(session, { passport: { user: 1n } });
   }
 
   @Post('cart')
@@ -100,4 +118,62 @@ onEachPlatform('A response in frames that begins late goes on', (platform) => {
     await channel.request('POST', '/late/cart', json({}));
     await goesOn(AnswerReader.ask(channel, 'POST', '/late/regenerate', json({})));
   });
+
+  it('and ends with its session, although the session of another one cannot be read', async () => {
+    const rejected: unknown[] = [];
+    const note = (error: unknown): void => void rejected.push(error);
+    process.on('unhandledRejection', note);
+    const odd = await AnswerReader.ask(await app().visitor().handshake('X25519'), 'POST', '/late/odd', json({}));
+    expect(inShort([await odd.next()])).toEqual(['0 first']);
+    const channel = await app().visitor().handshake('X25519');
+    await channel.request('POST', '/late/cart', json({}));
+    const answer = await AnswerReader.ask(channel, 'POST', '/late/regenerate', json({}));
+    expect(inShort([await answer.next()])).toEqual(['0 first']);
+    await sleep(3 * INTERVAL);
+    await app().get(KeyService).revoke(replaced!);
+    expect(inShort(await answer.rest())).toEqual(['2', 'end']);
+    process.off('unhandledRejection', note);
+    expect(rejected).toEqual([]);
+    // Its own stream ended too: whether its connection was cut is up to the session's middleware, which saves at the end.
+    expect(['end', 'cut']).toContain(inShort(await odd.rest()).at(-1));
+  });
+
+  it('until another server revokes the session that its own request has put in its place', async () => {
+    const store = new MemoryStore();
+    const e2e = {
+      streamCheckInterval: INTERVAL,
+      keyPool: { size: 0 },
+      secret: SECRET,
+      replayGuard: new MemoryReplayGuard(),
+    };
+    const serve = (its: MemoryStore): Promise<TestApp> =>
+      TestApp.start(platform, {
+        controllers: [LateController],
+        e2e: { ...e2e, session: { store: its, secret: COOKIE_SECRET } },
+      });
+    const [first, second] = [await serve(store), await serve(viewOf(store))];
+    try {
+      const channel = await first.visitor().handshake('X25519');
+      await channel.request('POST', '/late/cart', json({}));
+      const answer = await AnswerReader.ask(channel, 'POST', '/late/regenerate', json({}));
+      expect(inShort([await answer.next()])).toEqual(['0 first']);
+      // The new session gets a channel there, and with it a record.
+      await (await second.visitor().handshake('X25519')).request('GET', '/late/seen');
+      const request = { headers: {}, session: replaced!.session, sessionStore: seen!.sessionStore };
+      const jwk = { kty: 'OKP', crv: 'X25519', x: Buffer.alloc(32, 9).toString('base64url') };
+      await second.get(KeyService).createChannel(request, jwk);
+      await sleep(10 * INTERVAL); // for a check
+      await second.get(KeyService).revoke(request);
+      expect(inShort(await answer.rest())).toEqual(['2', 'end']);
+    } finally {
+      await Promise.all([first.close(), second.close()]);
+    }
+  });
 });
+
+/** The same sessions, in a store of another server. */
+function viewOf(store: MemoryStore): MemoryStore {
+  const of = store as unknown as { sessions: object };
+  const sessions = { get: () => of.sessions, set: (value: object) => void (of.sessions = value) };
+  return Object.defineProperty(new MemoryStore(), 'sessions', sessions);
+}
