@@ -64,7 +64,6 @@ export function sealedSocketClass(library: LibrarySocketClass, options: object):
     readonly #early: ReceivedMessage[];
     #isHeld = true;
     #hasBegun = false;
-    #isDelivering = false;
     /** Whether the application wants it to be. */
     #isPaused = false;
 
@@ -135,24 +134,23 @@ export function sealedSocketClass(library: LibrarySocketClass, options: object):
     }
 
     #deliver(): void {
-      if (this.#isDelivering || !this.#isHeld) return;
-      this.#isDelivering = true;
-      try {
-        // A listener may pause it again.
-        while (!this.#isPaused && this.#early.length > 0) this.#receiveEarly();
-      } finally {
-        this.#isDelivering = false;
-        // A listener threw.
-        if (!this.#isPaused && this.#early.length > 0) process.nextTick(() => this.#deliver());
-      }
-      if (this.#isPaused) return;
+      // A listener may pause it again.
+      while (!this.#isPaused && this.#early.length > 0) this.#receiveEarly();
+      if (this.#isPaused || !this.#isHeld) return;
       this.#isHeld = false;
       this.#raw.resume();
     }
 
+    /** A listener that throws is the application's error, as in the library: neither the next message nor the close waits. */
     #receiveEarly(): void {
       const { data, isBinary } = this.#early.shift()!;
-      this.#link.receive(data, isBinary);
+      try {
+        this.#link.receive(data, isBinary);
+      } catch (error) {
+        process.nextTick(() => {
+          throw error;
+        });
+      }
     }
 
     send(data: unknown, options?: SendOptions | Done, done?: Done): void {

@@ -10,6 +10,7 @@ const READ_ON = 'test/integration/streams/read-on.spec.ts';
 const AROUND = 'test/integration/streams/around.spec.ts';
 const LIMITS = 'test/integration/streams/upload-limits.spec.ts';
 const ENDS = 'test/integration/streams/ends.spec.ts';
+const LATE = 'test/integration/streams/late-streams.spec.ts';
 const TIME = 'test/integration/streams/upload-time.spec.ts';
 const REFUSALS = 'test/integration/streams/upload-refusals.spec.ts';
 const COLLECTED = 'test/integration/streams/collected.spec.ts';
@@ -71,6 +72,16 @@ export const streams = [
     "if (mayGoOn === false || (mayGoOn === undefined && stream.isDoubtful)) this.#fail(stream, 'session');",
     '',
   ]),
+  row(
+    'a stream ends with the session put in place of its own, by any server',
+    LATE,
+    'express.*another server revokes',
+    [
+      'src/nest/keys/running-streams.ts',
+      'return moved?.session !== id || moved.epoch === undefined || moved.epoch === epoch;',
+      'return true;',
+    ],
+  ),
   row('a stream whose request logged in ends when its new session is revoked', ENDS, 'express.*own request logged in', [
     'src/nest/keys/carrier.ts',
     'stateOf(rawRequest(request)).home = { session: after.ref.id, epoch: record.epoch };',

@@ -162,7 +162,10 @@ onEachPlatform('A response in frames that begins late goes on', (platform) => {
       const request = { headers: {}, session: replaced!.session, sessionStore: seen!.sessionStore };
       const jwk = { kty: 'OKP', crv: 'X25519', x: Buffer.alloc(32, 9).toString('base64url') };
       await second.get(KeyService).createChannel(request, jwk);
-      await sleep(10 * INTERVAL); // for a check
+      await sleep(10 * INTERVAL);
+      // A check has seen the record by now, and nothing was revoked.
+      open.at(-1)!.write('still');
+      expect(inShort([await answer.next()])).toEqual(['0 still']);
       await second.get(KeyService).revoke(request);
       expect(inShort(await answer.rest())).toEqual(['2', 'end']);
     } finally {
