@@ -1,17 +1,11 @@
 /** The measurements of docs/fuzzing.md and docs/timing.md, for a moment: they run by hand, and must still run. */
 import { describe, expect, it } from '@jest/globals';
-import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { command } from './command.js';
 
 const cwd = fileURLToPath(new URL('../../../', import.meta.url));
 
-async function run(...args: string[]): Promise<{ code: unknown; printed: string }> {
-  const child = spawn(process.execPath, args, { cwd });
-  let printed = '';
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (printed += String(chunk)));
-  const code = await new Promise((resolve) => child.once('close', resolve));
-  return { code, printed };
-}
+const run = (...args: string[]): ReturnType<typeof command> => command(process.execPath, args, { cwd });
 
 describe('what is measured by hand', () => {
   it('fuzzes all that reads what the other end sent, and finds nothing', async () => {
@@ -30,6 +24,6 @@ describe('what is measured by hand', () => {
 
   it('floods the sample with handshakes', async () => {
     const { code, printed } = await run('scripts/flood/flood.mjs', '1', '4');
-    expect({ code, printed }).toEqual({ code: 0, printed: expect.stringMatching(/hybrid handshakes .* 201: \d/) });
+    expect({ code, printed }).toEqual({ code: 0, printed: expect.stringMatching(/hybrid handshakes .* 201: [1-9]/) });
   });
 });

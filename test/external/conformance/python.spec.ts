@@ -1,18 +1,14 @@
 /** The client in clients/python, which was written from docs/protocol.md alone, on Debian's python3-cryptography. */
 import { describe, expect, it } from '@jest/globals';
-import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { command } from './command.js';
 import { startSample } from './server.js';
 
 const cwd = fileURLToPath(new URL('../../../clients/python/', import.meta.url));
 
 /** Runs Debian's Python, which may not be the first in the path, and gives what it printed. */
-async function python(args: string[], env: Record<string, string> = {}): Promise<{ code: unknown; printed: string }> {
-  const child = spawn('/usr/bin/python3', ['-B', ...args], { cwd, env: { PATH: process.env.PATH, ...env } });
-  let printed = '';
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (printed += String(chunk)));
-  const code = await new Promise((resolve) => child.once('close', resolve));
-  return { code, printed };
+function python(args: string[], env: Record<string, string> = {}): ReturnType<typeof command> {
+  return command('/usr/bin/python3', ['-B', ...args], { cwd, env: { PATH: process.env.PATH, ...env } });
 }
 
 describe('the client in Python', () => {
