@@ -50,8 +50,30 @@ export const defences = [
     'a message of one user never runs as the next user',
     'test/integration/e2e/login.spec.ts',
     'express.*one user',
-    ['src/nest/keys/carrier.ts', 'message && (isLogin || before.isBlank)', 'message'],
-    ['src/nest/keys/carrier.ts', 'before.user !== undefined && before.user !== after.user', 'false'],
+    ['src/nest/keys/carrier.ts', 'channel && (isLogin || isNobodys)', 'channel'],
+    ['src/nest/keys/carrier.ts', 'user !== undefined && user !== after.user', 'false'],
+  ),
+  row(
+    'a logout that empties its session keeps no channel',
+    'test/integration/e2e/login.spec.ts',
+    'express.*removes its data first',
+    ['src/nest/keys/carrier.ts', 'before.isBlank && state.owner?.isNobody === true', 'before.isBlank'],
+  ),
+  row(
+    'a login over a user who was removed first keeps no channel',
+    'test/integration/e2e/login.spec.ts',
+    'express.*who was removed first',
+    ['src/nest/keys/carrier.ts', 'state.owner?.user ?? before.user', 'before.user'],
+  ),
+  row(
+    'a login carries no channel over that was revoked before',
+    'test/integration/e2e/login.spec.ts',
+    'express.*was revoked before',
+    [
+      'src/nest/keys/carrier.ts',
+      'if (old.epoch !== stateOf(rawRequest(request)).home?.epoch) return this.#withDevice(request, before, ref, makeNew);',
+      '',
+    ],
   ),
   row(
     'a flood of handshakes does not displace active channels',

@@ -13,7 +13,7 @@ import { againInput } from '../protocol/schedule.js';
 import type { Channel } from './channel.js';
 import type { ChannelStore, SessionRecord, SessionRef } from './store/channel-store.js';
 import type { Opened } from './answer.js';
-import type { OpenedMessage } from './message.js';
+import type { OpenedMessage, ValidMessage } from './message.js';
 import { MessageReader, type Place } from './message-reader.js';
 import { Clock } from './clock.js';
 import { shakeHands, type HandshakeResponse } from './handshake.js';
@@ -119,24 +119,21 @@ export class Channels {
    * @param session `undefined` if there are no cookies: the channel is found only by its name.
    * @throws E2eProblem `message-rejected`, `handshake-required`, `too-large` or `busy`: all in the clear.
    */
-  async open(session: string | undefined, message: string, binding: Binding): Promise<OpenedMessage> {
+  async open(session: string | undefined, message: string, binding: Binding): Promise<ValidMessage> {
     const { jwe, header } = this.#reader.read(message, binding.place);
     // Most of what is awaited here is in memory, and each turn of the queue costs a request.
     const syncing = this.clock.sync();
     if (syncing) await syncing;
     const finding = this.#find(session, header);
     const channel = finding instanceof Promise ? await finding : finding;
+    // Read now: if what the message has proven cannot be stored, this process forgets where it found the channel.
+    const epoch = this.store.epochOf(channel);
     const opened = channel.open(jwe, header);
     if (!opened) throw new E2eProblem('message-rejected', { step: 'decryption' });
     if (!hasRightBody(opened, binding.place)) throw new E2eProblem('message-rejected', { step: 'placement' });
     if (opened.isDeviceProof || opened.hasNewSecret) await this.#store(session, channel, opened);
     if (!isBoundTo(opened, binding)) throw new E2eProblem('message-rejected', { step: 'binding' });
-    return { channel, ...opened };
-  }
-
-  /** The epoch of its session in which a channel was last found valid; `undefined` if this process did not find it. */
-  epochOf(channel: Channel): string | undefined {
-    return this.store.epochOf(channel);
+    return { channel, epoch, ...opened };
   }
 
   /** For an incomplete message: the error that `open` would throw, as far as the protected header shows it. */

@@ -7,3 +7,9 @@ export type { AcceptedSocket, PlainResponse, StreamHead, SealedHead } from './an
 export interface OpenedMessage extends Opened {
   readonly channel: Channel;
 }
+
+/** The same with the epoch of the session in which its channel was valid. */
+export interface ValidMessage extends OpenedMessage {
+  /** `undefined` if the channel has no session. */
+  readonly epoch: string | undefined;
+}

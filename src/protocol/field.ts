@@ -37,3 +37,9 @@ export function fieldPlaintext(json: string): Uint8Array<ArrayBuffer> {
 export function pointerTo(parent: string, name: string | number): string {
   return `${parent}/${String(name).replace(/~/g, '~0').replace(/\//g, '~1')}`;
 }
+
+/** The names that a JSON pointer consists of. */
+export function stepsOf(pointer: string): string[] {
+  const steps = pointer.split('/').slice(1);
+  return steps.map((step) => step.replace(/~1/g, '/').replace(/~0/g, '~'));
+}

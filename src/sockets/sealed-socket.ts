@@ -61,7 +61,7 @@ export function sealedSocketClass(library: LibrarySocketClass, options: object):
     /** The fragments of a message that the application sends in parts. */
     #parts: Buffer[] = [];
     /** What arrives before the application listens. The library delivers what it has read, also when it is paused. */
-    readonly #early: ReceivedMessage[];
+    readonly #held: ReceivedMessage[];
     #isHeld = true;
     #hasBegun = false;
     /** Whether the application wants it to be. */
@@ -75,7 +75,7 @@ export function sealedSocketClass(library: LibrarySocketClass, options: object):
     constructor(accepted: AcceptedSocket, { raw, opened, protocol, limits, beforeEnd, early }: SealedSocketParts) {
       super(null, undefined, options);
       this.#raw = raw;
-      this.#early = [...early];
+      this.#held = [...early];
       this.#selected = protocol ?? '';
       this.#link = new SocketLink(raw, accepted, limits, {
         onMessage: (data, isBinary) => this.emit('message', this.#shown(data, isBinary), isBinary),
@@ -88,12 +88,12 @@ export function sealedSocketClass(library: LibrarySocketClass, options: object):
         },
       });
       raw.on('message', (data: Buffer, isBinary: boolean) => {
-        if (this.#isHeld) this.#early.push({ data, isBinary });
+        if (this.#isHeld) this.#held.push({ data, isBinary });
         else this.#link.receive(data, isBinary);
       });
       // Before the link's listener: the library, too, delivers what it has read before its close.
       raw.prependListener('close', () => {
-        while (this.#early.length > 0) this.#receiveEarly();
+        while (this.#held.length > 0) this.#receiveHeld();
       });
       raw.on('pong', () => this.emit('pong', NO_BYTES));
       raw.on('ping', () => {
@@ -135,15 +135,15 @@ export function sealedSocketClass(library: LibrarySocketClass, options: object):
 
     #deliver(): void {
       // A listener may pause it again.
-      while (!this.#isPaused && this.#early.length > 0) this.#receiveEarly();
+      while (!this.#isPaused && this.#held.length > 0) this.#receiveHeld();
       if (this.#isPaused || !this.#isHeld) return;
       this.#isHeld = false;
       this.#raw.resume();
     }
 
     /** A listener that throws is the application's error, as in the library: neither the next message nor the close waits. */
-    #receiveEarly(): void {
-      const { data, isBinary } = this.#early.shift()!;
+    #receiveHeld(): void {
+      const { data, isBinary } = this.#held.shift()!;
       try {
         this.#link.receive(data, isBinary);
       } catch (error) {

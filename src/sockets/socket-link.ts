@@ -131,7 +131,9 @@ export class SocketLink {
 
   /** The application cuts it off. */
   terminate(): void {
+    if (this.#state === this.#raw.CLOSED) return;
     this.#cause ??= 'application';
+    this.#state = this.#raw.CLOSING;
     this.#raw.terminate();
   }
 

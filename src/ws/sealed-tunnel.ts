@@ -65,15 +65,16 @@ export class SealedTunnel {
 
 /** Passes messages, pings and ends on, both ways. */
 function join(sealed: WebSocket, inner: WebSocket): void {
-  sealed.on('message', (data: Buffer, isBinary) => {
-    inner.send(data, { binary: isBinary }, () => {
+  const pass = (send: (done: () => void) => void): void => {
+    send(() => {
       if (sealed.isPaused && inner.bufferedAmount < HIGH_WATER) sealed.resume();
     });
     if (inner.bufferedAmount >= HIGH_WATER) sealed.pause();
-  });
+  };
+  sealed.on('message', (data: Buffer, isBinary) => pass((done) => inner.send(data, { binary: isBinary }, done)));
   inner.on('message', (data: Buffer, isBinary) => sealed.send(data, { binary: isBinary }));
   inner.on('ping', () => sealed.ping());
-  sealed.on('pong', () => inner.pong());
+  sealed.on('pong', () => pass((done) => inner.pong(undefined, undefined, done)));
   sealed.on('error', () => undefined);
   inner.on('close', (code, reason) => endWith(sealed, code, reason));
   sealed.on('close', (code, reason) => endWith(inner, code, reason));

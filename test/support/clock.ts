@@ -24,6 +24,13 @@ export function stopTimers(): (milliseconds: number) => void {
   return (milliseconds) => jest.advanceTimersByTime(milliseconds);
 }
 
+/** Only regular checks stop: they run when the function that comes back is called with milliseconds. */
+export function stopIntervals(): (milliseconds: number) => void {
+  const others = ['setImmediate', 'clearImmediate', 'setTimeout', 'clearTimeout'] as const;
+  jest.useFakeTimers({ doNotFake: ['Date', 'hrtime', 'nextTick', 'performance', 'queueMicrotask', ...others] });
+  return (milliseconds) => jest.advanceTimersByTime(milliseconds);
+}
+
 /** Longer than any test may take: a test's timeout does not stop what it waits for. */
 const GIVE_UP_MS = 110_000;
 // Not a test's own, which may have stopped it.

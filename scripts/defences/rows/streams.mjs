@@ -82,11 +82,22 @@ export const streams = [
       'return true;',
     ],
   ),
-  row('a stream whose request logged in ends when its new session is revoked', ENDS, 'express.*own request logged in', [
-    'src/nest/keys/carrier.ts',
-    'stateOf(rawRequest(request)).home = { session: after.ref.id, epoch: record.epoch };',
-    '',
-  ]),
+  row(
+    'a stream whose request logged in ends when its new session is revoked',
+    ENDS,
+    'express.*before the first check',
+    ['src/nest/keys/carrier.ts', 'state.home = { session: after.ref.id, epoch: record.epoch };', ''],
+  ),
+  row(
+    'a stream of a revoked session does not go on in the one put in its place',
+    LATE,
+    'express.*unless another server has revoked',
+    [
+      'src/nest/keys/carrier.ts',
+      'if (state.home?.session === ref.id && state.home.epoch !== old?.epoch) {',
+      'if (!ref) {',
+    ],
+  ),
   row('a response in frames ends with its session', ENDS, 'express.*another one soon', [
     'src/nest/exchange/answer-supervision.ts',
     'fail: () => stream.fail() });',

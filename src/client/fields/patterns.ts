@@ -1,3 +1,5 @@
+import { stepsOf } from '../../protocol/field.js';
+
 /** Where fields are in a body: `card.number`, `items.*.pin`, `card.cvc?`, or a JSON pointer, `/card/number`. */
 export interface Pattern {
   readonly text: string;
@@ -10,12 +12,7 @@ const ANY = '*';
 export function parsePattern(text: string): Pattern {
   const isOptional = text.endsWith('?');
   const path = isOptional ? text.slice(0, -1) : text;
-  const steps = path.startsWith('/')
-    ? path
-        .slice(1)
-        .split('/')
-        .map((step) => step.replace(/~1/g, '/').replace(/~0/g, '~'))
-    : path.split('.');
+  const steps = path.startsWith('/') ? stepsOf(path) : path.split('.');
   return { text, steps, isOptional };
 }
 

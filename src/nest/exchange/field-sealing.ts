@@ -1,4 +1,4 @@
-import { pointerTo } from '../../protocol/field.js';
+import { pointerTo, stepsOf } from '../../protocol/field.js';
 import { classOf, isEncrypted, nestedTypes, type FieldClass } from '../routes/field-types.js';
 import { hiddenField, hideField } from '../routes/field-value.js';
 
@@ -30,7 +30,7 @@ export function sealFields(value: unknown, declared: readonly FieldClass[], seal
     const hiding = changed(container, names, (name) =>
       isEncrypted(types, name) && isInJson(container[name]) ? hideField(container[name]) : container[name],
     );
-    const made: unknown = (toJSON as (key: string) => unknown).call(hiding, '');
+    const made: unknown = (toJSON as (key: string) => unknown).call(hiding, stepsOf(path).at(-1) ?? '');
     return sealFields(withoutToJson(made), declared, seal, path);
   }
   return sealMembers(container, types, seal, path);

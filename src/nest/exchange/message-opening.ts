@@ -44,8 +44,10 @@ export async function openMessage(
     target: keys.options.publicPath + target,
     idem: typeof idem === 'string' ? idem : undefined,
   });
-  // Noted now: before a stream begins, its channel may be evicted, or its own request may replace the session.
-  stateOf(raw).home = { session: session.ref?.id, epoch: channels.epochOf(message.channel) };
+  // Noted now: before a stream begins, its channel may be evicted, or its own request may empty or replace the session.
+  const state = stateOf(raw);
+  state.home = { session: session.ref?.id, epoch: message.epoch };
+  state.owner = { isNobody: session.isBlank, user: session.user };
   if (!mayCarry(message, raw, keys.options.sealedHeaders.request)) {
     throw new E2eProblem('message-rejected', { step: 'headers' });
   }

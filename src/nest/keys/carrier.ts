@@ -41,18 +41,21 @@ export class Carrier {
     const before = this.parts.sessionOf(request);
     if (!before?.ref || state.isCarrying) return makeNew();
     const { ref } = before;
-    const message = openedMessageOf(request);
+    // If this request has replaced its session before, its channel is not one of the session that it has now.
+    const channel = state.home?.session === ref.id ? openedMessageOf(request)?.channel : undefined;
+    // A logout has removed the user before it regenerates.
+    const isNobodys = before.isBlank && state.owner?.isNobody === true;
     state.isCarrying = true;
     try {
       await this.#mutex.run(ref.id, () =>
-        message && (isLogin || before.isBlank)
-          ? this.#withChannel(request, before, ref, message.channel, makeNew)
+        channel && (isLogin || isNobodys)
+          ? this.#withChannel(request, before, ref, channel, makeNew)
           : this.#withDevice(request, before, ref, makeNew),
       );
     } finally {
       state.isCarrying = false;
     }
-    if (message && !isLogin && !before.isBlank) this.parts.onLeftBehind();
+    if (channel && !isLogin && !isNobodys) this.parts.onLeftBehind();
   }
 
   async #withDevice(
@@ -67,6 +70,11 @@ export class Carrier {
     await makeNew();
     const after = this.parts.sessionOf(request)?.ref;
     if (after && after.id !== ref.id && old?.device) await store.begin(after, { device: old.device });
+    const state = stateOf(rawRequest(request));
+    // Revoked or ended before the replacement: then a stream of this request must not continue in the new session.
+    if (state.home?.session === ref.id && state.home.epoch !== old?.epoch) {
+      state.home = { session: after?.id, epoch: undefined };
+    }
   }
 
   async #withChannel(
@@ -81,6 +89,8 @@ export class Carrier {
     const isThere = await before.exists(this.parts.storeTimeout);
     const old = isThere ? await store.release(ref, channel) : undefined;
     if (!old) throw new E2eException(new E2eProblem('busy'));
+    // Revoked while this request ran.
+    if (old.epoch !== stateOf(rawRequest(request)).home?.epoch) return this.#withDevice(request, before, ref, makeNew);
     let isHanded: boolean;
     try {
       await makeNew();
@@ -104,11 +114,13 @@ export class Carrier {
     const after = this.parts.sessionOf(request);
     if (!after?.ref) return false;
     const { device } = old;
+    const state = stateOf(rawRequest(request));
+    const user = state.owner?.user ?? before.user;
     if (after.ref.id === before.ref?.id) {
       await store.adopt(after.ref, old, channel);
       return true;
     }
-    if (before.user !== undefined && before.user !== after.user) {
+    if (user !== undefined && user !== after.user) {
       // One user logs in over another: the first one's messages must not run as the second one.
       await store.begin(after.ref, device && { device });
       return false;
@@ -116,7 +128,7 @@ export class Carrier {
     const record = await store.begin(after.ref, { name: old.session, ...(device && { device }) });
     await store.adopt(after.ref, record, channel);
     await after.persist(this.parts.storeTimeout);
-    stateOf(rawRequest(request)).home = { session: after.ref.id, epoch: record.epoch };
+    state.home = { session: after.ref.id, epoch: record.epoch };
     return true;
   }
 }

@@ -26,7 +26,15 @@ const HINTS: Readonly<Record<string, string>> = {
 };
 
 /** Options whose absence is a weaker protection, and stops nothing else. */
-const PROTECTIONS = ['identityKey', 'deviceBinding', 'keyKinds', 'encryptByDefault', 'sealedPaths', 'padding'] as const;
+const PROTECTIONS = [
+  'identityKey',
+  'deviceBinding',
+  'keyKinds',
+  'encryptByDefault',
+  'sealedPaths',
+  'sealedHeaders',
+  'padding',
+] as const;
 
 /** The other members of `forRootAsync({ … })`. */
 const ASYNC_NAMES = ['imports', 'inject', 'provideInjectionTokensFrom', 'useFactory', 'useClass', 'useExisting'];

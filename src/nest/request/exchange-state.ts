@@ -32,6 +32,14 @@ export interface ChannelHome {
   readonly epoch: string | undefined;
 }
 
+/** Whose a session was when a message opened on it: what it holds later is what this request has made of it. */
+export interface SessionOwner {
+  /** Whether it had no data of the application, and so belonged to nobody. */
+  readonly isNobody: boolean;
+  /** The user that passport had logged in, if it is used. */
+  readonly user: string | undefined;
+}
+
 /** The state of a request in fields (PROTOCOL §10). */
 export interface OpenedFields {
   readonly cipher: FieldCipher;
@@ -79,6 +87,8 @@ export interface ExchangeState {
   isCarrying?: boolean;
   /** Where its channel is valid: where its message was opened, or where this request has carried it over to (login). */
   home?: ChannelHome;
+  /** Set with it, and never changed. */
+  owner?: SessionOwner;
   /** Seals its response, once its message opened: from then on nothing is sent in the clear. */
   seal?: Transform;
   /** For a request in fields that reached its route. */

@@ -1,5 +1,5 @@
 import { expect, it } from '@jest/globals';
-import { Controller, HttpCode, Post, Req, UseGuards } from '@nestjs/common';
+import { Controller, HttpCode, Param, Post, Req, UseGuards } from '@nestjs/common';
 import { AuthGuard, PassportModule, PassportStrategy } from '@nestjs/passport';
 import { MemoryStore } from 'express-session';
 import { generateKeyPairSync, sign } from 'node:crypto';
@@ -16,7 +16,7 @@ import { COOKIE_SECRET, SECRET, SessionController, useOwnSession } from './suppo
 type Done = (error?: unknown) => void;
 interface WithSession {
   user?: { name: string };
-  session: { user?: string; cart?: string; regenerate(done: Done): unknown };
+  session: { user?: string; cart?: string; passport?: object; regenerate(done: Done): unknown };
   logIn(user: object, options: object, done: Done): void;
   logout(options: object, done: Done): void;
 }
@@ -38,6 +38,8 @@ passport.deserializeUser((user: object, done) => done(null, user));
 @Controller('auth')
 @Encrypted()
 class AuthController {
+  constructor(private readonly keys: KeyService) {}
+
   @Post('login')
   @HttpCode(200)
   @UseGuards(AuthGuard('local'))
@@ -45,10 +47,47 @@ class AuthController {
     await called((done) => request.logIn(request.user!, {}, done));
     return { user: request.user };
   }
+  /** The guard is there because it gives a Fastify request its `logout()`. */
   @Post('logout')
   @HttpCode(200)
+  @UseGuards(AuthGuard('local'))
   async logout(@Req() request: WithSession): Promise<object> {
     await called((done) => request.logout({}, done));
+    return {};
+  }
+  /** As where another request of the session revokes it while this one checks the password. */
+  @Post('revoked/:way')
+  @HttpCode(200)
+  async revoked(@Req() request: WithSession, @Param('way') way: string): Promise<object> {
+    await this.keys.revoke(request);
+    if (way === 'regenerate') await called((done) => request.session.regenerate(done));
+    else await this.keys.carryOver(request);
+    return {};
+  }
+  @Post('switch')
+  @HttpCode(200)
+  @UseGuards(AuthGuard('local'))
+  async switch(@Req() request: Required<WithSession>): Promise<object> {
+    const { user } = request;
+    await called((done) => request.logout({}, done));
+    await called((done) => request.logIn(user, {}, done));
+    return { user: request.user };
+  }
+  /** Forgets the user who was logged in, and declares a login. */
+  @Post('over')
+  @HttpCode(200)
+  @UseGuards(AuthGuard('local'))
+  async over(@Req() request: Required<WithSession>): Promise<object> {
+    const { user } = request;
+    delete request.session.passport;
+    await this.keys.carryOver(request, () => called((done) => request.logIn(user, {}, done)));
+    return {};
+  }
+  @Post('forget')
+  @HttpCode(200)
+  async forget(@Req() { session }: WithSession): Promise<object> {
+    delete session.cart;
+    await called((done) => session.regenerate(done));
     return {};
   }
   @Post('cart')
@@ -140,6 +179,21 @@ onEachPlatform('passport, used as its documentation has it', (platform) => {
     expect((await post('/session/notes', { note: 'a' })).status).toBe(201);
   });
 
+  it.each(['carry-over', 'regenerate'])('keeps no channel that was revoked before: %s', async (way) => {
+    const channel = await app().visitor().handshake('X25519');
+    expect(await status(channel, 'POST', `/auth/revoked/${way}`)).toBe(200);
+    expect(await status(channel, 'GET', '/session/notes')).toBe(428);
+    expect(await status(await channel.visitor.handshake('X25519'), 'GET', '/session/notes')).toBe(200);
+  });
+
+  it('logs one user out and another one in, in one request', async () => {
+    const channel = await app().visitor().handshake('X25519');
+    expect(await status(channel, 'POST', '/auth/login', ADA as never)).toBe(200);
+    expect(await status(channel, 'POST', '/auth/switch', BOB as never)).toBe(200);
+    expect(await status(channel, 'GET', '/session/notes')).toBe(428);
+    expect(app().log.ofModule.filter((line) => line.includes('keys.carryOver(request'))).toHaveLength(1);
+  });
+
   it('never runs a message of one user as the next one, after another login or a logout', async () => {
     const channel = await app().visitor().handshake('X25519');
     expect(await status(channel, 'POST', '/auth/login', ADA as never)).toBe(200);
@@ -149,6 +203,33 @@ onEachPlatform('passport, used as its documentation has it', (platform) => {
     // The next handshake names another session.
     const next = await channel.visitor.handshake('X25519');
     expect(next.answer.session).not.toBe(channel.answer.session);
+
+    expect(await status(next, 'POST', '/auth/logout', BOB as never)).toBe(200);
+    const { visitor } = next;
+    const hers = await visitor.handshake('X25519');
+    expect(await status(hers, 'POST', '/auth/login', ADA as never)).toBe(200);
+    const late = hers.message('POST', '/session/notes', json({ note: 'ada’s, too' }));
+    expect(await status(hers, 'POST', '/auth/logout', ADA as never)).toBe(200);
+    // The client has no reason to open a new channel, if the server still accepts this one.
+    const isKept = (await status(hers, 'GET', '/session/notes')) !== 428;
+    const his = isKept ? hers : await visitor.handshake('X25519');
+    expect(await status(his, 'POST', '/auth/login', BOB as never)).toBe(200);
+    expectPlainProblem(await hers.post(late), 'handshake-required');
+    expect(his.answer.session).not.toBe(hers.answer.session);
+  });
+
+  it('keeps no channel where one user logs in over another, who was removed first', async () => {
+    const channel = await app().visitor().handshake('X25519');
+    expect(await status(channel, 'POST', '/auth/login', ADA as never)).toBe(200);
+    expect(await status(channel, 'POST', '/auth/over', BOB as never)).toBe(200);
+    expect(await status(channel, 'GET', '/session/notes')).toBe(428);
+  });
+
+  it('keeps no channel over a logout of the application’s own, which removes its data first', async () => {
+    const channel = await app().visitor().handshake('X25519');
+    expect(await status(channel, 'POST', '/auth/cart')).toBe(200);
+    expect(await status(channel, 'POST', '/auth/forget')).toBe(200);
+    expect(await status(channel, 'GET', '/session/notes')).toBe(428);
   });
 });
 

@@ -27,6 +27,8 @@ class Counted {
   }
 }
 
+const nameOf = (): object => ({ toJSON: (name: string) => `in ${name}` });
+
 const VALUES: Readonly<Record<string, () => unknown>> = {
   'another instance of the same class': () => ({ price: new Money(5, 'internal') }),
   'the same object': () => [new Counted()],
@@ -34,6 +36,7 @@ const VALUES: Readonly<Record<string, () => unknown>> = {
   'a date': () => ({ at: { toJSON: () => new Date(0) } }),
   'a text, a number, null, nothing': () => ['a', 1, null, undefined].map((made) => ({ toJSON: () => made })),
   'a list of such': () => ({ toJSON: () => [new Money(1, 'x'), new Money(2)] }),
+  'one that knows its name': () => ({ 'a/b~1': nameOf(), list: [nameOf(), [nameOf()]], to: { toJSON: nameOf } }),
   bytes: () => ({ toJSON: () => Buffer.from('ab') }),
 };
 

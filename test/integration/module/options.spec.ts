@@ -237,7 +237,7 @@ describe('An option that protects, and is undefined', () => {
     process.env.NODE_ENV = NODE_ENV;
   });
 
-  it.each(['identityKey', 'deviceBinding', 'keyKinds', 'encryptByDefault', 'sealedPaths', 'padding'])(
+  it.each(['identityKey', 'deviceBinding', 'keyKinds', 'encryptByDefault', 'sealedPaths', 'sealedHeaders', 'padding'])(
     'stops the start in production: %s',
     async (name) => {
       for (const way of Object.values(KEY_MANAGEMENT)) {

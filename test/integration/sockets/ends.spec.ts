@@ -198,6 +198,19 @@ onEachPlatform('A sealed socket', (platform) => {
     peer.raw.terminate();
   });
 
+  it('is closing from the moment that it is cut off', async () => {
+    await until(() => clients().length === 0);
+    const peer = await open();
+    seen.length = 0;
+    const [client] = clients();
+    client!.terminate();
+    expect(client!.readyState).toBe(client!.CLOSING);
+    await until(() => seen.includes('disconnected'));
+    client!.terminate();
+    expect(client!.readyState).toBe(client!.CLOSED);
+    await peer.over();
+  });
+
   it('is cut off also where only pongs wait for its client', async () => {
     await until(() => clients().length === 0);
     const peer = await open();

@@ -1,11 +1,11 @@
-import { expect, it } from '@jest/globals';
+import { expect, it, jest } from '@jest/globals';
 import { Controller, Get, Post, Req, Res } from '@nestjs/common';
 import { MemoryStore } from 'express-session';
 import type { ServerResponse } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Encrypted, KeyService, MemoryReplayGuard } from '../../../src/index.js';
 import { json } from '../../external/conformance/channel.js';
-import { until } from '../../support/clock.js';
+import { stopIntervals, until } from '../../support/clock.js';
 import { onEachPlatform, TestApp, useApp } from '../e2e/support/apps.js';
 import { COOKIE_SECRET, SECRET } from '../e2e/support/sessions.js';
 import { AnswerReader, inShort } from './support/answer.js';
@@ -65,6 +65,17 @@ class LateController {
   fill(@Req() { session }: WithSession): object {
     session.cart = 1;
     return {};
+  }
+
+  @Post('held')
+  async held(@Req() request: WithSession, @Res() reply: Reply): Promise<void> {
+    seen = request;
+    begin(reply);
+    await new Promise<void>((resolve) => (goOn = resolve));
+    await called((done) => request.session.regenerate(done));
+    request.session.cart = 2;
+    await called((done) => request.session.save(done));
+    replaced = request;
   }
 
   /** Not a login that is declared as one, so the new session has no channel. */
@@ -138,28 +149,38 @@ onEachPlatform('A response in frames that begins late goes on', (platform) => {
     expect(['end', 'cut']).toContain(inShort(await odd.rest()).at(-1));
   });
 
-  it('until another server revokes the session that its own request has put in its place', async () => {
+  it('although the store did not take what its message has proven', async () => {
     const store = new MemoryStore();
-    const e2e = {
-      streamCheckInterval: INTERVAL,
-      keyPool: { size: 0 },
-      secret: SECRET,
-      replayGuard: new MemoryReplayGuard(),
-    };
-    const serve = (its: MemoryStore): Promise<TestApp> =>
-      TestApp.start(platform, {
-        controllers: [LateController],
-        e2e: { ...e2e, session: { store: its, secret: COOKIE_SECRET } },
-      });
-    const [first, second] = [await serve(store), await serve(viewOf(store))];
+    const set = store.set.bind(store);
+    let refused = 0;
+    const server = await serve(store);
+    try {
+      const channel = await server.visitor().handshake('RSA');
+      store.set = (id, session, done) => {
+        if (!id.startsWith('e2e:')) return set(id, session, done);
+        refused++;
+        done?.(new Error('the store is full'));
+      };
+      goOn = undefined;
+      const asked = AnswerReader.ask(channel, 'GET', '/late');
+      await until(() => goOn !== undefined);
+      goOn!();
+      await goesOn(asked);
+      expect(refused).toBeGreaterThan(0);
+    } finally {
+      await server.close();
+    }
+  });
+
+  it('until another server revokes the session that its own request has put in its place', async () => {
+    const [first, second] = await pair();
     try {
       const channel = await first.visitor().handshake('X25519');
       await channel.request('POST', '/late/cart', json({}));
       const answer = await AnswerReader.ask(channel, 'POST', '/late/regenerate', json({}));
       expect(inShort([await answer.next()])).toEqual(['0 first']);
+      const request = await seenBy(second, replaced!);
       // The new session gets a channel there, and with it a record.
-      await (await second.visitor().handshake('X25519')).request('GET', '/late/seen');
-      const request = { headers: {}, session: replaced!.session, sessionStore: seen!.sessionStore };
       const jwk = { kty: 'OKP', crv: 'X25519', x: Buffer.alloc(32, 9).toString('base64url') };
       await second.get(KeyService).createChannel(request, jwk);
       await sleep(10 * INTERVAL);
@@ -172,7 +193,48 @@ onEachPlatform('A response in frames that begins late goes on', (platform) => {
       await Promise.all([first.close(), second.close()]);
     }
   });
+
+  it('unless another server has revoked its session before its own request replaces that', async () => {
+    const check = stopIntervals();
+    const [first, second] = await pair();
+    try {
+      const channel = await first.visitor().handshake('X25519');
+      await channel.request('POST', '/late/cart', json({}));
+      [goOn, replaced] = [undefined, undefined];
+      const answer = await AnswerReader.ask(channel, 'POST', '/late/held', json({}));
+      expect(inShort([await answer.next()])).toEqual(['0 first']);
+      await until(() => goOn !== undefined);
+      await second.get(KeyService).revoke(await seenBy(second, seen!));
+      goOn!();
+      await until(() => replaced !== undefined);
+      check(INTERVAL);
+      expect(inShort(await answer.rest())).toEqual(['2', 'end']);
+    } finally {
+      jest.useRealTimers();
+      await Promise.all([first.close(), second.close()]);
+    }
+  });
+
+  function serve(store: MemoryStore, replayGuard = new MemoryReplayGuard()): Promise<TestApp> {
+    const session = { store, secret: COOKIE_SECRET };
+    return TestApp.start(platform, {
+      controllers: [LateController],
+      e2e: { streamCheckInterval: INTERVAL, keyPool: { size: 0 }, secret: SECRET, replayGuard, session },
+    });
+  }
+
+  /** Two servers that share their sessions. */
+  async function pair(): Promise<[TestApp, TestApp]> {
+    const [store, guard] = [new MemoryStore(), new MemoryReplayGuard()];
+    return [await serve(store, guard), await serve(viewOf(store), guard)];
+  }
 });
+
+/** Another request of the same session, at this server. */
+async function seenBy(server: TestApp, { session }: WithSession): Promise<WithSession & { headers: object }> {
+  await (await server.visitor().handshake('X25519')).request('GET', '/late/seen');
+  return { headers: {}, session, sessionStore: seen!.sessionStore };
+}
 
 /** The same sessions, in a store of another server. */
 function viewOf(store: MemoryStore): MemoryStore {

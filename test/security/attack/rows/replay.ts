@@ -193,6 +193,29 @@ export const replayRows: readonly Row[] = [
     },
   },
   {
+    attack: 'sends a withheld request of a user who has logged out, after another one has logged in on the same page',
+    outcome: '`handshake-required`; the handler never runs',
+    run: async (harness) => {
+      const client = harness.client();
+      await client.fetch('/bank/login', post({ owner: 'alice' }));
+      await client.fetch('/bank/balance');
+      let withheld: Passing | undefined;
+      harness.on('/bank/transfer', (request) => {
+        withheld = request;
+        return { status: 502, headers: {}, body: '' };
+      });
+      await refusalOf(client.fetch('/bank/transfer', post({})));
+      expect((await client.fetch('/bank/leave', post({}))).status).toBe(201);
+      expect(await (await client.fetch('/bank/owner')).json()).toEqual({ owner: null });
+      await client.fetch('/bank/login', post({ owner: 'bob' }));
+      expect(await (await client.fetch('/bank/owner')).json()).toEqual({ owner: 'bob' });
+      const headers = { ...withheld!.headers, cookie: harness.cookie };
+      const answer = await harness.proxy.forward({ ...withheld!, headers });
+      expect([answer.status, JSON.parse(answer.body).type]).toEqual([428, 'urn:e2e:problem:handshake-required']);
+      expect(harness.ran).not.toContain('transfer');
+    },
+  },
+  {
     attack: 'has a channel of its own on the session before the user logs in, and uses it after',
     outcome: '`handshake-required`: a login by `KeyService.carryOver()` keeps the caller’s channel and ends all others',
     run: async (harness) => {
