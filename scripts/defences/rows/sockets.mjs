@@ -161,6 +161,11 @@ export const sockets = [
     'express.*leaves before its answer',
     ['src/ws/inner-socket.ts', "outer.once('close', end);", ''],
   ),
+  row('an application that reads nothing slows down its sealed client', TUNNEL, 'express.*reads nothing.*pongs', [
+    'src/ws/sealed-tunnel.ts',
+    'if (inner.bufferedAmount >= HIGH_WATER) sealed.pause();',
+    '',
+  ]),
   row('no socket is opened for a client that has disconnected', TUNNEL, 'where the client has gone', [
     'src/ws/inner-socket.ts',
     'if (outer.destroyed) end();',

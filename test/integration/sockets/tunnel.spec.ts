@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import type { IncomingMessage, Server } from 'node:http';
 import { Socket } from 'node:net';
 import { PassThrough, type Duplex } from 'node:stream';
-import { WebSocketServer } from 'ws';
+import { WebSocketServer, type WebSocket } from 'ws';
 import { createDuplexPair } from '../../../src/ws/duplex-pair.js';
 import { openInnerSocket } from '../../../src/ws/inner-socket.js';
 import { E2eWsAdapter } from '../../../src/ws/index.js';
@@ -11,6 +11,9 @@ import { stopTimers, until } from '../../support/clock.js';
 import { onEachPlatform, useApp } from '../e2e/support/apps.js';
 import { CANARY } from '../e2e/support/raw.js';
 import { SocketPeer } from './support/peer.js';
+
+/** Bytes that wait at a client whose server does not read. */
+const WAITING = 4_000_000;
 
 type Answer = (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
 
@@ -136,6 +139,35 @@ onEachPlatform('Under a sealed path an application that answers upgrades itself'
     peer.raw.terminate();
     await until(() => handed[0]!.destroyed);
     expect(app().log.ofModule).toEqual([]);
+  });
+
+  it.each([
+    ['messages', (peer: SocketPeer, text: string) => void peer.send(text)],
+    ['pongs', (peer: SocketPeer, text: string) => peer.raw.pong(text)],
+  ])('and reads nothing, slows its client down: %s', async (_, sendTo) => {
+    let own: WebSocket | undefined;
+    answer = (request, socket, head) =>
+      library.handleUpgrade(request, socket, head, (made) => {
+        made.pause();
+        own = made;
+      });
+    const peer = await begin();
+    await until(() => own !== undefined && peer.isOpen);
+    const text = 'a'.repeat(125);
+    const most = 1_000_000;
+    let sent = 0;
+    // What the kernel takes comes back no more: what waits here, waits because nobody reads.
+    for (; peer.raw.bufferedAmount < WAITING && sent < most; sent++) {
+      sendTo(peer, text);
+      if (sent % 1000 === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    expect(sent).toBeLessThan(most);
+    let heard = 0;
+    own!.on('message', () => heard++).on('pong', () => heard++);
+    own!.resume();
+    await until(() => heard === sent || peer.closed !== undefined);
+    expect(heard).toBe(sent);
+    peer.raw.terminate();
   });
 
   it.each([
