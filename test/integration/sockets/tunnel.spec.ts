@@ -142,7 +142,7 @@ onEachPlatform('Under a sealed path an application that answers upgrades itself'
   });
 
   it.each([
-    ['messages', (peer: SocketPeer, text: string) => void peer.send(text)],
+    ['messages', (peer: SocketPeer, text: string) => peer.send(text)],
     ['pongs', (peer: SocketPeer, text: string) => peer.raw.pong(text)],
   ])('and reads nothing, slows its client down: %s', async (_, sendTo) => {
     let own: WebSocket | undefined;
