@@ -10,6 +10,6 @@ export interface OpenedMessage extends Opened {
 
 /** The same with the epoch of the session in which its channel was valid. */
 export interface ValidMessage extends OpenedMessage {
-  /** `undefined` if the channel has no session. */
+  /** Empty if the channel has no session. `undefined` if this process does not hold the channel any more. */
   readonly epoch: string | undefined;
 }

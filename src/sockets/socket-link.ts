@@ -40,6 +40,7 @@ export class SocketLink {
   readonly #events: LinkEvents;
   #state: number;
   #received: SocketEnd | undefined;
+  #hasSentEnd = false;
   #isBroken = false;
   #isClosing = false;
   /** The first that there was. */
@@ -81,8 +82,8 @@ export class SocketLink {
       return;
     }
     if (message.kind === SOCKET_KIND.end) this.#answerEnd(message);
-    // A side that has ended it discards further messages.
-    else if (this.#state === this.#raw.OPEN) this.#events.onMessage(message.data, message.kind === SOCKET_KIND.binary);
+    // A side that has ended it discards further messages. After `terminate()` the library delivers what it has read.
+    else if (!this.#hasSentEnd) this.#events.onMessage(message.data, message.kind === SOCKET_KIND.binary);
   }
 
   send(kind: SocketDataKind, plaintext: Bytes, done?: Done): void {
@@ -122,6 +123,7 @@ export class SocketLink {
     if (this.#state !== this.#raw.OPEN) return;
     const message = sealer.end(end);
     this.#cause ??= cause;
+    this.#hasSentEnd = true;
     this.#state = this.#raw.CLOSING;
     this.#raw.send(message, { binary: true, compress: false });
     // Without a response it is not an orderly close.

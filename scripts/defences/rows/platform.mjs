@@ -28,6 +28,12 @@ export const platform = [
     'plain login.*fastify',
     ['src/nest/platform/platform.fastify.ts', 'hooks.watchSession(request);', ''],
   ),
+  row(
+    'on Fastify, a session that replaced another one is watched, too',
+    'test/integration/e2e/login.spec.ts',
+    'twice.*fastify.*regenerate, regenerate',
+    ['src/nest/keys/session-watch.ts', 'watchSession(request, around);\n    });', '});'],
+  ),
   row('on Fastify, no middleware answers a sealed request in the clear', DOORS, 'if it is sealed', [
     'src/nest/platform/fastify-internals.ts',
     'hooks.unshift(hook as Hook);',

@@ -9,7 +9,7 @@ import {
 import type { IncomingMessage } from 'node:http';
 import type { FieldCipher } from '../../channel/fields.js';
 import type { OpenedMessage } from '../../channel/message.js';
-import { pointerTo } from '../../protocol/field.js';
+import { pointerTo, stepsOf } from '../../protocol/field.js';
 import { isJson } from '../../protocol/media-type.js';
 import { E2eProblem } from '../../protocol/problem.js';
 import type { KeyService } from '../keys/key.service.js';
@@ -77,9 +77,7 @@ export class FieldExchange {
     const result = sealFields(value, declared, (path, member) => {
       if (!fields) throw new InternalServerErrorException(this.#withheld(route, path));
       sealed++;
-      // Values that JSON leaves out are sealed as `null`.
-      const json = JSON.stringify(member) as string | undefined;
-      return fields.cipher.seal(path, json ?? 'null');
+      return fields.cipher.seal(path, jsonOf(member, path));
     });
     if (fields) fields.sealed = sealed;
     return result;
@@ -156,6 +154,13 @@ export class FieldExchange {
     );
     return 'This response has an encrypted field, and the request came without a channel to seal it to.';
   }
+}
+
+/** Written as a member, because a `toJSON` gets the member's name. Values that JSON leaves out are sealed as `null`. */
+function jsonOf(value: unknown, path: string): string {
+  const name = stepsOf(path).at(-1) ?? '';
+  const json = JSON.stringify({ [name]: value });
+  return json === '{}' ? 'null' : json.slice(JSON.stringify(name).length + 2, -1);
 }
 
 /** Every encrypted member of the body. Their content is not searched. */

@@ -54,7 +54,10 @@ export function watchSession(request: object, around: Regenerating): void {
   const watched = (keys?: unknown, callback?: Callback): unknown => {
     const kept = Array.isArray(keys) ? (keys as unknown[]) : undefined;
     const done = typeof keys === 'function' ? (keys as Callback) : callback;
-    const made = around(request, () => called((settle) => regenerate(kept, settle)));
+    const made = around(request, () => called((settle) => regenerate(kept, settle))).then(() => {
+      // The request has another session now, which it may regenerate, too.
+      watchSession(request, around);
+    });
     if (!done) return made;
     made.then(() => done(), done);
     return undefined;

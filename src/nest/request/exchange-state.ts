@@ -26,7 +26,7 @@ export interface MatchedRoute {
   readonly sealing: { readonly request: boolean; readonly response: boolean };
 }
 
-/** A session that a channel is valid in, and its epoch while the channel is. Neither exists without cookies. */
+/** A session that a channel is valid in, and its epoch while the channel is. Without cookies there is no session. */
 export interface ChannelHome {
   readonly session: string | undefined;
   readonly epoch: string | undefined;

@@ -94,6 +94,28 @@ onEachPlatform('What a socket held back is delivered as ws delivers it', (platfo
     raw.terminate();
   });
 
+  it.each([
+    ['plain', 'while it is paused'],
+    ['live', 'while it is paused'],
+    ['plain', 'at the first message'],
+    ['live', 'at the first message'],
+  ])('although its gateway terminates it: %s, %s', async (path, when) => {
+    const heard: string[] = [];
+    const hear = (socket: WebSocket): void => {
+      socket.on('message', (data: Buffer) => heard.push(data.toString()));
+      socket.on('close', (code) => heard.push(`close ${code}`));
+      if (when === 'at the first message') socket.once('message', () => socket.terminate());
+    };
+    meet = (socket) => {
+      hear(socket);
+      if (when === 'while it is paused') socket.pause();
+    };
+    await connect(path, ['one', 'two']);
+    if (when === 'while it is paused') served!.terminate();
+    await until(() => heard.some((each) => each.startsWith('close')));
+    expect(heard).toEqual(['one', 'two', 'close 1006']);
+  });
+
   it.each(['plain', 'live'])('before the close of a client that is gone: %s', async (path) => {
     const heard: string[] = [];
     meet = (socket) => {

@@ -1,4 +1,4 @@
-import { expect, it, jest } from '@jest/globals';
+import { afterEach, expect, it, jest } from '@jest/globals';
 import { Controller, Get, Post, Req, Res } from '@nestjs/common';
 import { MemoryStore } from 'express-session';
 import type { ServerResponse } from 'node:http';
@@ -88,6 +88,8 @@ class LateController {
     begin(reply);
   }
 }
+
+afterEach(() => void jest.useRealTimers());
 
 onEachPlatform('A response in frames that begins late goes on', (platform) => {
   const app = useApp(platform, {
@@ -210,7 +212,6 @@ onEachPlatform('A response in frames that begins late goes on', (platform) => {
       check(INTERVAL);
       expect(inShort(await answer.rest())).toEqual(['2', 'end']);
     } finally {
-      jest.useRealTimers();
       await Promise.all([first.close(), second.close()]);
     }
   });
