@@ -55,9 +55,31 @@ export const defences = [
   ),
   row(
     'a logout that empties its session keeps no channel',
-    'test/integration/e2e/login.spec.ts',
-    'express.*removes its data first',
+    'test/integration/e2e/logout.spec.ts',
+    'express.*without the module',
     ['src/nest/keys/carrier.ts', 'before.isBlank && state.owner?.isNobody === true', 'before.isBlank'],
+  ),
+  row(
+    'a session that ever held data passes no channel on by itself',
+    'test/integration/e2e/logout.spec.ts',
+    'express.*by a request of its own',
+    ['src/nest/keys/session-watch.ts', 'if (!isBlank(marked)) marked.e2e = HELD_DATA;', ''],
+  ),
+  row(
+    'a revocation while a login replaces the session counts',
+    'test/integration/e2e/logout.spec.ts',
+    'express.*after revoke, while',
+    [
+      'src/nest/keys/carrier.ts',
+      'if (isHome && now?.epoch !== state.home?.epoch) state.home = { session: ref.id, epoch: undefined };',
+      '',
+    ],
+  ),
+  row(
+    'a call from before a logout is not sent again after it',
+    'test/integration/e2e/logout.spec.ts',
+    'express.*call that was under way',
+    ['src/client/channel/attempts.ts', 'isOther && claim.era !== first.claim.era', 'false'],
   ),
   row(
     'a login over a user who was removed first keeps no channel',

@@ -122,8 +122,8 @@ export class SocketLink {
     const { sealer } = this.#accepted;
     if (this.#state !== this.#raw.OPEN) return;
     const message = sealer.end(end);
-    this.#cause ??= cause;
     this.#hasSentEnd = true;
+    this.#cause ??= cause;
     this.#state = this.#raw.CLOSING;
     this.#raw.send(message, { binary: true, compress: false });
     // Without a response it is not an orderly close.

@@ -160,7 +160,7 @@ export const client = [
   ]),
   row("a request is not resent after its first copy's channel has ended", RESEND, 'ends during', [
     'src/client/channel/attempts.ts',
-    'if (firstChannel.isExpired) {',
+    'if (isPast || firstChannel.isExpired) {',
     'if (!firstChannel) {',
   ]),
   row('nothing is sent once a call was aborted or the client closed', ABORT, 'made only then', [

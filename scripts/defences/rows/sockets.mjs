@@ -66,7 +66,7 @@ export const sockets = [
   ]),
   row("messages after a socket's close are discarded", ENDS, 'express.*discards what comes', [
     'src/sockets/socket-link.ts',
-    'else if (this.#state === this.#raw.OPEN) this.#events',
+    'else if (!this.#hasSentEnd) this.#events',
     'else this.#events',
   ]),
   row('a slow socket reader is disconnected', ENDS, 'express.*reads too slowly', [
@@ -91,7 +91,7 @@ export const sockets = [
   ]),
   row("a socket's head is not resent after its channel has ended", CLIENT, 'express.*channel ends during', [
     'src/client/channel/attempts.ts',
-    'if (firstChannel.isExpired) {',
+    'if (isPast || firstChannel.isExpired) {',
     'if (!firstChannel) {',
   ]),
   row('the total number of waiting sockets is limited', BOUNDS, 'express.*sockets that wait', [

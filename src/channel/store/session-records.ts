@@ -1,6 +1,7 @@
 import type { NodeEngine } from '../../crypto/node.js';
 import { utf8 } from '../../protocol/json.js';
 import type { SigningJwk } from '../../protocol/keys.js';
+import { nowInSeconds } from '../clock.js';
 import type { Records } from './records.js';
 import type { Vault } from './vault.js';
 
@@ -88,7 +89,8 @@ export class SessionRecords {
 
   /** Extends the record to the lifetime of a channel and of the session. It keeps a value that another server wrote. */
   async extend(session: SessionRef, record: SessionRecord, expiresAt: number): Promise<void> {
-    const end = Math.max(session.expiresAt, expiresAt);
+    // The session may be used until the channel's end, which extends it by its whole lifetime once more.
+    const end = Math.max(session.expiresAt, expiresAt) + Math.max(0, session.expiresAt - nowInSeconds());
     if (record.isOutdated) await this.#write({ ...session, expiresAt: end }, record);
     else await this.records.extend(this.nameOf(session.id), end);
   }

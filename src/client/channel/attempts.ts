@@ -36,13 +36,16 @@ export async function onOpenChannel<Result extends Outcome>(
     const { channel, seq } = claim;
     if (first) {
       const { channel: firstChannel } = first.claim;
-      if (settings.deviceKey && channel.terms.session !== firstChannel.terms.session) {
+      const isOther = channel.terms.session !== firstChannel.terms.session;
+      if (settings.deviceKey && isOther) {
         channel.release(seq);
         throw await failure('session-changed', 'changed');
       }
+      // The caller has ended the first copy's session: the second one would be the next user's.
+      const isPast = isOther && claim.era !== first.claim.era;
       // After the first copy's channel has ended, the server may no longer know whether that copy ran. Checked here
       // too, because the handshake took time.
-      if (firstChannel.isExpired) {
+      if (isPast || firstChannel.isExpired) {
         channel.release(seq);
         return first.result;
       }

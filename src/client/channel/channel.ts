@@ -59,6 +59,8 @@ export type MessageBinding = Pick<RequestHeader, 'method' | 'target' | 'idem' | 
 export interface Claim {
   readonly channel: Channel;
   readonly seq: number;
+  /** How often the caller had ended its session when the channel was opened. */
+  readonly era: number;
 }
 
 export interface OpenedAnswer {

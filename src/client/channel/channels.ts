@@ -23,6 +23,7 @@ interface Opening {
   readonly channel: Promise<Channel>;
   readonly controller: AbortController;
   readonly isRenewal: boolean;
+  readonly era: number;
   /** Callers that have joined, less those that have left before it was open. Above 0 it is not aborted. */
   waiting: number;
 }
@@ -37,6 +38,8 @@ export class ClientChannels {
   #current: Opening | undefined;
   /** What `#current` resolved to last. */
   #latest: Channel | undefined;
+  /** Counts `close()` and explicit renewals: a call from before one may have been another user's. */
+  #era = 0;
   /** Of the handshakes under way. */
   readonly #controllers = new Set<AbortController>();
 
@@ -51,13 +54,16 @@ export class ClientChannels {
    * others; without others, it is aborted too, so that the next call does not wait for it.
    */
   async claim(signal: AbortSignal | undefined, { isExplicit = false, isRenewal = false }: Wish = {}): Promise<Claim> {
-    if (isRenewal) await this.#dropOlder(signal);
+    if (isRenewal) {
+      this.#era++;
+      await this.#dropOlder(signal);
+    }
     for (let tries = 0; tries < MAX_TRIES; tries++) {
       throwIfAborted(signal);
       const opening = (this.#current ??= this.#open(isExplicit, isRenewal));
       const channel = await this.#wait(opening, signal, isExplicit);
       const seq = channel?.claim();
-      if (channel && seq !== undefined) return { channel, seq };
+      if (channel && seq !== undefined) return { channel, seq, era: opening.era };
       if (channel) this.drop(channel);
     }
     throw await failure('handshake-rejected', 'ended');
@@ -69,6 +75,7 @@ export class ClientChannels {
   }
 
   close(): void {
+    this.#era++;
     const closed = new E2eClientError('closed', 'The client was closed.');
     for (const controller of this.#controllers) abort(controller, closed);
     this.#current = this.#latest = undefined;
@@ -89,7 +96,7 @@ export class ClientChannels {
   #open(isExplicit: boolean, isRenewal: boolean): Opening {
     const controller = new AbortController();
     const channel = this.#shakeHands(controller.signal, isExplicit);
-    const opening = { channel, controller, isRenewal, waiting: 0 };
+    const opening = { channel, controller, isRenewal, era: this.#era, waiting: 0 };
     this.#controllers.add(controller);
     const settle = (opened?: Channel) => {
       this.#controllers.delete(controller);

@@ -39,11 +39,18 @@ export class Carrier {
   async #around(request: object, makeNew: () => Promise<void>, isLogin: boolean): Promise<void> {
     const state = stateOf(rawRequest(request));
     const before = this.parts.sessionOf(request);
-    if (!before?.ref || state.isCarrying) return makeNew();
+    if (!before?.ref) return makeNew();
     const { ref } = before;
     // If this request has replaced its session before, its channel is not one of the session that it has now.
-    const channel = state.home?.session === ref.id ? openedMessageOf(request)?.channel : undefined;
-    // A logout has removed the user before it regenerates.
+    const isHome = state.home?.session === ref.id;
+    if (state.isCarrying) {
+      // The last moment at which the old session's record can be read: `carryOver` may have begun long ago.
+      const now = isHome ? await this.parts.storeOf(before).session(ref.id) : undefined;
+      if (isHome && now?.epoch !== state.home?.epoch) state.home = { session: ref.id, epoch: undefined };
+      return makeNew();
+    }
+    const channel = isHome ? openedMessageOf(request)?.channel : undefined;
+    // A logout has removed the user before it regenerates; what others have saved has no mark.
     const isNobodys = before.isBlank && state.owner?.isNobody === true;
     state.isCarrying = true;
     try {
@@ -68,12 +75,16 @@ export class Carrier {
     // Read now, because the old session's end removes its record.
     const old = await store.session(ref.id);
     await makeNew();
-    const after = this.parts.sessionOf(request)?.ref;
-    if (after && after.id !== ref.id && old?.device) await store.begin(after, { device: old.device });
+    const after = this.parts.sessionOf(request);
+    if (after?.ref && after.ref.id !== ref.id && old?.device) {
+      await store.begin(after.ref, { device: old.device });
+      // The application may copy what the old session held, with the mark: a marked session that is not stored has ended.
+      await after.persist(this.parts.storeTimeout);
+    }
     const state = stateOf(rawRequest(request));
     // Revoked or ended before the replacement: then a stream of this request must not continue in the new session.
     if (state.home?.session === ref.id && state.home.epoch !== old?.epoch) {
-      state.home = { session: after?.id, epoch: undefined };
+      state.home = { session: after?.ref?.id, epoch: undefined };
     }
   }
 
@@ -120,7 +131,9 @@ export class Carrier {
       await store.adopt(after.ref, old, channel);
       return true;
     }
-    if (user !== undefined && user !== after.user) {
+    const isRevoked = state.home?.epoch !== old.epoch;
+    if (isRevoked) state.home = { session: after.ref.id, epoch: undefined };
+    if (isRevoked || (user !== undefined && user !== after.user)) {
       // One user logs in over another: the first one's messages must not run as the second one.
       await store.begin(after.ref, device && { device });
       return false;

@@ -1,6 +1,6 @@
 import type { ChannelStore } from '../../channel/store/channel-store.js';
 import { askStore, isRecord, type SessionStore } from '../../channel/store/records.js';
-import { called, firstSaves, type Callback } from './session.js';
+import { called, firstSaves, HELD_DATA, isBlank, type AnySession, type Callback } from './session.js';
 
 /** Replaces a request's session by a new one: `makeNew` is the application's own call. */
 export type Regenerating = (request: object, makeNew: () => Promise<void>) => Promise<void>;
@@ -25,9 +25,11 @@ export function watchStore(store: WatchedStore, channels: ChannelStore, timeout:
 
   const set = store.set.bind(store);
   store.set = (id, session, callback) => {
-    if (isRecord(id) || (session as { e2e?: unknown }).e2e === undefined || firstSaves.has(session)) {
-      return set(id, session, callback);
-    }
+    const marked: AnySession = session;
+    if (isRecord(id) || marked.e2e === undefined) return set(id, session, callback);
+    // The mark stays when this session is emptied, by this request or by another one.
+    if (!isBlank(marked)) marked.e2e = HELD_DATA;
+    if (firstSaves.has(session)) return set(id, session, callback);
     const checked = askStore((done) => store.get(id, done), timeout).then(async (there) => {
       if (there == null) await channels.endSession(id);
     });
@@ -43,24 +45,33 @@ export function watchStore(store: WatchedStore, channels: ChannelStore, timeout:
   }
 }
 
+interface FastifySession {
+  regenerate?(keys?: unknown, callback?: Callback): unknown;
+  reload?(callback?: Callback): unknown;
+}
+
 /** The same for `@fastify/session`, whose sessions regenerate themselves. */
 export function watchSession(request: object, around: Regenerating): void {
-  const { session, sessionStore } = request as {
-    session?: { regenerate?(keys?: unknown, callback?: Callback): unknown };
-    sessionStore?: { generate?: unknown };
-  };
+  const { session, sessionStore } = request as { session?: FastifySession; sessionStore?: { generate?: unknown } };
   if (!session?.regenerate || !sessionStore || sessionStore.generate || Object.hasOwn(session, 'regenerate')) return;
   const regenerate = session.regenerate.bind(session);
-  const watched = (keys?: unknown, callback?: Callback): unknown => {
-    const kept = Array.isArray(keys) ? (keys as unknown[]) : undefined;
-    const done = typeof keys === 'function' ? (keys as Callback) : callback;
-    const made = around(request, () => called((settle) => regenerate(kept, settle))).then(() => {
-      // The request has another session now, which it may regenerate, too.
-      watchSession(request, around);
-    });
-    if (!done) return made;
-    made.then(() => done(), done);
+  const reload = session.reload?.bind(session);
+  // The request then has another session, which it may regenerate, too.
+  const settled = (made: Promise<void>, callback: Callback | undefined): unknown => {
+    const watched = made.finally(() => watchSession(request, around));
+    if (!callback) return watched;
+    watched.then(() => callback(), callback);
     return undefined;
   };
-  Object.defineProperty(session, 'regenerate', { value: watched, configurable: true, writable: true });
+  const watched: FastifySession = {
+    regenerate: (keys, callback) => {
+      const kept = Array.isArray(keys) ? (keys as unknown[]) : undefined;
+      const made = around(request, () => called((settle) => regenerate(kept, settle)));
+      return settled(made, typeof keys === 'function' ? (keys as Callback) : callback);
+    },
+    ...(reload && { reload: (callback) => settled(called(reload), callback) }),
+  };
+  for (const [name, value] of Object.entries(watched)) {
+    Object.defineProperty(session, name, { value, configurable: true, writable: true });
+  }
 }

@@ -32,7 +32,7 @@ export interface HttpSession {
 export type Callback = (error?: unknown) => void;
 
 /** What the two session middlewares have in common, and what only one of them has. */
-interface AnySession {
+export interface AnySession {
   id?: string;
   sessionId?: string;
   cookie?: { expires?: Date | string | null; originalMaxAge?: number | null };
@@ -68,7 +68,7 @@ export function sessionOf(request: object): HttpSession | undefined {
       if (isStored && session.e2e !== undefined) return;
       // A handshake whose body is held back until the user has logged out must not bring the session back.
       if (!isStored && cameWith(request, id)) throw new E2eProblem('busy');
-      session.e2e = 1;
+      session.e2e = isBlank(session) ? BLANK : HELD_DATA;
       if (!isStored) firstSaves.add(session);
       await called((done) => session.save(done)).finally(() => firstSaves.delete(session));
     },
@@ -80,6 +80,10 @@ export function sessionOf(request: object): HttpSession | undefined {
     },
   };
 }
+
+/** The module's mark in a session: whether it has ever been saved with data of the application. */
+const BLANK = 1;
+export const HELD_DATA = 2;
 
 /** Sessions that the module is saving for the first time: their store does not have them yet. */
 export const firstSaves = new WeakSet<object>();
@@ -106,9 +110,11 @@ function cameWith(request: object, id: string): boolean {
 }
 
 /** Apart from what the module and the session middleware put there. */
-function isBlank(session: AnySession): boolean {
+export function isBlank(session: AnySession): boolean {
   return (
-    Object.keys(session).every((name) => ['cookie', 'e2e', 'passport'].includes(name)) && userOf(session) === undefined
+    session.e2e !== HELD_DATA &&
+    Object.keys(session).every((name) => ['cookie', 'e2e', 'passport'].includes(name)) &&
+    userOf(session) === undefined
   );
 }
 

@@ -16,7 +16,13 @@ import { COOKIE_SECRET, SECRET, SessionController, useOwnSession } from './suppo
 type Done = (error?: unknown) => void;
 interface WithSession {
   user?: { name: string };
-  session: { user?: string; cart?: string; passport?: object; regenerate(done: Done): unknown };
+  session: {
+    user?: string;
+    cart?: string;
+    passport?: object;
+    regenerate(done: Done): unknown;
+    reload(done: Done): unknown;
+  };
   logIn(user: object, options: object, done: Done): void;
   logout(options: object, done: Done): void;
 }
@@ -108,7 +114,7 @@ class TwiceController {
   async twice(@Req() request: WithSession, @Body() { ways }: { ways: string[] }): Promise<object> {
     for (const way of ways) {
       if (way === 'carry-over') await this.keys.carryOver(request);
-      else await called((done) => request.session.regenerate(done));
+      else await called((done) => (way === 'reload' ? request.session.reload(done) : request.session.regenerate(done)));
     }
     request.session.user = 'ada';
     return {};
@@ -322,6 +328,8 @@ onEachPlatform('A sealed request that replaces its session twice', (platform) =>
     ['regenerate, carry-over', false, 200],
     ['carry-over, carry-over', false, 200],
     ['carry-over, carry-over', true, 200],
+    ['reload, regenerate', false, 200],
+    ['reload, regenerate', true, 428],
     ['regenerate, regenerate', true, 428],
     ['carry-over, regenerate', true, 428],
     ['regenerate, carry-over', true, 428],
