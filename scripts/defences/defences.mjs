@@ -66,6 +66,12 @@ export const defences = [
     ['src/nest/keys/session-watch.ts', 'if (!isBlank(marked)) marked.e2e = HELD_DATA;', ''],
   ),
   row(
+    'a stale save does not make a session that of nobody',
+    'test/integration/e2e/logout.spec.ts',
+    'express.*that knew it empty',
+    ['src/nest/keys/session-watch.ts', 'else if (!isBlank(there)) marked.e2e = HELD_DATA;', ''],
+  ),
+  row(
     'a revocation while a login replaces the session counts',
     'test/integration/e2e/logout.spec.ts',
     'express.*after revoke, while',

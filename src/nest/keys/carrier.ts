@@ -1,6 +1,7 @@
 import type { Channel } from '../../channel/channel.js';
 import type { ChannelStore, SessionRecord, SessionRef } from '../../channel/store/channel-store.js';
 import { Mutex } from '../../channel/store/mutex.js';
+import type { SigningJwk } from '../../protocol/keys.js';
 import { E2eProblem } from '../../protocol/problem.js';
 import { E2eException } from '../request/e2e.exception.js';
 import { openedMessageOf, rawRequest, stateOf } from '../request/exchange-state.js';
@@ -76,11 +77,7 @@ export class Carrier {
     const old = await store.session(ref.id);
     await makeNew();
     const after = this.parts.sessionOf(request);
-    if (after?.ref && after.ref.id !== ref.id && old?.device) {
-      await store.begin(after.ref, { device: old.device });
-      // The application may copy what the old session held, with the mark: a marked session that is not stored has ended.
-      await after.persist(this.parts.storeTimeout);
-    }
+    if (after && after.ref?.id !== ref.id) await this.#beginWithDevice(store, after, old?.device);
     const state = stateOf(rawRequest(request));
     // Revoked or ended before the replacement: then a stream of this request must not continue in the new session.
     if (state.home?.session === ref.id && state.home.epoch !== old?.epoch) {
@@ -114,6 +111,14 @@ export class Carrier {
     if (!isHanded) await store.end(channel);
   }
 
+  /** The new session keeps only the device key, if there is one. */
+  async #beginWithDevice(store: ChannelStore, after: HttpSession, device: SigningJwk | undefined): Promise<void> {
+    if (!device || !after.ref) return;
+    await store.begin(after.ref, { device });
+    // The application may copy what the old session held, with the mark: a marked session that is not stored has ended.
+    await after.persist(this.parts.storeTimeout);
+  }
+
   /** Whether the channel continues. */
   async #hand(
     request: object,
@@ -135,7 +140,7 @@ export class Carrier {
     if (isRevoked) state.home = { session: after.ref.id, epoch: undefined };
     if (isRevoked || (user !== undefined && user !== after.user)) {
       // One user logs in over another: the first one's messages must not run as the second one.
-      await store.begin(after.ref, device && { device });
+      await this.#beginWithDevice(store, after, device);
       return false;
     }
     const record = await store.begin(after.ref, { name: old.session, ...(device && { device }) });

@@ -32,6 +32,8 @@ export function watchStore(store: WatchedStore, channels: ChannelStore, timeout:
     if (firstSaves.has(session)) return set(id, session, callback);
     const checked = askStore((done) => store.get(id, done), timeout).then(async (there) => {
       if (there == null) await channels.endSession(id);
+      // Another request may have put somebody there since this one began.
+      else if (!isBlank(there)) marked.e2e = HELD_DATA;
     });
     return checked.then(() => set(id, session, callback), callback);
   };

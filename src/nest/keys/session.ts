@@ -110,7 +110,7 @@ function cameWith(request: object, id: string): boolean {
 }
 
 /** Apart from what the module and the session middleware put there. */
-export function isBlank(session: AnySession): boolean {
+export function isBlank(session: Pick<AnySession, 'e2e' | 'passport'>): boolean {
   return (
     session.e2e !== HELD_DATA &&
     Object.keys(session).every((name) => ['cookie', 'e2e', 'passport'].includes(name)) &&
@@ -118,7 +118,7 @@ export function isBlank(session: AnySession): boolean {
   );
 }
 
-function userOf({ passport }: AnySession): string | undefined {
+function userOf({ passport }: Pick<AnySession, 'passport'>): string | undefined {
   return passport?.user === undefined ? undefined : JSON.stringify(passport.user);
 }
 

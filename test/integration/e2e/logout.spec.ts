@@ -92,6 +92,21 @@ class AuthController {
     await called((done) => session.regenerate(done));
     return {};
   }
+  /** Logs in without a new session. */
+  @Post('stay')
+  @HttpCode(200)
+  async stay(@Req() { session }: WithSession, @Body('username') name: string): Promise<object> {
+    session.user = name;
+    await called((done) => session.save(done));
+    return {};
+  }
+  @Post('slow')
+  @HttpCode(200)
+  async slow(@Req() { session }: WithSession): Promise<object> {
+    await meanwhile?.();
+    await called((done) => session.save(done));
+    return {};
+  }
   /** Removes the user alone. */
   @Post('forget')
   @HttpCode(200)
@@ -155,6 +170,24 @@ onEachPlatform('A session that held somebody', (platform) => {
       expect(await statusOf(channel, '/auth/forget')).toBe(200);
       expect(await statusOf(channel, '/auth/login', user('bob'))).toBe(200);
       await neverRuns(channel, message);
+    } finally {
+      await app.close();
+    }
+  });
+
+  it('and was overwritten by a request that knew it empty, is nobody’s no more', async () => {
+    const app = await serve(new MemoryStore());
+    try {
+      ran.length = 0;
+      const channel = await app.visitor().handshake('X25519');
+      let message: ReturnType<typeof withhold> | undefined;
+      meanwhile = async () => {
+        expect(await statusOf(channel, '/auth/stay', user('ada'))).toBe(200);
+        message = withhold(channel);
+      };
+      expect(await statusOf(channel, '/auth/slow')).toBe(200);
+      expect(await statusOf(channel, '/auth/login', user('bob'))).toBe(200);
+      await neverRuns(channel, message!);
     } finally {
       await app.close();
     }
