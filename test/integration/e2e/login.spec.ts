@@ -67,7 +67,10 @@ class AuthController {
   async revoked(@Req() request: WithSession, @Param('way') way: string): Promise<object> {
     await this.keys.revoke(request);
     if (way === 'regenerate') await called((done) => request.session.regenerate(done));
-    else await this.keys.carryOver(request);
+    else if (way === 'carry-over') await this.keys.carryOver(request);
+    else if (way === 'a login that fails') {
+      await this.keys.carryOver(request, () => Promise.reject(new Error('no'))).catch(() => undefined);
+    } else await this.keys.carryOver(request, () => Promise.resolve());
     return {};
   }
   @Post('switch')
@@ -208,12 +211,15 @@ onEachPlatform('passport, used as its documentation has it', (platform) => {
     expect((await post('/session/notes', { note: 'a' })).status).toBe(201);
   });
 
-  it.each(['carry-over', 'regenerate'])('keeps no channel that was revoked before: %s', async (way) => {
-    const channel = await app().visitor().handshake('X25519');
-    expect(await status(channel, 'POST', `/auth/revoked/${way}`)).toBe(200);
-    expect(await status(channel, 'GET', '/session/notes')).toBe(428);
-    expect(await status(await channel.visitor.handshake('X25519'), 'GET', '/session/notes')).toBe(200);
-  });
+  it.each(['carry-over', 'regenerate', 'a login that fails', 'a login that replaces nothing'])(
+    'keeps no channel that was revoked before: %s',
+    async (way) => {
+      const channel = await app().visitor().handshake('X25519');
+      expect(await status(channel, 'POST', `/auth/revoked/${encodeURIComponent(way)}`)).toBe(200);
+      expect(await status(channel, 'GET', '/session/notes')).toBe(428);
+      expect(await status(await channel.visitor.handshake('X25519'), 'GET', '/session/notes')).toBe(200);
+    },
+  );
 
   it('logs one user out and another one in, in one request', async () => {
     const channel = await app().visitor().handshake('X25519');
