@@ -72,9 +72,13 @@ async function runAll(rows, limitOf, report) {
   await Promise.all(
     shards.map(async (_, index) => {
       for (let row = queue.shift(); row; row = queue.shift()) {
-        if (shards[index].isDead) shards[index] = new Shard();
         const from = performance.now();
-        const result = await shards[index].run(row, limitOf(row));
+        // A process that hangs or ends says nothing of the row, after hundreds of others: a new one decides.
+        let result;
+        for (let tries = 0; tries < 2 && (!result || shards[index].isDead); tries++) {
+          if (shards[index].isDead) shards[index] = new Shard();
+          result = await shards[index].run(row, limitOf(row));
+        }
         report(row, result, secondsSince(from));
       }
     }),

@@ -26,14 +26,11 @@ export function watchStore(store: WatchedStore, channels: ChannelStore, timeout:
   const set = store.set.bind(store);
   store.set = (id, session, callback) => {
     const marked: AnySession = session;
-    if (isRecord(id) || marked.e2e === undefined) return set(id, session, callback);
-    // The mark stays when this session is emptied, by this request or by another one.
-    if (!isBlank(marked)) marked.e2e = HELD_DATA;
-    if (firstSaves.has(session)) return set(id, session, callback);
+    if (isRecord(id) || marked.e2e === undefined || firstSaves.has(session)) return set(id, session, callback);
     const checked = askStore((done) => store.get(id, done), timeout).then(async (there) => {
       if (there == null) await channels.endSession(id);
-      // Another request may have put somebody there since this one began.
-      else if (!isBlank(there)) marked.e2e = HELD_DATA;
+      // It may be empty from now on, but has belonged to somebody.
+      if (there != null && !isBlank(there)) marked.e2e = HELD_DATA;
     });
     return checked.then(() => set(id, session, callback), callback);
   };

@@ -81,7 +81,7 @@ export function sessionOf(request: object): HttpSession | undefined {
   };
 }
 
-/** The module's mark in a session: whether it has ever been saved with data of the application. */
+/** The module's mark in a session: whether it has ever been stored with data of the application, and emptied since. */
 const BLANK = 1;
 export const HELD_DATA = 2;
 
