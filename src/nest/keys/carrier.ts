@@ -31,8 +31,8 @@ export class Carrier {
 
   /**
    * A session is regenerated for an unknown reason. Only a session that is empty, and was when the request arrived, has
-   * belonged to nobody, and passes its channel on: messages sealed on it can do no more in the new session than in the old one. Otherwise a delayed request of one
-   * user could run as the next user.
+   * belonged to nobody, and passes its channel on: messages sealed on it can do no more in the new session than in the
+   * old one. Otherwise a delayed request of one user could run as the next user.
    */
   readonly regenerating = (request: object, makeNew: () => Promise<void>): Promise<void> =>
     this.#around(request, makeNew, false);
